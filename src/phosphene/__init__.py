@@ -1,0 +1,1 @@
+"""Phosphene opens any vision network in PyTorch and shows what it sees."""

@@ -1,0 +1,7 @@
+"""Receptive fields and layouts: which pixels of the input a unit sees, and where in a tensor the places lie."""
+
+from .fields import UNKNOWN, WHOLE, Axis, Extent, Field, Window, field_of
+from .places import Layout, Place
+from .tracking import Tracking
+
+__all__ = ["UNKNOWN", "WHOLE", "Axis", "Extent", "Field", "Layout", "Place", "Tracking", "Window", "field_of"]

@@ -1,0 +1,225 @@
+"""Where in a tensor the image's places lie, and what each of them sees.
+
+A `Place` says for every dimension of a tensor what it holds, as one letter: `c` channels, `h` rows, `w` columns,
+`t` tokens (rows and columns of a grid in one dimension, after `prefix` tokens that have no place, such as cls),
+`m` mixed (places in an order that is followed no further) and `-` anything else. `parts` gives the windows of
+consecutive channels, since the branches that a concatenation joins see differently much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .fields import UNKNOWN, Extent, Field, Span, Window, field_of, join
+
+Parts = tuple[tuple[int, Window | None], ...]  # (channels, what they see), in order
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """The places of one tensor: a letter for each dimension, and the windows of its channels."""
+
+    roles: str
+    parts: Parts
+    grid: tuple[int, int] = (0, 0)
+    prefix: int = 0
+
+    @classmethod
+    def image(cls, images: Tensor) -> Place:
+        """Of the network's input (N, C, H, W)."""
+        _, channels, height, width = images.shape
+        return cls("-chw", ((channels, (Span.image(height), Span.image(width))),))
+
+    @property
+    def window(self) -> Window | None:
+        """What the units of all channels see together."""
+        return join([window for _, window in self.parts])
+
+    @property
+    def spatial(self) -> bool:
+        """Whether units at different places of this tensor still see differently, or may."""
+        window = self.window
+        return window is None or any(len(span) > 1 or span.axis is not None for span in window)
+
+    def merged(self, roles: str | None = None) -> Place:
+        """The same with all channels taken together."""
+        return replace(self, roles=self.roles if roles is None else roles, parts=((0, self.window),))
+
+    def seeing(self, window: Window | None, roles: str | None = None) -> Place:
+        return replace(self, roles=self.roles if roles is None else roles, parts=((0, window),))
+
+    def contracted(self, dims: Sequence[int], shape: Sequence[int], *, keep: bool) -> Place:
+        """After an operation that joins all units along `dims`: these are gone, or (keep) each unit sees them all."""
+        letters = {self.roles[d] for d in dims}
+        left = [(role, shape[d]) for d, role in enumerate(self.roles) if d not in dims]
+        roles = self.roles if keep else "".join(role for d, role in enumerate(self.roles) if d not in dims)
+        torn = "m" in letters and any(role == "m" and size > 1 for role, size in left)
+
+        def joined(window: Window | None) -> Window | None:
+            if window is None or torn:
+                return None
+            rows, columns = window
+            return rows.hull() if letters & set("htm") else rows, columns.hull() if letters & set("wtm") else columns
+
+        if not letters & set("chwtm"):
+            return replace(self, roles=roles)
+        if "c" in letters:
+            return replace(self, roles=roles, parts=((0, joined(self.window)),))
+        return replace(self, roles=roles, parts=tuple((count, joined(window)) for count, window in self.parts))
+
+    def field(self, shape: Sequence[int], height: int, width: int, channel: int | None = None) -> Field | Extent:
+        """The receptive field of the layer, or of one of its channels, for an input of height x width pixels."""
+        if any(role == "m" and size > 1 for role, size in zip(self.roles, shape, strict=True)):
+            return UNKNOWN
+        return field_of(self.window if channel is None else self.channel(channel), height, width)
+
+    def channel(self, index: int) -> Window | None:
+        """What the units of channel `index` see."""
+        end = 0
+        for count, window in self.parts:
+            end += count
+            if index < end:
+                return window
+        return self.window
+
+    def channels(self, start: int, stop: int) -> Parts:
+        """The windows of the channels start ... stop - 1."""
+        if len(self.parts) == 1:
+            return ((stop - start, self.parts[0][1]),)
+        found, at = [], 0
+        for count, window in self.parts:
+            inside = min(stop, at + count) - max(start, at)
+            if inside > 0:
+                found.append((inside, window))
+            at += count
+        return tuple(found)
+
+    def layout(self, shape: Sequence[int]) -> Layout | None:
+        """How to see the value as maps (N, C, rows, columns), or None where it has no grid of places."""
+        if "t" in self.roles and sum(s > 1 for s, role in zip(shape, self.roles, strict=True) if role in "c-") <= 1:
+            return Layout(tokens=self.roles.index("t"), grid=self.grid, prefix=self.prefix)
+        if "h" in self.roles and "w" in self.roles and len(self.roles) == 4:
+            return Layout(rows=self.roles.index("h"), columns=self.roles.index("w"))
+        return None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a value (N, ...) lies as maps: its row and column dimensions, or its tokens' dimension, grid and prefix."""
+
+    rows: int | None = None
+    columns: int | None = None
+    tokens: int | None = None
+    grid: tuple[int, int] = (0, 0)
+    prefix: int = 0
+
+    def maps(self, value: Tensor) -> Tensor:
+        """The value as (N, C, rows, columns)."""
+        if self.tokens is None:
+            return torch.movedim(value, (self.rows, self.columns), (2, 3))  # type: ignore[arg-type]
+        tokens = torch.movedim(value, self.tokens, -1)
+        tokens = tokens.reshape(tokens.shape[0], -1, tokens.shape[-1])
+        return tokens[..., self.prefix : self.prefix + self.grid[0] * self.grid[1]].unflatten(-1, self.grid)
+
+    def extras(self, value: Tensor) -> Tensor:
+        """The tokens that have no place, cls first, as (N, prefix, C)."""
+        if self.tokens is None:
+            return value.new_zeros(value.shape[0], 0, value.shape[1])
+        tokens = torch.movedim(value, self.tokens, 1)
+        return tokens.reshape(tokens.shape[0], tokens.shape[1], -1)[:, : self.prefix]
+
+
+def pointwise(places: Sequence[tuple[Place, Sequence[int]]], shape: Sequence[int]) -> Place:
+    """Of an operation that joins tensors place by place, broadcasting; each given as (its place, its shape)."""
+    roles, grid, prefix = ["-"] * len(shape), (0, 0), 0
+    for place, sizes in places:
+        for back in range(1, len(sizes) + 1):
+            role, at = place.roles[-back], len(shape) - back
+            if role == "-" or sizes[-back] != shape[at]:
+                continue
+            roles[at] = role if roles[at] in ("-", role) else "m"
+        if "t" in place.roles:
+            grid, prefix = place.grid, place.prefix
+    letters = "".join(roles)
+    if len({(p.grid, p.prefix) for p, _ in places if "t" in p.roles}) > 1:
+        return Place(letters, ((0, None),), grid, prefix)
+    return Place(letters, _zip_parts([place.parts for place, _ in places]), grid, prefix)
+
+
+def _zip_parts(several: Sequence[Parts]) -> Parts:
+    """Parts joined channel by channel; parts of one window stand for all channels."""
+    split = [parts for parts in several if len(parts) > 1]
+    if not split:
+        count = max(parts[0][0] for parts in several)
+        return ((count, join([parts[0][1] for parts in several])),)
+    total = sum(count for count, _ in split[0])
+    if any(sum(count for count, _ in parts) != total for parts in split):
+        return ((0, join([window for parts in several for _, window in parts])),)
+    ends = sorted({end for parts in split for end in _ends(parts)})
+    merged, start = [], 0
+    for end in ends:
+        windows = [_at(parts, start) if len(parts) > 1 else parts[0][1] for parts in several]
+        merged.append((end - start, join(windows)))
+        start = end
+    return tuple(merged)
+
+
+def _ends(parts: Parts) -> list[int]:
+    ends, at = [], 0
+    for count, _ in parts:
+        at += count
+        ends.append(at)
+    return ends
+
+
+def _at(parts: Parts, index: int) -> Window | None:
+    return next(window for (_, window), end in zip(parts, _ends(parts), strict=True) if index < end)
+
+
+def reshaped(place: Place, old: Sequence[int], new: Sequence[int]) -> Place:
+    """Of the same values in row-major order under another shape."""
+    roles = ["-"] * len(new)
+    parts, grid, prefix = place.parts, place.grid, place.prefix
+    for left, right in _groups(old, new):
+        letters = "".join(place.roles[d] for d in left)
+        sizes = tuple(new[d] for d in right)
+        if len(left) == len(right) == 1:
+            roles[right[0]] = letters
+        elif not set(letters) & set("hwtm"):
+            if "c" in letters:  # channels split, or joined with something else
+                parts = ((0, place.window),) if len(parts) > 1 else parts
+                roles[right[0]] = "c" if len(right) == 1 else "-"
+        elif letters == "hw" and len(right) == 1:
+            roles[right[0]], grid, prefix = "t", tuple(old[d] for d in left), 0  # type: ignore[assignment]
+        elif letters == "t" and place.prefix == 0 and sizes == place.grid:
+            roles[right[0]], roles[right[1]] = "h", "w"
+        else:
+            parts = ((0, place.window),)
+            for d in right:
+                roles[d] = "m"
+    return Place("".join(roles), parts, grid, prefix)
+
+
+def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """Runs of dimensions of two shapes that hold the same elements; dimensions of size 1 are in none."""
+    lefts, rights = ([d for d, size in enumerate(shape) if size != 1] for shape in (old, new))
+    groups, i, j = [], 0, 0
+    while i < len(lefts) and j < len(rights):
+        left, right = [lefts[i]], [rights[j]]
+        a, b = old[lefts[i]], new[rights[j]]
+        i, j = i + 1, j + 1
+        while a != b:
+            if a < b:
+                a *= old[lefts[i]]
+                left.append(lefts[i])
+                i += 1
+            else:
+                b *= new[rights[j]]
+                right.append(rights[j])
+                j += 1
+        groups.append((left, right))
+    return groups

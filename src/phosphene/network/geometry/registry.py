@@ -1,0 +1,41 @@
+"""What each function does to the places of its arguments.
+
+A rule has the name of the function it describes and takes its arguments, after the tracker (to look places up) and the
+function's result (for its shape); it returns the result's place, a list of them for several results, or None where it
+can't tell. One rule serves the method, the functional form and the in-place form alike. A function that has no rule
+makes its result's receptive field not known. The rules stand in `pointwise`, `sliding`, `joining` and `moving`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .places import Place
+
+
+class Tracker(Protocol):
+    """Knows the places of the values of one run."""
+
+    def place(self, value: Any) -> Place | None: ...
+
+
+Rule = Callable[..., Any]
+RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Notes the decorated function as the rule of the functions of these names."""
+
+    def note(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return note
+
+
+def dims_of(dim: Any, ndim: int) -> list[int]:
+    """The dimensions that an argument `dim` names, counted from the front; all if it is None."""
+    if dim is None:
+        return list(range(ndim))
+    return [d % ndim for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]

@@ -1,0 +1,96 @@
+"""Rules: functions replaced by others of the same signature inside one run.
+
+A method such as guided backprop leaves the forward pass as it is and changes how a signal passes back through some
+function. `Rules` is a table from functions to what stands for them; a run with rules computes everything else as ever.
+A table of which nothing was met raises: the answer would be the plain network's, silently.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .seam import function_name
+
+ACTIVATIONS = {
+    "relu": "ReLU", "relu6": "ReLU6", "hardtanh": "Hardtanh", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU",
+    "selu": "SELU", "celu": "CELU", "gelu": "GELU", "silu": "SiLU", "mish": "Mish", "hardswish": "Hardswish",
+    "hardsigmoid": "Hardsigmoid", "softplus": "Softplus", "tanh": "tanh", "sigmoid": "sigmoid",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What stands for which function: `table` maps a function to one of the same signature.
+
+    A rule gets a copy where the function would have worked in place, and what it returns is written back, so that
+    whoever else holds the tensor sees the change as in the plain network.
+    """
+
+    name: str  # of the method, for messages: 'guided backprop'
+    target: str  # what it rules, for messages: 'ReLU'
+    table: Mapping[Callable, Callable]
+
+    def caller(self) -> RuledCall:
+        return RuledCall(self)
+
+
+class RuledCall:
+    """Computes the functions of one run under rules, and counts what it met."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.ruled: Counter[str] = Counter()
+        self.met: Counter[str] = Counter()
+
+    def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
+        rule = self.rules.table.get(func)
+        name = function_name(func)
+        if rule is None:
+            self.met[name] += 1
+            return func(*args, **kwargs)
+        self.ruled[name] += 1
+        if not _in_place(func, args, kwargs):
+            return rule(*args, **kwargs)
+        target = args[0] if args else kwargs["input"]
+        args = (target.clone(), *args[1:]) if args else args
+        kwargs = kwargs if args else {**kwargs, "input": target.clone()}
+        return target.copy_(rule(*args, **kwargs))
+
+    def check(self) -> None:
+        """Raises LookupError if the run met nothing to rule."""
+        if self.ruled:
+            return
+        others = [f"{count} {ACTIVATIONS[name]}" for name, count in self.met.most_common() if name in ACTIVATIONS]
+        has = f"it has {', '.join(others)}" if others else "it has no activation function that Phosphene knows"
+        raise LookupError(f"{self.rules.name} found no {self.rules.target} in this network; {has}")
+
+
+def functions(*names: str) -> tuple[Callable, ...]:
+    """Every function of these names, however a network may call it: F.relu, torch.relu, x.relu, and in place."""
+    homes = (F, torch, Tensor, torch._C._nn)
+    found = [getattr(home, n, None) for name in names for n in (name, f"{name}_") for home in homes]
+    return tuple(dict.fromkeys(f for f in found if callable(f)))
+
+
+def _in_place(func: Callable, args: tuple, kwargs: dict) -> bool:
+    name = getattr(func, "__name__", "")
+    if name.endswith("_") and not name.startswith("__"):
+        return True
+    if kwargs.get("inplace"):
+        return True
+    flag = _INPLACE_AT.get(func)
+    return flag is not None and len(args) > flag and args[flag] is True
+
+
+# where the functions of torch.nn.functional take `inplace` by position
+_INPLACE_AT = {
+    F.relu: 1, F.relu6: 1, F.silu: 1, F.mish: 1, F.hardswish: 1, F.hardsigmoid: 1, F.selu: 1, F.leaky_relu: 2,
+    F.elu: 2, F.celu: 2, F.hardtanh: 3, F.threshold: 3,
+}  # fmt: skip

@@ -1,0 +1,143 @@
+"""What a network computes, listed: every value with its name, kind, shape, receptive field, layout and cost.
+
+One forward pass on `meta` tensors answers all of it without computing anything; operations are counted by PyTorch's own
+`FlopCounterMode` (a multiply-add counts as two). A network whose control flow depends on values is surveyed by one real
+pass instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from .geometry import Extent, Field, Layout, Place, Tracking
+from .seam import Run, evaluating
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One value that a network computes for an image of a given size."""
+
+    name: str
+    kind: str  # class of the module, or name of the function
+    shape: tuple[int, ...]  # without the batch: (C, H, W) for maps, (tokens, C) for tokens, (C,) for vectors
+    field: Field | Extent  # of its units, in pixels of the network's input
+    layout: Layout | None  # how it lies as maps, or None where it has no grid
+    parameters: int  # of the module, its parts included; 0 for functions
+    operations: int  # multiply-adds count as two
+    module: bool  # whether a module returned it; otherwise a function did
+    depth: int  # modules around it
+
+    @property
+    def channels(self) -> int:
+        return self.maps_shape[0] if self.layout else self.shape[0] if self.shape else 1
+
+    @property
+    def maps_shape(self) -> tuple[int, int, int]:
+        """(C, rows, columns); vectors are maps of one place."""
+        if self.layout is None:
+            return (self.shape[0] if self.shape else 1, 1, 1)
+        channels, rows, columns = self.layout.maps(torch.empty((1, *self.shape), device="meta")).shape[1:]
+        return channels, rows, columns
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The layers of a network for one input size, the places of their values, and what could not be followed."""
+
+    size: tuple[int, int]
+    layers: tuple[Layer, ...]
+    names: tuple[str, ...]  # of every value, also of those that don't depend on the image
+    places: dict[str, Place]
+    unruled: frozenset[str]  # functions whose effect on receptive fields is not known
+
+    def __getitem__(self, name: str) -> Layer:
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(name)
+
+
+def survey(module: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device) -> Survey:
+    """Surveys one image of `shape` (C, H, W). ValueError if the network does not run at that size."""
+    try:
+        return _pass(module, torch.empty(1, *shape, dtype=dtype, device="meta"), meta=True)
+    except Exception:  # whatever a network does that shapes alone can't answer: .item(), numpy, custom kernels
+        pass
+    try:
+        return _pass(module, torch.zeros(1, *shape, dtype=dtype, device=device), meta=False)
+    except Exception as error:
+        raise ValueError(refusal(shape, error)) from error
+
+
+def refusal(shape: tuple[int, ...], error: Exception) -> str:
+    channels, height, width = shape[-3:]
+    reason = " ".join(str(error).split())[:300]
+    return (
+        f"the network does not run on an input of {channels} × {height} × {width} (channels × height × width): "
+        f"{type(error).__name__}: {reason}; give the size it was made for, e.g. Preprocessing.plain(size) or size="
+    )
+
+
+def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
+    tracking = Tracking(meta=meta)
+    height, width = images.shape[-2:]
+    layers: list[Layer] = []
+    names: list[str] = []
+    places: dict[str, Place] = {}
+    parameters = {name or "": _count(part) for name, part in module.named_modules()}
+
+    def observe(name: str, kind: str, value: Any) -> Any:
+        names.append(name)
+        tensor = first_tensor(value)
+        place = tracking.place(tensor)
+        if tensor is None or place is None or (isinstance(value, (tuple, list)) and kind in _SPLITS):
+            return value
+        shape = tuple(tensor.shape)
+        is_module = kind[:1].isupper()
+        path = name if name in parameters else name.rpartition("_")[0]
+        places[name] = place
+        layers.append(
+            Layer(
+                name=name,
+                kind=kind,
+                shape=shape[1:],
+                field=place.field(shape, height, width),
+                layout=place.layout(shape),
+                parameters=parameters.get(path, parameters[""] if name == "logits" else 0) if is_module else 0,
+                operations=int(run.spent),
+                module=is_module,
+                depth=len(run.stack) - 1,
+            )
+        )
+        return value
+
+    counter = FlopCounterMode(display=False)
+    run = Run(module, observe, tracking, gauge=counter.get_total_flops)
+    with evaluating(module), torch.no_grad(), counter, run:
+        tracking.start(images)
+        module(images)
+    return Survey((height, width), tuple(layers), tuple(names), places, frozenset(tracking.unruled))
+
+
+_SPLITS = ("chunk", "split", "unbind", "tensor_split")
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def first_tensor(value: Any) -> Tensor | None:
+    """The tensor that a value is or, of several results, the main one: logits before anything else."""
+    if isinstance(value, Tensor):
+        return value
+    for key in ("logits", "out"):
+        part = value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+        if isinstance(part, Tensor):
+            return part
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
+    return next((tensor for part in parts if (tensor := first_tensor(part)) is not None), None)

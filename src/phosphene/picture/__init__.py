@@ -1,0 +1,98 @@
+"""Images in and out: photos, range mapping, colour, tiles, overlays, sheets, and pictures that say how they were made.
+
+This floor knows no network and does not import torch. `read` brings any photo in; `map_range`, `colour` and `grid`
+turn numbers into pixels with the range said; `sheet` lays out a page; a `Picture` shows and saves it.
+"""
+
+from .blocks import Block, ColourBar, DrawingBlock, ImageBlock, Row, Table, TextBlock
+from .colour import MAPS, MISSING, as_rgb, colour, swatch
+from .drawing import (
+    THEMES,
+    Circle,
+    Drawing,
+    Image,
+    Line,
+    Mark,
+    Polygon,
+    Polyline,
+    Rect,
+    Text,
+    resolve,
+    shifted,
+    theme_roles,
+)
+from .folder import labelled, photos
+from .numbers import compact
+from .overlay import draw_boxes, overlay, resample
+from .paragraph import Placed
+from .photo import Photo
+from .picture import PICTURE_SUFFIXES, Picture, plain, write_whole
+from .ranges import Mapped, Range, apply_range, map_range, ranges_caption, rule_name
+from .raster import rasterise
+from .reading import read
+from .record import read_made
+from .sheet import place, sheet
+from .signature import SUFFIXES
+from .svg import to_svg
+from .tiles import Tiles, enlarge, grid, pages
+from .typesetting import fit, text_width, wrap
+
+__all__ = [
+    "MAPS",
+    "MISSING",
+    "PICTURE_SUFFIXES",
+    "SUFFIXES",
+    "THEMES",
+    "Block",
+    "Circle",
+    "ColourBar",
+    "Drawing",
+    "DrawingBlock",
+    "Image",
+    "ImageBlock",
+    "Line",
+    "Mapped",
+    "Mark",
+    "Photo",
+    "Picture",
+    "Placed",
+    "Polygon",
+    "Polyline",
+    "Range",
+    "Rect",
+    "Row",
+    "Table",
+    "Text",
+    "TextBlock",
+    "Tiles",
+    "apply_range",
+    "as_rgb",
+    "colour",
+    "compact",
+    "draw_boxes",
+    "enlarge",
+    "fit",
+    "grid",
+    "labelled",
+    "map_range",
+    "overlay",
+    "pages",
+    "photos",
+    "place",
+    "plain",
+    "ranges_caption",
+    "rasterise",
+    "read",
+    "read_made",
+    "resample",
+    "resolve",
+    "rule_name",
+    "sheet",
+    "shifted",
+    "swatch",
+    "text_width",
+    "theme_roles",
+    "to_svg",
+    "wrap",
+    "write_whole",
+]

@@ -1,0 +1,40 @@
+"""The pictures in a folder, and the classes that its sub-folders name.
+
+The common layout of labelled sets (`set/goose/1.jpg`, `set/hen/2.jpg`, as in torchvision's ImageFolder): the first
+folder below the given one is the label. Pictures that lie in the folder itself have none.
+"""
+
+import os
+from pathlib import Path
+
+from .signature import SUFFIXES
+
+
+def photos(folder: str | os.PathLike[str]) -> list[Path]:
+    """Every picture below `folder`, by its suffix, sorted by path; hidden files and folders are left out.
+
+    Links to folders are not followed, so a folder that links to itself ends. Raises FileNotFoundError for no folder
+    and ValueError where there is no picture.
+    """
+    root = Path(folder)
+    if not root.exists():
+        raise FileNotFoundError(f"there is no folder {str(root)!r}.")
+    if not root.is_dir():
+        raise ValueError(f"{str(root)!r} is a file, not a folder; read it with picture.read.")
+    found = []
+    for place, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+    if not found:
+        raise ValueError(f"the folder {str(root)!r} holds no picture: none of its files ends in {', '.join(SUFFIXES)}.")
+    return sorted(found, key=lambda path: path.relative_to(root).parts)
+
+
+def labelled(folder: str | os.PathLike[str]) -> list[tuple[Path, str | None]]:
+    """`photos(folder)`, each with the name of the first sub-folder on its way, or None."""
+    root = Path(folder)
+    pairs = []
+    for path in photos(root):
+        parts = path.relative_to(root).parts
+        pairs.append((path, parts[0] if len(parts) > 1 else None))
+    return pairs

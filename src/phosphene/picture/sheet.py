@@ -1,0 +1,221 @@
+"""A sheet: title, a flow of blocks, and a foot that states the range, laid out as a `Drawing`.
+
+Blocks are plain values: images with headings, captions and labels under their tiles; rows of blocks; colour bars;
+texts; tables; drawings. The layouter goes from top to bottom: each block is placed at a point, within a width, and says
+how much room it took. There is no other state, so a block can be tried out by itself with `place`.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from .blocks import Block, ColourBar, DrawingBlock, ImageBlock, Row, Table, TextBlock
+from .colour import swatch
+from .drawing import Drawing, Image, Line, Mark, Text, shifted
+from .numbers import compact, pair
+from .paragraph import HEADING, SMALL, SUBTITLE, TITLE, Placed, Weight, paragraph
+from .ranges import Range, ranges_caption
+from .table import place_table, table_width
+from .typesetting import fit, text_width
+
+MARGIN, GAP = 48.0, 30.0
+NARROWEST = 150.0  # pixels that a caption gets even below a tiny image
+
+
+def sheet(
+    title: str,
+    subtitle: str = "",
+    blocks: Sequence[Block] = (),
+    *,
+    caption: str = "",
+    ranges: Sequence[Range] = (),
+    width: float = 1200.0,
+) -> Drawing:
+    """The blocks below each other under a title; the foot holds the caption and every range."""
+    inner = width - 2 * MARGIN
+    if inner < 200:
+        raise ValueError(f"a sheet is at least {200 + 2 * MARGIN:g} pixels wide, not {width:g}.")
+    marks: list[Mark] = []
+    y = MARGIN
+    head: tuple[tuple[str, float, str, Weight], ...] = (
+        (title, TITLE, "ink", "bold"),
+        (subtitle, SUBTITLE, "muted", "regular"),
+    )
+    for text, size, colour, weight in head:
+        if text:
+            placed = paragraph(text, size, colour, MARGIN, y, inner, weight)
+            marks += placed.marks
+            y += placed.height + 4
+    y += GAP - 8
+    for block in blocks:
+        placed = place(block, MARGIN, y, inner)
+        marks += placed.marks
+        y += placed.height + GAP
+    foot = footer(caption, tuple(ranges))
+    if foot:
+        marks.append(Line(MARGIN, round(y) + 0.5, width - MARGIN, round(y) + 0.5))
+        placed = paragraph(foot, SMALL, "muted", MARGIN, y + 14, inner)
+        marks += placed.marks
+        y += placed.height + 14 + GAP
+    return Drawing(width, round(y - GAP + MARGIN), tuple(marks))
+
+
+def footer(caption: str, ranges: tuple[Range, ...]) -> str:
+    """The caption followed by the ranges, unless it states them already."""
+    said = ranges_caption(ranges) if ranges else ""
+    if not said or said in caption:
+        return caption
+    said = said[0].upper() + said[1:] + "."
+    return f"{caption.rstrip()} {said}" if caption else said
+
+
+def place(block: Block, left: float, top: float, width: float) -> Placed:
+    """The block's marks with its corner at (left, top), within `width`, and the room that it takes."""
+    match block:
+        case ImageBlock():
+            return place_image(block, left, top, width)
+        case DrawingBlock():
+            body = shifted(block.drawing.marks, 0, 0)
+            return framed(block, body, block.drawing.width, block.drawing.height, left, top, width)
+        case ColourBar():
+            return place_bar(block, left, top, width)
+        case TextBlock():
+            return paragraph(block.text, block.size, block.colour, left, top, width, block.weight)
+        case Table():
+            return place_table(block, left, top, width)
+        case Row():
+            return place_row(block, left, top, width)
+
+
+def natural_width(block: Block) -> float:
+    """The width that a block takes where there is room."""
+    match block:
+        case ImageBlock():
+            image = float(block.width or block.pixels.shape[1])
+            return max(image, caption_width(block.heading, block.caption, image))
+        case DrawingBlock():
+            return max(block.drawing.width, caption_width(block.heading, block.caption, block.drawing.width))
+        case ColourBar():
+            return block.width
+        case TextBlock():
+            return max(text_width(line, block.size, block.weight) for line in block.text.split("\n"))
+        case Table():
+            return table_width(block)
+        case Row():
+            return sum(map(natural_width, block.blocks)) + block.gap * max(0, len(block.blocks) - 1)
+
+
+def caption_width(heading: str, caption: str, body: float) -> float:
+    """What the words around an image of width `body` ask for: a narrow one's may stand out a little to the right."""
+    words = max(text_width(heading, HEADING, "bold"), text_width(caption, SMALL))
+    return min(words + 1, max(NARROWEST, body))
+
+
+def framed(
+    block: ImageBlock | DrawingBlock,
+    body: tuple[Mark, ...],
+    body_width: float,
+    body_height: float,
+    left: float,
+    top: float,
+    width: float,
+) -> Placed:
+    """A body laid out at (0, 0), with its heading above and its caption below."""
+    marks: list[Mark] = []
+    room = min(width, max(body_width, NARROWEST))
+    y = top
+    if block.heading:
+        heading = paragraph(block.heading, HEADING, "ink", left, y, room, "bold")
+        marks += heading.marks
+        y = round(y + heading.height + 6)
+    marks += shifted(body, left, y)
+    y += body_height
+    if block.caption:
+        words = paragraph(block.caption, SMALL, "muted", left, y + 7, room)
+        marks += words.marks
+        y += words.height + 7
+    return Placed(tuple(marks), max(body_width, caption_width(block.heading, block.caption, body_width)), y - top)
+
+
+def place_image(block: ImageBlock, left: float, top: float, width: float) -> Placed:
+    high, wide = block.pixels.shape[:2]
+    shown = min(block.width or wide, width)
+    factor = shown / wide
+    crisp = block.crisp and factor >= 1
+    if not block.labels:
+        body: tuple[Mark, ...] = (Image(without_gutters(block), 0, 0, shown, high * factor, crisp),)
+        return framed(block, body, shown, high * factor, left, top, width)
+    rows = {edge: index for index, edge in enumerate(sorted({cell[1] for cell in block.cells}))}
+    size = 12.0
+    extra = size * 1.7
+    room = min((b[0] - a[0] for a, b in pairwise(block.cells) if b[0] > a[0]), default=wide)
+    marks: list[Mark] = []
+    for (x0, y0, x1, y1), label in zip(block.cells, block.labels, strict=True):
+        down = y0 * factor + rows[y0] * extra
+        tile = Image(block.pixels[y0:y1, x0:x1], x0 * factor, down, (x1 - x0) * factor, (y1 - y0) * factor, crisp)
+        words = fit(label, size, max(room * factor - 4, (x1 - x0) * factor))
+        below = down + (y1 - y0) * factor + size * 1.15
+        marks += [tile, Text((x0 + x1) / 2 * factor, below, words, size, anchor="middle", colour="muted", mono=True)]
+    return framed(block, tuple(marks), shown, high * factor + len(rows) * extra, left, top, width)
+
+
+def without_gutters(block: ImageBlock) -> np.ndarray:
+    """The pixels with everything between the cells transparent, so that a grid stands on any paper."""
+    if not block.cells:
+        return block.pixels
+    clear = np.zeros((*block.pixels.shape[:2], 4), np.uint8)
+    for left, top, right, bottom in block.cells:
+        clear[top:bottom, left:right, :3] = block.pixels[top:bottom, left:right]
+        clear[top:bottom, left:right, 3] = 255
+    return clear
+
+
+def place_bar(block: ColourBar, left: float, top: float, width: float) -> Placed:
+    length = min(block.width, width)
+    marks: list[Mark] = []
+    y = top
+    if block.label:
+        label = paragraph(block.label, SMALL, "muted", left, y, length)
+        marks += label.marks
+        y = round(y + label.height + 4)
+    pixels = swatch(block.map, 257)
+    marks.append(Image(pixels, left, y, length, 12, crisp=False))
+    low, high = block.range.low, block.range.high
+    size, below = 12.0, y + 12
+    if low != low:  # NaN: there was no finite value
+        marks.append(Text(left, below + 17, block.range.caption(), size, colour="muted"))
+        return Placed(tuple(marks), length, below + 22 - top)
+    if low == high:
+        ticks = [(0.5, pair(low, high)[0])]
+    else:
+        first, last = pair(low, high)
+        ticks = [(0.0, first), (1.0, last)]
+        if low < 0 < high:
+            zero = -low / (high - low)
+            space = text_width("0", size) / 2 + 10
+            if text_width(first, size) + space < zero * length < length - text_width(last, size) - space:
+                ticks.insert(1, (zero, compact(0)))
+    for share, words in ticks:
+        x = left + share * length
+        anchor: Literal["start", "middle", "end"] = "start" if share == 0 else "end" if share == 1 else "middle"
+        pin = min(max(round(x), round(left) + 1), round(left + length)) - 0.5
+        marks.append(Line(pin, below, pin, below + 4, "muted"))
+        marks.append(Text(x, below + 17, words, size, anchor=anchor, colour="muted", mono=True))
+    return Placed(tuple(marks), length, below + 22 - top)
+
+
+def place_row(block: Row, left: float, top: float, width: float) -> Placed:
+    wanted = [natural_width(child) for child in block.blocks]
+    gaps = block.gap * max(0, len(wanted) - 1)
+    total = sum(wanted)
+    share = min(1.0, (width - gaps) / total) if total else 1.0
+    marks: list[Mark] = []
+    x, height = left, 0.0
+    for child, room in zip(block.blocks, wanted, strict=True):
+        placed = place(child, x, top, max(room * share, 1.0))
+        marks += placed.marks
+        x += max(room * share, 1.0) + block.gap
+        height = max(height, placed.height)
+    return Placed(tuple(marks), max(0.0, x - block.gap - left), height)

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+
+from phosphene.picture import (
+    ColourBar,
+    Drawing,
+    DrawingBlock,
+    Image,
+    ImageBlock,
+    Line,
+    Range,
+    Rect,
+    Row,
+    Table,
+    Text,
+    TextBlock,
+    colour,
+    grid,
+    map_range,
+    place,
+    rasterise,
+    sheet,
+    text_width,
+)
+
+TILES = grid(np.random.default_rng(0).integers(0, 256, (10, 3, 3, 3)).astype(np.uint8), gutter=6)
+
+
+def words(drawing):
+    return [mark.string for mark in drawing.marks if isinstance(mark, Text)]
+
+
+def right_edges(marks):
+    for mark in marks:
+        if isinstance(mark, Image | Rect):
+            yield mark.left + mark.width
+        elif isinstance(mark, Line):
+            yield max(mark.x1, mark.x2)
+        elif isinstance(mark, Text):
+            yield (
+                mark.x
+                + text_width(mark.string, mark.size, mark.weight) * {"start": 1, "middle": 0.5, "end": 0}[mark.anchor]
+            )
+
+
+BLOCKS = [
+    ImageBlock(TILES.pixels, "Filters", "Each tile is one filter.", TILES.cells),
+    ImageBlock(TILES.pixels, cells=TILES.cells, labels=[f"a rather long label {i}" for i in range(10)]),
+    Row(
+        [ImageBlock(np.zeros((300, 700, 3), np.uint8), "Left"), ImageBlock(np.zeros((300, 700, 3), np.uint8), "Right")]
+    ),
+    Row([ColourBar("diverging", Range(-1, 2), "weights"), ColourBar("grey", Range(0, 0)), TextBlock("beside " * 60)]),
+    ColourBar("sequential", Range(float("nan"), float("nan"), missing=3)),
+    Table(["class", "probability", "kept"], [["goose " * 40, 0.5, True], ["hen", -1.2e-6, False]], "Answers"),
+    DrawingBlock(Drawing(100, 50, (Rect(0, 0, 100, 50, fill="accent"),)), "Chart", "A chart."),
+    TextBlock("word " * 400, "muted"),
+    TextBlock(""),
+    Row([]),
+    Table(["empty"], []),
+]
+
+
+@pytest.mark.parametrize("width", [300, 640, 1200])
+def test_everything_stands_within_the_margins(width):
+    drawing = sheet("A title that is rather long " * 4, "and a subtitle", BLOCKS, ranges=(Range(-1, 1),), width=width)
+    assert drawing.width == width
+    assert max(right_edges(drawing.marks)) <= width - 48 + 30  # a label or pin may lean out of its column a little
+    assert rasterise(drawing, "dark").size == (width, drawing.height)
+
+
+def test_blocks_stand_below_each_other_without_overlap():
+    tops = []
+    y = 0.0
+    for block in BLOCKS:
+        placed = place(block, 48, y, 900)
+        for mark in placed.marks:
+            if isinstance(mark, Text):
+                assert y <= mark.y <= y + placed.height + 1
+            if isinstance(mark, Image):
+                assert y <= mark.top
+                assert mark.top + mark.height <= y + placed.height + 1
+        y += placed.height
+        tops.append(y)
+    assert tops == sorted(tops)
+
+
+def test_the_foot_states_every_range_once():
+    range_ = map_range(np.array([[[-0.52, 1.3]]])).ranges
+    assert words(sheet("t", ranges=range_))[-1] == "Range −0.52 to 1.30 (min–max)."
+    foot = words(sheet("t", caption="Filters.", ranges=range_))[-1]
+    assert foot == "Filters. Range −0.52 to 1.30 (min–max)."
+    said = "Filters, range −0.52 to 1.30 (min–max)."
+    assert words(sheet("t", caption=said, ranges=range_))[-1] == said
+
+
+def test_a_colour_bar_ticks_its_ends_and_zero():
+    marks = place(ColourBar("diverging", Range(-1, 3), width=200), 10, 0, 500).marks
+    ticks = {mark.string: mark.x for mark in marks if isinstance(mark, Text)}
+    assert ticks == {"−1.00": 10, "0": 60, "3.00": 210}
+
+
+def test_tiles_on_a_sheet_keep_their_pixels_and_lose_their_gutters():
+    values = np.random.default_rng(1).random((7, 5, 5))
+    tiles = grid(colour(values), scale=4, gutter=3)
+    drawing = sheet("t", blocks=[ImageBlock(tiles.pixels, cells=tiles.cells)])
+    image = next(mark for mark in drawing.marks if isinstance(mark, Image))
+    painted = np.asarray(rasterise(drawing, "dark"))
+    for tile, (left, top, _, _) in zip(colour(values), tiles.cells, strict=True):
+        x, y = round(image.left) + left, round(image.top) + top
+        assert np.array_equal(painted[y : y + 20 : 4, x : x + 20 : 4], tile)
+    gap = painted[round(image.top), round(image.left) + 20]
+    assert gap.tolist() == painted[0, 0].tolist()
+
+
+def test_labels_stand_below_their_own_tiles():
+    block = ImageBlock(TILES.pixels, cells=TILES.cells, labels=[str(i) for i in range(10)])
+    marks = place(block, 0, 0, 900).marks
+    images = [mark for mark in marks if isinstance(mark, Image)]
+    labels = [mark for mark in marks if isinstance(mark, Text)]
+    for image, label in zip(images, labels, strict=True):
+        assert label.x == pytest.approx(image.left + image.width / 2)
+        assert image.top + image.height < label.y < image.top + image.height + 20
+    for image in images:
+        for label in labels:
+            inside = image.left < label.x < image.left + image.width and image.top < label.y < image.top + image.height
+            assert not inside
+
+
+def test_numbers_stand_to_the_right_and_words_to_the_left():
+    marks = place(Table(["name", "n", "on"], [["a", 1234, True], ["b", -5, False]]), 0, 0, 500).marks
+    anchors = {mark.string: mark.anchor for mark in marks if isinstance(mark, Text)}
+    assert anchors["1,234"] == anchors["−5"] == anchors["n"] == "end"
+    assert anchors["a"] == anchors["yes"] == anchors["on"] == "start"
+
+
+def test_wrong_blocks_are_refused_in_words():
+    with pytest.raises(ValueError, match="1 labels for 10 cells"):
+        ImageBlock(TILES.pixels, cells=TILES.cells, labels=["x"])
+    with pytest.raises(ValueError, match="a row of 1 cells stands in a table of 2 columns"):
+        Table(["a", "b"], [["x"]])
+    with pytest.raises(ValueError, match="at least 296 pixels wide"):
+        sheet("t", width=100)
