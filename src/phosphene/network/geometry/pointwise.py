@@ -12,8 +12,8 @@ from .registry import Tracker, rule
 # results that hold nothing of the image's content, only its shape or type
 SHAPE_ONLY = frozenset(
     (
-        "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor "
-        "size dim numel stride arange linspace meshgrid"
+        "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full "
+        "new_tensor size dim numel stride arange linspace meshgrid"
     ).split()
 )
 

@@ -1,0 +1,33 @@
+"""Networks: opened from anywhere, every value named, recorded and placed, and left as they were."""
+
+from .addresses import OUTPUTS, Address, near
+from .frame import Box, Frame
+from .geometry import UNKNOWN, WHOLE, Axis, Extent, Field, Layout
+from .labels import Labels
+from .network import Guess, Network, load
+from .preprocessing import Preprocessing
+from .rules import Rules, functions
+from .survey import Layer, Survey
+
+__all__ = [
+    "OUTPUTS",
+    "UNKNOWN",
+    "WHOLE",
+    "Address",
+    "Axis",
+    "Box",
+    "Extent",
+    "Field",
+    "Frame",
+    "Guess",
+    "Labels",
+    "Layer",
+    "Layout",
+    "Network",
+    "Preprocessing",
+    "Rules",
+    "Survey",
+    "functions",
+    "load",
+    "near",
+]

@@ -1,0 +1,435 @@
+"""A network opened: the module, how a photo becomes its input, what its classes are called, and what it computes.
+
+Everything an instrument does to a network goes through here, and leaves the module bit for bit as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .addresses import OUTPUTS, Address, near
+from .frame import Box, Frame
+from .geometry import UNKNOWN, WHOLE, Extent, Field
+from .labels import Labels
+from .preprocessing import HasPixels, Preprocessing
+from .rules import Rules
+from .seam import OUTPUT, Reached, Run, evaluating
+from .survey import Layer, Survey, first_tensor, refusal, survey
+
+
+class Guess(NamedTuple):
+    """One class of an answer: its name and number, its probability (softmax) and its score before it."""
+
+    label: str
+    index: int
+    probability: float
+    score: float
+
+
+class Network:
+    """Any vision network, with names for all it computes.
+
+    `preprocessing` None means: values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the order
+    of the outputs. `spec` is the text that opens the same network again, if there is one.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        preprocessing: Preprocessing | None = None,
+        labels: Labels | Sequence[str] | None = None,
+        *,
+        spec: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.module = _unwrapped(module)
+        self.channels = preprocessing.channels if preprocessing else _input_channels(self.module)
+        self.preprocessing = preprocessing or _plain(self.channels)
+        self.labels = labels if isinstance(labels, Labels) else Labels(None if labels is None else tuple(labels))
+        self.spec = spec
+        self.notes = tuple(notes)
+        self._surveys: dict[tuple[int, int], Survey] = {}
+        self._lock = threading.Lock()
+        self._fingerprint: tuple[tuple, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it in captions: its spec, or its module's class."""
+        return self.spec or type(self.module).__name__
+
+    def __repr__(self) -> str:
+        return f"Network({self.name}, {self.preprocessing.describe()})"
+
+    # ---- photos and inputs
+
+    def prepare(self, photo: HasPixels | np.ndarray) -> Tensor:
+        """The network's input (1, C, H, W) for a photo, preprocessing done, on the network's device."""
+        return self.preprocessing.prepare(photo).to(self.device, self.dtype)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """The network's input values for images (N, 3, H, W) in [0, 1]; the size stays."""
+        return self.preprocessing.normalise(images)
+
+    def inputs(self, images: Any) -> Tensor:
+        """The network's input (N, C, H, W) for a photo, several photos, or a tensor that is already one.
+
+        Raises ValueError for a tensor of another shape, type or number of channels, or with values that are not finite.
+        """
+        if isinstance(images, Tensor):
+            return self._checked(images)
+        photos = list(images) if isinstance(images, (list, tuple)) else [images]
+        if not photos:
+            raise ValueError("no images were given; give a photo, a list of photos or a tensor (N, C, H, W)")
+        if not all(hasattr(photo, "pixels") for photo in photos):
+            kinds = ", ".join(sorted({type(photo).__name__ for photo in photos}))
+            raise TypeError(
+                f"images are photos (phosphene.read opens them) or a float tensor (N, C, H, W) that is already "
+                f"the network's input, not {kinds}"
+            )
+        return torch.cat([self.prepare(photo) for photo in photos])
+
+    def frame(self, photo: Any) -> Frame:
+        """Where the network's input lies in the photo's pixels."""
+        return self.preprocessing.frame(photo.height, photo.width)
+
+    def _checked(self, images: Tensor) -> Tensor:
+        shape = " × ".join(map(str, images.shape))
+        if images.ndim != 4 or 0 in images.shape:
+            hint = "; add the batch: images[None]" if images.ndim == 3 else ""
+            raise ValueError(f"the network's input is (N, C, H, W); this tensor is {shape or 'a single number'}{hint}")
+        if not images.is_floating_point():
+            raise ValueError(
+                f"the network's input is a float tensor; this one is {images.dtype}: read it as a photo (phosphene."
+                "read), or scale and normalise it as the network expects"
+            )
+        if self.channels is not None and images.shape[1] != self.channels:
+            raise ValueError(
+                f"{self.name} takes images of {self.channels} channels; this tensor has {images.shape[1]} ({shape})"
+            )
+        if not bool(torch.isfinite(images.detach()).all()):
+            bad = int((~torch.isfinite(images.detach())).sum())
+            raise ValueError(f"the images hold {bad} values that are NaN or infinite; no answer would mean anything")
+        return images.to(self.device, self.dtype)
+
+    @property
+    def device(self) -> torch.device:
+        return next((p.device for p in _tensors(self.module)), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next((p.dtype for p in _tensors(self.module) if p.is_floating_point()), torch.get_default_dtype())
+
+    # ---- what it computes
+
+    def survey(self, size: int | tuple[int, int] | None = None) -> Survey:
+        """All values for an input of `size` (height, width) pixels, without computing them; remembered."""
+        wanted = _size(size) or self.preprocessing.size
+        with self._lock:
+            if wanted not in self._surveys:
+                shape = (self.channels or 3, *wanted)
+                self._surveys[wanted] = survey(self.module, shape, self.dtype, self.device)
+            return self._surveys[wanted]
+
+    def layers(self, size: int | tuple[int, int] | None = None) -> list[Layer]:
+        """Every value that the network computes from an image of `size` pixels, in order."""
+        return list(self.survey(size).layers)
+
+    def layer(self, name: str, size: int | tuple[int, int] | None = None) -> Layer:
+        """The layer of that name. LookupError, with near names, if there is none."""
+        found = self.survey(size)
+        name = OUTPUT if name in OUTPUTS else name
+        for layer in found.layers:
+            if layer.name == name:
+                return layer
+        raise self._unknown(name, [layer.name for layer in found.layers])
+
+    def address(self, target: str | Address, size: int | tuple[int, int] | None = None) -> Address:
+        """The address with its layer, channel and place checked and a class's name replaced by its number."""
+        address = Address.parse(target)
+        layer = self.layer(address.layer, size)
+        channel = address.channel
+        if address.layer in OUTPUTS and channel is not None:
+            if not self.labels and isinstance(channel, str):
+                raise LookupError(f"{self.name} came without class names; give the class's number, not {channel!r}")
+            channel = self.labels.index(channel) if self.labels else channel
+        if isinstance(channel, int) and channel >= layer.channels:
+            last = layer.channels - 1
+            raise LookupError(
+                f"{address.layer} of {self.name} has {layer.channels} channels (0 to {last}), no {channel}"
+            )
+        _, rows, columns = layer.maps_shape
+        if address.place and (address.place[0] >= rows or address.place[1] >= columns):
+            raise LookupError(
+                f"{address.layer} has {rows} rows and {columns} columns of units, no place {address.place[0]},"
+                f"{address.place[1]} (counted from 0)"
+            )
+        if address.token and _token(address.token) >= (layer.layout.prefix if layer.layout else 0):
+            raise LookupError(f"{address.layer} has no token '{address.token}'")
+        return Address(address.layer, channel, address.place, address.token)
+
+    def record(self, images: Any, *addresses: str | Address, rules: Rules | None = None) -> dict[str, Tensor]:
+        """The values at `addresses` for the images: a dict from each address, as given, to a copy of the value.
+
+        Values are (N, C, H, W) for maps, as the network computes them otherwise; `layer:17` gives (N, H, W),
+        `layer:17@5,6` and `logits:goose` (N,). Runs no further than the last value asked for. Gradients flow where
+        the images ask for them. `rules` replaces functions during this run. Raises LookupError for a name that the
+        network does not compute, with near ones; ValueError for images it can't take.
+        """
+        if not addresses:
+            raise ValueError("name at least one layer to record; network.layers() lists them all")
+        x = self.inputs(images)
+        asked = {str(address): Address.parse(address) for address in addresses}
+        if any(a.channel is not None or a.place or a.token for a in asked.values()):
+            asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}  # type: ignore[arg-type]
+        values = self._recorded(x, {OUTPUT if a.layer in OUTPUTS else a.layer for a in asked.values()}, rules)
+        return {text: self._picked(values, address, x) for text, address in asked.items()}
+
+    def _recorded(self, x: Tensor, names: set[str], rules: Rules | None) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        seen: list[str] = []
+        missing = set(names)
+
+        def observe(name: str, kind: str, value: Any) -> Any:
+            seen.append(name)
+            if name in missing:
+                missing.discard(name)
+                if not missing:
+                    kept[name] = value
+                    raise Reached
+                kept[name] = _copied(value)
+            return value
+
+        call = rules.caller() if rules else None
+        with evaluating(self.module), torch.set_grad_enabled(x.requires_grad), Run(self.module, observe, call):
+            try:
+                self.module(x.clone())
+            except Reached:
+                pass
+            except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+                if rules is not None:
+                    raise
+                raise ValueError(refusal(tuple(x.shape[1:]), error)) from error
+        if missing:
+            raise self._unknown(min(missing), seen)
+        if call is not None:
+            call.check()
+        return kept
+
+    def _picked(self, values: dict[str, Any], address: Address, x: Tensor) -> Any:
+        value = values[OUTPUT if address.layer in OUTPUTS else address.layer]
+        if address.layer in OUTPUTS:
+            value = first_tensor(value)
+            value = value.softmax(1) if address.layer == "probabilities" else value
+        if address.channel is None and address.place is None and address.token is None:
+            return value
+        layer = self.layer(address.layer, tuple(x.shape[-2:]))  # type: ignore[arg-type]
+        value = first_tensor(value)
+        if address.token is not None and layer.layout is not None:
+            value = layer.layout.extras(value)[:, _token(address.token)]
+        elif layer.layout is not None:
+            value = layer.layout.maps(value)
+            value = value if address.place is None else value[..., address.place[0], address.place[1]]
+        elif value.ndim > 2 and value.ndim != 4:
+            value = value.movedim(-1, 1)
+        return value if address.channel is None else value[:, address.channel]
+
+    def maps(self, images: Any, layer: str) -> Tensor:
+        """The layer's activations as maps (N, C, rows, columns), tokens laid out on their grid; vectors have one place.
+
+        Tokens without a place (cls, registers) are left out: `layer@cls` records them.
+        """
+        x = self.inputs(images)
+        found = self.layer(layer, tuple(x.shape[-2:]))  # type: ignore[arg-type]
+        value = first_tensor(self.record(x, layer)[layer])
+        assert value is not None
+        if found.layout is not None:
+            return found.layout.maps(value)
+        if value.ndim == 4:
+            return value
+        if value.ndim == 2:
+            return value[:, :, None, None]
+        raise ValueError(
+            f"{layer} of {self.name} is {' × '.join(map(str, found.shape))} an image and has no grid of places that "
+            "Phosphene could follow; choose another layer"
+        )
+
+    def _unknown(self, name: str, names: Sequence[str]) -> LookupError:
+        count = len(set(names))
+        listing = f"'phosphene layers {self.spec}' lists" if self.spec else "network.layers() lists"
+        return LookupError(f"layer {name!r} is not in {self.name}{near(name, names)}; {listing} all {count}")
+
+    # ---- receptive fields
+
+    def receptive_field(
+        self, target: str | Address, unit: tuple[int, int] | None = None, size: int | tuple[int, int] | None = None
+    ) -> Field | Extent | Box:
+        """What the units of a layer see of the network's input.
+
+        A `Field` (window size, stride and start per axis, in input pixels), `WHOLE` or `UNKNOWN`; for `layer:channel`
+        that channel's own, which can be smaller where a network concatenates. With a `unit` (row, column), or an
+        address that names a place, the `Box` that this unit sees, clipped to the input: exact also at the border and
+        where windows are irregular; `UNKNOWN` where it can't be told.
+        """
+        address = self.address(target, size)
+        found = self.survey(size)
+        layer = self.layer(address.layer, size)
+        place = found.places[layer.name]
+        unit = unit or address.place
+        channel = None if address.channel is None or address.layer in OUTPUTS else int(address.channel)
+        if unit is None:
+            if channel is None:
+                return layer.field
+            return place.field((1, *layer.shape), *found.size, channel)
+        if layer.field is WHOLE:
+            return Box(0, 0, found.size[1], found.size[0])
+        window = place.window if channel is None else place.channel(channel)
+        if window is None or "m" in place.roles:
+            return UNKNOWN
+        self.address(Address(address.layer, None, unit), size)
+        (top, bottom), (left, right) = (
+            (int(span.first[min(at, len(span) - 1)]), int(span.last[min(at, len(span) - 1)]) + 1)
+            for span, at in zip(window, unit, strict=True)
+        )
+        return Box(left, top, right, bottom) if left < right and top < bottom else Box(0, 0, 0, 0)
+
+    def window(self, target: str | Address, photo: Any, unit: tuple[int, int] | None = None) -> Box | Extent:
+        """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` where it can't be told."""
+        frame = self.frame(photo)
+        box = self.receptive_field(target, unit, frame.size)
+        if not isinstance(box, Box):
+            return box if isinstance(box, Extent) and box is UNKNOWN else frame.seen
+        return frame.to_photo(box).clip(*frame.photo)
+
+    # ---- answers
+
+    def classify(self, images: Any, k: int = 5) -> list[Guess] | list[list[Guess]]:
+        """The `k` likeliest classes of a photo, best first; of several photos, a list each."""
+        scores = first_tensor(self.record(images, OUTPUT)[OUTPUT])
+        if scores is None or scores.ndim != 2:
+            shape = "nothing" if scores is None else " × ".join(map(str, scores.shape[1:]))
+            raise ValueError(f"{self.name} gives {shape} an image, not one score a class; it is no classifier")
+        probabilities = scores.float().softmax(1)
+        best = probabilities.topk(min(k, scores.shape[1]), dim=1).indices
+        answers = [
+            [self._guess(int(i), row, probability) for i in order]
+            for order, row, probability in zip(best, scores, probabilities, strict=True)
+        ]
+        return answers[0] if len(answers) == 1 else answers
+
+    def _guess(self, index: int, scores: Tensor, probabilities: Tensor) -> Guess:
+        label = self.labels[index] if index < len(self.labels) else f"class {index}"
+        return Guess(label, index, float(probabilities[index]), float(scores[index]))
+
+    # ---- identity
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all weights and buffers: two networks with the same one compute the same."""
+        tensors = list(_tensors(self.module))
+        state = tuple((t.data_ptr(), t._version) for t in tensors)
+        if self._fingerprint is None or self._fingerprint[0] != state:
+            digest = hashlib.sha256()
+            for tensor in tensors:
+                digest.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
+                flat = tensor.detach().cpu().contiguous().reshape(-1)
+                digest.update(flat.view(torch.uint8).numpy() if flat.numel() else b"")
+            self._fingerprint = state, digest.hexdigest()
+        return self._fingerprint[1]
+
+
+def load(
+    spec: str | os.PathLike[str] | None = None,
+    *,
+    architecture: Any = None,
+    weights: str | None = None,
+    labels: Labels | Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    seed: int = 0,
+    classes: int | None = None,
+    device: str | torch.device | None = None,
+) -> Network:
+    """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
+
+    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), or
+    `module:callable`. `@none` stands for random weights, drawn from `seed`. Raises LookupError for unknown names and
+    for weights that are not on this machine and can't be fetched, FileNotFoundError for files, ValueError for what
+    doesn't fit together.
+    """
+    from .sources import open_source
+
+    source = open_source(
+        None if spec is None else os.fspath(spec),
+        architecture=architecture,
+        weights=weights,
+        labels=labels,
+        preprocessing=preprocessing,
+        seed=seed,
+        classes=classes,
+    )
+    module = source.module if device is None else source.module.to(device)
+    return Network(module, source.preprocessing, source.labels, spec=source.spec, notes=source.notes)
+
+
+def _unwrapped(module: Any) -> nn.Module:
+    """The module inside torch.compile's and DataParallel's wrappers."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"a network is a torch.nn.Module, not {type(module).__name__}; phosphene.load opens one by name"
+        )
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError("this is a scripted module, whose inside can't be seen; give the eager one it was made from")
+    inner = getattr(module, "_orig_mod", None)
+    if isinstance(inner, nn.Module):
+        return _unwrapped(inner)
+    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return _unwrapped(module.module)
+    return module
+
+
+def _input_channels(module: nn.Module) -> int | None:
+    """The channels of the first convolution, as far as it is known before running; None if there is none."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            return part.in_channels
+    return None
+
+
+def _plain(channels: int | None) -> Preprocessing:
+    return Preprocessing.plain(channels=1 if channels == 1 else 3)
+
+
+def _tensors(module: nn.Module) -> Any:
+    yield from module.parameters()
+    yield from module.buffers()
+
+
+def _size(size: int | Sequence[int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or min(pair) < 1:
+        raise ValueError(f"a size is a number of pixels or (height, width), not {size!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def _token(name: str) -> int:
+    return 0 if name == "cls" else int(name.removeprefix("register"))
+
+
+def _copied(value: Any) -> Any:
+    """A copy that no later in-place operation can change."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if type(value) in (tuple, list):
+        return type(value)(_copied(part) for part in value)
+    if type(value) is dict:
+        return {key: _copied(part) for key, part in value.items()}
+    return value
