@@ -43,7 +43,9 @@ class Result:
         """A picture of this result that knows how to be made again; `options` are those `picture` was called with."""
         return Picture(drawing, caption, tuple(ranges), {**self.made, "picture": options})
 
-    def save(self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any
+    ) -> Path:
         """Draws the result with `options` and writes it as .png, .webp, .jpg or .svg."""
         return self.picture(**options).save(path, theme, scale)
 
@@ -134,7 +136,8 @@ def _found(account: Mapping[str, Any], picture: Path, given: Any) -> Photo:
         shape = " × ".join(map(str, account["tensor"]))
         raise ValueError(f"{picture} was made from a tensor ({shape}), which it does not hold; make it again in Python")
     if "pixels" in account:
-        return read(base64.b64decode(account["pixels"]))
+        carried = read(base64.b64decode(account["pixels"]))
+        return replace(carried, name=account["name"], path=None, sha256=account["sha256"])
     places = [Path(given)] if given else [Path(account["path"]), picture.parent / Path(account["path"]).name]
     there = [place for place in places if place.is_file()]
     if not there:

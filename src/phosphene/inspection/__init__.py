@@ -1,0 +1,23 @@
+"""Looking inside: filters, activations, the strongest units, the network drawn, the anatomy of a block, the check-up."""
+
+from .activations import Activations, activations
+from .anatomy import Anatomy, anatomy
+from .architecture import Architecture, draw
+from .check import Checkup, check
+from .filters import Filters, filters
+from .strongest import Strongest, strongest
+
+__all__ = [
+    "Activations",
+    "Anatomy",
+    "Architecture",
+    "Checkup",
+    "Filters",
+    "Strongest",
+    "activations",
+    "anatomy",
+    "check",
+    "draw",
+    "filters",
+    "strongest",
+]

@@ -1,0 +1,143 @@
+"""Activation maps: what every channel of a layer gives on an image, as tiles, or one channel over the photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ..instrument import Result, instrument
+from ..network import Frame, Network
+from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
+from .showing import input_box, photo_of, seen
+
+TILES_A_PAGE = 256
+WIDTH = 1104  # pixels inside a sheet's margins
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Activations(Result):
+    """The maps of one layer on the images."""
+
+    layer: str
+    network: str
+    channel: int | None
+    values: np.ndarray = field(repr=False)  # (N, C, rows, columns)
+    photo: Photo = field(repr=False)  # the first image, and where the network's input lies in it
+    frame: Frame = field(repr=False)
+
+    def picture(
+        self,
+        *,
+        range: str | None = None,
+        per: Literal["tile", "picture"] = "tile",
+        order: Literal["index", "strongest"] = "index",
+        map: Literal["grey", "sequential", "diverging"] = "grey",
+        page: int = 1,
+        columns: int | None = None,
+    ) -> Picture:
+        """The first image's maps: all channels as tiles, or the one asked for beside and over the photo.
+
+        - `range`: how activations become brightness: minmax (the tiles' default), symmetric (one channel's, if it goes
+          below zero), percentile, unit or low:high
+        - `per`: whether each tile has its own range or all share one
+        - `order`: channels by number, or by their largest activation
+        - `map`: colours of the tiles
+        - `page`: which page of the tiles, from 1
+        - `columns`: tiles in a row
+        """
+        options = {"range": range, "per": per, "order": order, "map": map, "page": page, "columns": columns}
+        if self.channel is not None:
+            return self._over_the_photo(range, options)
+        maps = self.values[0]
+        numbers = np.arange(len(maps))
+        if order == "strongest":
+            numbers = np.argsort(-maps.max((1, 2)), kind="stable")
+        pages = -(-len(maps) // TILES_A_PAGE)
+        if not 1 <= page <= pages:
+            raise ValueError(f"{self.layer} has {pages} page{'s' * (pages > 1)} of maps, no page {page}")
+        numbers = numbers[(page - 1) * TILES_A_PAGE : page * TILES_A_PAGE]
+        mapped = map_range(maps[numbers], range or "minmax", per)
+        count, rows, wide = mapped.values01.shape
+        columns = columns or min(16, max(4, round((count * 1.4 * rows / wide) ** 0.5)))
+        scale = max(1, min(96, WIDTH // columns - 12) // wide)
+        tiled = grid(colour(mapped.values01, map), columns=columns, scale=scale, gutter=6)
+        labels = [str(number) for number in numbers]
+        where = f" · page {page} of {pages}" if pages > 1 else ""
+        subtitle = f"{self.network} on {self.photo.name} · {len(maps)} channels of {rows} × {wide}{where}"
+        block = ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels, width=min(WIDTH, tiled.pixels.shape[1]))
+        width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
+        drawing = sheet(f"Activations of {self.layer}", subtitle, [block], caption=mapped.caption(), width=width)
+        caption = f"{self.network}, {self.layer} on {self.photo.name}: activations by channel; {mapped.caption()}"
+        return self.drawn(drawing, caption, mapped.ranges, **options)
+
+    def _over_the_photo(self, range: str | None, options: dict[str, Any]) -> Picture:
+        mapped = map_range(self.values[0], range or ("symmetric" if self.values[0].min() < 0 else "minmax"), "picture")
+        view, frame = seen(self.photo, self.frame)
+        box = input_box(view, frame)
+        signed = mapped.ranges[0].low < 0 < mapped.ranges[0].high and mapped.ranges[0].rule == "symmetric"
+        map = "diverging" if signed else "sequential"
+        strength = abs(2 * mapped.values01[0] - 1) if signed else mapped.values01[0]
+        over = overlay(view.pixels, mapped.values01[0], map, 0.1 + 0.75 * np.nan_to_num(strength), box=box)
+        cells = grid(colour(mapped.values01, map), scale=max(1, 340 // max(mapped.values01.shape[1:])))
+        width = 340.0
+        row = Row(
+            [
+                ImageBlock(view.pixels, heading="photo", width=width, crisp=False),
+                ImageBlock(cells.pixels, heading=f"channel {self.channel}", width=width),
+                ImageBlock(over, heading="over the photo", width=width, crisp=False),
+            ]
+        )
+        rows, columns = self.values.shape[2:]
+        subtitle = f"{self.network} on {self.photo.name} · {rows} × {columns} places"
+        blocks = [row, ColourBar(map, mapped.ranges[0], "activation")]
+        drawing = sheet(f"{self.layer}:{self.channel}", subtitle, blocks, caption=mapped.caption())
+        caption = f"{self.network}, {self.layer}:{self.channel} on {self.photo.name}; {mapped.caption()}"
+        return self.drawn(drawing, caption, mapped.ranges, **options)
+
+    def to_dict(self) -> dict[str, Any]:
+        first = self.values[0]
+        numbers = [self.channel] if self.channel is not None else list(range(len(first)))
+        return {
+            "network": self.network,
+            "layer": self.layer,
+            "shape": list(self.values.shape),
+            "channels": [
+                {
+                    "channel": number,
+                    "lowest": float(values.min()),
+                    "highest": float(values.max()),
+                    "mean": float(values.mean()),
+                    "share_above_0": float((values > 0).mean()),
+                }
+                for number, values in zip(numbers, first, strict=True)
+            ],
+        }
+
+
+@instrument
+def activations(network: Network, images: Any, layer: str, *, channel: int | None = None) -> Activations:
+    """The activation maps of a layer on photos or on a tensor that is already the network's input.
+
+    Transformers' tokens are laid out on their grid; vectors are maps of one place. Raises LookupError for a layer or
+    channel that is not there.
+
+    - `layer`: which layer's maps; `phosphene layers` lists them
+    - `channel`: one channel only, drawn over the photo
+    """
+    values = network.maps(images, layer)
+    if channel is not None:
+        if not 0 <= channel < values.shape[1]:
+            last = values.shape[1] - 1
+            raise LookupError(f"{layer} of {network.name} has channels 0 to {last}, no {channel}")
+        values = values[:, channel : channel + 1]
+    photo, frame = photo_of(network, images)
+    return Activations(
+        layer=layer,
+        network=network.name,
+        channel=channel,
+        values=values.detach().float().cpu().numpy(),
+        photo=photo,
+        frame=frame,
+    )

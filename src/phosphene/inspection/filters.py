@@ -1,0 +1,182 @@
+"""Filters: the kernels of a convolution as tiles.
+
+A layer that sees the image's three colours has kernels that are small colour images themselves: what the unit would
+most like to see under it. Deeper kernels have one plane for each channel below and are drawn as grey tiles, outputs in
+rows and inputs in columns, zero at mid-grey (Krizhevsky et al. 2012, figure 3; Zeiler & Fergus 2013). A kernel of
+1 × 1 has no pattern in space, and of 3 × 3 or with many planes little can be seen: the picture says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from torch import nn
+
+from ..instrument import Result, instrument
+from ..network import Network
+from ..picture import (
+    ImageBlock,
+    Picture,
+    TextBlock,
+    as_rgb,
+    colour,
+    grid,
+    map_range,
+    sheet,
+)
+
+TILES_A_PAGE = 1024
+WIDTH = 1104  # pixels inside a sheet's margins
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Filters(Result):
+    """The kernels of one layer."""
+
+    layer: str
+    network: str
+    weights: np.ndarray = field(repr=False)  # (C_out, C_in / groups, height, width)
+    groups: int
+    colour: str | None  # how the input's channels are ordered if they are the image's: "RGB" or "BGR"
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether each kernel can be seen as one colour tile."""
+        return self.colour is not None and self.weights.shape[1] == 3
+
+    @property
+    def note(self) -> str:
+        """What can't be seen in these kernels, and why; empty if all can."""
+        _, _, height, width = self.weights.shape
+        if height * width == 1:
+            return "Kernels of 1 × 1 mix channels and have no pattern in space: each tile is one number."
+        if height * width <= 9 and not self.in_colour:
+            return (
+                f"A kernel of {height} × {width} has {height * width} numbers a plane, so little pattern can be seen; "
+                "what the unit responds to is seen better in its activations."
+            )
+        if height * width <= 9:
+            return f"Kernels of {height} × {width} are small: edges and colours can be told, finer patterns can't."
+        return ""
+
+    def picture(
+        self,
+        *,
+        range: str = "symmetric",
+        per: Literal["tile", "picture"] | None = None,
+        planes: bool = False,
+        map: Literal["grey", "diverging"] = "grey",
+        page: int = 1,
+        columns: int | None = None,
+    ) -> Picture:
+        """The kernels as tiles.
+
+        - `range`: how weights become brightness: minmax, symmetric, percentile, unit or low:high
+        - `per`: whether each tile has its own range or all share one; its own, unless a tile is a single number
+        - `planes`: draw every input plane by itself, also of colour kernels
+        - `map`: colours of single planes
+        - `page`: which page of the tiles, from 1
+        - `columns`: tiles in a row
+        """
+        options = {"range": range, "per": per, "planes": planes, "map": map, "page": page, "columns": columns}
+        flat = self.in_colour and not planes
+        tiles = self._colour_tiles() if flat else self.weights.reshape(-1, *self.weights.shape[2:])
+        inputs = 1 if flat else self.weights.shape[1]
+        chosen, columns, pages = _page(len(tiles), inputs, page, columns)
+        single = tiles.shape[1] * tiles.shape[2] == 1
+        mapped = map_range(tiles[chosen], range, per or ("picture" if single else "tile"))
+        pixels = as_rgb(mapped.values01) if flat else colour(mapped.values01, map)
+        side = max(tiles.shape[1:3])
+        scale = max(1, min(14 if single else 48 // side, (WIDTH // columns - 2) // side))
+        tiled = grid(pixels, columns=columns, scale=scale, gutter=max(1, min(4, scale * side // 10)))
+        outputs, depth, height, wide = self.weights.shape
+        kind = "colour kernels" if flat else "planes, outputs in rows and inputs in columns" if depth > 1 else "kernels"
+        where = f", page {page} of {pages}" if pages > 1 else ""
+        subtitle = f"{outputs} filters of {depth} × {height} × {wide} · {kind}{where}"
+        blocks = [ImageBlock(tiled.pixels, cells=tiled.cells)]
+        if self.note:
+            blocks.append(TextBlock(self.note, "muted"))  # type: ignore[arg-type]
+        caption = f"{self.network}, {self.layer}: filters; {mapped.caption()}"
+        width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
+        drawing = sheet(
+            f"Filters of {self.layer}", f"{self.network} · {subtitle}", blocks, caption=mapped.caption(), width=width
+        )
+        return self.drawn(drawing, caption, mapped.ranges, **options)
+
+    def _colour_tiles(self) -> np.ndarray:
+        """The kernels as (C_out, height, width, 3), red first."""
+        planes = self.weights[:, ::-1] if self.colour == "BGR" else self.weights
+        return planes.transpose(0, 2, 3, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        norms = np.sqrt((self.weights.astype(np.float64) ** 2).sum((1, 2, 3)))
+        return {
+            "network": self.network,
+            "layer": self.layer,
+            "shape": list(self.weights.shape),
+            "groups": self.groups,
+            "lowest": float(self.weights.min()),
+            "highest": float(self.weights.max()),
+            "norms": [round(float(norm), 6) for norm in norms],
+            "note": self.note,
+        }
+
+
+@instrument
+def filters(network: Network, layer: str | None = None) -> Filters:
+    """The kernels of a convolution, as tiles.
+
+    Raises LookupError for a layer that is not there, ValueError for one that has no kernels.
+
+    - `layer`: a convolution; the first one if not given
+    """
+    if layer is None:
+        layer = _first_convolution(network)
+    module = _module(network, layer)
+    weight = getattr(module, "weight", None)
+    if weight is None or weight.ndim != 4:
+        raise ValueError(
+            f"{layer} of {network.name} is a {type(module).__name__} and has no kernels in space; choose a "
+            f"convolution, such as {_first_convolution(network)}"
+        )
+    values = weight.detach().float().cpu().numpy()
+    if isinstance(module, nn.ConvTranspose2d):
+        values = values.transpose(1, 0, 2, 3)
+    first = layer == _first_convolution(network)
+    order = network.preprocessing.colour if first and network.preprocessing.colour != "grey" else None
+    return Filters(
+        layer=layer, network=network.name, weights=values, groups=int(getattr(module, "groups", 1)), colour=order
+    )
+
+
+def _first_convolution(network: Network) -> str:
+    for name, module in network.module.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return name
+    raise ValueError(f"{network.name} has no convolution, so there are no filters to draw")
+
+
+def _module(network: Network, layer: str) -> nn.Module:
+    modules = dict(network.module.named_modules())
+    if layer not in modules or not layer:
+        network.layer(layer)  # raises with near names for what is no value either
+        raise ValueError(f"{layer} of {network.name} is a function's result and has no weights; choose a module")
+    return modules[layer]
+
+
+def _page(count: int, inputs: int, page: int, columns: int | None) -> tuple[slice, int, int]:
+    """The tiles of a page, its columns, and how many pages there are; rows of inputs are not broken where they fit."""
+    if columns is None:
+        columns = inputs if 1 < inputs <= 64 else 64 if inputs > 64 else None
+        columns = columns or min(32, max(8, round((min(count, TILES_A_PAGE) * 1.6) ** 0.5)))
+    if columns < 1:
+        raise ValueError(f"a grid has at least one column, not {columns}")
+    per_page = max(1, min(48, TILES_A_PAGE // columns)) * columns
+    pages = -(-count // per_page)
+    if not 1 <= page <= pages:
+        raise ValueError(
+            f"there {'are' if pages > 1 else 'is'} {pages} page{'s' * (pages > 1)} of tiles, no page {page}"
+        )
+    return slice((page - 1) * per_page, page * per_page), columns, pages

@@ -1,0 +1,149 @@
+"""A layer's strongest units on a photo: which channels answer most, where, and what these units see.
+
+A unit is one place of one channel. Channels are ordered by their largest activation; for each the place of it is taken
+and its receptive field drawn in the photo's own pixels: everything that can have moved the unit, and nothing more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..instrument import Result, instrument
+from ..network import Box, Frame, Network
+from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, compact, draw_boxes, map_range, overlay, sheet
+from .showing import input_box, photo_of, seen
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A channel's strongest place on the photo."""
+
+    channel: int
+    row: int
+    column: int
+    value: float
+    box: Box | None  # what the unit sees, in the photo's pixels; None where it is not known
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Strongest(Result):
+    """The strongest units of a layer, best first, with the maps of their channels."""
+
+    layer: str
+    network: str
+    field: str
+    units: tuple[Unit, ...]
+    maps: np.ndarray = field(repr=False)  # (k, rows, columns), one for each unit
+    photo: Photo = field(repr=False)
+    frame: Frame = field(repr=False)
+
+    def picture(self) -> Picture:
+        """For each unit the photo with its channel's activation over it and its receptive field, and that patch."""
+        highest = float(self.maps.max())
+        mapped = map_range(self.maps, (0.0, highest) if highest > 0 else "minmax", "picture")
+        view, frame = seen(self.photo, self.frame)
+        corner = frame.seen.round()
+        height = 240
+        blocks: list[Any] = []
+        cards = []
+        for unit, values in zip(self.units, mapped.values01, strict=True):
+            over = overlay(view.pixels, values, "sequential", 0.85 * values, box=input_box(view, frame))
+            pictures = [_tall(over, height)]
+            sees = "what it sees is not known"
+            if unit.box is not None:
+                box = unit.box.round().clip(self.photo.height, self.photo.width)
+                scale = height / view.height
+                moved = [(box.left - corner.left) * scale, (box.top - corner.top) * scale,
+                         (box.right - corner.left) * scale, (box.bottom - corner.top) * scale]  # fmt: skip
+                pictures = [draw_boxes(pictures[0], [tuple(moved)])]  # type: ignore[list-item]
+                patch = self.photo.crop((int(box.left), int(box.top), int(box.right), int(box.bottom)))
+                pictures.append(_fit(patch.pixels, height, 200))
+                sees = f"sees {int(box.width)} × {int(box.height)} px of the photo"
+            heading = f"channel {unit.channel} · {compact(unit.value)}"
+            caption = f"row {unit.row}, column {unit.column}; {sees}"
+            joined = [ImageBlock(pixels, crisp=False) for pixels in pictures]
+            joined[0] = ImageBlock(pictures[0], heading=heading, caption=caption, crisp=False)
+            if len(joined) > 1:
+                joined[1] = ImageBlock(pictures[1], heading="its patch", crisp=False)
+            cards += joined
+        per_row = 2 * (2 if view.width / view.height < 1.3 else 1)
+        blocks = [Row(cards[at : at + per_row], gap=20) for at in range(0, len(cards), per_row)]
+        blocks.append(ColourBar("sequential", mapped.ranges[0], "activation"))
+        subtitle = f"{self.network} on {self.photo.name} · receptive field {self.field}"
+        width = max(640, max(sum(c.pixels.shape[1] + 20 for c in row.blocks) for row in blocks[:-1])) + 96
+        drawing = sheet(f"The strongest units of {self.layer}", subtitle, blocks, caption=mapped.caption(), width=width)
+        caption = f"{self.network}, {self.layer} on {self.photo.name}: strongest units; {mapped.caption()}"
+        return self.drawn(drawing, caption, mapped.ranges)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "layer": self.layer,
+            "field": self.field,
+            "units": [
+                {
+                    "channel": unit.channel,
+                    "row": unit.row,
+                    "column": unit.column,
+                    "value": unit.value,
+                    "box": None if unit.box is None else [round(edge, 3) for edge in unit.box.as_tuple()],
+                }
+                for unit in self.units
+            ],
+        }
+
+
+@instrument
+def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strongest:
+    """The units of a layer that answer most to a photo, with the part of the photo that each of them sees.
+
+    Channels are ordered by their largest activation; each counts once. Raises LookupError for a layer that is not
+    there, ValueError for one without a grid of places.
+
+    - `layer`: which layer's units; `phosphene layers` lists them
+    - `k`: how many units
+    """
+    if k < 1:
+        raise ValueError(f"at least one unit is asked for, not {k}")
+    images = network.inputs(photo)[:1]
+    maps = network.maps(images, layer)[0].detach().float().cpu().numpy()
+    shown, frame = photo_of(network, photo)
+    best = np.argsort(-maps.max((1, 2)), kind="stable")[:k]
+    size = (int(images.shape[-2]), int(images.shape[-1]))
+    units = [_unit(network, layer, int(channel), maps[channel], frame, size) for channel in best]
+    return Strongest(
+        layer=layer,
+        network=network.name,
+        field=str(network.layer(layer, size).field),
+        units=tuple(units),
+        maps=maps[best],
+        photo=shown,
+        frame=frame,
+    )
+
+
+def _unit(network: Network, layer: str, channel: int, values: np.ndarray, frame: Frame, size: tuple[int, int]) -> Unit:
+    row, column = (int(at) for at in np.unravel_index(int(values.argmax()), values.shape))
+    box = network.receptive_field(f"{layer}:{channel}", (row, column), size)
+    in_photo = frame.to_photo(box).clip(*frame.photo) if isinstance(box, Box) else None
+    return Unit(channel, row, column, float(values[row, column]), in_photo)
+
+
+def _tall(pixels: np.ndarray, height: int) -> np.ndarray:
+    """The image at a height, smoothly resized."""
+    return _resized(pixels, height, max(1, round(pixels.shape[1] * height / pixels.shape[0])))
+
+
+def _fit(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The image as large as fits into height x width."""
+    scale = min(height / pixels.shape[0], width / pixels.shape[1])
+    return _resized(pixels, max(1, round(pixels.shape[0] * scale)), max(1, round(pixels.shape[1] * scale)))
+
+
+def _resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    from PIL import Image
+
+    return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))

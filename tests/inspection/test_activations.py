@@ -1,0 +1,112 @@
+"""Activation maps and the strongest units."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import phosphene as ph
+from phosphene.inspection.activations import activations
+from phosphene.inspection.strongest import strongest
+from phosphene.network import Box
+
+
+@pytest.fixture(scope="module")
+def network():
+    return ph.load()
+
+
+@pytest.fixture(scope="module")
+def cat():
+    from importlib.resources import files
+
+    return ph.read(str(files("phosphene") / "photos" / "cat.jpg"))
+
+
+def test_maps_equal_what_the_network_computes(network, cat):
+    values = activations(network, cat, "blocks.1").values
+    with torch.no_grad():
+        x = network.prepare(cat)
+        module = network.module
+        expected = module.blocks[1](module.blocks[0](module.bn1(module.conv_stem(x))))
+    np.testing.assert_allclose(values, expected.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_one_channel_is_that_channel(network, cat):
+    every = activations(network, cat, "blocks.2").values
+    one = activations(network, cat, "blocks.2", channel=7).values
+    np.testing.assert_array_equal(one[:, 0], every[:, 7])
+    with pytest.raises(LookupError, match="channels 0 to 39, no 40"):
+        activations(network, cat, "blocks.2", channel=40)
+
+
+def test_a_tensor_is_taken_as_the_networks_input(network, cat):
+    x = network.prepare(cat)
+    np.testing.assert_array_equal(
+        activations(network, x, "blocks.0").values, activations(network, cat, "blocks.0").values
+    )
+    assert activations(network, x, "blocks.0").picture().ranges
+
+
+def test_tokens_are_laid_out_on_their_grid(cat):
+    vit = ph.load("timm:vit_tiny_patch16_224@none")
+    assert activations(vit, cat, "blocks.3").values.shape == (1, 192, 14, 14)
+
+
+def test_tiles_can_be_ordered_by_strength_and_say_their_range(network, cat):
+    found = activations(network, cat, "blocks.2")
+    picture = found.picture(order="strongest", per="picture")
+    labels = [mark.string for mark in picture.drawing.marks if getattr(mark, "string", "").isdigit()]
+    assert int(labels[0]) == int(found.values[0].max((1, 2)).argmax())
+    assert picture.ranges[0].low == pytest.approx(float(found.values.min()))
+
+
+def test_the_strongest_units_are_those_with_the_largest_activation_anywhere(network, cat):
+    found = strongest(network, cat, "blocks.2", k=4)
+    maps = network.maps(cat, "blocks.2")[0]
+    peaks = maps.amax((1, 2))
+    assert [unit.channel for unit in found.units] == peaks.topk(4).indices.tolist()
+    for unit in found.units:
+        assert unit.value == pytest.approx(float(maps[unit.channel, unit.row, unit.column]))
+
+
+def test_nothing_outside_a_units_box_moves_it(network, cat):
+    """The box, widened to whole input pixels, holds everything that the unit's value depends on."""
+    found = strongest(network, cat, "blocks.2", k=2)
+    for unit in found.units:
+        address = f"blocks.2:{unit.channel}@{unit.row},{unit.column}"
+        x = network.prepare(cat)
+        box = network.receptive_field(address)
+        assert isinstance(box, Box)
+        outside = torch.ones_like(x, dtype=torch.bool)
+        outside[..., int(box.top) : int(box.bottom), int(box.left) : int(box.right)] = False
+        noisy = torch.where(outside, torch.randn(x.shape, generator=torch.Generator().manual_seed(0)), x)
+        assert float(network.record(noisy, address)[address]) == pytest.approx(unit.value, rel=1e-4)
+        back = network.frame(cat).to_photo(box).clip(cat.height, cat.width)
+        assert unit.box is not None
+        assert back.as_tuple() == pytest.approx(unit.box.as_tuple())
+
+
+def test_units_that_see_everything_are_drawn_without_a_window(cat):
+    torch.manual_seed(0)
+
+    class Gate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            x = self.conv(x)
+            return x * x.mean((2, 3), keepdim=True)
+
+    found = strongest(ph.Network(Gate(), ph.Preprocessing.plain(64)), cat, "mul", k=2)
+    assert found.field == "the whole image"
+    assert found.units[0].box is not None
+    assert found.picture().caption
+
+
+def test_asking_for_no_unit_or_for_vectors_of_a_strange_shape_is_refused(network, cat):
+    with pytest.raises(ValueError, match="at least one unit"):
+        strongest(network, cat, "blocks.2", k=0)
+    with pytest.raises(LookupError, match="is not in efficientnet_lite0"):
+        strongest(network, cat, "nowhere")
