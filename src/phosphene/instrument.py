@@ -107,7 +107,7 @@ def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = N
     The photo is looked for where it was and beside the picture; `photo` names it where it has moved. Raises ValueError
     where the file, the photo or the network is not the one that the picture was made with.
     """
-    account = read_made(path)["made"]
+    account = read_made(Path(path))["made"]
     if "instrument" not in account or account["instrument"] not in INSTRUMENTS:
         raise ValueError(f"{path} does not say which instrument made it; only Phosphene's own pictures can be remade")
     arguments: dict[str, Any] = {key: _reopened(value, path) for key, value in account["networks"].items()}

@@ -100,7 +100,7 @@ def test_units_that_see_everything_are_drawn_without_a_window(cat):
             return x * x.mean((2, 3), keepdim=True)
 
     found = strongest(ph.Network(Gate(), ph.Preprocessing.plain(64)), cat, "mul", k=2)
-    assert found.field == "the whole image"
+    assert found.receptive_field == "the whole image"
     assert found.units[0].box is not None
     assert found.picture().caption
 

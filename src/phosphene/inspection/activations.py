@@ -9,7 +9,7 @@ import numpy as np
 
 from ..instrument import Result, instrument
 from ..network import Frame, Network
-from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
+from ..picture import Block, ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
 from .showing import input_box, photo_of, seen
 
 TILES_A_PAGE = 256
@@ -91,7 +91,7 @@ class Activations(Result):
         )
         rows, columns = self.values.shape[2:]
         subtitle = f"{self.network} on {self.photo.name} · {rows} × {columns} places"
-        blocks = [row, ColourBar(map, mapped.ranges[0], "activation")]
+        blocks: list[Block] = [row, ColourBar(map, mapped.ranges[0], "activation")]
         drawing = sheet(f"{self.layer}:{self.channel}", subtitle, blocks, caption=mapped.caption())
         caption = f"{self.network}, {self.layer}:{self.channel} on {self.photo.name}; {mapped.caption()}"
         return self.drawn(drawing, caption, mapped.ranges, **options)

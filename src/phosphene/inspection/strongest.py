@@ -34,7 +34,7 @@ class Strongest(Result):
 
     layer: str
     network: str
-    field: str
+    receptive_field: str  # of the layer, in words
     units: tuple[Unit, ...]
     maps: np.ndarray = field(repr=False)  # (k, rows, columns), one for each unit
     photo: Photo = field(repr=False)
@@ -72,7 +72,7 @@ class Strongest(Result):
         per_row = 2 * (2 if view.width / view.height < 1.3 else 1)
         blocks = [Row(cards[at : at + per_row], gap=20) for at in range(0, len(cards), per_row)]
         blocks.append(ColourBar("sequential", mapped.ranges[0], "activation"))
-        subtitle = f"{self.network} on {self.photo.name} · receptive field {self.field}"
+        subtitle = f"{self.network} on {self.photo.name} · receptive field {self.receptive_field}"
         width = max(640, max(sum(c.pixels.shape[1] + 20 for c in row.blocks) for row in blocks[:-1])) + 96
         drawing = sheet(f"The strongest units of {self.layer}", subtitle, blocks, caption=mapped.caption(), width=width)
         caption = f"{self.network}, {self.layer} on {self.photo.name}: strongest units; {mapped.caption()}"
@@ -82,7 +82,7 @@ class Strongest(Result):
         return {
             "network": self.network,
             "layer": self.layer,
-            "field": self.field,
+            "receptive_field": self.receptive_field,
             "units": [
                 {
                     "channel": unit.channel,
@@ -117,7 +117,7 @@ def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strong
     return Strongest(
         layer=layer,
         network=network.name,
-        field=str(network.layer(layer, size).field),
+        receptive_field=str(network.layer(layer, size).field),
         units=tuple(units),
         maps=maps[best],
         photo=shown,

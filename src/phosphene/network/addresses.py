@@ -37,7 +37,7 @@ class Address:
             if colon and not rest.strip():
                 raise ValueError(f"address {text!r} names no class after the colon; write e.g. '{layer}:goose'")
             name = rest.strip()
-            return cls(layer, int(name) if name.isdigit() else name or None)
+            return cls(layer, int(name) if name.isdecimal() else name or None)
         place = token = None
         body = text.strip()
         if match := _PLACE.search(body):
@@ -46,7 +46,7 @@ class Address:
         elif "@" in body:
             raise ValueError(f"address {text!r}: after '@' comes 'row,column', 'cls' or 'register1'")
         layer, colon, channel = body.partition(":")
-        if colon and not channel.isdigit():
+        if colon and not channel.isdecimal():
             raise ValueError(f"address {text!r}: after ':' comes a channel's number, not {channel!r}")
         if not layer:
             raise ValueError(f"address {text!r} names no layer")

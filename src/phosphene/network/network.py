@@ -29,7 +29,7 @@ class Guess(NamedTuple):
     """One class of an answer: its name and number, its probability (softmax) and its score before it."""
 
     label: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     probability: float
     score: float
 
@@ -166,7 +166,7 @@ class Network:
                 f"{address.layer} of {self.name} has {layer.channels} channels (0 to {last}), no {channel}"
             )
         _, rows, columns = layer.maps_shape
-        if address.place and (address.place[0] >= rows or address.place[1] >= columns):
+        if address.place and not (0 <= address.place[0] < rows and 0 <= address.place[1] < columns):
             raise LookupError(
                 f"{address.layer} has {rows} rows and {columns} columns of units, no place {address.place[0]},"
                 f"{address.place[1]} (counted from 0)"
@@ -224,14 +224,15 @@ class Network:
         return kept
 
     def _picked(self, values: dict[str, Any], address: Address, x: Tensor) -> Any:
-        value = values[OUTPUT if address.layer in OUTPUTS else address.layer]
-        if address.layer in OUTPUTS:
-            value = first_tensor(value)
-            value = value.softmax(1) if address.layer == "probabilities" else value
+        whole = values[OUTPUT if address.layer in OUTPUTS else address.layer]
+        value = first_tensor(whole)
+        if value is None:
+            raise ValueError(f"{address.layer} of {self.name} is a {type(whole).__name__} and holds no tensor")
+        if address.layer == "probabilities":
+            value = value.softmax(1)
         if address.channel is None and address.place is None and address.token is None:
-            return value
+            return value if address.layer in OUTPUTS else whole
         layer = self.layer(address.layer, tuple(x.shape[-2:]))  # type: ignore[arg-type]
-        value = first_tensor(value)
         if address.token is not None and layer.layout is not None:
             value = layer.layout.extras(value)[:, _token(address.token)]
         elif layer.layout is not None:
@@ -239,7 +240,7 @@ class Network:
             value = value if address.place is None else value[..., address.place[0], address.place[1]]
         elif value.ndim > 2 and value.ndim != 4:
             value = value.movedim(-1, 1)
-        return value if address.channel is None else value[:, address.channel]
+        return value if address.channel is None else value[:, int(address.channel)]
 
     def maps(self, images: Any, layer: str) -> Tensor:
         """The layer's activations as maps (N, C, rows, columns), tokens laid out on their grid; vectors have one place.

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 OUTPUT = "logits"  # the name of what the whole network returns
 
@@ -122,7 +123,8 @@ class _Hooks:
     """The two process-wide module hooks, there while any run is in flight."""
 
     def __init__(self) -> None:
-        self.lock, self.runs, self.handles = threading.Lock(), 0, ()
+        self.lock, self.runs = threading.Lock(), 0
+        self.handles: tuple[RemovableHandle, ...] = ()
 
     def acquire(self) -> None:
         with self.lock:

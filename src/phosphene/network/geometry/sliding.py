@@ -88,10 +88,12 @@ def avg_pool2d(
 
 def _pool(g: Tracker, out: Tensor, x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Place | None:
     place = g.place(x)
-    after = place and slide(place, out, kernel, stride or kernel, padding, dilation)
-    if place is None or after is None:
+    if place is None:
         return None
-    return replace(place, parts=tuple((count, after(window)) for count, window in place.parts))
+    after = slide(place, out, kernel, stride or kernel, padding, dilation)
+    return (
+        None if after is None else replace(place, parts=tuple((count, after(window)) for count, window in place.parts))
+    )
 
 
 @rule("adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices")

@@ -1,0 +1,56 @@
+# Needs make and Python 3.11 or newer. All else goes into .venv, at the versions in constraints.txt.
+
+PYTHON ?= python3
+VENV = .venv
+PHOTO = src/phosphene/photos/cat.jpg
+REPORT = report.html
+DATA =
+BIN = $(VENV)/bin
+STAMPS = $(VENV)/stamps
+PINS = pyproject.toml constraints.txt
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help report test check docs bench
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make report              set up and write a report on the photo that comes along'
+	@echo 'make report PHOTO=my.jpg ... on yours (REPORT=file.html says where to)'
+	@echo 'make test                set up and run the tests'
+	@echo 'make check               formatting, lint and types'
+	@echo 'make docs                build the documentation into docs/_build/html'
+	@echo 'make bench DATA=folder   run every script in benchmarks/ on your data'
+	@echo
+	@echo 'PYTHON=python3.12 chooses the Python, VENV=folder the place of the set-up.'
+
+report: $(STAMPS)/run
+	@$(BIN)/phosphene report "$(PHOTO)" --out "$(REPORT)"
+
+test: $(STAMPS)/test
+	@$(BIN)/python -m pytest -n 2
+
+check: $(STAMPS)/dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+docs: $(STAMPS)/docs
+	@$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+bench: $(STAMPS)/dev
+	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" $(DATA) || exit 1; done
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Phosphene needs Python 3.11 or newer, and \
+	$(PYTHON) is %d.%d; choose another with PYTHON=python3.12" % v[:2])'
+	@echo 'Setting up $(VENV), once. PyTorch is large: some minutes and, with its GPU libraries, about 5 GB.'
+	@$(PYTHON) -m venv "$(VENV)"
+
+$(STAMPS)/run: $(PINS) | $(VENV)/bin/python
+	@$(INSTALL) -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/test $(STAMPS)/dev $(STAMPS)/docs: $(STAMPS)/%: $(PINS) | $(VENV)/bin/python
+	@$(INSTALL) -e '.[$*]'
+	@mkdir -p $(STAMPS) && touch $@

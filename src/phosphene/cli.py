@@ -1,0 +1,94 @@
+"""The command line: `phosphene COMMAND`.
+
+Every instrument is a command, made from its own signature and docstring (commands/build.py); the few commands that are
+no instruments have a file each in commands/. Only the command that is called is imported, so that `phosphene --help`
+does not wait for torch. What the library refuses is shown as one sentence, with exit code 2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .commands.catalogue import Entry, entries
+from .commands.failures import DEBUG, plainly, wants_traceback
+
+_ENTRIES: dict[str, Entry] = entries()
+
+
+class _Lazy(TyperGroup):
+    """Lists commands by what their source files say of them, and imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in _ENTRIES:
+            command = typer.main.get_command(_single(_ENTRIES[name]))
+            command.name = name
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        with plainly(ctx):
+            return super().invoke(ctx)
+
+
+def _single(entry: Entry) -> typer.Typer:
+    """An app of the one command, all its options known."""
+    from .commands.build import instrument_command, prepared
+
+    function = entry.function()
+    own = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    prepared(own, function if entry.written_by_hand else instrument_command(function), entry.name)
+    return own
+
+
+app = typer.Typer(
+    cls=_Lazy,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _entry in _ENTRIES.values():
+    app.command(_entry.name, help=_entry.help)(lambda: None)  # a name and a line; _Lazy puts the command in its place
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"phosphene {__version__}")
+        raise typer.Exit
+
+
+_HELP = """Opens any vision network and shows what it sees.
+
+Without --network every command opens the embedded EfficientNet-Lite0, trained on ImageNet; without a photo, it shows \
+it the cat that comes with Phosphene. 'phosphene COMMAND --help' lists a command's options."""
+
+
+@app.callback(help=_HELP)
+def phosphene(
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", callback=wants_traceback, help=f"Show errors with their traceback; also {DEBUG}=1."),
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """The options of `phosphene` itself; their callbacks do the work."""
+
+
+def main() -> None:
+    """Runs the command that the process was called with."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):  # a terminal that has no '×' gets '\xd7', not an error
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app(prog_name="phosphene")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,67 @@
+"""Which commands there are and what each does in a line, read from the sources without importing them.
+
+A command is a function marked `@instrument` in one of the package's folders, or the function in `commands/NAME.py` that
+is called NAME. Its help is the first line of its docstring.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]
+FIRST = ("report", "look", "layers")
+LAST = ("check", "again", "networks")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: its name, its line of help, and the module that its function is in."""
+
+    name: str
+    help: str
+    module: str
+    written_by_hand: bool
+
+    def function(self) -> Callable[..., Any]:
+        """Imports the function."""
+        return getattr(importlib.import_module(f"phosphene.{self.module}"), self.name)
+
+
+def entries(package: Path = PACKAGE) -> dict[str, Entry]:
+    """The commands in the order in which help lists them."""
+    instruments = {}
+    for path in sorted(package.glob("*/*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "@instrument" in text and path.parent.name != "commands":
+            for entry in _marked(ast.parse(text), f"{path.parent.name}.{path.stem}"):
+                instruments[entry.name] = entry
+    by_hand = {name: _by_hand(package, name) for name in (*FIRST, *LAST)}
+    middle = {name: entry for name, entry in instruments.items() if name not in by_hand}
+    return {name: by_hand[name] for name in FIRST} | middle | {name: by_hand[name] for name in LAST}
+
+
+def _marked(tree: ast.Module, module: str) -> list[Entry]:
+    return [
+        Entry(node.name, _first_line(node), module, False)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(mark, ast.Name) and mark.id == "instrument" for mark in node.decorator_list)
+    ]
+
+
+def _by_hand(package: Path, name: str) -> Entry:
+    tree = ast.parse((package / "commands" / f"{name}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return Entry(name, _first_line(node), f"commands.{name}", True)
+    raise LookupError(f"commands/{name}.py holds no function {name}")
+
+
+def _first_line(node: ast.FunctionDef) -> str:
+    lines = (ast.get_docstring(node) or "").splitlines()
+    return lines[0] if lines else ""

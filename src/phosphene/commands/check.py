@@ -1,0 +1,76 @@
+"""`phosphene check`: what is wrong with a network's set-up, finding by finding."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from . import options, show
+
+SIGNS = {"good": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "bold yellow"), "fault": ("✗", "bold red")}
+
+
+def check(
+    spec: options.SpecWord = None,
+    folder: Annotated[
+        str | None, typer.Argument(help="A folder of photos, one folder for each class.", show_default=False)
+    ] = None,
+    *,
+    limit: int = 200,
+    network: options.Spec = None,
+    architecture: options.Architecture = None,
+    weights: options.Weights = None,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+    json: show.Json = False,
+) -> None:
+    """Whether a network is set up as it should be: its preprocessing, class names, weights, and answers on your photos.
+
+    Ends with exit code 0 if all is good, 1 if there are warnings or faults.
+
+    - `limit`: the most photos of the folder to look at
+    """
+    if folder is None and spec is not None and os.path.isdir(spec):
+        spec, folder = None, spec
+    found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device)
+    findings = []
+    with show.working("importing"):
+        from ..inspection.check import checks
+    steps = iter(checks(found, folder, limit))
+    while True:
+        with show.working("checking"):
+            finding = next(steps, None)
+        if finding is None:
+            break
+        findings.append(finding)
+        if not json:
+            _print(finding)
+    if json:
+        show.print_json([_as_dict(finding) for finding in findings])
+    counts = Counter(finding.verdict for finding in findings)
+    if not json:
+        told = [f"{counts[verdict]} {verdict}{'s' * (counts[verdict] > 1 and verdict != 'good')}" for verdict in SIGNS]
+        show.note(f"{found.name}: " + ", ".join(text for text in told if not text.startswith("0 ")))
+    if counts["warning"] or counts["fault"]:
+        raise typer.Exit(1)
+
+
+def _as_dict(finding: Any) -> dict[str, Any]:
+    return {name: getattr(finding, name) for name in ("check", "verdict", "sentence", "evidence", "advice")}
+
+
+def _print(finding: Any) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = show.stdout()
+    sign, style = SIGNS[finding.verdict]
+    console.print(
+        Text.assemble((f"{sign} {finding.verdict:<8}", style), (f"{finding.check}: ", "bold"), finding.sentence)
+    )
+    for text, look in ((finding.evidence, "dim"), (finding.advice, "italic")):
+        if isinstance(text, str) and text:
+            console.print(Padding(Text(text, style=look), (0, 0, 0, 10), expand=False))

@@ -1,0 +1,47 @@
+"""What the shell offers after TAB: networks and layers. It must never fail, print, or download anything."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+EMBEDDED_NAME = "efficientnet_lite0"  # said here too, as its own home imports torch
+STEMS = (EMBEDDED_NAME, "torchvision:", "timm:", "hf-hub:")
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    silence = io.StringIO()
+    with contextlib.suppress(Exception), contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+        yield
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """Where networks come from; behind 'torchvision:' or 'timm:' their names."""
+    found: list[str] = []
+    kind, colon, _ = incomplete.partition(":")
+    if colon and kind in ("torchvision", "timm"):
+        with _silently():
+            from ..network.sources import names
+
+            found = [listed.spec for listed in names(kind)]
+    return [name for name in (found or STEMS) if name.startswith(incomplete)]
+
+
+def complete_layer(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The layers of the embedded network, or of one whose weights are on this machine."""
+    found: list[str] = []
+    params: dict[str, Any] = ctx.params
+    with _silently():
+        from ..network import load
+        from ..network.sources import names
+
+        spec = params.get("network")
+        if spec is None or any(listed.spec == spec and listed.here for listed in names(spec.partition(":")[0])):
+            found = [layer.name for layer in load(spec).layers()]
+    return [name for name in found if name.startswith(incomplete)]

@@ -1,0 +1,50 @@
+"""`phosphene networks`: what can be opened by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import show
+
+
+def networks(
+    kind: Annotated[str | None, typer.Argument(help="embedded, torchvision or timm.", show_default=False)] = None,
+    pattern: Annotated[
+        str | None, typer.Argument(help="A glob such as 'resnet*', or a text in the name.", show_default=False)
+    ] = None,
+    *,
+    here: bool = False,
+    json: show.Json = False,
+) -> None:
+    """The networks that can be opened by name, and whose weights are on this machine.
+
+    - `here`: only those whose weights are on this machine
+    """
+    with show.working("listing"):
+        from ..network.source_catalogue import KINDS, names
+
+        if kind is not None and kind not in KINDS and pattern is None:
+            kind, pattern = None, kind
+        found = [listed for listed in names(kind, pattern) if listed.here or not here]
+    if not found:
+        wanted = f"'{pattern}'" if pattern else "that kind"
+        where = f" of kind '{kind}'" if kind else ""
+        which = " with weights on this machine" if here else ""
+        raise LookupError(f"no network{where}{which} is like {wanted}; the kinds are {', '.join(KINDS)}")
+    if json:
+        show.print_json([{"spec": listed.spec, "kind": listed.kind, "here": listed.here} for listed in found])
+        return
+    from rich.text import Text
+
+    console = show.stdout()
+    widest = max(len(listed.spec) for listed in found)
+    for listed in found:
+        if listed.here:
+            console.print(Text.assemble((listed.spec.ljust(widest), "bold"), ("  on this machine", "green")))
+        else:
+            console.print(Text(listed.spec))
+    local = sum(listed.here for listed in found)
+    plural = "" if len(found) == 1 else "s"
+    show.note(f"{len(found)} network{plural}, {local} with weights on this machine; others are downloaded when opened")

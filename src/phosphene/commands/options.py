@@ -1,0 +1,129 @@
+"""The options that commands share: which network, which photo, which layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..picture import SUFFIXES, Photo, read
+from .completion import EMBEDDED_NAME as EMBEDDED_NAME
+from .completion import complete_layer, complete_network
+from .show import note, working
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+NETWORK = "Network"
+EMBEDDED = "the embedded EfficientNet-Lite0"
+SPEC_HELP = f"torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file or module:function; or {EMBEDDED}."
+
+Spec = Annotated[
+    str | None,
+    typer.Option(
+        "--network", "-n", metavar="SPEC", rich_help_panel=NETWORK, autocompletion=complete_network, help=SPEC_HELP
+    ),
+]
+SpecWord = Annotated[
+    str | None, typer.Argument(metavar="NETWORK", autocompletion=complete_network, show_default=False, help=SPEC_HELP)
+]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        "--architecture",
+        metavar="SPEC",
+        rich_help_panel=NETWORK,
+        autocompletion=complete_network,
+        help="What the weights in a file belong to.",
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME|FILE",
+        rich_help_panel=NETWORK,
+        help="Which weights, a file of them, or 'none' for random ones.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", rich_help_panel=NETWORK, help="Draws random weights.")]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", rich_help_panel=NETWORK, help="Where to compute: cpu, cuda, cuda:1, mps; usually cpu."),
+]
+PhotoWord = Annotated[
+    str | None,
+    typer.Argument(metavar="PHOTO", show_default=False, help="A photo's file; without one, the shipped cat."),
+]
+_LAYER = "Which layer; 'phosphene layers' lists them."
+LayerWord = Annotated[
+    str | None, typer.Argument(metavar="LAYER", autocompletion=complete_layer, show_default=False, help=_LAYER)
+]
+
+
+def open_network(
+    spec: str | None = None,
+    architecture: str | None = None,
+    weights: str | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> Network:
+    """The network that the options name, opened while a spinner turns; what is to be known about it on stderr."""
+    with working(f"opening {spec or EMBEDDED}"):
+        from ..network import load
+
+        if device is not None:
+            _check_device(device)
+        network = load(spec, architecture=architecture, weights=weights, seed=seed, device=device)
+    if spec is not None and network.notes:
+        note("; ".join(text for text in network.notes if text))
+    return network
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.empty(1, device=device).add_(1)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split()).partition(". ")[0][:200]
+        raise ValueError(f"device '{device}' can't be used here: {reason}") from error
+
+
+def shipped_photo() -> str:
+    """The path of the cat that comes with Phosphene."""
+    return str(resources.files("phosphene") / "photos" / "cat.jpg")
+
+
+def open_photo(path: str | None) -> Photo:
+    return read(shipped_photo() if path is None else path)
+
+
+def names_a_file(word: str) -> bool:
+    """Whether a word is a photo rather than a layer: by its suffix, its slashes, or because it is there."""
+    return Path(word).suffix.lower() in SUFFIXES or os.sep in word or os.path.isfile(word)
+
+
+def sorted_words(words: Sequence[str | None], needs_layer: bool) -> tuple[str | None, str | None]:
+    """(layer, photo) from the words of a command line, in either order. ValueError where one is missing."""
+    given = [word for word in words if word is not None]
+    files = [word for word in given if names_a_file(word)]
+    others = [word for word in given if word not in files]
+    if len(files) > 1:
+        raise ValueError(f"'{files[0]}' and '{files[1]}' are both photos; give one photo and one layer")
+    if len(others) > 1:
+        raise FileNotFoundError(f"neither '{others[0]}' nor '{others[1]}' is a photo's file; give one layer, one photo")
+    if needs_layer and not others:
+        raise ValueError("which layer? Name one before the photo; 'phosphene layers' lists them")
+    return (others[0] if others else None), (files[0] if files else None)
+
+
+def one_spec(word: str | None, option: str | None) -> Any:
+    """The network named as a word or as --network, which mean the same."""
+    if word is not None and option is not None:
+        raise ValueError(f"two networks are named, '{word}' and '{option}'; give one")
+    return option if word is None else word

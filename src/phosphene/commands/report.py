@@ -1,0 +1,35 @@
+"""`phosphene report`: the main job, a page about a photo and a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options, show
+
+
+def report(
+    photo: options.PhotoWord = None,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; usually report-PHOTO.html.")
+    ] = None,
+    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    network: options.Spec = None,
+    architecture: options.Architecture = None,
+    weights: options.Weights = None,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+) -> None:
+    """A page about what a network sees in a photo: one HTML file that needs nothing else."""
+    shown = photo or options.shipped_photo()
+    path = show.target(out, ("report", network, Path(shown).stem), shown, (".html", ".htm"))
+    opened = options.open_photo(photo)
+    found = options.open_network(network, architecture, weights, seed, device)
+    with show.working("writing the report"):
+        from ..reporting import report as write
+
+        written = write(found, opened, path)
+    show.told(Path(written), open)

@@ -1,0 +1,125 @@
+"""What commands show: spinners and notes on stderr, tables and JSON on stdout, pictures in files."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ..picture import PICTURE_SUFFIXES, Picture
+
+OUTPUT = "Output"
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", rich_help_panel=OUTPUT, help="Where to write: .png, .webp, .jpg, .svg."
+    ),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option("--scale", rich_help_panel=OUTPUT, help="Pixels for each unit of the drawing; 2 where there is type."),
+]
+Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print the numbers as JSON instead.")]
+Open = Annotated[bool, typer.Option("--open", rich_help_panel=OUTPUT, help="Open the file with the desktop's viewer.")]
+
+
+class ThemeName(StrEnum):
+    """A picture's colours; only SVG can be `auto`, which follows the reader's setting."""
+
+    light = "light"
+    dark = "dark"
+    auto = "auto"
+
+
+Theme = Annotated[ThemeName, typer.Option("--theme", rich_help_panel=OUTPUT, help="The picture's colours.")]
+
+
+def stderr() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def stdout() -> Console:
+    """The terminal, or as wide as needed where a file or a program reads."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=1000, soft_wrap=True)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A spinner on stderr while something takes its time; nothing where no person watches."""
+    console = stderr()
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(Text(f"{what} …"), spinner="dots"):
+        yield
+
+
+def note(text: str) -> None:
+    """A word on the side, for people."""
+    stderr().print(Text(text, style="dim"), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """The value as JSON, and nothing else, on stdout; numbers that are not finite become null."""
+    sys.stdout.write(json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def target(
+    out: Path | None, parts: Sequence[str | None], photo: str | None = None, suffixes: Sequence[str] = PICTURE_SUFFIXES
+) -> Path:
+    """Where to write: `out`, or a name made of `parts` in the folder `out` or here. Checked before anything is run.
+
+    Raises ValueError for another suffix, or for the photo itself; FileNotFoundError for a folder that is not there.
+    """
+    words = [re.sub(r"[^\w.@+-]+", "_", part).strip("._") for part in parts if part]
+    name = "-".join(words)[:200] + suffixes[0]
+    path = Path(name) if out is None else out / name if out.is_dir() else out
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"'{path}' can't be written: its name must end in {', '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder '{path.parent}' to write '{path.name}' in; make it first")
+    if photo is not None and path.exists() and os.path.exists(photo) and path.samefile(photo):
+        raise ValueError(f"'{path}' is the photo itself; choose another name with --out")
+    return path
+
+
+def save(
+    picture: Picture, path: Path, theme: ThemeName, scale: float | None, show: bool, *, quiet: bool = False
+) -> None:
+    """Writes the picture and says where, unless `quiet`; opens it where asked."""
+    if scale is not None and not 0 < scale < math.inf:
+        raise ValueError(f"a scale is a number above 0, not {scale:g}")
+    with working(f"writing {path}"):
+        picture.save(path, theme.value, scale)
+    if not quiet and stderr().is_terminal:
+        note(picture.caption)
+    told(path, show, quiet=quiet)
+
+
+def told(path: Path, show: bool, *, quiet: bool = False) -> None:
+    """The path on stdout; opens the file where asked."""
+    if not quiet:
+        typer.echo(path)
+    if show and typer.launch(str(path)) != 0:
+        note(f"no viewer could be started for {path}")

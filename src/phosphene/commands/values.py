@@ -1,0 +1,102 @@
+"""How a parameter's type is written on a command line, and how the text becomes the value again."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+_SCALARS = (bool, int, float, str)
+_SEQUENCES = (list, tuple, Sequence)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The type that Typer asks for, what stands for it in help, and the way back."""
+
+    type: Any
+    metavar: str | None = None
+    convert: Callable[[Any], Any] = lambda given: given
+
+    def value(self, name: str, given: Any) -> Any:
+        """The parameter's value for what was given; ValueError names the option."""
+        if given is None:
+            return None
+        try:
+            return self.convert(given)
+        except ValueError as error:
+            raise ValueError(f"--{name.replace('_', '-')} {given}: {error}") from error
+
+    def shown(self, default: Any) -> Any:
+        """A default as Typer takes it."""
+        if default is None or not isinstance(self.type, type):
+            return default
+        if issubclass(self.type, Enum):
+            return self.type(str(default))
+        return str(default) if self.type is str and not isinstance(default, str) else default
+
+
+def kind_of(hint: Any, default: Any = None) -> Kind:
+    """The kind of option for a parameter annotated so; TypeError for what can't be written on a command line."""
+    parts = [part for part in _parts(hint) if part is not type(None)]
+    literals = [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
+    if literals and all(get_origin(part) is Literal for part in parts):
+        return _choice(literals)
+    if any(get_origin(part) is tuple and get_args(part) == (int, int) for part in parts):
+        return Kind(str, "PIXELS|HEIGHTxWIDTH", _size)
+    if int in parts and any(get_origin(part) in _SEQUENCES and int in get_args(part) for part in parts):
+        return Kind(str, "NUMBER|NUMBER,NUMBER,…", _numbers)
+    if str in parts or literals:
+        return Kind(str, convert=_whole if int in parts else lambda given: given)
+    for wanted in (float, int, bool):
+        if wanted in parts:
+            return Kind(wanted)
+    if any(isinstance(part, type) and issubclass(part, Path) for part in parts):
+        return Kind(Path)
+    for part in parts:
+        if get_origin(part) in _SEQUENCES and get_args(part):
+            inner = kind_of(get_args(part)[0])
+            if inner.type in _SCALARS:
+                return Kind(list[inner.type], convert=list)  # type: ignore[name-defined]
+    if type(default) in _SCALARS:
+        return Kind(type(default))
+    if Any in parts and (default is None or isinstance(default, str)):
+        return Kind(str, convert=_whole)
+    raise TypeError(f"a command line has no way to write a value of type {hint}")
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(part for each in get_args(hint) for part in _parts(each))
+    return (hint,)
+
+
+def _choice(values: list[Any]) -> Kind:
+    """Typer takes choices as an Enum of texts; the values come back as they were."""
+    back = {str(value): value for value in values}
+    choices = StrEnum("Choice", {text: text for text in back})
+    return Kind(choices, convert=lambda given: back[given.value])
+
+
+def _whole(given: str) -> Any:
+    return int(given) if given.lstrip("-").isdigit() else given
+
+
+def _numbers(given: str) -> Any:
+    """'6', or several: '3,17,40'."""
+    parts = given.split(",")
+    if not all(part.strip().isdigit() for part in parts):
+        raise ValueError("this takes a number, or several with commas between them")
+    return int(given) if len(parts) == 1 else [int(part) for part in parts]
+
+
+def _size(given: str) -> Any:
+    """'224' or '224x320', height first."""
+    numbers = given.lower().replace("×", "x").split("x")
+    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdigit() and int(number) > 0 for number in numbers):
+        raise ValueError("a size is a number of pixels, or HEIGHTxWIDTH such as 224x320")
+    pixels = tuple(int(number) for number in numbers)
+    return pixels[0] if len(pixels) == 1 else pixels

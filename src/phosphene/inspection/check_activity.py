@@ -1,0 +1,92 @@
+"""What the network computes on the photos: values that are no numbers, units that never change, saturated answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ..network import Layer, Network
+from .check_finding import Finding, Verdict, listed, percent
+from .check_photos import Material
+from .check_preprocessing import are_probabilities
+
+_POSTS = {"relu", "relu6", "silu", "gelu", "hardswish", "hardtanh", "leakyrelu", "elu", "mish", "sigmoid", "tanh"}
+
+
+def activity(network: Network, material: Material, most: int = 24) -> Iterator[Finding]:
+    """Non-finite activations, dead units and saturated outputs, from one pass over at most `most` photos."""
+    x = network.normalise(material.first(most).images).to(network.device, network.dtype)
+    layers = [layer for layer in network.layers(tuple(x.shape[-2:])) if is_post(layer)]
+    low: dict[str, Tensor] = {}
+    high: dict[str, Tensor] = {}
+    outputs: list[Tensor] = []
+    for part in x.split(4):
+        values = network.record(part, *[layer.name for layer in layers], "logits")
+        outputs += [values["logits"]] if isinstance(values["logits"], Tensor) else []
+        for layer in layers:
+            units = by_channel(values[layer.name], layer)
+            low[layer.name] = torch.minimum(low.get(layer.name, units.amin(1)), units.amin(1))
+            high[layer.name] = torch.maximum(high.get(layer.name, units.amax(1)), units.amax(1))
+    bad = [name for name in low if not bool(torch.isfinite(low[name] + high[name]).all())]
+    bad += ["logits"] if any(not bool(torch.isfinite(output).all()) for output in outputs) else []
+    if bad:
+        words = f"Values of {listed(bad)} are NaN or infinite; {bad[0]} is the first."
+        yield Finding("finite activations", "fault", words, {"layers": bad}, f"Look at the layers before {bad[0]}.")
+        return
+    words = f"All activations of {len(layers)} layers are finite on {len(x)} photos."
+    yield Finding("finite activations", "good", words, {"layers": len(layers), "photos": len(x)})
+    yield dead_units({name: high[name] == low[name] for name in low}, len(x))
+    if outputs and outputs[0].ndim == 2 and outputs[0].shape[1] > 1:
+        yield outputs_fit(torch.cat(outputs).double().cpu())
+
+
+def is_post(layer: Layer) -> bool:
+    return layer.kind.lower().strip("_") in _POSTS
+
+
+def by_channel(value: Tensor, layer: Layer) -> Tensor:
+    """(C, everything else), for maps, tokens and vectors."""
+    maps = layer.layout.maps(value) if layer.layout is not None else value if value.ndim < 3 else value.movedim(-1, 1)
+    return maps.transpose(0, 1).flatten(1)
+
+
+def dead_units(constant: dict[str, Tensor], photos: int) -> Finding:
+    """Channels that have one and the same value everywhere on all photos."""
+    dead = {name: mask.nonzero().flatten().tolist() for name, mask in constant.items() if bool(mask.any())}
+    total = sum(len(mask) for mask in constant.values())
+    count = sum(map(len, dead.values()))
+    evidence = {"photos": photos, "units": total, "dead": dead}
+    if not constant:
+        return Finding("dead units", "note", "No activation function was found, so dead units were not looked for.")
+    if not dead:
+        return Finding("dead units", "good", f"None of {total} channels is constant on {photos} photos.", evidence)
+    worst = max(dead, key=lambda name: len(dead[name]) / len(constant[name]))
+    share = len(dead[worst]) / len(constant[worst])
+    words = (
+        f"{count} of {total} channels never change on {photos} photos, most in {worst} ({len(dead[worst])} of "
+        f"{len(constant[worst])})."
+    )
+    verdict: Verdict = "fault" if share == 1 else "warning" if share > 0.25 and photos >= 8 else "note"
+    advice = "Rare channels wake up on other photos; a layer with many dead ones had too large a learning rate."
+    return Finding("dead units", verdict, words, evidence, advice)
+
+
+def outputs_fit(scores: Tensor) -> Finding:
+    """Whether the outputs are scores, as they should be, and not all certain."""
+    if are_probabilities(scores):
+        words = "The outputs are already probabilities: they sum to one and none is negative."
+        advice = "Return the scores before softmax: losses and instruments apply it themselves."
+        return Finding(
+            "outputs", "warning", words, {"sums": [float(scores.sum(1).min()), float(scores.sum(1).max())]}, advice
+        )
+    confidence = scores.softmax(1).max(1).values
+    sure = float((confidence > 0.999).double().mean())
+    evidence = {"photos": len(scores), "confidence": round(float(confidence.mean()), 4), "above 0.999": sure}
+    if sure > 0.95 and len(scores) >= 8:
+        words = f"The answers are saturated: {percent(sure)} of {len(scores)} photos are sure beyond 0.999."
+        advice = "Check the input's scale and the size of the last weights; calibrate with a temperature."
+        return Finding("outputs", "warning", words, evidence, advice)
+    words = f"The outputs are scores of {scores.shape[1]} classes; mean confidence {percent(float(confidence.mean()))}."
+    return Finding("outputs", "good", words, evidence)

@@ -1,0 +1,53 @@
+"""One finding of the check-up, and the small statistics by which findings are judged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor
+
+Verdict = Literal["good", "note", "warning", "fault"]
+VERDICTS: tuple[Verdict, ...] = ("good", "note", "warning", "fault")  # from best to worst
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: a sentence, the numbers behind it, and what to do."""
+
+    check: str
+    verdict: Verdict
+    sentence: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    advice: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def paired_t(gains: Tensor) -> float:
+    """Student's t of paired gains (N,): their mean over its standard error; 0 for fewer than two."""
+    if len(gains) < 2:
+        return 0.0
+    spread = float(gains.double().std()) / math.sqrt(len(gains))
+    mean = float(gains.double().mean())
+    return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
+
+
+def clear(gains: Tensor, margin: float) -> bool:
+    """Whether the gains are on average above `margin` and far from chance.
+
+    3 + 16 / N is close above Student's critical t for p = 0.001 (one-sided: 7.2 for N = 5, 4.3 for N = 10, 3.1 for N
+    in the hundreds) and leaves room for the half dozen comparisons that are made.
+    """
+    return len(gains) > 1 and float(gains.mean()) > margin and paired_t(gains) > 3 + 16 / len(gains)
+
+
+def listed(names: list[str], shown: int = 3) -> str:
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

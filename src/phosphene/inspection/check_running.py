@@ -1,0 +1,105 @@
+"""How the network runs: the mode it was left in, the size of its input, its speed."""
+
+from __future__ import annotations
+
+import time
+
+from torch import nn
+from torch.nn import functional
+
+from ..network import Network, Preprocessing
+from .check_finding import Finding, clear, listed, percent
+from .check_photos import Material
+from .check_preprocessing import MARGIN, answer, measured, told
+
+_TRAINED_OTHERWISE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+
+
+def mode(network: Network) -> Finding:
+    """Whether batch norms or dropouts stand in training mode."""
+    parts = [(n or "the network", m) for n, m in network.module.named_modules() if isinstance(m, _TRAINED_OTHERWISE)]
+    training = [name for name, part in parts if part.training]
+    if not training:
+        words = "Every batch norm and dropout is in evaluation mode." if parts else "No layer depends on the mode."
+        return Finding("mode", "good", words, {"layers": len(parts)})
+    words = (
+        f"{len(training)} of {len(parts)} batch norms and dropouts are in training mode: {listed(training)}. Phosphene "
+        "evaluates them anyway, your own code will not."
+    )
+    return Finding("mode", "warning", words, {"training": training}, "Call module.eval() before you use the network.")
+
+
+def runs(network: Network) -> Finding | None:
+    """A fault if the network does not run at the stated size; None if it does."""
+    try:
+        network.layers()
+    except ValueError as error:
+        words = str(error)[:1].upper() + str(error)[1:] + "."
+        return Finding("input size", "fault", words, {"size": list(network.preprocessing.size)}, "State its own size.")
+    return None
+
+
+def input_size(network: Network, material: Material, most: int = 16) -> Finding:
+    """Whether the answers are clearly better at three quarters or five quarters of the stated size."""
+    material = material.first(most)
+    height, width = network.preprocessing.size
+    x = network.normalise(material.images)
+    now = answer(network, x)
+    if now is None:
+        return Finding("input size", "good", f"The network runs at {height} × {width}.", {"size": [height, width]})
+    evidence = {f"{height} × {width}": told(now, material)}
+    better: list[str] = []
+    for factor in (0.75, 1.25):
+        size = (max(32, round(height * factor / 32) * 32), max(32, round(width * factor / 32) * 32))
+        name = f"{size[0]} × {size[1]}"
+        resized = functional.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
+        try:
+            other = answer(network, resized)
+        except ValueError:
+            evidence[name] = {"runs": "no"}
+            continue
+        if other is None:
+            continue
+        evidence[name] = told(other, material)
+        if clear(measured(now, material) - measured(other, material), MARGIN):
+            better.append(name)
+    if better:
+        words = f"The network is clearly surer at {better[0]} than at the stated {height} × {width}."
+        return Finding("input size", "note", words, evidence, "Check the size it was trained with.")
+    if network.spec is None and network.preprocessing == Preprocessing.plain(channels=network.channels or 3):
+        words = f"No preprocessing was stated, so {height} × {width} and values in [0, 1] are assumed."
+        return Finding("input size", "note", words, evidence, "Give Network(module, preprocessing=...).")
+    first = evidence[f"{height} × {width}"]["confidence"]
+    words = (
+        f"The network runs at {height} × {width} (confidence {percent(float(first))}); no neighbouring size is better."
+    )
+    return Finding("input size", "good", words, evidence)
+
+
+def speed(network: Network, material: Material) -> Finding:
+    """Photos a second, preparation included, and what an epoch over the folder would take."""
+    photos = material.photos[:4]
+    network.record(network.normalise(material.images[:1]), "logits")  # the first pass allocates
+    start = time.perf_counter()
+    network.record(network.normalise(material.first(4).images), "logits")
+    passing = (time.perf_counter() - start) / len(photos)
+    start = time.perf_counter()
+    for photo in photos:
+        network.preprocessing.prepare(photo)
+    preparing = (time.perf_counter() - start) / len(photos)
+    rate = 1 / max(passing + preparing, 1e-9)
+    epoch = material.total / rate
+    evidence = {"photos a second": rate, "network_s": passing, "preparing_s": preparing, "epoch_s": epoch}
+    words = (
+        f"{rate:.3g} photos a second on {network.device.type}; looking once at all {material.total} takes about "
+        f"{duration(epoch)}, training on them about {duration(3 * epoch)} an epoch."
+    )
+    advice = "Preparing the photos takes longest: load them in several processes." if preparing > passing else ""
+    return Finding("time", "good", words, evidence, advice)
+
+
+def duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.2g} s"

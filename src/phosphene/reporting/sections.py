@@ -1,0 +1,210 @@
+"""What a report says, section by section, computed by the instruments; the template sets it.
+
+Each function takes the network, the photo and the layers chosen, and returns plain values with pictures that are ready
+to stand in the page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from ..inspection import activations, draw, filters, strongest
+from ..inspection.activations import WIDTH
+from ..inspection.showing import input_box, seen
+from ..network import Box, Guess, Network
+from ..picture import Photo, Picture, Range, apply_range, compact, overlay, ranges_caption
+from .again import Made, made
+from .choose import Chosen, deeper_convolution
+from .figures import Shown, crisp, drawn, gradient, photograph, tiles
+
+ROWS = 4  # rows of maps that are shown of a layer
+KERNELS = 96  # kernels of a deeper layer that are shown, of one plane each; fewer if they have more
+UNITS = 6
+LONGEST = 1100  # pixels of the photo's longer side
+VIEW = 420  # pixels of the longer side of the photo behind a unit
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture in the page, with its caption and how it was made."""
+
+    body: Markup
+    caption: str
+    made: Made
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """One chosen layer with a figure of its activation maps."""
+
+    chosen: Chosen
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Card:
+    """A unit on the photo: its map laid over it, where it sees (in percent of the picture), and that patch."""
+
+    channel: int
+    row: int
+    column: int
+    value: str
+    over: Shown
+    box: tuple[float, float, float, float] | None  # left, top, width, height
+    patch: Shown | None  # None where it is not known, or all that the network sees
+    sees: str
+
+
+@dataclass(frozen=True)
+class Units:
+    """The strongest units of one chosen layer."""
+
+    chosen: Chosen
+    cards: tuple[Card, ...]
+    caption: str
+    made: Made
+    low: str
+    high: str
+    gradient: str
+
+
+def header(network: Network, photo: Photo) -> dict[str, Any]:
+    """The photo with the part that the network sees, and the network's input as it comes out of the preprocessing."""
+    frame = network.frame(photo)
+    image = network.preprocessing.denormalise(network.prepare(photo))[0].float().clamp(0, 1)
+    pixels = (image.permute(1, 2, 0).cpu().numpy() * 255 + 0.5).astype(np.uint8)
+    whole = frame.seen.round() == Box(0, 0, photo.width, photo.height)
+    return {
+        "photo": photograph(photo.pixels, LONGEST),
+        "seen": None if whole else _percent(frame.seen, Box(0, 0, photo.width, photo.height)),
+        "input": photograph(pixels, 512),
+        "size": frame.size,
+        "how": network.preprocessing.describe(),
+    }
+
+
+def classes(network: Network, photo: Photo, k: int = 5) -> list[Guess] | None:
+    """The best classes; None for a network that does not give one score a class."""
+    if len(network.layer("logits", network.frame(photo).size).shape) != 1:
+        return None
+    guesses = network.classify(photo, k)
+    return [guess for guess in guesses if isinstance(guess, Guess)]
+
+
+def architecture(network: Network) -> dict[str, Any]:
+    """The network drawn, its rows for the table, and the totals."""
+    found = draw(network)
+    picture = found.picture()
+    body = drawn(picture.drawing, f"The network drawn: {picture.caption}")
+    return {
+        "figure": Figure(body, picture.caption, made(network, "draw")),
+        "rows": found.rows,
+        "parameters": found.parameters,
+        "operations": found.operations,
+        "values": found.values,
+        "input": found.input,
+    }
+
+
+def kernels(network: Network) -> tuple[list[Figure], str]:
+    """The first convolution's filters and a deeper one's, and a sentence about what can't be shown."""
+    try:
+        first = filters(network)
+    except ValueError as error:  # no convolution anywhere
+        return [], f"{_sentence(str(error))}."
+    figures = [_kernels(network, first, None)]
+    deeper = deeper_convolution(network)
+    if deeper is not None:
+        return [*figures, _kernels(network, filters(network, deeper), deeper)], ""
+    if any("attention" in type(part).__name__.lower() for part in network.module.modules()):
+        return figures, (
+            f"This network is a transformer: {first.layer}, which turns patches into tokens, is its only convolution "
+            "with a pattern in space. Its other layers compare and mix tokens and have no filters to draw."
+        )
+    return figures, f"{first.layer} is the only convolution with a pattern in space, so no deeper filters are drawn."
+
+
+def _kernels(network: Network, found: Any, layer: str | None) -> Figure:
+    count, planes, height, width = found.weights.shape
+    shown = count if found.in_colour else max(1, min(count, KERNELS if planes == 1 else 12))
+    part = dataclasses.replace(found, weights=found.weights[:shown, : planes if found.in_colour else 32])
+    options = {} if found.in_colour or planes > 1 else {"columns": 24}
+    picture = part.picture(**options)
+    some = f"the first {shown} of {count}" if shown < count else f"all {count}"
+    cut = ", the first 32 planes of each" if not found.in_colour and planes > 32 else ""
+    kind = "in colour" if found.in_colour else "in grey, zero at mid-grey"
+    many = f" × {planes} planes" if planes > 1 and not found.in_colour else ""
+    caption = f"{found.layer}: {some} filters of {height} × {width} px{many}{cut}, {kind}."
+    caption += f" {_sentence(ranges_caption(picture.ranges))}."
+    label = f"Filters of {found.layer}: {some}, {height} by {width}"
+    return Figure(tiles(picture, label), caption, made(network, "filters", None, layer, {}, options), found.note)
+
+
+def maps(network: Network, photo: Photo, chosen: Chosen) -> Maps:
+    """The maps of the layer's channels with the largest activations."""
+    name = chosen.layer.name
+    found = activations(network, photo, name)
+    count, rows, columns = found.values.shape[1:]
+    options: dict[str, Any] = {"order": "strongest", "columns": _columns(columns)}
+    picture = found.picture(**options)
+    shown = min(ROWS * options["columns"], count)
+    some = f"the {shown} of {count} channels with the largest activations" if shown < count else f"all {count} channels"
+    caption = f"{some}, maps of {rows} × {columns}, each with its channel's number; white is a map's largest value."
+    ranges = picture.ranges if len(picture.ranges) == 1 else picture.ranges[:shown]
+    caption = f"{_sentence(caption)} {_sentence(ranges_caption(ranges))}."
+    body = tiles(picture, f"Activation maps of {name}: {some}", shown)
+    return Maps(chosen, Figure(body, caption, made(network, "activations", photo, name, {}, options)))
+
+
+def _columns(wide: int) -> int:
+    """How many maps, drawn in whole multiples of their pixels, fill the width best."""
+    return max(range(9, 15), key=lambda columns: columns * (max(1, (WIDTH // columns - 12) // wide) * wide + 6))
+
+
+def units(network: Network, photo: Photo, chosen: Chosen) -> Units:
+    """The layer's strongest units on the photo."""
+    name = chosen.layer.name
+    found = strongest(network, photo, name, k=UNITS)
+    picture: Picture = found.picture()
+    shown: Range = picture.ranges[0]
+    view, frame = seen(found.photo, found.frame)
+    place = frame.seen.round()
+    values = apply_range(found.maps, shown)
+    cards = []
+    for unit, map01 in zip(found.units, values, strict=True):
+        over = overlay(view.pixels, map01, "sequential", 0.85 * np.nan_to_num(map01), box=input_box(view, frame))
+        box = patch = None
+        sees = "what it sees is not known"
+        if unit.box is not None:
+            whole = unit.box.round().clip(found.photo.height, found.photo.width)
+            cut = found.photo.crop((int(whole.left), int(whole.top), int(whole.right), int(whole.bottom)))
+            patch = photograph(cut.pixels, VIEW) if max(cut.pixels.shape[:2]) > 64 else crisp(cut.pixels)
+            box = _percent(unit.box, place)
+            everything = whole == place
+            sees = "sees all of it" if everything else f"sees {int(whole.width)} × {int(whole.height)} px of the photo"
+            patch = None if everything else patch
+        at = (unit.channel, unit.row, unit.column, compact(unit.value))
+        cards.append(Card(*at, photograph(over, VIEW), box, patch, sees))
+    rows, columns = found.maps.shape[1:]
+    caption = f"Activation of a channel over the part of the photo that the network sees; {shown.caption()}."
+    caption += f" Maps of {rows} × {columns} places; receptive field {chosen.layer.field}, in pixels of the input."
+    how = made(network, "strongest", photo, name, {"k": UNITS})
+    return Units(chosen, tuple(cards), caption, how, compact(shown.low), compact(shown.high), gradient("sequential"))
+
+
+def _percent(box: Box, place: Box) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the box in percent of the place it lies in."""
+    across, down = 100 / place.width, 100 / place.height
+    edges = ((box.left - place.left) * across, (box.top - place.top) * down, box.width * across, box.height * down)
+    left, top, width, height = (round(edge, 3) for edge in edges)
+    return left, top, width, height
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

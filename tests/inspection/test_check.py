@@ -1,0 +1,219 @@
+"""The check-up finds planted faults on the embedded network and raises no false alarm on the healthy one."""
+
+import copy
+import random
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+from torch import nn
+
+import phosphene as ph
+from phosphene.inspection.check import check, checks
+from phosphene.inspection.check_activity import outputs_fit
+from phosphene.inspection.check_finding import Finding, clear
+from phosphene.inspection.check_labels import labels_in_order
+from phosphene.inspection.check_photos import Material, gather
+from phosphene.inspection.check_preprocessing import answer, preprocessing_fits
+from phosphene.inspection.check_running import mode
+from phosphene.inspection.check_weights import dead_filters, finite_weights, untrained
+from phosphene.network import Labels, Network
+
+ZIP = Path(__file__).parents[3] / "shared" / "data" / "imagenet_photos_700.zip"
+NEEDS_PHOTOS = pytest.mark.skipif(not ZIP.exists(), reason=f"{ZIP} is not on this machine")
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Network:
+    return ph.load()
+
+
+@pytest.fixture
+def broken(healthy: Network) -> Network:
+    return Network(copy.deepcopy(healthy.module), healthy.preprocessing, healthy.labels, spec=healthy.spec)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    if not ZIP.exists():
+        pytest.skip(f"{ZIP} is not on this machine")
+    place = tmp_path_factory.mktemp("imagenet")
+    with zipfile.ZipFile(ZIP) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+        archive.extractall(place, random.Random(0).sample(names, 64))
+    return str(place)
+
+
+@pytest.fixture(scope="module")
+def photos(healthy: Network, folder: str) -> Material:
+    return gather(healthy, folder, 64)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What skimage ships, in sub-folders named by class."""
+    place = tmp_path_factory.mktemp("small")
+    shipped = Path(skimage.data.__path__[0])
+    named = {"chelsea.png": "Egyptian_cat", "coffee.png": "espresso", "rocket.jpg": "missile", "horse.png": "sorrel"}
+    for name, label in named.items():
+        (place / label).mkdir()
+        Image.open(shipped / name).convert("RGB").save(place / label / f"{name}.png")
+    return str(place)
+
+
+def planted(network: Network, **changes: object) -> Network:
+    return Network(network.module, replace(network.preprocessing, **changes), network.labels, spec=network.spec)
+
+
+def verdicts(findings: list[Finding]) -> dict[str, str]:
+    return {finding.check: finding.verdict for finding in findings}
+
+
+@NEEDS_PHOTOS
+def test_the_healthy_network_raises_no_alarm_and_stays_bit_for_bit(healthy: Network, folder: str) -> None:
+    before = healthy.fingerprint, [m.training for m in healthy.module.modules()]
+    found = check(healthy, folder, limit=24)
+    assert found.worst in ("good", "note"), [f for f in found.findings if f.verdict in ("warning", "fault")]
+    assert verdicts(list(found.findings))["preprocessing"] == "good"
+    assert verdicts(list(found.findings))["labels"] == "good"
+    assert (healthy.fingerprint, [m.training for m in healthy.module.modules()]) == before
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in healthy.module.modules())
+    assert found.to_dict()["worst"] == found.worst
+    assert found.picture().drawing.height > 400
+
+
+def test_the_healthy_network_raises_no_alarm_with_what_ships(healthy: Network, small: str) -> None:
+    for folder in (None, small):
+        found = check(healthy, folder)
+        assert found.worst == "note", [f for f in found.findings if f.verdict in ("warning", "fault")]
+
+
+@NEEDS_PHOTOS
+@pytest.mark.parametrize(
+    ("plant", "cure"),
+    [
+        ({"colour": "BGR"}, "RGB"),
+        ({"scale": 255.0}, "[0, 1]"),
+        ({"mean": (0.0,) * 3, "std": (1.0,) * 3}, "0.5 mean and std"),
+    ],
+    ids=["bgr", "0-255", "no-mean"],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["labelled", "unlabelled"])
+def test_a_wrong_preprocessing_is_found(healthy: Network, photos: Material, plant, cure: str, known: bool) -> None:
+    seen = photos if known else replace(photos, targets=torch.full_like(photos.targets, -1))
+    found = preprocessing_fits(planted(healthy, **plant), seen)
+    assert found.verdict in ("fault", "warning"), found
+    assert cure in found.sentence
+
+
+def test_values_to_255_are_found_with_four_photos(healthy: Network, small: str) -> None:
+    network = planted(healthy, scale=255.0)
+    found = preprocessing_fits(network, gather(network, small, 9))
+    assert found.evidence["stated"]["entropy"] > found.evidence["values in [0, 1]"]["entropy"]
+    assert found.verdict in ("fault", "note")  # four photos may be too few, and then it says so
+
+
+@NEEDS_PHOTOS
+def test_shuffled_labels_are_found(healthy: Network, photos: Material) -> None:
+    answers = answer(healthy, healthy.normalise(photos.first(24).images))
+    names = list(healthy.labels)
+    random.Random(1).shuffle(names)
+    shuffled = Network(healthy.module, healthy.preprocessing, names, spec=healthy.spec)
+    assert labels_in_order(shuffled, photos.first(24), answers).verdict == "fault"
+    assert labels_in_order(healthy, photos.first(24), answers).verdict == "good"
+    nameless = Network(healthy.module, healthy.preprocessing, Labels(None, 1000), spec=healthy.spec)
+    late = replace(photos.first(24), targets=(photos.first(24).targets + 1) % 1000)
+    found = labels_in_order(nameless, late, answers)
+    assert found.verdict == "fault"
+    assert "one earlier" in found.sentence
+    permuted = replace(late, targets=torch.randperm(1000, generator=torch.Generator().manual_seed(0))[late.targets])
+    assert labels_in_order(nameless, permuted, answers).verdict == "fault"
+
+
+@pytest.mark.parametrize("name", ["blocks.3.1.conv_pw", "classifier", "conv_stem", "blocks.5.1.conv_dw"])
+def test_an_untrained_layer_is_found(healthy: Network, broken: Network, name: str) -> None:
+    assert untrained(healthy).verdict == "good"
+    torch.manual_seed(3)
+    broken.module.get_submodule(name).reset_parameters()
+    found = untrained(broken)
+    assert found.verdict == "fault"
+    assert list(found.evidence["layers"]) == [name]
+
+
+def test_a_batch_norm_with_its_first_values_is_found(broken: Network) -> None:
+    part = broken.module.blocks[2][0].bn2
+    part.reset_parameters()
+    assert untrained(broken).verdict == "warning"
+
+
+def test_random_networks_are_untrained() -> None:
+    assert "is untrained" in untrained(ph.load("torchvision:resnet18@none")).sentence
+
+
+def test_dead_filters_are_found(healthy: Network, broken: Network) -> None:
+    assert dead_filters(healthy).verdict == "note"  # six of its depthwise filters are zero
+    with torch.no_grad():
+        broken.module.conv_stem.weight[:8] = 0
+    found = dead_filters(broken)
+    assert found.verdict == "warning"
+    assert found.evidence["filters"]["conv_stem"] == list(range(8))
+
+
+def test_dead_units_are_found(broken: Network) -> None:
+    with torch.no_grad():
+        broken.module.bn1.bias[:] = -1000.0
+    found = {f.check: f for f in checks(broken, None, 2)}
+    assert found["dead units"].verdict == "fault"
+
+
+def test_nan_weights_are_found_and_end_the_check_up(broken: Network) -> None:
+    with torch.no_grad():
+        broken.module.blocks[1][0].conv_pw.weight[0, 0] = float("nan")
+    assert finite_weights(broken).evidence["values"] == {"blocks.1.0.conv_pw.weight": 1}
+    found = {f.check: f for f in checks(broken, None, 2)}
+    assert found["finite weights"].verdict == "fault"
+    assert found["finite activations"].verdict == "fault"
+    assert "preprocessing" not in found
+
+
+def test_training_mode_is_found_and_left(broken: Network) -> None:
+    broken.module.train()
+    assert mode(broken).verdict == "warning"
+    assert check(broken, None, limit=2).worst == "warning"
+    assert all(part.training for part in broken.module.modules())
+
+
+def test_probabilities_and_saturated_outputs_are_found() -> None:
+    scores = torch.randn(10, 5, generator=torch.Generator().manual_seed(0)).double()
+    assert outputs_fit(scores).verdict == "good"
+    assert outputs_fit(scores.softmax(1)).verdict == "warning"
+    assert outputs_fit(scores * 1e4).verdict == "warning"
+
+
+def test_a_size_that_does_not_run_is_a_fault() -> None:
+    network = Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2)), ph.Preprocessing.plain(8))
+    assert {f.check: f.verdict for f in checks(network)}["input size"] == "fault"
+
+
+def test_bad_folders_are_refused_and_broken_pictures_reported(healthy: Network, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        check(healthy, str(tmp_path / "none"))
+    with pytest.raises(ValueError, match="holds no picture"):
+        check(healthy, str(tmp_path))
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="can be read"):
+        check(healthy, str(tmp_path))
+    Image.new("RGB", (40, 40)).save(tmp_path / "b.png")
+    first = next(checks(healthy, str(tmp_path)))
+    assert first.verdict == "warning"
+    assert len(first.evidence["unreadable"]) == 1
+
+
+def test_a_gain_must_be_clear_of_chance() -> None:
+    assert clear(torch.full((5,), 0.5) + torch.linspace(-0.1, 0.1, 5), 0.1)
+    assert not clear(torch.tensor([3.0]), 0.1)
+    assert not clear(torch.randn(200, generator=torch.Generator().manual_seed(0)), 0.0)

@@ -1,0 +1,525 @@
+"""What a unit sees, told by algebra, is what it sees: one row of pixels is made NaN, and the NaN is followed.
+
+A NaN passes every layer exactly and whatever the weights are, so a pass over a batch of images, each with another row of
+NaN, shows for every unit of every layer which rows it sees. Nothing of the algebra is used for it.
+"""
+
+import time
+import warnings
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+import torchvision.models as tv
+from torch import nn
+
+from phosphene.network import UNKNOWN, WHOLE, Axis, Box, Field, Network, Rules, functions
+from phosphene.network.geometry.fields import NOWHERE
+from phosphene.network.seam import Run, evaluating
+from phosphene.network.survey import first_tensor, survey
+
+# ---- following NaN
+
+
+def surveyed(module, size, channels=3):
+    return survey(module, (channels, *size), torch.float32, torch.device("cpu"))
+
+
+def probed(module, size, axis, see, channels=3):
+    """Runs the images whose row (axis 0) or column (1) i is NaN in the i-th, and gives every value to `see`."""
+    pixels = size[axis]
+    images = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0)).repeat(pixels, 1, 1, 1)
+    for i in range(pixels):
+        images.select(2 + axis, i)[i] = torch.nan
+
+    def observe(name, kind, value):
+        tensor = first_tensor(value)
+        if tensor is not None and tensor.ndim and tensor.shape[0] == pixels:
+            see(name, tensor.detach().isnan())
+        return value
+
+    # NNPACK's transforms join neighbouring outputs, so that a NaN would reach units that don't see it
+    with torch.backends.nnpack.flags(enabled=False), evaluating(module), torch.no_grad(), Run(module, observe):
+        module(images)
+
+
+def first_and_last(seen):
+    """Of seen (pixels, units), the first and last pixel of every unit; NOWHERE and -1 for units that see none."""
+    some = seen.any(0)
+    first = np.where(some, seen.argmax(0), NOWHERE)
+    return first, np.where(some, len(seen) - 1 - seen[::-1].argmax(0), -1)
+
+
+def disagreements(module, size, channels=3):
+    """What algebra and probing tell differently, layer by layer; and the layers compared, with how many parts each."""
+    found = surveyed(module, size, channels)
+    wrong, compared = [], {}
+
+    def compare(name, nan, axis):
+        place = found.places.get(name)
+        if place is None or "m" in place.roles:
+            return
+        roles = place.roles
+        if "t" in roles:
+            at, (rows, columns) = roles.index("t"), place.grid
+            nan, roles = nan.narrow(at, place.prefix, rows * columns).unflatten(at, place.grid), roles.replace("t", "hw")
+        by_channel = len(place.parts) > 1 and "c" in roles
+        start = 0
+        for count, window in place.parts if by_channel else ((0, place.window),):
+            part = nan.narrow(roles.index("c"), start, count) if by_channel else nan
+            start += count
+            if window is None:
+                continue
+            at = roles.find("hw"[axis])
+            others = [d for d in range(1, part.ndim) if d != at]
+            seen = (part.any(others) if others else part).numpy().reshape(size[axis], -1)
+            first, last = first_and_last(seen)
+            span = window[axis]
+            same = (np.broadcast_to(span.first, first.shape) == first) & (np.broadcast_to(span.last, last.shape) == last)
+            if not same.all():
+                wrong.append(f"{name} {roles} axis {axis}: {span.first} {span.last}, probed {first} {last}")
+            if span.axis is not None and (problem := irregular(span.axis, first, last, size[axis])):
+                wrong.append(f"{name} {roles} axis {axis}: {span.axis}, probed {problem}")
+            compared[name] = max(compared.get(name, 0), len(place.parts))
+
+    for axis in (0, 1):
+        probed(module, size, axis, lambda name, nan, axis=axis: compare(name, nan, axis), channels)
+    return wrong, compared, found
+
+
+def irregular(axis: Axis, first, last, pixels):
+    """Where units whose window lies inside the image don't see what size, stride and start say."""
+    start = axis.start + np.arange(len(first)) * axis.stride
+    inside = (start >= 0) & (start + axis.size <= pixels)
+    same = (start == first) & (start + axis.size - 1 == last)
+    return None if same[inside].all() else (first[inside & ~same], last[inside & ~same])
+
+
+NETWORKS = {
+    "alexnet": (tv.alexnet, (96, 64)),
+    "vgg11": (tv.vgg11, (64, 33)),
+    "resnet18": (tv.resnet18, (96, 40)),
+    "resnext50_32x4d": (tv.resnext50_32x4d, (64, 33)),
+    "densenet121": (tv.densenet121, (64, 33)),
+    "googlenet": (lambda: tv.googlenet(init_weights=False, aux_logits=False), (80, 40)),
+    "inception_v3": (lambda: tv.inception_v3(init_weights=False, aux_logits=False), (96, 75)),
+    "squeezenet1_1": (tv.squeezenet1_1, (96, 50)),
+    "mobilenet_v2": (tv.mobilenet_v2, (64, 33)),
+    "shufflenet_v2_x1_0": (tv.shufflenet_v2_x1_0, (64, 33)),
+    "tf_efficientnet_lite0": (lambda: timm.create_model("tf_efficientnet_lite0"), (64, 40)),
+    "convnext_tiny": (tv.convnext_tiny, (64, 33)),
+    "vit_tiny_patch16_224": (lambda: timm.create_model("vit_tiny_patch16_224", img_size=64), (64, 64)),
+}
+
+
+@pytest.fixture(scope="module")
+def compared_networks():
+    """Each network is probed once, and several tests read what was found."""
+    known = {}
+
+    def compare(name):
+        if name not in known:
+            make, size = NETWORKS[name]
+            torch.manual_seed(0)
+            known[name] = disagreements(make(), size)
+        return known[name]
+
+    return compare
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_unit_of_every_layer_sees_what_the_algebra_says(name, compared_networks):
+    wrong, compared, found = compared_networks(name)
+    assert not wrong, "\n".join(wrong[:10])
+    known = {layer.name for layer in found.layers if layer.field is not UNKNOWN}
+    assert known <= compared.keys()
+    assert len(compared) > 0.9 * len(found.layers) or name.startswith("vit")  # attention in many small steps
+    assert not found.unruled
+
+
+@pytest.mark.parametrize("name", ["googlenet", "densenet121", "squeezenet1_1"])
+def test_where_a_network_concatenates_its_channels_are_told_apart(name, compared_networks):
+    _, compared, _ = compared_networks(name)
+    assert max(compared.values()) > 1
+
+
+def test_a_channel_of_googlenets_1x1_branch_sees_less_than_its_layer():
+    network = Network(tv.googlenet(init_weights=False, aux_logits=False))
+    whole, narrow = network.receptive_field("inception3a"), network.receptive_field("inception3a:0")
+    assert (whole.height.size, whole.height.stride) == (59, 8) or whole.height.size > narrow.height.size
+    assert (narrow.height.size, narrow.width.stride) == (27, 8)
+
+
+def test_probing_notices_a_window_that_is_wrong():
+    """The route itself: a field one pixel too large or shifted by one is told apart."""
+    first, last = np.array([0, 1, 2, 3]), np.array([2, 3, 4, 5])
+    assert irregular(Axis(3, 1, 0), first, last, 6) is None
+    assert irregular(Axis(4, 1, 0), first, last, 8) is not None
+    assert irregular(Axis(3, 1, 1), first, last, 8) is not None
+
+
+# ---- tables from the literature
+
+
+@pytest.mark.parametrize(
+    ("make", "layers"),
+    [
+        (tv.vgg16, {"features.4": (6, 2), "features.9": (16, 4), "features.16": (44, 8), "features.23": (100, 16),
+                    "features.30": (212, 32)}),
+        (tv.alexnet, {"features.0": (11, 4), "features.2": (19, 8), "features.3": (51, 8), "features.5": (67, 16),
+                      "features.6": (99, 16), "features.8": (131, 16), "features.10": (163, 16),
+                      "features.12": (195, 32)}),
+        (tv.resnet18, {"conv1": (7, 2), "maxpool": (11, 4), "layer1": (43, 4), "layer2": (99, 8), "layer3": (211, 16),
+                       "layer4": (435, 32)}),
+    ],
+    ids=["vgg16", "alexnet", "resnet18"],
+)  # fmt: skip
+def test_window_sizes_and_strides_are_the_published_ones(make, layers):
+    with torch.device("meta"):
+        module = make()
+    found = survey(module, (3, 224, 224), torch.float32, torch.device("cpu"))
+    for name, (size, stride) in layers.items():
+        field = found[name].field
+        assert isinstance(field, Field), f"{name} is {field}"
+        assert (field.height.size, field.height.stride) == (size, stride), name
+        assert field.width == field.height
+
+
+# ---- a second route: gradients
+
+
+def _linear_rules() -> Rules:
+    passing = dict.fromkeys(functions("relu"), lambda x, inplace=False: x * 1.0)
+    pooling = dict.fromkeys(
+        (F.max_pool2d, torch.max_pool2d),
+        lambda x, kernel_size, stride=None, padding=0, *_, **kw: F.avg_pool2d(
+            x, kernel_size, stride, padding, kw.get("ceil_mode", False)
+        ),
+    )
+    return Rules("gradient probing", "ReLU", {**passing, **pooling})
+
+
+@pytest.mark.parametrize(
+    ("make", "layers"),
+    [(tv.resnet18, ["maxpool", "layer1", "layer2.0", "layer2"]), (tv.vgg11, ["features.5", "features.10"])],
+    ids=["resnet18", "vgg11"],
+)
+def test_the_gradient_of_a_unit_is_nonzero_exactly_in_its_box(make, layers):
+    """With positive weights and no ReLU nothing cancels, so the gradient's support is the receptive field."""
+    torch.manual_seed(0)
+    module = make().eval()
+    with torch.no_grad():
+        for p in module.parameters():
+            p.abs_().clamp_(min=1e-3)
+    network = Network(module.double())
+    images = torch.rand(1, 3, 128, 96, dtype=torch.float64, requires_grad=True)
+    values = network.record(images, *layers, rules=_linear_rules())
+    for name in layers:
+        rows, columns = values[name].shape[-2:]
+        for row, column in {(0, 0), (rows // 2, columns // 2), (rows - 1, columns // 2), (rows // 2, columns - 1)}:
+            unit = values[name][0, :, row, column].sum()
+            (support,) = torch.autograd.grad(unit, images, retain_graph=True)
+            seen = support[0].abs().sum(0) > 0
+            at_rows, at_columns = (seen.any(d).nonzero().flatten() for d in (1, 0))
+            box = Box(int(at_columns[0]), int(at_rows[0]), int(at_columns[-1]) + 1, int(at_rows[-1]) + 1)
+            assert network.receptive_field(name, (row, column), (128, 96)) == box, (name, row, column)
+            assert bool(seen[at_rows[0] : at_rows[-1] + 1, at_columns[0] : at_columns[-1] + 1].all())
+
+
+# ---- small networks, one operation each
+
+
+class Does(nn.Module):
+    """A network that is one function of two convolutions: `first` (3 to 8 channels, same size) and `second`."""
+
+    def __init__(self, function, stride=1) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, stride, padding=1)
+        self.second = nn.Conv2d(8, 8, 3, padding=1)
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self, self.first(x))
+
+
+def unet(net, x):
+    down = net.second(F.max_pool2d(x, 2))
+    lower = net.second(F.avg_pool2d(down, 2))
+    up = F.interpolate(lower, scale_factor=2, mode="nearest")
+    up = net.second((torch.cat([up[:, :4], down[:, 4:]], 1)))
+    return net.second(torch.cat([F.interpolate(up, scale_factor=2, mode="bilinear")[:, :3], x[:, :5]], 1))
+
+
+def halves(net, x):
+    a, b = x.chunk(2, 1)
+    return torch.cat([F.max_pool2d(a, 3, 1, 1), b], 1)
+
+
+def normed(net, x):
+    y = F.layer_norm(x.permute(0, 2, 3, 1), (8,)).permute(0, 3, 1, 2)
+    return net.second(y)
+
+
+def conv(x, *, out=8, kernel=3, **options):
+    weight = torch.full((out, x.shape[1] // options.get("groups", 1), *np.broadcast_to(kernel, 2)), 0.1)
+    return F.conv2d(x, weight, **options)
+
+
+REGULAR = {
+    "a dilated convolution": lambda net, x: conv(x, dilation=3, padding=3),
+    "a strided convolution": lambda net, x: net.second(conv(x, kernel=5, stride=3)),
+    "a kernel of two sizes": lambda net, x: conv(x, kernel=(1, 5), padding=(0, 2), stride=(2, 1)),
+    "padding same": lambda net, x: conv(x, kernel=4, padding="same"),
+    "padding valid": lambda net, x: conv(x, kernel=4, padding="valid"),
+    "padding on one side": lambda net, x: conv(F.pad(x, (0, 1, 2, 0)), stride=2),
+    "padding that crops": lambda net, x: conv(F.pad(x, (-2, 1, -1, -3))),
+    "max pooling in ceil mode": lambda net, x: net.second(F.max_pool2d(x, 3, 2, ceil_mode=True)),
+    "max pooling with dilation": lambda net, x: F.max_pool2d(x, 3, 1, 2, 2),
+    "max pooling with indices": lambda net, x: F.max_pool2d(x, 2, return_indices=True)[0],
+    "average pooling": lambda net, x: net.second(F.avg_pool2d(x, 3, 2, 1)),
+    "groups": lambda net, x: conv(halves(net, x), groups=2, padding=1),
+    "depthwise": lambda net, x: conv(halves(net, x), groups=8, padding=1),
+    "a slice of rows": lambda net, x: net.second(x[:, :, 3:-2]),
+    "every second column": lambda net, x: net.second(x[..., ::2]),
+    "a slice of channels": lambda net, x: halves(net, x)[:, 4:],
+    "a slice across two branches": lambda net, x: halves(net, x)[:, 2:6],
+    "narrow": lambda net, x: net.second(x.narrow(2, 4, 9)),
+    "concatenation": lambda net, x: torch.cat([x, net.second(x), F.avg_pool2d(x, 5, 1, 2)], 1),
+    "a sum of branches": lambda net, x: x + net.second(net.second(x)),
+    "a concatenation summed": lambda net, x: halves(net, x) + halves(net, x).flip(1),
+    "channel shuffle": lambda net, x: halves(net, x).unflatten(1, (2, 4)).transpose(1, 2).flatten(1, 2),
+    "layer norm over channels, permuted": normed,
+    "batch norm": lambda net, x: F.batch_norm(x, torch.zeros(8), torch.ones(8)),
+    "local response norm": lambda net, x: F.local_response_norm(halves(net, x), 3),
+    "softmax over channels": lambda net, x: net.second(x.softmax(1)),
+    "stack and unbind": lambda net, x: torch.stack([x, net.second(x)], 1).unbind(1)[1] * 2,
+    "stack and mean": lambda net, x: torch.stack([x, net.second(x)], 0).mean(0),
+    "split": lambda net, x: sum(halves(net, x).split([3, 1, 4], 1)[i].sum(1, keepdim=True) for i in (0, 2)),
+    "einops by hand": lambda net, x: x.flatten(2).transpose(1, 2).transpose(1, 2).unflatten(2, x.shape[2:]),
+    "tokens and a linear layer": lambda net, x: F.linear(x.flatten(2).transpose(1, 2), torch.ones(5, 8)),
+    "a gate of its own place": lambda net, x: x * net.second(x).sigmoid(),
+    "maximum": lambda net, x: torch.maximum(x, net.second(x)),
+    "norm over channels": lambda net, x: x / x.norm(dim=1, keepdim=True),
+    "in-place arithmetic": lambda net, x: net.second(x.clone().add_(net.second(x)).mul_(2).relu_()),
+    "pixel unshuffle": lambda net, x: net.second(conv(F.pixel_unshuffle(F.pad(x, (0, 1)), 2))),
+}
+IRREGULAR = {
+    "reflect padding": lambda net, x: conv(F.pad(x, (2, 2, 3, 1), mode="reflect")),
+    "replicate padding": lambda net, x: conv(F.pad(x, (1, 1, 1, 1), mode="replicate")),
+    "circular padding": lambda net, x: conv(F.pad(x, (1, 1, 1, 1), mode="circular")),
+    "a transposed convolution": lambda net, x: net.second(F.conv_transpose2d(x, torch.ones(8, 8, 3, 3), stride=2)),
+    "a transposed convolution, padded": lambda net, x: F.conv_transpose2d(
+        x, torch.ones(8, 4, 4, 4), stride=2, padding=1, output_padding=1, dilation=2
+    ),
+    "a transposed convolution in groups": lambda net, x: F.conv_transpose2d(x, torch.ones(8, 4, 2, 2), stride=3, groups=2),
+    "nearest upsampling": lambda net, x: net.second(F.interpolate(x, scale_factor=2)),
+    "nearest to an odd size": lambda net, x: F.interpolate(x, size=(17, 29)),
+    "nearest-exact to an odd size": lambda net, x: F.interpolate(x, size=(17, 29), mode="nearest-exact"),
+    "bilinear upsampling": lambda net, x: net.second(F.interpolate(x, scale_factor=2, mode="bilinear")),
+    "bilinear to an odd size": lambda net, x: F.interpolate(x, size=(17, 31), mode="bilinear"),
+    "bilinear, corners aligned": lambda net, x: F.interpolate(x, size=(41, 31), mode="bilinear", align_corners=True),
+    "bilinear by a broken factor": lambda net, x: F.interpolate(x, scale_factor=1.7, mode="bilinear"),
+    "bicubic": lambda net, x: F.interpolate(x, size=(35, 17), mode="bicubic"),
+    "adaptive pooling to odd bins": lambda net, x: F.adaptive_avg_pool2d(x, (5, 3)),
+    "adaptive max pooling": lambda net, x: net.second(F.adaptive_max_pool2d(x, (6, 7))),
+    "roll": lambda net, x: net.second(x.roll((3, -2), (2, 3))),
+    "flip": lambda net, x: net.second(x.flip(3)),
+    "pixel shuffle": lambda net, x: F.pixel_shuffle(net.second(x), 2),
+    "a u-net": unet,
+    "strips": lambda net, x: x + x.mean(3, keepdim=True),
+    "a mean over rows": lambda net, x: x.mean(2),
+    "an outer sum": lambda net, x: x.amax(2, keepdim=True) + x.amax(3, keepdim=True),
+    "rows that see nothing": lambda net, x: F.pad(x, (0, 0, 4, 2)),
+}
+EVERYWHERE = {
+    "global average pooling": lambda net, x: x.mean((2, 3)),
+    "a global pool as adaptive": lambda net, x: F.adaptive_avg_pool2d(x, 1).flatten(1),
+    "squeeze and excite": lambda net, x: x * F.adaptive_avg_pool2d(net.second(x), 1).sigmoid(),
+    "group norm": lambda net, x: F.group_norm(x, 2),
+    "flatten and linear": lambda net, x: F.linear(x.flatten(1), torch.ones(2, x[0].numel())),
+    "a maximum of all": lambda net, x: x.amax((2, 3)) @ torch.ones(8, 3),
+    "mixing of tokens": lambda net, x: F.linear(x.flatten(2), torch.ones(x[0, 0].numel(), x[0, 0].numel())),
+    "attention": lambda net, x: F.scaled_dot_product_attention(*(x.flatten(2).transpose(1, 2)[:, None],) * 3)[:, 0],
+}
+
+
+@pytest.mark.parametrize("what", [*REGULAR, *IRREGULAR, *EVERYWHERE])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_small_networks_see_what_the_algebra_says(what, stride):
+    torch.manual_seed(0)
+    module = Does({**REGULAR, **IRREGULAR, **EVERYWHERE}[what], stride)
+    size = (24, 21) if stride == 1 else (48, 42)
+    if "pixel unshuffle" in what or what == "a u-net":
+        size = (24, 23) if what != "a u-net" else (24, 24)
+        size = tuple(stride * s for s in size)
+    wrong, compared, found = disagreements(module, size)
+    assert not wrong, "\n".join(wrong)
+    assert "logits" in compared, f"not compared: {found['logits']}"
+    assert not found.unruled, found.unruled
+    if what in REGULAR:
+        assert isinstance(found["logits"].field, Field)
+    if what in EVERYWHERE:
+        assert found["logits"].field is WHOLE
+
+
+# ---- what can't be told is said to be not known, there and after
+
+
+UNRULED = {
+    "a fourier transform": lambda net, x: torch.fft.fft2(x).real,
+    "grid sampling": lambda net, x: F.grid_sample(x, torch.zeros(len(x), 5, 5, 2), align_corners=False),
+    "indexing by a tensor": lambda net, x: x[:, :, torch.tensor([3, 1, 2])],
+    "weights made of the image": lambda net, x: F.conv2d(torch.ones(1, 8, 9, 9), x[:1, :, :3, :3]),
+    "unfolding": lambda net, x: F.unfold(x, 3),
+    "writing into a part": lambda net, x: write(x),
+    "einsum": lambda net, x: torch.einsum("nchw,nchv->nhwv", x, x),
+}
+
+
+def write(x):
+    x = x.clone()
+    x[:, :, 0] = x[:, :, 5]
+    return x
+
+
+@pytest.mark.parametrize("what", UNRULED)
+def test_after_an_operation_without_a_rule_the_field_is_not_known(what):
+    def function(net, x):
+        y = UNRULED[what](net, x)
+        return F.relu(y) + 1
+
+    found = surveyed(Does(function), (16, 16))
+    assert isinstance(found["first"].field, Field)
+    assert found["relu"].field is UNKNOWN
+    assert found["logits"].field is UNKNOWN
+
+
+def test_an_unruled_function_is_named():
+    found = surveyed(Does(UNRULED["grid sampling"]), (16, 16))
+    assert any("grid" in name for name in found.unruled)
+
+
+def test_what_is_not_known_is_whole_nowhere_even_after_global_pooling():
+    """An operation that nobody described may have dropped part of the image."""
+    found = surveyed(Does(lambda net, x: UNRULED["indexing by a tensor"](net, x).mean((2, 3))), (16, 16))
+    assert found["logits"].field is UNKNOWN
+
+
+def test_a_unit_of_an_unknown_layer_is_not_known_and_of_a_whole_one_is_the_image():
+    network = Network(Does(UNRULED["a fourier transform"]))
+    assert network.receptive_field("logits", size=(16, 12)) is UNKNOWN
+    assert network.receptive_field("fft_fft2", (1, 1), size=(16, 12)) is UNKNOWN
+    network = Network(Does(EVERYWHERE["group norm"]))
+    assert network.receptive_field("logits", (3, 4), size=(16, 12)) == Box(0, 0, 12, 16)
+
+
+# ---- layouts
+
+
+def plain(name, **options):
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return timm.create_model(name, pretrained=False, **options).eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "size", "layer", "channels", "grid", "extras"),
+    [
+        ("vit_tiny_patch16_224", {"img_size": 64}, (64, 64), "blocks.3", 192, (4, 4), 1),
+        ("vit_small_patch14_reg4_dinov2", {"img_size": (56, 84)}, (56, 84), "blocks.3", 384, (4, 6), 5),
+        ("mixer_s32_224", {"img_size": 96}, (96, 96), "blocks.2", 512, (3, 3), 0),
+        ("swin_tiny_patch4_window7_224", {"img_size": (112, 112)}, (112, 112), "layers.1.blocks.0", 192, (14, 14), 0),
+        ("convnext_atto", {}, (64, 96), "stages.1", 80, (8, 12), 0),
+    ],
+)
+def test_values_of_every_family_lie_as_maps(name, options, size, layer, channels, grid, extras):
+    network = Network(plain(name, **options))
+    images = torch.rand(2, 3, *size)
+    maps = network.maps(images, layer)
+    assert maps.shape == (2, channels, *grid)
+    value = network.record(images, layer)[layer]
+    layout = network.layer(layer, size).layout
+    assert layout.extras(value).shape[1] == extras
+    tokens = torch.cat([layout.extras(value), maps.flatten(2).transpose(1, 2)], 1)
+    whole = value.flatten(1, -2) if value.shape[-1] == channels else value.flatten(2).transpose(1, 2)
+    assert torch.equal(tokens, whole)
+
+
+def test_tokens_lie_where_their_patches_are():
+    """Before anything mixes, the map of a patch embedding is what each patch alone gives."""
+    network = Network(plain("vit_tiny_patch16_224", img_size=64))
+    images = torch.rand(1, 3, 64, 64)
+    maps = network.maps(images, "patch_embed")
+    other = images.clone()
+    other[..., 16:32, 48:64] += 1  # the patch at row 1, column 3
+    changed = (network.maps(other, "patch_embed") != maps).any(1)[0]
+    assert changed.nonzero().tolist() == [[1, 3]]
+    assert network.receptive_field("patch_embed", (1, 3), (64, 64)) == Box(48, 16, 64, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "size", "first", "then"),
+    [
+        ("vit_tiny_patch16_224", {"img_size": 64}, (64, 64), "patch_embed", "blocks.0"),
+        ("vit_small_patch14_reg4_dinov2", {"img_size": 56}, (56, 56), "norm_pre", "blocks.0"),
+        ("mixer_s32_224", {"img_size": 96}, (96, 96), "stem", "blocks.0"),
+    ],
+)
+def test_patches_see_themselves_until_tokens_meet(name, options, size, first, then):
+    found = surveyed(plain(name, **options), size)
+    assert isinstance(found[first].field, Field)
+    assert found[first].field.height.size == found[first].field.height.stride
+    assert found[then].field is WHOLE
+    assert found["logits"].field is WHOLE
+
+
+def test_the_token_that_has_no_place_is_recorded_by_its_name():
+    network = Network(plain("vit_small_patch14_reg4_dinov2", img_size=56))
+    images = torch.rand(1, 3, 56, 56)
+    value = network.record(images, "blocks.2")["blocks.2"]
+    found = network.record(images, "blocks.2@cls", "blocks.2@register4", "blocks.2:7@1,2")
+    assert torch.equal(found["blocks.2@cls"], value[:, 0])
+    assert torch.equal(found["blocks.2@register4"], value[:, 4])
+    assert torch.equal(found["blocks.2:7@1,2"], value[:, 5 + 1 * 4 + 2, 7])
+    with pytest.raises(LookupError, match="has no token 'register5'"):
+        network.record(images, "blocks.2@register5")
+
+
+# ---- the survey itself
+
+
+@pytest.mark.parametrize("make", [tv.resnet50, tv.vgg16], ids=["resnet50", "vgg16"])
+def test_a_survey_needs_neither_weights_nor_their_copies_and_little_time(make, unchanged):
+    with torch.device("meta"):  # there are no values, so nothing could have been computed or copied
+        module = make()
+    survey(module, (3, 224, 224), torch.float32, torch.device("cpu"))
+    start = time.perf_counter()
+    found = survey(module, (3, 224, 224), torch.float32, torch.device("cpu"))
+    assert time.perf_counter() - start < 2  # 0.1 s on a quiet machine
+    assert found["logits"].shape == (1000,)
+
+
+def test_a_survey_leaves_the_network_as_it_was(unchanged):
+    module = tv.resnet18()
+    module.train()
+    with unchanged(module):
+        found = surveyed(module, (64, 64))
+    assert found["conv1"].parameters == 64 * 3 * 49
+    assert found["conv1"].operations == 2 * 64 * 3 * 49 * 32 * 32
+    assert found["logits"].parameters == sum(p.numel() for p in module.parameters())
+
+
+def test_a_network_whose_way_depends_on_values_is_surveyed_by_a_real_pass():
+    def function(net, x):
+        return net.second(x) if x.sum().item() > -1e9 else x
+
+    found = surveyed(Does(function), (16, 16))
+    assert found["logits"].field == Field(Axis(5, 1, -2), Axis(5, 1, -2))
+
+
+def test_a_network_that_does_not_run_at_a_size_says_so():
+    with pytest.raises(ValueError, match=r"does not run on an input of 3 × 8 × 8 \(channels × height × width\)"):
+        surveyed(tv.alexnet(), (8, 8))

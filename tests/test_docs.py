@@ -1,0 +1,143 @@
+"""The pages are true: their Python runs, their links lead somewhere, and what they promise is there."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+import phosphene as ph
+import phosphene.instrument
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTOS = ROOT / "src" / "phosphene" / "photos"
+PAGES = sorted([*ROOT.glob("*.md"), *(p for p in ROOT.glob("docs/**/*.md") if "_build" not in p.parts)])
+DECISIONS = ROOT / "docs" / "decisions"
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)|^```\{image\} (\S+)$", re.MULTILINE)
+COMMAND = re.compile(r"^\$ phosphene (\S+)|`phosphene (\w[\w-]*)[^`]*`", re.MULTILINE)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def python_of(page: Path) -> list[tuple[int, str]]:
+    """The page's blocks of Python with the line that each begins at."""
+    text = page.read_text(encoding="utf-8")
+    return [(text.count("\n", 0, block.start(1)), block[1]) for block in BLOCK.finditer(text)]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_of(page)], ids=name)
+def test_python_on_a_page_runs_in_order(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(PHOTOS / "cat.jpg", "photo.jpg")
+    names = {"__name__": page.stem, "ph": ph}
+    monkeypatch.setattr(ph.instrument, "INSTRUMENTS", dict(ph.instrument.INSTRUMENTS))  # a page may add its own
+    for line, source in python_of(page):
+        exec(compile("\n" * line + source, str(page), "exec", dont_inherit=True), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_and_pictures_of_a_page_are_there(page):
+    targets = [found[1] or found[2] for found in LINK.finditer(page.read_text(encoding="utf-8"))]
+    for target in targets:
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, heading = unquote(target).partition("#")
+        there = page.parent / path if path else page
+        assert there.is_file(), f"{name(page)} points to {target}"
+        if heading:
+            assert heading in headings(there), f"{name(page)} points to {target}"
+
+
+def headings(page: Path) -> set[str]:
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_on_a_page_exist(page):
+    from phosphene.commands.catalogue import entries
+
+    known = {*entries(), "COMMAND", "--help", "--version"}
+    known |= {"sparsity"} if page.name == "CONTRIBUTING.md" else set()  # the instrument that this page adds
+    asked = {found[1] or found[2] for found in COMMAND.finditer(page.read_text(encoding="utf-8"))}
+    assert asked <= known
+
+
+def test_every_method_has_a_page_and_every_page_is_in_the_contents():
+    from phosphene.inspection import __all__ as inspection
+
+    methods = {page.stem for page in (ROOT / "docs" / "methods").glob("*.md")}
+    assert {word for word in inspection if word.islower()} | {"report"} == methods
+    contents = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.stem == "index" or re.search(rf"^{page.stem}$", contents, re.MULTILINE), page.stem
+    for method in methods:
+        assert f"methods/{method}\n" in contents
+
+
+def test_every_public_name_is_in_the_reference():
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    missing = [word for word in ph.__all__ if word[0] != "_" and f"phosphene.{word}\n" not in text]
+    assert missing == []
+
+
+def test_decisions_are_numbered_without_gaps_and_say_why():
+    pages = sorted(page for page in DECISIONS.glob("*.md") if page.stem != "index")
+    assert [page.stem[:4] for page in pages] == [f"{number:03}-" for number in range(1, len(pages) + 1)]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {page.stem[:3]}: ")
+        assert "**Choice.**" in text
+        assert "**Why" in text
+        assert f"\n{page.stem}\n" in (DECISIONS / "index.md").read_text(encoding="utf-8")
+
+
+def test_pictures_are_small_used_and_know_how_they_were_made():
+    pictures = sorted((ROOT / "docs" / "pictures").glob("*.webp"))
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for picture in pictures:
+        assert picture.stat().st_size <= 150_000, picture.name
+        assert f"pictures/{picture.name}" in text, f"{picture.name} is on no page"
+        made = ph.read_made(picture)["made"]
+        for image in made["images"].values():
+            assert (ROOT / image["path"]).is_file(), f"{picture.name} was made from {image['path']}"
+    assert 0 < sum(picture.stat().st_size for picture in pictures) < 3_000_000
+
+
+def test_photos_that_come_along_say_whose_they_are():
+    sources = (PHOTOS / "SOURCES.md").read_text(encoding="utf-8")
+    for photo in PHOTOS.glob("*.jpg"):
+        assert f"`{photo.name}`" in sources
+
+
+def test_what_is_needed_is_pinned():
+    import tomllib
+
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    pinned = {pin.partition("==")[0].lower() for pin in pins}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["test"], *extras["dev"], *extras["docs"]]
+    names = {re.match(r"[\w.-]+", line)[0].lower() for line in asked} - {"phosphene"}
+    assert names <= pinned
+
+
+def test_no_file_names_the_host_of_a_registry():
+    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    if files.returncode:
+        pytest.skip("this is no git checkout, so that its own files can't be told from others")
+    hosts = [".".join(parts).encode() for parts in (
+        ("pypi", "org"), ("pythonhosted", "org"), ("anaconda", "org"), ("npmjs", "org"), ("download", "pytorch", "org"),
+        ("pypi", "nvidia", "com"), ("proxy", "golang", "org"),
+    )]  # fmt: skip
+    for file in filter(None, files.stdout.split("\n")):
+        content = (ROOT / file).read_bytes() if (ROOT / file).is_file() else b""
+        assert not [host for host in hosts if host in content], file
