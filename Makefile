@@ -44,8 +44,8 @@ bench: $(STAMPS)/dev
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Phosphene needs Python 3.11 or newer, and \
 	$(PYTHON) is %d.%d; choose another with PYTHON=python3.12" % v[:2])'
-	@echo 'Setting up $(VENV), once. PyTorch is large: some minutes and, with its GPU libraries, about 5 GB.'
-	@$(PYTHON) -m venv "$(VENV)"
+	@echo 'Setting up $(VENV), once. PyTorch is large: some minutes and, with its GPU libraries, about 6 GB.'
+	@$(PYTHON) -m venv "$(VENV)" || { rm -rf "$(VENV)"; exit 1; }
 
 $(STAMPS)/run: $(PINS) | $(VENV)/bin/python
 	@$(INSTALL) -e .

@@ -28,12 +28,12 @@ def photo(name: str) -> ph.Photo:
 
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "filters": lambda: (ph.filters(net, None), {}),
-    "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {}),
-    "channel": lambda: (ph.activations(net, photo("coffee"), "blocks.3", channel=41), {}),
+    "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {"columns": 12}),
+    "channel": lambda: (ph.activations(net, photo("coffee"), "blocks.3", channel=42), {}),
     "strongest": lambda: (ph.strongest(net, photo("cat"), "blocks.2", k=4), {}),
     "strongest-coffee": lambda: (ph.strongest(net, photo("coffee"), "blocks.3", k=4), {}),
     "draw": lambda: (ph.draw(net), {}),
-    "anatomy": lambda: (ph.anatomy(net, photo("cat"), "blocks.1.0"), {}),
+    "anatomy": lambda: (ph.anatomy(net, photo("cat"), "conv_stem"), {}),
     "check": lambda: (ph.check(net), {}),
 }
 

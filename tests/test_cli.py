@@ -351,12 +351,12 @@ def test_filters_draw_and_anatomy_write_pictures(runner: CliRunner, tmp_path: Pa
 
 
 def test_check_tells_its_findings_and_ends_with_1_where_something_is_wrong(runner: CliRunner) -> None:
-    result = run(runner, "check", "--json")
+    result = run(runner, "check", "tiny.py:build", "--json")
     findings = json.loads(result.stdout)
     verdicts = {finding["verdict"] for finding in findings}
     assert verdicts <= {"good", "note", "warning", "fault"}
     assert result.exit_code == (1 if verdicts & {"warning", "fault"} else 0)
-    told = run(runner, "check").stdout
+    told = run(runner, "check", "tiny.py:build").stdout
     for finding in findings:
         assert finding["check"] in told
 

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 import phosphene as ph
+from phosphene.inspection import check_preprocessing
 from phosphene.inspection.check import check, checks
 from phosphene.inspection.check_activity import outputs_fit
 from phosphene.inspection.check_finding import Finding, clear
@@ -102,12 +103,20 @@ def test_the_healthy_network_raises_no_alarm_with_what_ships(healthy: Network, s
     ],
     ids=["bgr", "0-255", "no-mean"],
 )
-@pytest.mark.parametrize("known", [True, False], ids=["labelled", "unlabelled"])
-def test_a_wrong_preprocessing_is_found(healthy: Network, photos: Material, plant, cure: str, known: bool) -> None:
-    seen = photos if known else replace(photos, targets=torch.full_like(photos.targets, -1))
-    found = preprocessing_fits(planted(healthy, **plant), seen)
-    assert found.verdict in ("fault", "warning"), found
-    assert cure in found.sentence
+def test_a_wrong_preprocessing_is_found(healthy: Network, photos: Material, plant, cure: str, monkeypatch) -> None:
+    remembered: dict[bytes, torch.Tensor] = {}
+
+    def once(network: Network, x: torch.Tensor) -> torch.Tensor:  # with and without classes, the answers are the same
+        key = x[:, :, ::64, ::64].numpy().tobytes()
+        if key not in remembered:
+            remembered[key] = answer(network, x)
+        return remembered[key]
+
+    monkeypatch.setattr(check_preprocessing, "answer", once)
+    for seen in (photos, replace(photos, targets=torch.full_like(photos.targets, -1))):
+        found = preprocessing_fits(planted(healthy, **plant), seen)
+        assert found.verdict in ("fault", "warning"), found
+        assert cure in found.sentence
 
 
 def test_values_to_255_are_found_with_four_photos(healthy: Network, small: str) -> None:

@@ -16,7 +16,8 @@ SIGNS = {"good": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "bol
 def check(
     spec: options.SpecWord = None,
     folder: Annotated[
-        str | None, typer.Argument(help="A folder of photos, one folder for each class.", show_default=False)
+        str | None,
+        typer.Argument(help="Photos, best with a sub-folder a class; or those that ship.", show_default=False),
     ] = None,
     *,
     limit: int = 200,
@@ -50,7 +51,7 @@ def check(
             _print(finding)
     if json:
         show.print_json([_as_dict(finding) for finding in findings])
-    counts = Counter(finding.verdict for finding in findings)
+    counts: Counter[str] = Counter(finding.verdict for finding in findings)
     if not json:
         told = [f"{counts[verdict]} {verdict}{'s' * (counts[verdict] > 1 and verdict != 'good')}" for verdict in SIGNS]
         show.note(f"{found.name}: " + ", ".join(text for text in told if not text.startswith("0 ")))

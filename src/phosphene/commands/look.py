@@ -51,7 +51,11 @@ def look(
     found = options.open_network(network, architecture, weights, seed, device)
     with show.working("looking"):
         guesses: Any = found.classify(opened, classes)
-    answer = {"network": found.name, "photo": opened.name, "classes": [guess._asdict() for guess in guesses]}
+    answer: dict[str, Any] = {
+        "network": found.name,
+        "photo": opened.name,
+        "classes": [guess._asdict() for guess in guesses],
+    }
     if not json:
         _print(found, opened, guesses)
     if layer is not None:

@@ -77,7 +77,7 @@ def _parts(hint: Any) -> tuple[Any, ...]:
 def _choice(values: list[Any]) -> Kind:
     """Typer takes choices as an Enum of texts; the values come back as they were."""
     back = {str(value): value for value in values}
-    choices = StrEnum("Choice", {text: text for text in back})
+    choices = StrEnum("Choice", {text: text for text in back})  # type: ignore[misc]
     return Kind(choices, convert=lambda given: back[given.value])
 
 

@@ -13,6 +13,7 @@ nothing outside the run's own context, so that the network itself carries no tra
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 import weakref
 from collections import Counter
@@ -52,6 +53,7 @@ class Run(TorchFunctionMode):
         self.spent: float = 0  # by how much it grew for the value being observed
         self.stack: list[tuple[int, str, bool, float]] = [(0, "", False, 0)]  # (module, path, unnamed inside, gauge)
         self.seen: Counter[str] = Counter()
+        self.module: nn.Module | None = None  # that returned the value being observed; None if a function did
         self.observing = False  # while an observer works, what it computes is not the network's
         self._late: dict[int, Any] = {}  # module id -> handle of a hook that must come after the module's own
 
@@ -63,7 +65,7 @@ class Run(TorchFunctionMode):
         _, path, leaf, _ = self.stack[-1]
         if leaf:
             return out
-        self.spent = self.gauge() - before
+        self.spent, self.module = self.gauge() - before, None
         if isinstance(out, Tensor):
             return self._value(path, function_name(func), out)
         if type(out) in (tuple, list) and out and all(isinstance(part, Tensor) for part in out):
@@ -90,15 +92,18 @@ class Run(TorchFunctionMode):
         path, leaf = self.names.get(id(module), (above, inside))
         self.stack.append((id(module), path, leaf or inside, self.gauge()))
         if module._forward_hooks and id(module) not in self._late:  # the module's own hooks may still change its output
-            self._late[id(module)] = module.register_forward_hook(self._leave_late)
+            self._late[id(module)] = module.register_forward_hook(self._leave_late, always_call=True)
 
     def leave(self, module: nn.Module, out: Any) -> Any:
         while (frame := self.stack.pop())[0] != id(module):  # a module that raised, and whose caller went on, is left
             pass
         self.spent = self.gauge() - frame[3]
+        if out is None and sys.exc_info()[0] is not None:  # the module raised; its caller may go on
+            return None
         if id(module) not in self.names or self.stack[-1][2]:
             return out
         path, _ = self.names[id(module)]
+        self.module = module
         return self._observed(path or OUTPUT, type(module).__name__, out)
 
     def _leave_late(self, module: nn.Module, args: tuple, out: Any) -> Any:
@@ -132,7 +137,7 @@ class _Hooks:
             if self.runs == 1:
                 self.handles = (
                     torch_module.register_module_forward_pre_hook(_enter),
-                    torch_module.register_module_forward_hook(_leave),
+                    torch_module.register_module_forward_hook(_leave, always_call=True),
                 )
 
     def release(self) -> None:

@@ -89,7 +89,6 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
     layers: list[Layer] = []
     names: list[str] = []
     places: dict[str, Place] = {}
-    parameters = {name or "": _count(part) for name, part in module.named_modules()}
 
     def observe(name: str, kind: str, value: Any) -> Any:
         names.append(name)
@@ -98,8 +97,6 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
         if tensor is None or place is None or (isinstance(value, (tuple, list)) and kind in _SPLITS):
             return value
         shape = tuple(tensor.shape)
-        is_module = kind[:1].isupper()
-        path = name if name in parameters else name.rpartition("_")[0]
         places[name] = place
         layers.append(
             Layer(
@@ -108,9 +105,9 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
                 shape=shape[1:],
                 field=place.field(shape, height, width),
                 layout=place.layout(shape),
-                parameters=parameters.get(path, parameters[""] if name == "logits" else 0) if is_module else 0,
+                parameters=_count(run.module),
                 operations=int(run.spent),
-                module=is_module,
+                module=run.module is not None,
                 depth=len(run.stack) - 1,
             )
         )
@@ -127,8 +124,8 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
 _SPLITS = ("chunk", "split", "unbind", "tensor_split")
 
 
-def _count(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
+def _count(module: nn.Module | None) -> int:
+    return sum(p.numel() for p in module.parameters()) if module is not None else 0
 
 
 def first_tensor(value: Any) -> Tensor | None:

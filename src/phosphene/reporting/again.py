@@ -37,7 +37,7 @@ def made(
     """How `instrument` was called on the network, and its result drawn with `picture`."""
     options, picture = dict(options or {}), dict(picture or {})
     arguments = ["network", *(["photo"] if photo else []), *([repr(layer)] if layer else []), *_keywords(options)]
-    words = [f"Instrument {instrument}", *([f"layer {layer}"] if layer else [])]
+    words = [f"instrument {instrument}", *([f"layer {layer}"] if layer else [])]
     words += [f"{name} {value}" for name, value in {**options, **picture}.items()]
     return Made(
         words=", ".join(words) + ".",

@@ -78,7 +78,8 @@ def _early(active: Sequence[Layer], maps: Sequence[Layer]) -> Layer:
     if any(_bounded(layer) for layer in third):
         return third[0]
     bounded = [layer for layer in maps if _bounded(layer) and layer.module]  # a transformer's patches
-    return bounded[-1] if bounded else third[0]
+    outermost = [layer for layer in bounded if layer.depth == min(other.depth for other in bounded)]
+    return outermost[-1] if outermost else third[0]
 
 
 def deeper_convolution(network: Network) -> str | None:

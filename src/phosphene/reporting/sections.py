@@ -155,7 +155,8 @@ def maps(network: Network, photo: Photo, chosen: Chosen) -> Maps:
     picture = found.picture(**options)
     shown = min(ROWS * options["columns"], count)
     some = f"the {shown} of {count} channels with the largest activations" if shown < count else f"all {count} channels"
-    caption = f"{some}, maps of {rows} × {columns}, each with its channel's number; white is a map's largest value."
+    caption = f"{some}, maps of {rows} × {columns}, each with its channel's number; black is a map's lowest value and "
+    caption += "white its highest."
     ranges = picture.ranges if len(picture.ranges) == 1 else picture.ranges[:shown]
     caption = f"{_sentence(caption)} {_sentence(ranges_caption(ranges))}."
     body = tiles(picture, f"Activation maps of {name}: {some}", shown)

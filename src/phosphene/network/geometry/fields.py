@@ -148,6 +148,16 @@ def join(windows: Sequence[Window | None]) -> Window | None:
     return rows, columns
 
 
+def alike(one: Window | None, other: Window | None) -> bool:
+    """Whether two windows are the same for every unit."""
+    if one is None or other is None:
+        return one is other
+    return all(
+        a.axis == b.axis and np.array_equal(a.first, b.first) and np.array_equal(a.last, b.last)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
 def field_of(window: Window | None, height: int, width: int) -> Field | Extent:
     """The answer for a layer whose units see `window` of an input of height x width pixels."""
     if window is None:

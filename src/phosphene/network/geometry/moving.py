@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .fields import Window
+from .fields import Window, alike
 from .places import Place, pointwise, reshaped
 from .registry import Tracker, dims_of, rule
 
@@ -86,6 +86,11 @@ def stack(g: Tracker, out: Tensor, tensors: Sequence[Tensor], dim: int = 0) -> P
     places = [p for t in tensors if (p := g.place(t)) is not None]
     joined = pointwise([(p.merged(), tensors[0].shape) for p in places], tensors[0].shape)
     dim %= out.ndim
+    windows = [p.window for p in places]
+    if len(places) == len(tensors) and any(not alike(window, windows[0]) for window in windows):
+        roles = joined.roles.replace("c", "-")  # what is stacked sees differently: the new dimension tells it apart
+        parts = tuple((1, window) for window in windows)
+        return replace(joined, roles=roles[:dim] + "c" + roles[dim:], parts=parts)
     return replace(joined, roles=joined.roles[:dim] + "-" + joined.roles[dim:])
 
 

@@ -183,9 +183,8 @@ def pixel_shuffle(g: Tracker, out: Tensor, input: Tensor, upscale_factor: int) -
 
 @rule("pixel_unshuffle")
 def pixel_unshuffle(g: Tracker, out: Tensor, input: Tensor, downscale_factor: int) -> Place | None:
-    r = downscale_factor  # a channel takes one pixel of each r x r block, so a unit of all channels sees the block
-    taps = [np.arange(n)[:, None] * r + np.arange(r) for n in out.shape[-2:]]
-    place = _gathered(g, input, taps)
+    # a channel takes one pixel of each block, so a unit of all channels sees the block
+    place = _pool(g, out, input, downscale_factor, downscale_factor, 0, 1)
     return place and place.merged()
 
 

@@ -61,7 +61,7 @@ class Tracking:
         return value
 
     def _note(self, name: str, args: tuple, kwargs: dict, out: Any, given: list[Place]) -> None:
-        if name in ("__setitem__", "copy"):
+        if name in ("setitem", "copy"):
             target = args[0]
             if isinstance(target, Tensor):
                 self._forget(target)
