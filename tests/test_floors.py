@@ -53,7 +53,8 @@ def test_the_floors_are_read_from_imports_of_every_form(tmp_path, monkeypatch):
     file = tmp_path / "phosphene" / "network" / "deep" / "a.py"
     file.parent.mkdir(parents=True)
     file.write_text(
-        "import phosphene.cli\nfrom phosphene import reporting\nfrom ...picture import read\nfrom ... import instrument\n"
+        "import phosphene.cli\nfrom phosphene import reporting\n"
+        "from ...picture import read\nfrom ... import instrument\n"
         "from ..seam import Run\ndef f():\n    from ...inspection.filters import filters\n"
     )
     assert imported(file) == {"cli", "reporting", "picture", "instrument", "network", "inspection"}

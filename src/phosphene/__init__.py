@@ -1,10 +1,10 @@
 """Phosphene opens any vision network in PyTorch and shows what it sees.
 
-    import phosphene as ph
+import phosphene as ph
 
-    network = ph.load()
-    photo = ph.read("photo.jpg")
-    ph.activations(network, photo, "blocks.2").save("activations.png")
+network = ph.load()
+photo = ph.read("photo.jpg")
+ph.activations(network, photo, "blocks.2").save("activations.png")
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HOMES = {
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:

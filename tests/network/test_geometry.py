@@ -1,7 +1,7 @@
 """What a unit sees, told by algebra, is what it sees: one row of pixels is made NaN, and the NaN is followed.
 
-A NaN passes every layer exactly and whatever the weights are, so a pass over a batch of images, each with another row of
-NaN, shows for every unit of every layer which rows it sees. Nothing of the algebra is used for it.
+A NaN passes every layer exactly and whatever the weights are, so a pass over a batch of images, each with another row
+of NaN, shows for every unit of every layer which rows it sees. Nothing of the algebra is used for it.
 """
 
 import copy
@@ -261,7 +261,7 @@ def unet(net, x):
     down = net.second(F.max_pool2d(x, 2))
     lower = net.second(F.avg_pool2d(down, 2))
     up = F.interpolate(lower, scale_factor=2, mode="nearest")
-    up = net.second((torch.cat([up[:, :4], down[:, 4:]], 1)))
+    up = net.second(torch.cat([up[:, :4], down[:, 4:]], 1))
     return net.second(torch.cat([F.interpolate(up, scale_factor=2, mode="bilinear")[:, :3], x[:, :5]], 1))
 
 

@@ -1,4 +1,4 @@
-"""Looking inside: filters, activations, the strongest units, the network drawn, the anatomy of a block, the check-up."""
+"""Looking inside: filters, activations, the strongest units, the network drawn, a block's anatomy, the check-up."""
 
 from .activations import Activations, activations
 from .anatomy import Anatomy, anatomy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
     accuracy = share(predicted, targets)
     confidence = float(answers[known].exp().max(1).values.mean())
     others = {name: share(predicted, order[targets]) for name, order in orders(network, answers.shape[1]).items()}
-    evidence = {"photos": count, "accuracy": accuracy, "confidence": confidence, "orders": others}
+    evidence: dict[str, Any] = {"photos": count, "accuracy": accuracy, "confidence": confidence, "orders": others}
     evidence["consistency"] = consistency(predicted, targets)
     best = max(others, key=lambda name: others[name])
     if shuffled and accuracy >= others.get("ImageNet's order", 0):  # files state numbers, so only the names are wrong

@@ -15,6 +15,7 @@ imagenet_photos_700.zip (0.5 / 0.5, RGB, [0, 1] is right):
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,7 +55,7 @@ def preprocessing_fits(network: Network, material: Material, most: int = 64) -> 
         words = f"{network.name} does not give one score a class, so its preprocessing can't be judged by its answers."
         return Finding("preprocessing", "note", words)
     before = measured(answers, material)
-    evidence = {"photos": len(before), "labelled": material.labelled, "stated": told(answers, material)}
+    evidence: dict[str, Any] = {"photos": len(before), "labelled": material.labelled, "stated": told(answers, material)}
     gains: dict[str, Tensor] = {}
     for name, way in candidates(stated).items():
         tried = answer(network, way.normalise(material.images))

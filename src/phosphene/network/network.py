@@ -129,7 +129,7 @@ class Network:
 
     # ---- what it computes
 
-    def survey(self, size: int | tuple[int, int] | None = None) -> Survey:
+    def survey(self, size: int | Sequence[int] | None = None) -> Survey:
         """All values for an input of `size` (height, width) pixels, without computing them; remembered."""
         wanted = _size(size) or self.preprocessing.size
         with self._lock:
@@ -138,11 +138,11 @@ class Network:
                 self._surveys[wanted] = survey(self.module, shape, self.dtype, self.device)
             return self._surveys[wanted]
 
-    def layers(self, size: int | tuple[int, int] | None = None) -> list[Layer]:
+    def layers(self, size: int | Sequence[int] | None = None) -> list[Layer]:
         """Every value that the network computes from an image of `size` pixels, in order."""
         return list(self.survey(size).layers)
 
-    def layer(self, name: str, size: int | tuple[int, int] | None = None) -> Layer:
+    def layer(self, name: str, size: int | Sequence[int] | None = None) -> Layer:
         """The layer of that name. LookupError, with near names, if there is none."""
         found = self.survey(size)
         name = OUTPUT if name in OUTPUTS else name
@@ -151,7 +151,7 @@ class Network:
                 return layer
         raise self._unknown(name, [layer.name for layer in found.layers])
 
-    def address(self, target: str | Address, size: int | tuple[int, int] | None = None) -> Address:
+    def address(self, target: str | Address, size: int | Sequence[int] | None = None) -> Address:
         """The address with its layer, channel and place checked and a class's name replaced by its number."""
         address = Address.parse(target)
         layer = self.layer(address.layer, size)
@@ -188,7 +188,7 @@ class Network:
         x = self.inputs(images)
         asked = {str(address): Address.parse(address) for address in addresses}
         if any(a.channel is not None or a.place or a.token for a in asked.values()):
-            asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}  # type: ignore[arg-type]
+            asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}
         values = self._recorded(x, {OUTPUT if a.layer in OUTPUTS else a.layer for a in asked.values()}, rules)
         return {text: self._picked(values, address, x) for text, address in asked.items()}
 
@@ -232,7 +232,7 @@ class Network:
             value = value.softmax(1)
         if address.channel is None and address.place is None and address.token is None:
             return value if address.layer in OUTPUTS else whole
-        layer = self.layer(address.layer, tuple(x.shape[-2:]))  # type: ignore[arg-type]
+        layer = self.layer(address.layer, tuple(x.shape[-2:]))
         if address.token is not None and layer.layout is not None:
             value = layer.layout.extras(value)[:, _token(address.token)]
         elif layer.layout is not None:
@@ -248,7 +248,7 @@ class Network:
         Tokens without a place (cls, registers) are left out: `layer@cls` records them.
         """
         x = self.inputs(images)
-        found = self.layer(layer, tuple(x.shape[-2:]))  # type: ignore[arg-type]
+        found = self.layer(layer, tuple(x.shape[-2:]))
         value = first_tensor(self.record(x, layer)[layer])
         assert value is not None
         if found.layout is not None:
@@ -270,7 +270,7 @@ class Network:
     # ---- receptive fields
 
     def receptive_field(
-        self, target: str | Address, unit: tuple[int, int] | None = None, size: int | tuple[int, int] | None = None
+        self, target: str | Address, unit: tuple[int, int] | None = None, size: int | Sequence[int] | None = None
     ) -> Field | Extent | Box:
         """What the units of a layer see of the network's input.
 
