@@ -1,5 +1,6 @@
 """What every test may lean on: a network is, after all that was done to it, bit for bit what it was."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores
+    torch.set_num_threads(1)
 
 _MODULE_HOOKS = (
     "_forward_hooks",

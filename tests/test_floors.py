@@ -54,8 +54,8 @@ def test_the_floors_are_read_from_imports_of_every_form(tmp_path, monkeypatch):
     file.parent.mkdir(parents=True)
     file.write_text(
         "import phosphene.cli\nfrom phosphene import reporting\n"
-        "from ...picture import read\nfrom ... import instrument\n"
-        "from ..seam import Run\ndef f():\n    from ...inspection.filters import filters\n"
+        "from ...picture import read\n"
+        "from ... import instrument\nfrom ..seam import Run\ndef f():\n    from ...inspection.filters import filters\n"
     )
     assert imported(file) == {"cli", "reporting", "picture", "instrument", "network", "inspection"}
 

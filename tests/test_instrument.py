@@ -42,7 +42,7 @@ def test_again_makes_the_same_file_bit_for_bit(network, cat, tmp_path, suffix):
 def test_a_result_says_instrument_network_photo_options_and_versions(network, cat):
     made = activations(network, cat, "blocks.1", channel=3).made
     assert made["instrument"] == "activations"
-    assert made["networks"]["network"]["spec"] == "efficientnet_lite0"
+    assert made["networks"]["network"]["opening"] == {"spec": "efficientnet_lite0"}
     assert made["networks"]["network"]["fingerprint"] == network.fingerprint
     assert made["images"]["images"]["sha256"] == cat.sha256
     assert made["options"] == {"layer": "blocks.1", "channel": 3}
@@ -92,3 +92,9 @@ def test_a_network_with_changed_weights_is_not_taken_for_the_same(tmp_path):
     path = filters(network).save(tmp_path / "changed.png")
     with pytest.raises(ValueError, match="other weights"):
         ph.again(path)
+
+
+def test_a_network_of_random_weights_is_opened_again_from_its_seed(tmp_path):
+    network = ph.load("torchvision:squeezenet1_1@none", seed=7)
+    path = filters(network).save(tmp_path / "random.png")
+    np.testing.assert_array_equal(pixels(path), pixels(ph.again(path).save(tmp_path / "again.png")))

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .network import Network, load
+from .network import Network, Preprocessing, load
 from .picture import Drawing, Photo, Picture, Range, read, read_made
 
 INSTRUMENTS: dict[str, Callable[..., Any]] = {}
@@ -87,7 +87,12 @@ def _is_image(value: Any) -> bool:
 
 
 def _network_account(network: Network) -> dict[str, Any]:
-    return {"spec": network.spec, "class": type(network.module).__name__, "fingerprint": network.fingerprint}
+    return {
+        "opening": network.opening,
+        "class": type(network.module).__name__,
+        "preprocessing": network.preprocessing.to_dict(),
+        "fingerprint": network.fingerprint,
+    }
 
 
 def _image_account(value: Any) -> Any:
@@ -120,14 +125,14 @@ def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = N
 
 
 def _reopened(account: Mapping[str, Any], path: Any) -> Network:
-    if account["spec"] is None:
+    if not account["opening"]:
         raise ValueError(
             f"{path} was made with a {account['class']} that Python code built, so it can't be opened by name; make "
             "the picture again in Python"
         )
-    network = load(account["spec"])
+    network = load(**account["opening"], preprocessing=Preprocessing.from_dict(account["preprocessing"]))
     if network.fingerprint != account["fingerprint"]:
-        raise ValueError(f"{path} was made with other weights than {account['spec']} has now; it can't be made again")
+        raise ValueError(f"{path} was made with other weights than {network.name} has now; it can't be made again")
     return network
 
 

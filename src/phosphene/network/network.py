@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +48,7 @@ class Network:
         labels: Labels | Sequence[str] | None = None,
         *,
         spec: str | None = None,
+        opening: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         self.module = _unwrapped(module)
@@ -55,6 +56,7 @@ class Network:
         self.preprocessing = preprocessing or _plain(self.channels)
         self.labels = labels if isinstance(labels, Labels) else Labels(None if labels is None else tuple(labels))
         self.spec = spec
+        self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
         self.notes = tuple(notes)
         self._surveys: dict[tuple[int, int], Survey] = {}
         self._lock = threading.Lock()
@@ -376,7 +378,17 @@ def load(
         classes=classes,
     )
     module = source.module if device is None else source.module.to(device)
-    return Network(module, source.preprocessing, source.labels, spec=source.spec, notes=source.notes)
+    opening = {
+        "spec": source.spec if spec is None else os.fspath(spec),
+        "architecture": architecture,
+        "weights": weights,
+        "seed": seed,
+        "classes": classes,
+    }
+    opening = {key: value for key, value in opening.items() if value is not None and (key, value) != ("seed", 0)}
+    if not (architecture is None or isinstance(architecture, str)):
+        opening = {}  # an architecture that only Python code knows
+    return Network(module, source.preprocessing, source.labels, spec=source.spec, opening=opening, notes=source.notes)
 
 
 def _unwrapped(module: Any) -> nn.Module:
