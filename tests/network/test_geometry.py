@@ -147,7 +147,8 @@ def test_every_unit_of_every_layer_sees_what_the_algebra_says(name, compared_net
     wrong, compared, found = compared_networks(name)
     assert not wrong, "\n".join(wrong[:10])
     known = {layer.name for layer in found.layers if layer.field is not UNKNOWN}
-    assert known <= compared.keys()
+    left = {layer for layer in known - compared.keys() if not layer.endswith("attn.permute")}
+    assert not left  # q, k and v in one tensor have no batch in front, so probing does not see them
     assert len(compared) > 0.9 * len(found.layers) or name.startswith("vit")  # attention in many small steps
     assert not found.unruled
 

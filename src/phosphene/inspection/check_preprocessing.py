@@ -10,6 +10,9 @@ imagenet_photos_700.zip (0.5 / 0.5, RGB, [0, 1] is right):
     no mean and std       0.83     0.89      1.81       4.0    5.2
     ImageNet's            0.77     0.99      1.86       4.6    5.2
     0 to 255              0.09     6.72      4.32      23     19
+
+A swapped colour order or a missing mean and std needs many photos to stand out. Of random draws from two sets of 200
+others of those photos, `clear` found them in 39 to 97 % with 64 photos, 77 to 100 % with 100, and always with 150.
 """
 
 from __future__ import annotations
@@ -24,29 +27,31 @@ from ..network import Network, Preprocessing
 from .check_finding import Finding, Verdict, clear, paired_t, percent
 from .check_photos import BATCH, Material
 
-ENOUGH = 20  # photos below which a small difference can't be told from chance
+ENOUGH = 100  # photos below which such differences are often missed, so that "fits" would say too much
 MARGIN = 0.1  # nats of loss or entropy a photo
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def candidates(stated: Preprocessing) -> dict[str, Preprocessing]:
-    """The usual mistakes about the stated preprocessing, each undone; those that equal it are left out."""
+    """The usual mistakes about the stated preprocessing, each undone; none equals it or another."""
     zero, one, half = ((value,) * stated.channels for value in (0.0, 1.0, 0.5))
-    found = {
-        "no mean and std": replace(stated, mean=zero, std=one),
-        "0.5 mean and std": replace(stated, scale=1.0, mean=half, std=half),
-    }
     other = 255.0 if stated.scale == 1 else 1.0
-    found[f"values in [0, {other:g}]"] = replace(stated, scale=other)
+    found = {f"values in [0, {other:g}]": replace(stated, scale=other)}
     if stated.channels == 3:
-        mean, std = _IMAGENET
         swapped = "BGR" if stated.colour == "RGB" else "RGB"
         found[f"{swapped} instead of {stated.colour}"] = replace(stated, colour=swapped)
+    found["no mean and std"] = replace(stated, mean=zero, std=one)
+    found["0.5 mean and std"] = replace(stated, scale=1.0, mean=half, std=half)
+    if stated.channels == 3:
+        mean, std = _IMAGENET
         found["ImageNet's mean and std"] = replace(stated, scale=1.0, mean=mean, std=std)
-    return {name: way for name, way in found.items() if way != stated}
+    first: dict[Preprocessing, str] = {}  # of two names for the same way, the one that changes least
+    for name, way in found.items():
+        first.setdefault(way, name)
+    return {name: way for way, name in first.items() if way != stated}
 
 
-def preprocessing_fits(network: Network, material: Material, most: int = 64) -> Finding:
+def preprocessing_fits(network: Network, material: Material, most: int = 150) -> Finding:
     """Whether another preprocessing makes the network clearly surer, or, with classes known, clearly righter."""
     material = material.first(most)
     stated = network.preprocessing
