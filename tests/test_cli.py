@@ -15,8 +15,10 @@ import typer
 from typer.testing import CliRunner
 
 import phosphene.cli
-from phosphene.commands.build import described, instrument_command, prepared
+from phosphene.commands.command import prepared
+from phosphene.commands.described import described
 from phosphene.commands.failures import plainly, sentence
+from phosphene.commands.instrument_command import instrument_command
 from phosphene.commands.options import shipped_photo, sorted_words
 from phosphene.commands.show import target
 from phosphene.commands.values import kind_of

@@ -1,8 +1,8 @@
 """The command line: `phosphene COMMAND`.
 
-Every instrument is a command, made from its own signature and docstring (commands/build.py); the few commands that are
-no instruments have a file each in commands/. Only the command that is called is imported, so that `phosphene --help`
-does not wait for torch. What the library refuses is shown as one sentence, with exit code 2.
+Every instrument is a command, made from its own signature and docstring (commands/instrument_command.py); the few
+commands that are no instruments have a file each in commands/. Only the command that is called is imported, so that
+`phosphene --help` does not wait for torch. What the library refuses is shown as one sentence, with exit code 2.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class _Lazy(TyperGroup):
 
 def _single(entry: Entry) -> typer.Typer:
     """An app of the one command, all its options known."""
-    from .commands.build import instrument_command, prepared
+    from .commands.command import prepared
+    from .commands.instrument_command import instrument_command
 
     function = entry.function()
     own = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)

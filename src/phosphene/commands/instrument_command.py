@@ -1,0 +1,191 @@
+"""An instrument's command: it opens the network, reads the photo, runs the instrument, and writes or prints the result.
+
+The result is written as a picture, or printed as JSON. The instrument's parameters are options, and so are those of its
+result's `picture(...)`; the command line adds its own for the network and for the output.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+import typer
+
+from . import options as shared
+from . import show
+from .command import option, sign
+from .described import as_sentence, described
+from .values import Kind, kind_of
+
+PICTURE = "Picture"
+PHOTOS = ("photo", "image", "images")  # what instruments call the parameter that takes the photo
+
+# The command line's own options: how each is written, and its default.
+NETWORK: dict[str, tuple[Any, Any]] = {
+    "architecture": (shared.Architecture, None),
+    "weights": (shared.Weights, None),
+    "seed": (shared.Seed, 0),
+    "device": (shared.Device, None),
+}
+OUTPUT: dict[str, tuple[Any, Any]] = {
+    "out": (show.Out, None),
+    "theme": (show.Theme, show.ThemeName.light),
+    "scale": (show.Scale, None),
+    "json": (show.Json, False),
+    "open": (show.Open, False),
+}
+
+
+def instrument_command(function: Callable[..., Any]) -> Callable[..., None]:
+    """The function that a command line for this instrument runs: arguments as text in, a picture or JSON out."""
+    plan = _plan(function)
+
+    def command(**values: Any) -> None:
+        _run(plan, values)
+
+    command.__doc__ = function.__doc__
+    sign(command, list(plan.parameters.values()))
+    return command
+
+
+# ---- the plan
+
+
+@dataclass
+class _Plan:
+    """How the words and options of a command line become the arguments of an instrument and of its picture."""
+
+    function: Callable[..., Any]
+    parameters: dict[str, inspect.Parameter] = field(default_factory=dict)  # of the command
+    kinds: dict[str, Kind] = field(default_factory=dict)  # of the instrument's and its picture's own options
+    networks: list[str] = field(default_factory=list)  # parameters that take a network
+    photo: str | None = None  # the parameter that takes the photo
+    layer: bool = False
+    needs_layer: bool = False
+    drawing: list[str] = field(default_factory=list)  # options of the picture
+    draws: bool = False
+
+    def add(self, name: str, annotation: Any, default: Any) -> None:
+        """A word or option of the command line's own, unless the instrument has taken the name."""
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        self.parameters.setdefault(name, inspect.Parameter(name, keyword, default=default, annotation=annotation))
+
+    def offer(self, parameter: inspect.Parameter, hint: Any, text: str, panel: str | None = None) -> None:
+        """An option for a parameter of the instrument or of its picture."""
+        self.kinds[parameter.name] = kind_of(hint, parameter.default)
+        self.parameters[parameter.name] = option(parameter, self.kinds[parameter.name], text, panel)
+
+
+def _plan(function: Callable[..., Any]) -> _Plan:
+    plan = _Plan(function)
+    parameters, hints, helps = _named(function), get_type_hints(function), described(function).parameters
+    _words(plan, parameters, helps.get("layer", "which layer"))
+    for name, parameter in parameters.items():
+        hint = hints.get(name, Any)
+        if _is_network(hint) or name == "network":
+            plan.networks.append(name)
+            hint = str
+        if name == "network":
+            plan.add(name, shared.Spec, None)
+        elif name not in plan.parameters:
+            plan.offer(parameter, hint, helps.get(name, ""))
+    _picture(plan, hints.get("return"), parameters)
+    for name, (annotation, default) in ((NETWORK if "network" in plan.networks else {}) | OUTPUT).items():
+        plan.add(name, annotation, default)
+    return plan
+
+
+def _named(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The function's parameters but for *args and **kwargs, which no option stands for."""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: each for name, each in inspect.signature(function).parameters.items() if each.kind not in variadic}
+
+
+def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], text: str) -> None:
+    """The positional words: the photo and the layer, which comes first where it must be given."""
+    plan.photo = next((name for name in parameters if name in PHOTOS), None)
+    plan.layer = "layer" in parameters
+    plan.needs_layer = plan.layer and parameters["layer"].default is inspect.Parameter.empty
+    argument = typer.Argument(
+        metavar="LAYER", autocompletion=shared.complete_layer, help=as_sentence(text), show_default=False
+    )
+    if plan.needs_layer:
+        plan.add("layer", Annotated[str, argument], inspect.Parameter.empty)
+    if plan.photo is not None:
+        plan.add(plan.photo, shared.PhotoWord, None)
+    if plan.layer:
+        plan.add("layer", Annotated[str | None, argument], None)
+
+
+def _picture(plan: _Plan, result: Any, taken: Mapping[str, Any]) -> None:
+    """The options of the result's picture, without those whose names the instrument has taken."""
+    from ..instrument import Result
+
+    if not (isinstance(result, type) and issubclass(result, Result)):
+        return
+    method = result.picture
+    plan.draws = method is not Result.picture
+    hints, helps = get_type_hints(method), described(method).parameters
+    for name, parameter in _named(method).items():
+        if name != "self" and name not in taken:
+            plan.drawing.append(name)
+            plan.offer(parameter, hints.get(name, Any), helps.get(name, ""), PICTURE)
+
+
+def _is_network(hint: Any) -> bool:
+    from ..network import Network
+
+    return hint is Network or Network in get_args(hint)
+
+
+# ---- the run
+
+
+def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
+    layer, photo = _given_words(plan, values)
+    output = _own(plan, values, OUTPUT)
+    as_json = output["json"] or not plan.draws
+    path = _path(plan, output["out"], values.get("network"), layer, photo) if output["out"] or not as_json else None
+
+    arguments: dict[str, Any] = {}
+    if plan.photo is not None:
+        arguments[plan.photo] = shared.open_photo(photo)
+    if plan.layer:
+        arguments["layer"] = layer
+    for name in plan.networks:
+        how = _own(plan, values, NETWORK) if name == "network" else {}
+        arguments[name] = shared.open_network(values[name], **how)
+    chosen = {name: kind.value(name, values[name]) for name, kind in plan.kinds.items() if name not in arguments}
+    drawing = {name: chosen.pop(name) for name in plan.drawing}
+
+    with show.working(plan.function.__name__):
+        result = plan.function(**arguments, **chosen)
+    if as_json:
+        show.print_json(result.to_dict())
+    if path is not None:
+        with show.working(f"drawing {path}"):
+            picture = result.picture(**drawing)
+        show.save(picture, path, output["theme"], output["scale"], output["open"], quiet=as_json)
+
+
+def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The layer and the photo that are named, in whichever order."""
+    layer, photo = values.get("layer"), values.get(plan.photo or "")
+    if plan.photo is not None and plan.layer:
+        return shared.sorted_words((layer, photo), plan.needs_layer)
+    return layer, photo
+
+
+def _path(plan: _Plan, out: Path | None, spec: str | None, layer: str | None, photo: str | None) -> Path:
+    """Where the picture goes; its name says what it shows, and names the default network where nothing else would."""
+    shown = None if plan.photo is None else photo or shared.shipped_photo()
+    network = spec or (None if layer or shown else shared.EMBEDDED_NAME)
+    return show.target(out, (plan.function.__name__, network, layer, shown and Path(shown).stem), shown)
+
+
+def _own(plan: _Plan, values: Mapping[str, Any], names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """The command line's own options; their defaults where the instrument has taken the name for itself."""
+    return {name: default if name in plan.kinds else values.get(name, default) for name, (_, default) in names.items()}
