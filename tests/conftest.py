@@ -46,6 +46,7 @@ def _state(module: nn.Module) -> dict[str, object]:
     for name in _GLOBAL_HOOKS:
         state[f"all modules: {name}"] = dict(getattr(torch_module, name))
     state["functions: modes"] = torch.overrides._len_torch_function_stack()
+    state["functions: how modules are called"] = nn.Module.__call__
     state["gradients on"] = torch.is_grad_enabled()
     return state
 

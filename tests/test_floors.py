@@ -60,6 +60,7 @@ def test_the_floors_are_read_from_imports_of_every_form(tmp_path, monkeypatch):
     assert imported(file) == {"cli", "reporting", "picture", "instrument", "network", "inspection"}
 
 
-def test_the_seams_hooks_are_touched_in_the_seam_only():
-    touching = {file.name for file in FILES if "register_module_forward" in file.read_text(encoding="utf-8")}
+def test_networks_are_reached_by_the_seam_only():
+    ways = ("register_forward", "register_module_", "register_full_backward", "nn.Module.__call__", "TorchFunctionMode")
+    touching = {file.name for file in FILES if any(way in file.read_text(encoding="utf-8") for way in ways)}
     assert touching == {"seam.py"}

@@ -167,7 +167,7 @@ def test_attention_with_one_tensor_three_times_gets_the_whole_derivative():
     [
         ("conv3", None, "layer 'conv3' is not in Small; near it: conv"),
         ("mean", None, "'mean' of Small is a function, and anatomy opens modules, which hold weights"),
-        ("head", "bn:0", "z = the sum of bn:0 is computed before it"),
+        ("head", "bn:0", "z = the sum of bn:0 does not depend on head"),
     ],
 )
 def test_what_has_no_anatomy_is_refused_in_a_sentence(small, layer, target, sentence):

@@ -18,6 +18,7 @@ from torch import nn
 
 from phosphene.network import UNKNOWN, WHOLE, Axis, Box, Field, Network, Rules, functions
 from phosphene.network.geometry.fields import NOWHERE
+from phosphene.network.geometry.scatter import Scatter
 from phosphene.network.seam import Run, evaluating
 from phosphene.network.survey import first_tensor, survey
 
@@ -42,9 +43,10 @@ def probed(module, size, axis, see, channels=3, moved=False):
 
     def observe(name, kind, value):
         tensor = first_tensor(value)
-        if tensor is not None and tensor.is_floating_point() and tensor.ndim and len(tensor) == len(images):
-            tensor = tensor.detach()
-            see(name, ((tensor - tensor[-1:]).abs() > 1e-6)[:-1] if moved else tensor.isnan())
+        if tensor is not None and tensor.is_floating_point() and tensor.ndim:
+            tensor, batched = tensor.detach(), len(tensor) == len(images)
+            changed = ((tensor - tensor[-1:]).abs() > 1e-6)[:-1] if moved else tensor.isnan()
+            see(name, changed if batched else None)  # heads or pieces of maps may stand in front of the batch
         return value
 
     # NNPACK's transforms join neighbouring outputs, so that a NaN would reach units that don't see it
@@ -63,12 +65,18 @@ def first_and_last(seen):
 def disagreements(module, size, channels=3, moved=False):
     """What algebra and probing tell differently, layer by layer; and the layers compared, with how many parts each."""
     found = surveyed(module, size, channels)
-    wrong, compared = [], {}
+    wrong, compared, elsewhere = [], {}, set()
 
     def compare(name, nan, axis):
         place = found.places.get(name)
-        if place is None or "m" in place.roles:
-            return
+        if nan is None:
+            elsewhere.add(name)
+        elif isinstance(place, Scatter):
+            compare_elements(name, place, nan, axis)
+        elif place is not None:
+            compare_units(name, place, nan, axis)
+
+    def compare_units(name, place, nan, axis):
         roles = place.roles
         if "t" in roles:
             at, (rows, columns) = roles.index("t"), place.grid
@@ -97,9 +105,24 @@ def disagreements(module, size, channels=3, moved=False):
                 wrong.append(f"{name} {roles} axis {axis}: {span.axis}, probed {problem}")
             compared[name] = max(compared.get(name, 0), len(place.parts))
 
+    def compare_elements(name, place, nan, axis):
+        if place.sight is None:
+            return
+        if place.home.shape[1] > 1:  # pieces of a map stand in the batch
+            elsewhere.add(name)
+            return
+        first, last = first_and_last(nan.flatten(1).numpy())
+        told, minus = place.sight[4 * axis : 4 * axis + 2, 0]
+        same = np.broadcast_to(told, nan.shape[1:]).ravel() == first
+        same &= np.broadcast_to(-minus, nan.shape[1:]).ravel() == last
+        at_home = np.broadcast_to(place.home[0, 0] >= 0, nan.shape[1:]).ravel()  # tokens without a place may see less
+        if not (same | ~at_home).all():
+            wrong.append(f"{name} {nan.shape} axis {axis}: {told} {-minus}, probed {first} {last}")
+        compared[name] = max(compared.get(name, 0), 1)
+
     for axis in (0, 1):
         probed(module, size, axis, lambda name, nan, axis=axis: compare(name, nan, axis), channels, moved)
-    return wrong, compared, found
+    return wrong, compared, elsewhere, found
 
 
 def irregular(axis: Axis, first, last, pixels):
@@ -123,8 +146,20 @@ NETWORKS = {
     "shufflenet_v2_x1_0": (tv.shufflenet_v2_x1_0, (64, 33)),
     "tf_efficientnet_lite0": (lambda: timm.create_model("tf_efficientnet_lite0"), (64, 40)),
     "convnext_tiny": (tv.convnext_tiny, (64, 33)),
-    "vit_tiny_patch16_224": (lambda: timm.create_model("vit_tiny_patch16_224", img_size=64), (64, 64)),
 }
+WITH_ATTENTION = {
+    "vit_tiny_patch16_224": (lambda: timm.create_model("vit_tiny_patch16_224", img_size=64), (64, 64)),
+    "swin": (lambda: tv.SwinTransformer([4, 4], 24, [2, 2], [2, 4], [4, 4]), (64, 40)),
+    "swin_v2": (
+        lambda: timm.create_model("swinv2_cr_tiny_ns_224", img_size=64, window_size=4, depths=(2, 2)),
+        (64, 64),
+    ),
+    "hiera_tiny_224": (lambda: timm.create_model("hiera_tiny_224", img_size=(64, 64)), (64, 64)),
+    "mobilevit_xxs": (lambda: timm.create_model("mobilevit_xxs"), (64, 64)),
+    "mobilevitv2_050": (lambda: timm.create_model("mobilevitv2_050"), (64, 64)),
+    "maxvit": (lambda: tv.MaxVit((64, 64), 8, 2, [8, 16], [1, 1], 8, 0.0), (64, 64)),
+}
+NETWORKS |= WITH_ATTENTION
 
 
 @pytest.fixture(scope="module")
@@ -144,25 +179,30 @@ def compared_networks():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_unit_of_every_layer_sees_what_the_algebra_says(name, compared_networks):
-    wrong, compared, found = compared_networks(name)
+    wrong, compared, elsewhere, found = compared_networks(name)
     assert not wrong, "\n".join(wrong[:10])
-    known = {layer.name for layer in found.layers if layer.field is not UNKNOWN}
-    left = {layer for layer in known - compared.keys() if not layer.endswith("attn.permute")}
-    assert not left  # q, k and v in one tensor have no batch in front, so probing does not see them
-    assert len(compared) > 0.9 * len(found.layers) or name.startswith("vit")  # attention in many small steps
+    names = {layer.name for layer in found.layers}
+    assert names - compared.keys() <= elsewhere
+    assert name in WITH_ATTENTION or not elsewhere
     assert not found.unruled
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_window_is_followed(name, compared_networks):
+    *_, found = compared_networks(name)
+    assert not [layer.name for layer in found.layers if found.places[layer.name].window is None]
 
 
 @pytest.mark.parametrize("name", ["googlenet", "densenet121", "squeezenet1_1"])
 def test_where_a_network_concatenates_its_channels_are_told_apart(name, compared_networks):
-    _, compared, _ = compared_networks(name)
+    _, compared, _, _ = compared_networks(name)
     assert max(compared.values()) > 1
 
 
 def test_a_channel_of_googlenets_1x1_branch_sees_less_than_its_layer():
     network = Network(tv.googlenet(init_weights=False, aux_logits=False))
     whole, narrow = network.receptive_field("inception3a"), network.receptive_field("inception3a:0")
-    assert (whole.height.size, whole.height.stride) == (59, 8) or whole.height.size > narrow.height.size
+    assert (whole.height.size, whole.height.stride) == (43, 8)  # torchvision's "5×5" branch has kernels of 3×3
     assert (narrow.height.size, narrow.width.stride) == (27, 8)
 
 
@@ -371,7 +411,7 @@ def test_small_networks_see_what_the_algebra_says(what, stride):
         size = (24, 23) if what != "a u-net" else (24, 24)
         size = tuple(stride * s for s in size)
     moved = what.startswith("bi") or what == "a u-net"
-    wrong, compared, found = disagreements(module, size, moved=moved)
+    wrong, compared, _, found = disagreements(module, size, moved=moved)
     assert not wrong, "\n".join(wrong)
     assert "logits" in compared, f"not compared: {found['logits']}"
     assert not found.unruled, found.unruled
@@ -449,6 +489,9 @@ def plain(name, **options):
         ("vit_small_patch14_reg4_dinov2", {"img_size": (56, 84)}, (56, 84), "blocks.3", 384, (4, 6), 5),
         ("mixer_s32_224", {"img_size": 96}, (96, 96), "blocks.2", 512, (3, 3), 0),
         ("convnext_atto", {}, (64, 96), "stages.1", 80, (8, 12), 0),
+        ("swin_tiny_patch4_window7_224", {"img_size": 56}, (56, 56), "layers.0.blocks.1", 96, (14, 14), 0),
+        ("swin_tiny_patch4_window7_224", {"img_size": 56}, (56, 56), "layers.1.blocks.1", 192, (7, 7), 0),
+        ("mobilevit_xxs", {}, (64, 96), "stages.3.1", 64, (4, 6), 0),
     ],
 )
 def test_values_of_every_family_lie_as_maps(name, options, size, layer, channels, grid, extras):
@@ -462,6 +505,43 @@ def test_values_of_every_family_lie_as_maps(name, options, size, layer, channels
     tokens = torch.cat([layout.extras(value), maps.flatten(2).transpose(1, 2)], 1)
     whole = value.flatten(1, -2) if value.shape[-1] == channels else value.flatten(2).transpose(1, 2)
     assert torch.equal(tokens, whole)
+
+
+def test_a_units_window_is_exact_where_attention_meets_in_windows_only():
+    network = Network(plain("swin_tiny_patch4_window7_224", img_size=56))
+    assert network.receptive_field("layers.0.blocks.0", size=56) is UNKNOWN  # no one size, stride and start
+    assert network.receptive_field("layers.0.blocks.0", (3, 9), 56) == Box(28, 0, 56, 28)
+    assert network.receptive_field("layers.0.blocks.1", (3, 9), 56) == Box(0, 0, 56, 28 + 28)
+
+
+def test_a_value_whose_layout_is_not_known_is_not_shown_as_maps():
+    network = Network(Does(lambda net, x: torch.fft.fft2(x).real))
+    with pytest.raises(ValueError, match="logits of Does is 8 × 16 × 12 an image and has no grid of places"):
+        network.maps(torch.rand(1, 3, 16, 12), "logits")
+
+
+def through_a_view(x):
+    x = x.clone()
+    x[:, :, :4].mul_(x[:, :, 4:8])
+    return x
+
+
+def into_a_blank(x):
+    blank = torch.zeros(x.shape)
+    blank[:, :, 2:] = x[:, :, :-2]
+    return blank
+
+
+def through_a_view_of_a_blank(x):
+    blank = torch.zeros(x.shape)
+    blank[:, :, 2:].copy_(x[:, :, :-2])
+    return blank
+
+
+@pytest.mark.parametrize("write", [through_a_view, into_a_blank, through_a_view_of_a_blank])
+def test_what_is_written_into_memory_that_others_share_is_not_told_wrong(write):
+    found = surveyed(Does(lambda net, x: F.relu(write(x)) + 1), (16, 16))
+    assert found["logits"].field is UNKNOWN
 
 
 def test_tokens_lie_where_their_patches_are():
@@ -514,7 +594,7 @@ def test_a_survey_needs_neither_weights_nor_their_copies_and_little_time(make, u
     survey(module, (3, 224, 224), torch.float32, torch.device("cpu"))
     start = time.perf_counter()
     found = survey(module, (3, 224, 224), torch.float32, torch.device("cpu"))
-    assert time.perf_counter() - start < 2  # 0.1 s on a quiet machine
+    assert time.perf_counter() - start < 2  # 0.03 s and 0.15 s on a quiet machine
     assert found["logits"].shape == (1000,)
 
 

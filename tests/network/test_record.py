@@ -122,6 +122,7 @@ class Of(nn.Module):
         return self.function(self, x)
 
 
+PLAIN_CALL = nn.Module.__call__
 IMAGES = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
@@ -202,7 +203,7 @@ def test_an_exception_half_way_leaves_nothing_behind(error, unchanged):
     with unchanged(module), pytest.raises((ValueError, KeyError, KeyboardInterrupt)):
         Network(module).record(IMAGES, "logits")
     assert seam_file._current.get() is None
-    assert seam_file._hooks.runs == 0
+    assert nn.Module.__call__ is PLAIN_CALL
 
 
 def test_a_modules_own_hook_that_changes_its_output_is_respected(unchanged):
@@ -279,7 +280,7 @@ def test_threads_with_one_module_and_two_networks_do_not_mix():
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert seam_file._hooks.runs == 0
+    assert nn.Module.__call__ is PLAIN_CALL
     assert all(part.training for part in module.modules())
 
 

@@ -15,19 +15,16 @@ through this layer, not what other paths bring to x.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch import Tensor
 from torch.func import functional_call
 
 from ..instrument import Result, instrument
-from ..network import OUTPUTS, Address, Layout, Network, near
+from ..network import OUTPUTS, Address, Call, Layout, Network, near
 from ..network.seam import evaluating
 from ..network.survey import first_tensor
 from ..picture import Picture
@@ -91,29 +88,29 @@ def anatomy(network: Network, images: Any, layer: str, *, target: str | None = N
         raise ValueError(f"the anatomy of a layer is shown on one image, not {len(x)}; give one photo or images[:1]")
     size = (int(x.shape[-2]), int(x.shape[-1]))
     found = network.layer(layer, size)
-    path, call = _module(network, found.name)
-    module = network.module.get_submodule(path)
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
-        with _watching(module, call) as seen:
-            z, name = _target(network, x, target)
-        if seen.edge is None:
-            raise ValueError(_unreached(name, layer, "is computed before it"))
-        (dy,) = torch.autograd.grad(z, seen.edge, allow_unused=True) if z.requires_grad else (None,)
+        call, z, name = _seen(network, x, found.name, target)
+        if call.module is None or call.value is None:
+            raise LookupError(_function(network, found.name))
+        (dy,) = torch.autograd.grad(z, call.edge, allow_unused=True) if call.edge and z.requires_grad else (None,)
         if dy is None:
-            raise ValueError(_unreached(name, layer, "does not depend on it"))
-        weights = {key: value.detach().clone() for key, value in module.named_parameters()}
+            raise ValueError(
+                f"z = {name} does not depend on {layer}, so that no derivative by it exists; choose a target that "
+                f"{layer} leads to"
+            )
+        weights = {key: value.detach().clone() for key, value in call.module.named_parameters()}
         with evaluating(network.module):
-            dx, dw = _transposed(module, seen, weights, dy)
-    before = [one for one in network.survey(size).layers if one.layout and one.shape == tuple(seen.x.shape[1:])]
+            dx, dw = _transposed(call, weights, dy)
+    before = [one for one in network.survey(size).layers if one.layout and one.shape == tuple(call.given.shape[1:])]
     return Anatomy(
         network=network.name,
         layer=found.name,
-        kind=type(module).__name__,
+        kind=type(call.module).__name__,
         target=name,
         z=float(z.detach()),
-        x=seen.x,
-        y=seen.y,
+        x=call.given,
+        y=call.value,
         weights=weights,
         dx=dx,
         dy=dy.detach(),
@@ -122,122 +119,52 @@ def anatomy(network: Network, images: Any, layer: str, *, target: str | None = N
     )
 
 
-def _module(network: Network, name: str) -> tuple[str, int]:
-    """The path of the module that computes a value, and which of its calls; LookupError if a function does."""
-    modules = {path for path, _ in network.module.named_modules()}
-    if name in OUTPUTS and name not in modules:
-        return "", 0
-    start, _, number = name.rpartition("_")
-    if name in modules:
-        return name, 0
-    if number.isdigit() and start in modules:
-        return start, int(number)
-    above = name.rpartition(".")[0]
-    inside = [path for path in modules if above and path.startswith(f"{above}.")]
-    around = near(name, sorted(modules - {""})) or (f"; beside it: {', '.join(sorted(inside)[:3])}" if inside else "")
-    raise LookupError(
-        f"{name!r} of {network.name} is a function, and anatomy opens modules, which hold weights{around}"
-    )
-
-
-@dataclass(eq=False)
-class _Seen:
-    """One call of a module: what it was given, and what it returned, before anything later could change it."""
-
-    args: tuple = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    edge: GradientEdge | None = None
-    value: Tensor | None = None
-
-    @property
-    def x(self) -> Tensor:
-        return next(part for part in (*self.args, *self.kwargs.values()) if isinstance(part, Tensor))
-
-    @property
-    def y(self) -> Tensor:
-        assert self.value is not None
-        return self.value
-
-
-@contextmanager
-def _watching(module: nn.Module, call: int) -> Iterator[_Seen]:
-    """Notes call number `call` of the module in this thread, by two hooks that are gone afterwards."""
-    seen, thread = _Seen(), threading.get_ident()
-    started, ended = [0], [0]
-
-    def before(_: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        if threading.get_ident() == thread:
-            if started[0] == call:
-                copies: dict[int, Tensor] = {}
-                seen.args = tuple(_copy(part, copies) for part in args)
-                seen.kwargs = {key: _copy(part, copies) for key, part in kwargs.items()}
-            started[0] += 1
-
-    def after(_: nn.Module, args: tuple, out: Any) -> None:
-        if threading.get_ident() == thread:
-            value = first_tensor(out)
-            if ended[0] == call and value is not None:
-                seen.value = value.detach().clone()
-                seen.edge = get_gradient_edge(value) if value.requires_grad else None
-            ended[0] += 1
-
-    handles = [module.register_forward_pre_hook(before, with_kwargs=True), module.register_forward_hook(after)]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _copy(part: Any, copies: dict[int, Tensor]) -> Any:
-    """A tensor's values by themselves; what was one tensor stays one (query, key and value)."""
-    if not isinstance(part, Tensor):
-        return part
-    return copies.setdefault(id(part), part.detach().clone())
-
-
-def _target(network: Network, x: Tensor, target: str | None) -> tuple[Tensor, str]:
-    """z, and what it is in words."""
+def _seen(network: Network, x: Tensor, layer: str, target: str | None) -> tuple[Call, Tensor, str]:
+    """The layer's call, z, and what z is in words."""
+    call, values = network.call_of(x, layer, target or "logits")
+    value = first_tensor(values[target or "logits"])
     if target is not None:
-        value = first_tensor(network.record(x, target)[target])
         assert value is not None
         address = Address.parse(target)
         one = value.numel() == 1
         named = address.layer in OUTPUTS and isinstance(address.channel, int) and address.channel < len(network.labels)
         label = f" ({network.labels[address.channel]})" if named and isinstance(address.channel, int) else ""
-        return value.sum(), f"{target}{label}" if one else f"the sum of {target}"
-    scores = first_tensor(network.record(x, "logits")["logits"])
-    if scores is None or scores.ndim != 2:
+        return call, value.sum(), f"{target}{label}" if one else f"the sum of {target}"
+    if value is None or value.ndim != 2:
         raise ValueError(f"{network.name} gives no score for each class, so say what z is: target='layer:channel'")
-    best = int(scores.argmax())
+    best = int(value.argmax())
     label = network.labels[best] if best < len(network.labels) else f"class {best}"
-    return scores[0, best], f"logits:{best} ({label})"
+    return call, value[0, best], f"logits:{best} ({label})"
 
 
-def _transposed(
-    module: nn.Module, seen: _Seen, weights: Mapping[str, Tensor], dy: Tensor
-) -> tuple[Tensor | None, dict[str, Tensor]]:
+def _function(network: Network, name: str) -> str:
+    """What to say of a layer that is no module."""
+    paths = [path for path, _ in network.module.named_modules() if path]
+    above = name.rpartition(".")[0]
+    inside = sorted(path for path in paths if above and path.startswith(f"{above}."))
+    around = near(name, sorted(paths)) or (f"; beside it: {', '.join(inside[:3])}" if inside else "")
+    return f"{name!r} of {network.name} is a function, and anatomy opens modules, which hold weights{around}"
+
+
+def _transposed(call: Call, weights: Mapping[str, Tensor], dy: Tensor) -> tuple[Tensor | None, dict[str, Tensor]]:
     """dz/dx and dz/dw: the layer run alone on copies, and its vector-Jacobian products with dz/dy."""
-    x = seen.x.clone().requires_grad_(seen.x.is_floating_point())
+    assert call.module is not None
+    x = call.given.clone().requires_grad_(call.given.is_floating_point())
     free = {name: value.clone().requires_grad_(value.is_floating_point()) for name, value in weights.items()}
     given = x.clone()  # a layer that works in place works on this
 
     def put(part: Any) -> Any:
-        return given if part is seen.x else part.clone() if isinstance(part, Tensor) else part
+        return given if part is call.given else part.clone() if isinstance(part, Tensor) else part
 
-    args = tuple(put(part) for part in seen.args)
-    kwargs = {name: put(part) for name, part in seen.kwargs.items()}
-    out = first_tensor(functional_call(module, free, args, kwargs))
+    args = tuple(put(part) for part in call.args)
+    kwargs = {name: put(part) for name, part in call.kwargs.items()}
+    out = first_tensor(functional_call(call.module, free, args, kwargs))
     wanted = [value for value in (x, *free.values()) if value.requires_grad]
     if out is None or not out.requires_grad:
         return None, {}
     grads = dict(zip(map(id, wanted), torch.autograd.grad(out, wanted, dy, allow_unused=True), strict=True))
     dw = {name: grad for name, value in free.items() if (grad := grads.get(id(value))) is not None}
     return grads.get(id(x)), dw
-
-
-def _unreached(target: str, layer: str, why: str) -> str:
-    return f"z = {target} {why}, so that no derivative by {layer} exists; choose a target that {layer} leads to"
 
 
 def _numbers(value: Tensor) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from .addresses import OUTPUTS, Address, near
 from .frame import Box, Frame
 from .geometry import UNKNOWN, WHOLE, Axis, Extent, Field, Layout
 from .labels import Labels
-from .network import Guess, Network, load
+from .loading import load
+from .network import Guess, Network
 from .preprocessing import Preprocessing
+from .recording import Call
 from .rules import Rules, functions
 from .survey import Layer, Survey
 
@@ -16,6 +18,7 @@ __all__ = [
     "Address",
     "Axis",
     "Box",
+    "Call",
     "Extent",
     "Field",
     "Frame",

@@ -5,10 +5,8 @@ Everything an instrument does to a network goes through here, and leaves the mod
 
 from __future__ import annotations
 
-import hashlib
-import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +17,12 @@ from .addresses import OUTPUTS, Address, near
 from .frame import Box, Frame
 from .geometry import UNKNOWN, WHOLE, Extent, Field
 from .labels import Labels
+from .module import fingerprint, input_channels, tensors_of, unwrapped
 from .preprocessing import HasPixels, Preprocessing
+from .recording import Call, NotComputedError, recorded
 from .rules import Rules
-from .seam import OUTPUT, Reached, Run, evaluating
-from .survey import Layer, Survey, first_tensor, refusal, survey
+from .seam import OUTPUT
+from .survey import Layer, Survey, first_tensor, survey
 
 
 class Guess(NamedTuple):
@@ -51,8 +51,8 @@ class Network:
         opening: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        self.module = _unwrapped(module)
-        self.channels = preprocessing.channels if preprocessing else _input_channels(self.module)
+        self.module = unwrapped(module)
+        self.channels = preprocessing.channels if preprocessing else input_channels(self.module)
         self.preprocessing = preprocessing or _plain(self.channels)
         self.labels = labels if isinstance(labels, Labels) else Labels(None if labels is None else tuple(labels))
         self.spec = spec
@@ -116,18 +116,18 @@ class Network:
             raise ValueError(
                 f"{self.name} takes images of {self.channels} channels; this tensor has {images.shape[1]} ({shape})"
             )
-        if not bool(torch.isfinite(images.detach()).all()):
-            bad = int((~torch.isfinite(images.detach())).sum())
+        # a sum is finite only if all its parts are, and much cheaper
+        if not torch.isfinite(images.detach().sum()) and (bad := int((~torch.isfinite(images.detach())).sum())):
             raise ValueError(f"the images hold {bad} values that are NaN or infinite; no answer would mean anything")
         return images.to(self.device, self.dtype)
 
     @property
     def device(self) -> torch.device:
-        return next((p.device for p in _tensors(self.module)), torch.device("cpu"))
+        return next((p.device for p in tensors_of(self.module)), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
-        return next((p.dtype for p in _tensors(self.module) if p.is_floating_point()), torch.get_default_dtype())
+        return next((p.dtype for p in tensors_of(self.module) if p.is_floating_point()), torch.get_default_dtype())
 
     # ---- what it computes
 
@@ -191,39 +191,27 @@ class Network:
         asked = {str(address): Address.parse(address) for address in addresses}
         if any(a.channel is not None or a.place or a.token for a in asked.values()):
             asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}
-        values = self._recorded(x, {OUTPUT if a.layer in OUTPUTS else a.layer for a in asked.values()}, rules)
+        values = self._run(x, asked.values(), rules)
         return {text: self._picked(values, address, x) for text, address in asked.items()}
 
-    def _recorded(self, x: Tensor, names: set[str], rules: Rules | None) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
-        seen: list[str] = []
-        missing = set(names)
+    def call_of(self, images: Any, layer: str, *addresses: str | Address) -> tuple[Call, dict[str, Tensor]]:
+        """The call of the module that computes `layer`, and the values at `addresses` of the same run.
 
-        def observe(name: str, kind: str, value: Any) -> Any:
-            seen.append(name)
-            if name in missing:
-                missing.discard(name)
-                if not missing:
-                    kept[name] = value
-                    raise Reached
-                kept[name] = _copied(value)
-            return value
+        Raises LookupError where a function computes it; the rest is as in `record`.
+        """
+        x = self.inputs(images)
+        name = self.address(Address.parse(layer).layer, tuple(x.shape[-2:])).layer
+        name = OUTPUT if name in OUTPUTS else name
+        call, asked = Call(name), {str(address): Address.parse(address) for address in addresses}
+        values = self._run(x, [Address(name), *asked.values()], None, call)
+        return call, {text: self._picked(values, address, x) for text, address in asked.items()}
 
-        call = rules.caller() if rules else None
-        with evaluating(self.module), torch.set_grad_enabled(x.requires_grad), Run(self.module, observe, call):
-            try:
-                self.module(x.clone())
-            except Reached:
-                pass
-            except (RuntimeError, AssertionError, ValueError, TypeError) as error:
-                if rules is not None:
-                    raise
-                raise ValueError(refusal(tuple(x.shape[1:]), error)) from error
-        if missing:
-            raise self._unknown(min(missing), seen)
-        if call is not None:
-            call.check()
-        return kept
+    def _run(self, x: Tensor, asked: Iterable[Address], rules: Rules | None, call: Call | None = None) -> dict:
+        names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in asked}
+        try:
+            return recorded(self.module, x, names, rules, call)
+        except NotComputedError as error:
+            raise self._unknown(error.name, error.computed) from None
 
     def _picked(self, values: dict[str, Any], address: Address, x: Tensor) -> Any:
         whole = values[OUTPUT if address.layer in OUTPUTS else address.layer]
@@ -255,8 +243,6 @@ class Network:
         assert value is not None
         if found.layout is not None:
             return found.layout.maps(value)
-        if value.ndim == 4:
-            return value
         if value.ndim == 2:
             return value[:, :, None, None]
         raise ValueError(
@@ -290,11 +276,11 @@ class Network:
         if unit is None:
             if channel is None:
                 return layer.field
-            return place.field((1, *layer.shape), *found.size, channel)
+            return place.field(*found.size, channel)
         if layer.field is WHOLE:
             return Box(0, 0, found.size[1], found.size[0])
         window = place.window if channel is None else place.channel(channel)
-        if window is None or "m" in place.roles:
+        if window is None or (layer.layout is None and place.spatial):
             return UNKNOWN
         self.address(Address(address.layer, None, unit), size)
         (top, bottom), (left, right) = (
@@ -336,92 +322,14 @@ class Network:
     @property
     def fingerprint(self) -> str:
         """A hash of all weights and buffers: two networks with the same one compute the same."""
-        tensors = list(_tensors(self.module))
-        state = tuple((t.data_ptr(), t._version) for t in tensors)
+        state = tuple((t.data_ptr(), t._version) for t in tensors_of(self.module))
         if self._fingerprint is None or self._fingerprint[0] != state:
-            digest = hashlib.sha256()
-            for tensor in tensors:
-                digest.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
-                flat = tensor.detach().cpu().contiguous().reshape(-1)
-                digest.update(flat.view(torch.uint8).numpy() if flat.numel() else b"")
-            self._fingerprint = state, digest.hexdigest()
+            self._fingerprint = state, fingerprint(self.module)
         return self._fingerprint[1]
-
-
-def load(
-    spec: str | os.PathLike[str] | None = None,
-    *,
-    architecture: Any = None,
-    weights: str | None = None,
-    labels: Labels | Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
-    seed: int = 0,
-    classes: int | None = None,
-    device: str | torch.device | None = None,
-) -> Network:
-    """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
-
-    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), or
-    `module:callable`. `@none` stands for random weights, drawn from `seed`. Raises LookupError for unknown names and
-    for weights that are not on this machine and can't be fetched, FileNotFoundError for files, ValueError for what
-    doesn't fit together.
-    """
-    from .sources import open_source
-
-    source = open_source(
-        None if spec is None else os.fspath(spec),
-        architecture=architecture,
-        weights=weights,
-        labels=labels,
-        preprocessing=preprocessing,
-        seed=seed,
-        classes=classes,
-    )
-    module = source.module if device is None else source.module.to(device)
-    opening = {
-        "spec": source.spec if spec is None else os.fspath(spec),
-        "architecture": architecture,
-        "weights": weights,
-        "seed": seed,
-        "classes": classes,
-    }
-    opening = {key: value for key, value in opening.items() if value is not None and (key, value) != ("seed", 0)}
-    if not (architecture is None or isinstance(architecture, str)):
-        opening = {}  # an architecture that only Python code knows
-    return Network(module, source.preprocessing, source.labels, spec=source.spec, opening=opening, notes=source.notes)
-
-
-def _unwrapped(module: Any) -> nn.Module:
-    """The module inside torch.compile's and DataParallel's wrappers."""
-    if not isinstance(module, nn.Module):
-        raise TypeError(
-            f"a network is a torch.nn.Module, not {type(module).__name__}; phosphene.load opens one by name"
-        )
-    if isinstance(module, torch.jit.ScriptModule):
-        raise TypeError("this is a scripted module, whose inside can't be seen; give the eager one it was made from")
-    inner = getattr(module, "_orig_mod", None)
-    if isinstance(inner, nn.Module):
-        return _unwrapped(inner)
-    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        return _unwrapped(module.module)
-    return module
-
-
-def _input_channels(module: nn.Module) -> int | None:
-    """The channels of the first convolution, as far as it is known before running; None if there is none."""
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d):
-            return part.in_channels
-    return None
 
 
 def _plain(channels: int | None) -> Preprocessing:
     return Preprocessing.plain(channels=1 if channels == 1 else 3)
-
-
-def _tensors(module: nn.Module) -> Any:
-    yield from module.parameters()
-    yield from module.buffers()
 
 
 def _size(size: int | Sequence[int] | None) -> tuple[int, int] | None:
@@ -435,14 +343,3 @@ def _size(size: int | Sequence[int] | None) -> tuple[int, int] | None:
 
 def _token(name: str) -> int:
     return 0 if name == "cls" else int(name.removeprefix("register"))
-
-
-def _copied(value: Any) -> Any:
-    """A copy that no later in-place operation can change."""
-    if isinstance(value, Tensor):
-        return value.clone()
-    if type(value) in (tuple, list):
-        return type(value)(_copied(part) for part in value)
-    if type(value) is dict:
-        return {key: _copied(part) for key, part in value.items()}
-    return value

@@ -6,14 +6,14 @@ replaces functions by rules. Names follow torchvision's feature extractor: the d
 the path of the module that calls them plus the function's name, and `_1`, `_2` ... for repeats
 (`layer1.0.relu`, `layer1.0.add`, `layer1.0.relu_1`).
 
-Which module is running is learned from two process-wide module hooks that stand only while some run is in flight and do
-nothing outside the run's own context, so that the network itself carries no trace and threads don't mix.
+Which module is running is learned from a wrapper around `nn.Module.__call__` that stands only while some run is in
+flight and does nothing outside the run's own context, so that the network itself carries no trace, its own hooks have
+run when a value is seen, and threads don't mix.
 """
 
 from __future__ import annotations
 
 import contextvars
-import sys
 import threading
 import weakref
 from collections import Counter
@@ -23,14 +23,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
-from torch.utils.hooks import RemovableHandle
 
 OUTPUT = "logits"  # the name of what the whole network returns
 
 Observer = Callable[[str, str, Any], Any]  # (name, kind, value) -> the value to go on with
 Caller = Callable[[Callable, tuple, dict], Any]  # how a function is computed
+Entrant = Callable[[str, nn.Module, tuple, dict], None]  # (name, module, arguments), before the module is called
 
 _current: contextvars.ContextVar[Run | None] = contextvars.ContextVar("phosphene_run", default=None)
 
@@ -43,27 +42,33 @@ class Run(TorchFunctionMode):
     """One forward pass of `root`, named and observed; use as a context manager around the call."""
 
     def __init__(
-        self, root: nn.Module, observe: Observer, call: Caller | None = None, gauge: Callable[[], float] | None = None
+        self,
+        root: nn.Module,
+        observe: Observer,
+        call: Caller | None = None,
+        *,
+        enter: Entrant | None = None,
+        gauge: Callable[[], float] | None = None,
     ) -> None:
         super().__init__()
-        self.names = module_names(root)
+        self.modules = modules_of(root)
         self.observe = observe
         self.call = call
+        self.enter = enter
         self.gauge = gauge or (lambda: 0)  # something that grows while the network computes: operations, seconds
         self.spent: float = 0  # by how much it grew for the value being observed
-        self.stack: list[tuple[int, str, bool, float]] = [(0, "", False, 0)]  # (module, path, unnamed inside, gauge)
+        self.stack: list[tuple[str, bool]] = [("", False)]  # of the modules that run: path, whether unnamed inside
         self.seen: Counter[str] = Counter()
         self.module: nn.Module | None = None  # that returned the value being observed; None if a function did
         self.observing = False  # while an observer works, what it computes is not the network's
-        self._late: dict[int, Any] = {}  # module id -> handle of a hook that must come after the module's own
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if self.observing:
+        if self.observing or (self.call is None and self.stack[-1][1]):
             return func(*args, **(kwargs or {}))
         before = self.gauge()
         out = self.call(func, args, kwargs or {}) if self.call else func(*args, **(kwargs or {}))
-        _, path, leaf, _ = self.stack[-1]
-        if leaf:
+        path, unnamed = self.stack[-1]
+        if unnamed:
             return out
         self.spent, self.module = self.gauge() - before, None
         if isinstance(out, Tensor):
@@ -79,101 +84,100 @@ class Run(TorchFunctionMode):
         return self._observed(f"{path}.{kind}" if path else kind, kind, value)
 
     def _observed(self, name: str, kind: str, value: Any) -> Any:
-        again = self.seen[name]
-        self.seen[name] = again + 1
+        told = self._next(name)
+        self.seen[name] += 1
         self.observing = True
         try:
-            return self.observe(f"{name}_{again}" if again else name, kind, value)
+            return self.observe(told, kind, value)
         finally:
             self.observing = False
 
-    def enter(self, module: nn.Module) -> None:
-        _, above, inside, _ = self.stack[-1]
-        path, leaf = self.names.get(id(module), (above, inside))
-        self.stack.append((id(module), path, leaf or inside, self.gauge()))
-        if module._forward_hooks and id(module) not in self._late:  # the module's own hooks may still change its output
-            self._late[id(module)] = module.register_forward_hook(self._leave_late, always_call=True)
+    def _next(self, name: str) -> str:
+        """What the next value of that name is called: from the second on with its number."""
+        again = self.seen[name]
+        return f"{name}_{again}" if again else name
 
-    def leave(self, module: nn.Module, out: Any) -> Any:
-        while (frame := self.stack.pop())[0] != id(module):  # a module that raised, and whose caller went on, is left
-            pass
-        self.spent = self.gauge() - frame[3]
-        if out is None and sys.exc_info()[0] is not None:  # the module raised; its caller may go on
-            return None
-        if id(module) not in self.names or self.stack[-1][2]:
+    def through(self, module: nn.Module, args: tuple, kwargs: dict) -> Any:
+        """Calls a module, with its path on the stack and its own hooks run, and has its value observed."""
+        (above, hidden), known = self.stack[-1], self.modules.get(id(module))
+        path, unnamed = (known[0], hidden or _is_leaf(module)) if known else (above, hidden)
+        named = known is not None and not hidden
+        if named and self.enter:
+            self.enter(self._next(path or OUTPUT), module, args, kwargs)
+        before = self.gauge()
+        self.stack.append((path, unnamed))
+        try:
+            out = _call(module, *args, **kwargs)
+        finally:
+            self.stack.pop()
+        if not named:
             return out
-        path, _ = self.names[id(module)]
-        self.module = module
+        self.spent, self.module = self.gauge() - before, module
         return self._observed(path or OUTPUT, type(module).__name__, out)
-
-    def _leave_late(self, module: nn.Module, args: tuple, out: Any) -> Any:
-        return self.leave(module, out) if _current.get() is self else None
 
     def __enter__(self) -> Run:
         self._token = _current.set(self)
-        _hooks.acquire()
+        _wrapper.acquire()
         super().__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
-        _hooks.release()
+        _wrapper.release()
         _current.reset(self._token)
-        for handle in self._late.values():
-            handle.remove()
-        self._late.clear()
 
 
-class _Hooks:
-    """The two process-wide module hooks, there while any run is in flight."""
+_call = nn.Module.__call__
+
+
+def _called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    run = _current.get()
+    return _call(module, *args, **kwargs) if run is None else run.through(module, args, kwargs)
+
+
+class _Wrapper:
+    """Puts `_called` in the place of `nn.Module.__call__` while any run is in flight."""
 
     def __init__(self) -> None:
         self.lock, self.runs = threading.Lock(), 0
-        self.handles: tuple[RemovableHandle, ...] = ()
 
     def acquire(self) -> None:
+        global _call
         with self.lock:
             self.runs += 1
             if self.runs == 1:
-                self.handles = (
-                    torch_module.register_module_forward_pre_hook(_enter),
-                    torch_module.register_module_forward_hook(_leave, always_call=True),
-                )
+                _call = nn.Module.__call__  # whoever else has wrapped it stays inside
+                nn.Module.__call__ = _called  # type: ignore[method-assign]
 
     def release(self) -> None:
         with self.lock:
             self.runs -= 1
             if self.runs == 0:
-                for handle in self.handles:
-                    handle.remove()
-                self.handles = ()
+                nn.Module.__call__ = _call  # type: ignore[method-assign]
 
 
-_hooks = _Hooks()
+_wrapper = _Wrapper()
 
 
-def _enter(module: nn.Module, args: tuple) -> None:
-    if run := _current.get():
-        run.enter(module)
+def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:
+    """id of each module of `root` -> (dotted path, module); the path is the first for one that is held twice."""
+    found: dict[int, tuple[str, nn.Module]] = {}
 
+    def walk(module: nn.Module, path: str) -> None:
+        found[id(module)] = path, module
+        for name, child in module._modules.items():
+            if child is not None and id(child) not in found:
+                walk(child, f"{path}.{name}" if path else name)
 
-def _leave(module: nn.Module, args: tuple, out: Any) -> Any:
-    run = _current.get()
-    if run is None or id(module) in run._late:
-        return None
-    return run.leave(module, out)
-
-
-def module_names(root: nn.Module) -> dict[int, tuple[str, bool]]:
-    """id of each module of `root` -> (dotted path, whether its inside is named no further)."""
-    return {id(module): (name, _is_leaf(module)) for name, module in root.named_modules()}
+    walk(root, "")
+    return found
 
 
 def _is_leaf(module: nn.Module) -> bool:
     """Whether it is one of torch.nn's layers; containers and its transformer blocks are looked into."""
     if not type(module).__module__.startswith("torch.nn") or isinstance(module, _CONTAINERS):
         return False
-    inner = {name for name, _ in module.named_children()} - {"parametrizations"}
+    inner = module._modules.keys() - {"parametrizations"}
     return not inner or isinstance(module, nn.MultiheadAttention)
 
 
@@ -204,7 +208,7 @@ def evaluating(root: nn.Module) -> Iterator[None]:
     with _evaluating_lock:
         users, changed = _evaluating.get(root, (0, []))
         if users == 0:
-            changed = [module for module in root.modules() if module.training]
+            changed = [module for _, module in modules_of(root).values() if module.training]
             for module in changed:
                 module.training = False
         _evaluating[root] = (users + 1, changed)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .geometry import Extent, Field, Layout, Place, Tracking
+from .geometry import Extent, Field, Layout, Placed, Tracking
 from .seam import Run, evaluating
 
 
@@ -52,7 +52,7 @@ class Survey:
     size: tuple[int, int]
     layers: tuple[Layer, ...]
     names: tuple[str, ...]  # of every value, also of those that don't depend on the image
-    places: dict[str, Place]
+    places: dict[str, Placed]
     unruled: frozenset[str]  # functions whose effect on receptive fields is not known
 
     def __getitem__(self, name: str) -> Layer:
@@ -88,7 +88,7 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
     height, width = images.shape[-2:]
     layers: list[Layer] = []
     names: list[str] = []
-    places: dict[str, Place] = {}
+    places: dict[str, Placed] = {}
 
     def observe(name: str, kind: str, value: Any) -> Any:
         names.append(name)
@@ -103,7 +103,7 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
                 name=name,
                 kind=kind,
                 shape=shape[1:],
-                field=place.field(shape, height, width),
+                field=place.field(height, width),
                 layout=place.layout(shape),
                 parameters=_count(run.module),
                 operations=int(run.spent),

@@ -2,6 +2,6 @@
 
 from .fields import UNKNOWN, WHOLE, Axis, Extent, Field, Window, field_of
 from .places import Layout, Place
-from .tracking import Tracking
+from .tracking import Placed, Tracking
 
-__all__ = ["UNKNOWN", "WHOLE", "Axis", "Extent", "Field", "Layout", "Place", "Tracking", "Window", "field_of"]
+__all__ = ["UNKNOWN", "WHOLE", "Axis", "Extent", "Field", "Layout", "Place", "Placed", "Tracking", "Window", "field_of"]

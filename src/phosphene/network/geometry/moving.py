@@ -63,6 +63,8 @@ def cat(g: Tracker, out: Tensor, tensors: Sequence[Tensor], dim: int = 0, **kwar
     shape = [1 if d == dim else s for d, s in enumerate(out.shape)]
     if role in "c-":
         joined = pointwise(rest, shape)
+        if joined is None:
+            return None
         roles = joined.roles[:dim] + role + joined.roles[dim + 1 :]
         if role == "-":
             return replace(joined, roles=roles)
@@ -85,6 +87,8 @@ def cat(g: Tracker, out: Tensor, tensors: Sequence[Tensor], dim: int = 0, **kwar
 def stack(g: Tracker, out: Tensor, tensors: Sequence[Tensor], dim: int = 0) -> Place | None:
     places = [p for t in tensors if (p := g.place(t)) is not None]
     joined = pointwise([(p.merged(), tensors[0].shape) for p in places], tensors[0].shape)
+    if joined is None:
+        return None
     dim %= out.ndim
     windows = [p.window for p in places]
     if len(places) == len(tensors) and any(not alike(window, windows[0]) for window in windows):
@@ -217,4 +221,4 @@ def repeated(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Place | 
     if place is None or out.ndim != x.ndim:
         return None
     grown = [d for d in range(x.ndim) if out.shape[d] != x.shape[d]]
-    return None if any(place.roles[d] in "hwtm" for d in grown) else place.merged()
+    return None if any(place.roles[d] in "hwt" for d in grown) else place.merged()

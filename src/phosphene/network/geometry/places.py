@@ -1,9 +1,9 @@
 """Where in a tensor the image's places lie, and what each of them sees.
 
 A `Place` says for every dimension of a tensor what it holds, as one letter: `c` channels, `h` rows, `w` columns,
-`t` tokens (rows and columns of a grid in one dimension, after `prefix` tokens that have no place, such as cls),
-`m` mixed (places in an order that is followed no further) and `-` anything else. `parts` gives the windows of
-consecutive channels, since the branches that a concatenation joins see differently much.
+`t` tokens (rows and columns of a grid in one dimension, after `prefix` tokens that have no place, such as cls) and `-`
+anything else. `parts` gives the windows of consecutive channels, since the branches that a concatenation joins see
+differently much. A value whose rows and columns are spread over more dimensions is a `Scatter`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .fields import UNKNOWN, Extent, Field, Span, Window, field_of, join
+from .fields import Extent, Field, Span, Window, field_of, join
 
 Parts = tuple[tuple[int, Window | None], ...]  # (channels, what they see), in order
 
@@ -49,32 +49,32 @@ class Place:
         """The same with all channels taken together."""
         return replace(self, roles=self.roles if roles is None else roles, parts=((0, self.window),))
 
+    def blind(self) -> Place:
+        """The same units, seeing no one knows what."""
+        return replace(self, parts=((0, None),))
+
     def seeing(self, window: Window | None, roles: str | None = None) -> Place:
         return replace(self, roles=self.roles if roles is None else roles, parts=((0, window),))
 
-    def contracted(self, dims: Sequence[int], shape: Sequence[int], *, keep: bool) -> Place:
+    def contracted(self, dims: Sequence[int], *, keep: bool) -> Place:
         """After an operation that joins all units along `dims`: these are gone, or (keep) each unit sees them all."""
         letters = {self.roles[d] for d in dims}
-        left = [(role, shape[d]) for d, role in enumerate(self.roles) if d not in dims]
         roles = self.roles if keep else "".join(role for d, role in enumerate(self.roles) if d not in dims)
-        torn = "m" in letters and any(role == "m" and size > 1 for role, size in left)
 
         def joined(window: Window | None) -> Window | None:
-            if window is None or torn:
+            if window is None:
                 return None
             rows, columns = window
-            return rows.hull() if letters & set("htm") else rows, columns.hull() if letters & set("wtm") else columns
+            return rows.hull() if letters & set("ht") else rows, columns.hull() if letters & set("wt") else columns
 
-        if not letters & set("chwtm"):
+        if not letters & set("chwt"):
             return replace(self, roles=roles)
         if "c" in letters:
             return replace(self, roles=roles, parts=((0, joined(self.window)),))
         return replace(self, roles=roles, parts=tuple((count, joined(window)) for count, window in self.parts))
 
-    def field(self, shape: Sequence[int], height: int, width: int, channel: int | None = None) -> Field | Extent:
+    def field(self, height: int, width: int, channel: int | None = None) -> Field | Extent:
         """The receptive field of the layer, or of one of its channels, for an input of height x width pixels."""
-        if any(role == "m" and size > 1 for role, size in zip(self.roles, shape, strict=True)):
-            return UNKNOWN
         return field_of(self.window if channel is None else self.channel(channel), height, width)
 
     def channel(self, index: int) -> Window | None:
@@ -128,25 +128,31 @@ class Layout:
     def extras(self, value: Tensor) -> Tensor:
         """The tokens that have no place, cls first, as (N, prefix, C)."""
         if self.tokens is None:
-            return value.new_zeros(value.shape[0], 0, value.shape[1])
+            channels = next(d for d in (1, 2, 3) if d not in (self.rows, self.columns))
+            return value.new_zeros(value.shape[0], 0, value.shape[channels])
         tokens = torch.movedim(value, self.tokens, 1)
         return tokens.reshape(tokens.shape[0], tokens.shape[1], -1)[:, : self.prefix]
 
 
-def pointwise(places: Sequence[tuple[Place, Sequence[int]]], shape: Sequence[int]) -> Place:
-    """Of an operation that joins tensors place by place, broadcasting; each given as (its place, its shape)."""
+def pointwise(places: Sequence[tuple[Place, Sequence[int]]], shape: Sequence[int]) -> Place | None:
+    """Of an operation that joins tensors place by place, broadcasting; each given as (its place, its shape).
+
+    None if a dimension holds rows in one and columns or tokens in another.
+    """
     roles, grid, prefix = ["-"] * len(shape), (0, 0), 0
     for place, sizes in places:
         for back in range(1, len(sizes) + 1):
             role, at = place.roles[-back], len(shape) - back
             if role == "-" or sizes[-back] != shape[at]:
                 continue
-            roles[at] = role if roles[at] in ("-", role) else "m"
+            if roles[at] not in ("-", role):
+                return None
+            roles[at] = role
         if "t" in place.roles:
             grid, prefix = place.grid, place.prefix
     letters = "".join(roles)
     if len({(p.grid, p.prefix) for p, _ in places if "t" in p.roles}) > 1:
-        return Place(letters, ((0, None),), grid, prefix)
+        return None
     return Place(letters, _zip_parts([place.parts for place, _ in places]), grid, prefix)
 
 
@@ -180,16 +186,16 @@ def _at(parts: Parts, index: int) -> Window | None:
     return next(window for (_, window), end in zip(parts, _ends(parts), strict=True) if index < end)
 
 
-def reshaped(place: Place, old: Sequence[int], new: Sequence[int]) -> Place:
-    """Of the same values in row-major order under another shape."""
+def reshaped(place: Place, old: Sequence[int], new: Sequence[int]) -> Place | None:
+    """Of the same values in row-major order under another shape; None if rows or columns are spread by it."""
     roles = ["-"] * len(new)
     parts, grid, prefix = place.parts, place.grid, place.prefix
-    for left, right in _groups(old, new):
+    for left, right in groups(old, new):
         letters = "".join(place.roles[d] for d in left)
         sizes = tuple(new[d] for d in right)
         if len(left) == len(right) == 1:
             roles[right[0]] = letters
-        elif not set(letters) & set("hwtm"):
+        elif not set(letters) & set("hwt"):
             if "c" in letters:  # channels split, or joined with something else
                 parts = ((0, place.window),) if len(parts) > 1 else parts
                 roles[right[0]] = "c" if len(right) == 1 else "-"
@@ -198,16 +204,14 @@ def reshaped(place: Place, old: Sequence[int], new: Sequence[int]) -> Place:
         elif letters == "t" and place.prefix == 0 and sizes == place.grid:
             roles[right[0]], roles[right[1]] = "h", "w"
         else:
-            parts = ((0, place.window),)
-            for d in right:
-                roles[d] = "m"
+            return None
     return Place("".join(roles), parts, grid, prefix)
 
 
-def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+def groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     """Runs of dimensions of two shapes that hold the same elements; dimensions of size 1 are in none."""
     lefts, rights = ([d for d, size in enumerate(shape) if size != 1] for shape in (old, new))
-    groups, i, j = [], 0, 0
+    found, i, j = [], 0, 0
     while i < len(lefts) and j < len(rights):
         left, right = [lefts[i]], [rights[j]]
         a, b = old[lefts[i]], new[rights[j]]
@@ -221,5 +225,5 @@ def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], lis
                 b *= new[rights[j]]
                 right.append(rights[j])
                 j += 1
-        groups.append((left, right))
-    return groups
+        found.append((left, right))
+    return found

@@ -20,10 +20,20 @@ def pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (int(value[0]), int(value[-1]))
 
 
-def slide(place: Place, out: Tensor, kernel: Any, stride: Any, before: Any, dilation: Any) -> Callable | None:
-    """How a window turns into that of the units after a sliding operation over the last two dimensions (h, w)."""
-    if place.roles[-2:] != "hw":
+def as_map(place: Place | None) -> Place | None:
+    """Of what slides over its last two dimensions: these are its rows and columns, also where no one knew before.
+
+    None if they hold something else.
+    """
+    if place is None or place.roles[-2:] == "hw":
+        return place
+    if len(place.roles) != 4 or place.roles[-2:] != "--" or (place.window is not None and place.spatial):
         return None
+    return replace(place, roles="-chw", parts=((0, place.window),))
+
+
+def slide(out: Tensor, kernel: Any, stride: Any, before: Any, dilation: Any) -> Callable:
+    """How a window turns into that of the units after a sliding operation over the last two dimensions."""
     settings = list(zip(pair(kernel), pair(stride), pair(before), pair(dilation), out.shape[-2:], strict=True))
 
     def after(window: Window | None) -> Window | None:
@@ -40,17 +50,15 @@ def conv2d(
     g: Tracker, out: Tensor, input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0,
     dilation: Any = 1, groups: int = 1,
 ) -> Place | None:  # fmt: skip
-    place = g.place(input)
-    if place is None:  # the image is in the weights: dynamic filters
+    place = as_map(g.place(input))
+    if place is None or g.place(weight) is not None:  # the image is in the weights: dynamic filters
         return None
     kernel = weight.shape[-2:]
     if padding == "same":
         padding = [d * (k - 1) // 2 for k, d in zip(kernel, pair(dilation), strict=True)]
     elif padding == "valid":
         padding = 0
-    after = slide(place, out, tuple(kernel), stride, padding, dilation)
-    if after is None or g.place(weight) is not None:
-        return None
+    after = slide(out, tuple(kernel), stride, padding, dilation)
     return replace(place, parts=_grouped(place, groups, weight.shape[0], weight.shape[1] * groups, after))
 
 
@@ -87,13 +95,9 @@ def avg_pool2d(
 
 
 def _pool(g: Tracker, out: Tensor, x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Place | None:
-    place = g.place(x)
-    if place is None:
-        return None
-    after = slide(place, out, kernel, stride or kernel, padding, dilation)
-    return (
-        None if after is None else replace(place, parts=tuple((count, after(window)) for count, window in place.parts))
-    )
+    place = as_map(g.place(x))
+    after = slide(out, kernel, stride or kernel, padding, dilation)
+    return place and replace(place, parts=tuple((count, after(window)) for count, window in place.parts))
 
 
 @rule("adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices")
@@ -113,8 +117,8 @@ def _bins(size: int, out: int) -> np.ndarray:
 
 def _gathered(g: Tracker, x: Tensor, taps: Sequence[np.ndarray], same: bool = False) -> Place | None:
     """Of units that see several units of x, along its last two dimensions."""
-    place = g.place(x)
-    if place is None or place.roles[-2:] != "hw":
+    place = as_map(g.place(x))
+    if place is None:
         return None
     if same:
         return place

@@ -8,7 +8,7 @@ real tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,10 +16,13 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from ..seam import function_name
-from . import joining, moving, pointwise, sliding  # noqa: F401  (they fill the table of rules)
+from . import joining, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
 from .places import Place
-from .registry import RULES
+from .registry import RULES, SCATTER_RULES, Rule
+from .scatter import Scatter, nothing
+
+Placed = Place | Scatter
 
 
 class Tracking:
@@ -29,10 +32,18 @@ class Tracking:
         self.meta = meta
         self._places: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._empty: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self._stand_ins: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.unruled: set[str] = set()  # functions that took something of the image and have no rule for it
 
-    def place(self, value: Any) -> Place | None:
+    def place(self, value: Any) -> Placed | None:
         return self._places.get(value) if isinstance(value, Tensor) else None
+
+    def scatter(self, value: Tensor) -> Scatter:
+        """The same, element by element."""
+        place = self._places.get(value)
+        if place is None:
+            return nothing(value.ndim)
+        return place if isinstance(place, Scatter) else Scatter.of(place, tuple(value.shape))
 
     def start(self, images: Tensor) -> None:
         self._places[images] = Place.image(images)
@@ -40,11 +51,14 @@ class Tracking:
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
         if self.meta and any(value.is_meta for value in _tensors((args, kwargs))):
             args, kwargs = self._emptied(args), self._emptied(kwargs)
-        given = [value for value in _tensors((args, kwargs)) if value in self._places]
-        before = [(value, tuple(value.shape)) for value in given]
+        taken = [(value, _version(value)) for value in _tensors((args, kwargs))]
+        given = [self._places[value] for value, _ in taken if value in self._places]
         out = func(*args, **kwargs)
         if given:
-            self._note(function_name(func), args, kwargs, out, [self._places[v] for v, _ in before])
+            written = [value for value, version in taken if _version(value) != version]
+            if any(value in self._stand_ins for value in written):
+                raise RuntimeError("values of the image are written into a tensor that is not on the meta device")
+            self._note(function_name(func), args, kwargs, out, given, written)
         return out
 
     def _emptied(self, value: Any) -> Any:
@@ -53,6 +67,7 @@ class Tracking:
                 return value
             if value not in self._empty:
                 self._empty[value] = torch.empty_like(value, device="meta")
+                self._stand_ins[self._empty[value]] = True
             return self._empty[value]
         if type(value) in (tuple, list):
             return type(value)(self._emptied(part) for part in value)
@@ -60,46 +75,83 @@ class Tracking:
             return {key: self._emptied(part) for key, part in value.items()}
         return value
 
-    def _note(self, name: str, args: tuple, kwargs: dict, out: Any, given: list[Place]) -> None:
-        if name in ("setitem", "copy"):
-            target = args[0]
-            if isinstance(target, Tensor):
-                self._forget(target)
-            return
+    def _note(self, name: str, args: tuple, kwargs: dict, out: Any, given: list[Placed], written: list[Tensor]) -> None:
         results = [v for v in (out if isinstance(out, (tuple, list)) else [out]) if isinstance(v, Tensor)]
-        if not results or name in pointwise.SHAPE_ONLY:
+        if name in pointwise.SHAPE_ONLY or not (results or written):
             return
-        if any(place.spatial for place in given):
-            found = self._ruled(name, out, args, kwargs)
-        else:  # everything has met before: whatever is computed from it sees what it saw
-            found = [_everywhere(given, result) for result in results]
-        for result, place in zip(results, found if isinstance(found, list) else [found] * len(results), strict=False):
+        found = self._found(name, args, kwargs, out)
+        if not isinstance(found, list):
+            found = [found] * len(results)
+        for target in written:
+            self._overwritten(target)
+        spatial = any(place.spatial for place in given)
+        for result, place in zip(results, found, strict=False):
             if place is None or not _fits(place, result):
+                place = None
+            if not spatial and (place is None or place.window is None):
+                place = _everywhere(given, result)  # all has met before: what is computed from it sees what it saw
+            if place is None:
                 self.unruled.add(name)
-                self._forget(result)
-            else:
-                self._places[result] = place
+                place = self._places.get(result) if any(result is target for target in written) else None
+            self._places[result] = place or _forgotten(result)
 
-    def _ruled(self, name: str, out: Any, args: tuple, kwargs: dict) -> Any:
-        """What the rule for `name` says; None where there is no rule or the call has a form it doesn't expect."""
-        if name not in RULES:
-            return None
-        try:
-            return RULES[name](self, out, *args, **kwargs)
-        except (TypeError, ValueError, IndexError, KeyError, AttributeError):
-            return None
+    def _found(self, name: str, args: tuple, kwargs: dict, out: Any) -> Any:
+        """What the rules for `name` say; None where there is none or the call has a form it doesn't expect."""
+        tracked = [value for value in _tensors((args, kwargs)) if value in self._places]
+        if not any(isinstance(self._places[value], Scatter) for value in tracked):
+            found = _asked(RULES, name, self, out, args, kwargs)
+            if found is not None and not (isinstance(found, list) and None in found):
+                return found
+        found = _asked(SCATTER_RULES, name, self, out, args, kwargs)
+        results = list(out) if isinstance(out, (tuple, list)) else [out]
+        if isinstance(found, list):
+            return [_settled(one, result) for one, result in zip(found, results, strict=True)]
+        return _settled(found, results[0])
 
-    def _forget(self, value: Tensor) -> None:
-        """Its receptive field is not known; four dimensions are still taken for maps."""
-        self._places[value] = Place("-chw" if value.ndim == 4 else "-" * value.ndim, ((0, None),))
+    def _overwritten(self, target: Tensor) -> None:
+        """What shares memory with a value that was written to lies as before, but what it sees is not known."""
+        for value in (target, target._base):
+            if value is not None and value not in self._places:
+                self._places[value] = _forgotten(value)
+        storage = target.untyped_storage()._cdata
+        for other, place in list(self._places.items()):
+            if other.untyped_storage()._cdata == storage:
+                self._places[other] = place.blind()
 
 
-def _everywhere(given: list[Place], result: Tensor) -> Place:
+def _version(value: Tensor) -> int:
+    """Grows when the value, or one that shares its memory, is written to."""
+    return 0 if value.is_inference() else value._version
+
+
+def _asked(table: Mapping[str, Rule], name: str, tracker: Tracking, out: Any, args: tuple, kwargs: dict) -> Any:
+    kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+    try:
+        return table[name](tracker, out, *args, **kwargs)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
+        return None
+
+
+def _settled(found: Scatter | None, result: Any) -> Placed | None:
+    """The place that a scattered value of the shape of `result` has, if its units lie in rows and columns."""
+    if found is None or not isinstance(result, Tensor):
+        return None
+    return found.place(result.shape) or found
+
+
+def _forgotten(value: Tensor) -> Place:
+    """Of a value of which nothing is known."""
+    return Place("-" * value.ndim, ((0, None),))
+
+
+def _everywhere(given: list[Placed], result: Tensor) -> Place:
     return Place("-" * result.ndim, ((0, join([place.window for place in given])),))
 
 
-def _fits(place: Place, value: Tensor) -> bool:
+def _fits(place: Placed, value: Tensor) -> bool:
     """Whether the place says of each dimension what can be true."""
+    if isinstance(place, Scatter):
+        return place.fits(tuple(value.shape))
     if len(place.roles) != value.ndim:
         return False
     for count, window in place.parts:

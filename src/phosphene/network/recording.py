@@ -1,0 +1,110 @@
+"""One run of a network that keeps what was asked for and goes no further."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from .rules import Rules
+from .seam import Reached, Run, evaluating
+from .survey import first_tensor, refusal
+
+
+class NotComputedError(LookupError):
+    """The network ended without computing a value of that name; `computed` are those that it did."""
+
+    def __init__(self, name: str, computed: list[str]) -> None:
+        super().__init__(name)
+        self.name, self.computed = name, computed
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of a module: copies of what it was given and returned, before anything later could change them."""
+
+    name: str
+    module: nn.Module | None = None
+    args: tuple = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    value: Tensor | None = None
+    edge: GradientEdge | None = None  # where a gradient by the value is taken; None if nothing asks for one
+
+    @property
+    def given(self) -> Tensor:
+        """The first tensor that it was given."""
+        return next(part for part in (*self.args, *self.kwargs.values()) if isinstance(part, Tensor))
+
+    def enter(self, name: str, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        if name != self.name:
+            return
+        copies: dict[int, Tensor] = {}  # what was one tensor stays one: query, key and value
+
+        def copied(part: Any) -> Any:
+            return copies.setdefault(id(part), part.detach().clone()) if isinstance(part, Tensor) else part
+
+        self.module = module
+        self.args = tuple(copied(part) for part in args)
+        self.kwargs = {key: copied(part) for key, part in kwargs.items()}
+
+    def leave(self, value: Any) -> None:
+        tensor = first_tensor(value)
+        if tensor is not None:
+            self.value = tensor.detach().clone()
+            self.edge = get_gradient_edge(tensor) if tensor.requires_grad else None
+
+
+def recorded(
+    module: nn.Module, x: Tensor, names: set[str], rules: Rules | None = None, call: Call | None = None
+) -> dict[str, Any]:
+    """The values of these names for the input `x`; runs no further than the last of them.
+
+    Fills in `call`, whose name must be among them. Raises NotComputedError for a name that does not come up, and
+    ValueError for an input that the network can't take.
+    """
+    kept: dict[str, Any] = {}
+    seen: list[str] = []
+    missing = set(names)
+
+    def observe(name: str, kind: str, value: Any) -> Any:
+        seen.append(name)
+        if name in missing:
+            missing.discard(name)
+            if call is not None and name == call.name:
+                call.leave(value)
+            if not missing:
+                kept[name] = value
+                raise Reached
+            kept[name] = _copied(value)
+        return value
+
+    caller = rules.caller() if rules else None
+    run = Run(module, observe, caller, enter=call.enter if call else None)
+    with evaluating(module), torch.set_grad_enabled(x.requires_grad), run:
+        try:
+            module(x.clone())
+        except Reached:
+            pass
+        except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+            if rules is not None:
+                raise
+            raise ValueError(refusal(tuple(x.shape[1:]), error)) from error
+    if missing:
+        raise NotComputedError(min(missing), seen)
+    if caller is not None:
+        caller.check()
+    return kept
+
+
+def _copied(value: Any) -> Any:
+    """A copy that no later in-place operation can change."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if type(value) in (tuple, list):
+        return type(value)(_copied(part) for part in value)
+    if type(value) is dict:
+        return {key: _copied(part) for key, part in value.items()}
+    return value
