@@ -196,13 +196,16 @@ def test_a_size_that_is_none_is_refused_in_words() -> None:
         kind_of(int | tuple[int, int]).value("size", "big")
 
 
-def test_every_instrument_becomes_a_command_and_each_option_has_its_help() -> None:
+def test_every_instrument_becomes_a_command_and_each_word_and_option_has_its_help() -> None:
     import phosphene.inspection
 
     for name, function in INSTRUMENTS.items():
         assert instrument_command(function).__signature__.parameters, name  # type: ignore[attr-defined]
         assert described(function).line, name
         assert name in phosphene.cli._ENTRIES, name
+    for entry in phosphene.cli._ENTRIES.values():
+        for parameter in typer.main.get_command(phosphene.cli._single(entry)).params:
+            assert parameter.hidden or parameter.help, f"{entry.name} {parameter.name}"  # type: ignore[attr-defined]
 
 
 # ---- what goes wrong

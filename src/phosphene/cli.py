@@ -75,10 +75,12 @@ it the cat that comes with Phosphene. 'phosphene COMMAND --help' lists a command
 def phosphene(
     debug: Annotated[
         bool,
-        typer.Option("--debug", callback=wants_traceback, help=f"Show errors with their traceback; also {DEBUG}=1."),
+        typer.Option(
+            "--debug", metavar="", callback=wants_traceback, help=f"Show errors with their traceback; also {DEBUG}=1."
+        ),
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """The options of `phosphene` itself; their callbacks do the work."""

@@ -15,10 +15,10 @@ SUFFIX = {"png": ".png", "webp": ".webp", "jpeg": ".jpg", "svg": ".svg"}
 
 
 def again(
-    file: Annotated[Path, typer.Argument(help="A picture that Phosphene saved.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture that Phosphene saved.", show_default=False)],
     *,
     photo: Annotated[
-        Path | None, typer.Option("--photo", help="Where the photo is, if it has moved.", show_default=False)
+        Path | None, typer.Option("--photo", metavar="FILE", help="Where the photo is, if it has moved.")
     ] = None,
     out: show.Out = None,
     open: show.Open = False,

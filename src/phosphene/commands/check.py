@@ -17,7 +17,11 @@ def check(
     spec: options.SpecWord = None,
     folder: Annotated[
         str | None,
-        typer.Argument(help="Photos, best with a sub-folder a class; or those that ship.", show_default=False),
+        typer.Argument(
+            metavar="FOLDER",
+            help="Photos, best with a sub-folder for each class; if not given, those that ship.",
+            show_default=False,
+        ),
     ] = None,
     *,
     limit: int = 200,

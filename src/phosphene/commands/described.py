@@ -32,7 +32,7 @@ def described(function: Callable[..., Any]) -> Described:
     for bullet in re.finditer(r"^- ((?:`\w+`(?:, )?)+): (.+(?:\n[ \t]+\S.*)*)", rest, re.MULTILINE):
         for name in re.findall(r"\w+", bullet[1]):
             helps[name] = " ".join(bullet[2].split())
-    for said in re.finditer(r"`(\w+)` is ([^.]+)\.", " ".join(rest.split())):
+    for said in re.finditer(r"`(\w+)` is ([^.]+)\.", " ".join(f"{line} {rest}".split())):
         helps.setdefault(said[1], said[2])
     rest = re.sub(r"^- .+(?:\n[ \t]+\S.*)*", "", rest, flags=re.MULTILINE)
     paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", rest)]

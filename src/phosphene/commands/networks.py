@@ -10,9 +10,17 @@ from . import show
 
 
 def networks(
-    kind: Annotated[str | None, typer.Argument(help="embedded, torchvision or timm.", show_default=False)] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="KIND", help="Only these: embedded, torchvision or timm.", show_default=False),
+    ] = None,
     pattern: Annotated[
-        str | None, typer.Argument(help="A glob such as 'resnet*', or a text in the name.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="PATTERN",
+            help="Only names like this: a glob such as 'resnet*', or a text in it.",
+            show_default=False,
+        ),
     ] = None,
     *,
     here: bool = False,

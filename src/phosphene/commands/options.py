@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 NETWORK = "Network"
 EMBEDDED = "the embedded EfficientNet-Lite0"
-SPEC_HELP = f"torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file or module:function; or {EMBEDDED}."
+SPEC_HELP = (
+    "Which network: torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file or module:function; "
+    f"if not given, {EMBEDDED}. 'phosphene networks' lists those with names."
+)
 
 Spec = Annotated[
     str | None,
@@ -29,7 +32,10 @@ Spec = Annotated[
     ),
 ]
 SpecWord = Annotated[
-    str | None, typer.Argument(metavar="NETWORK", autocompletion=complete_network, show_default=False, help=SPEC_HELP)
+    str | None,
+    typer.Argument(
+        metavar="NETWORK", autocompletion=complete_network, show_default=False, help="The same as --network."
+    ),
 ]
 Architecture = Annotated[
     str | None,
@@ -38,7 +44,7 @@ Architecture = Annotated[
         metavar="SPEC",
         rich_help_panel=NETWORK,
         autocompletion=complete_network,
-        help="What the weights in a file belong to.",
+        help="The network that the weights in a file belong to, such as timm:resnet18.",
     ),
 ]
 Weights = Annotated[
@@ -47,13 +53,20 @@ Weights = Annotated[
         "--weights",
         metavar="NAME|FILE",
         rich_help_panel=NETWORK,
-        help="Which weights, a file of them, or 'none' for random ones.",
+        help="Which of the network's weights, a file of them, or 'none' for random ones.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", rich_help_panel=NETWORK, help="Draws random weights.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="NUMBER", rich_help_panel=NETWORK, help="Which random weights to draw.")
+]
 Device = Annotated[
     str | None,
-    typer.Option("--device", rich_help_panel=NETWORK, help="Where to compute: cpu, cuda, cuda:1, mps; usually cpu."),
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        rich_help_panel=NETWORK,
+        help="Where to compute: cpu, cuda, cuda:1 or mps; if not given, where the network is, usually cpu.",
+    ),
 ]
 PhotoWord = Annotated[
     str | None,

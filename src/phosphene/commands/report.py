@@ -13,15 +13,25 @@ from . import options, show
 def report(
     photo: options.PhotoWord = None,
     *,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; usually report-PHOTO.html.")
-    ] = None,
-    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     network: options.Spec = None,
     architecture: options.Architecture = None,
     weights: options.Weights = None,
     seed: options.Seed = 0,
     device: options.Device = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=show.OUTPUT,
+            help="Where to write: a folder, or a file that ends in .html.",
+        ),
+    ] = None,
+    open: Annotated[
+        bool,
+        typer.Option("--open", metavar="", rich_help_panel=show.OUTPUT, help="Open the page in the browser."),
+    ] = False,
 ) -> None:
     """A page about what a network sees in a photo: one HTML file that needs nothing else."""
     shown = photo or options.shipped_photo()

@@ -23,15 +23,28 @@ OUTPUT = "Output"
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", "-o", metavar="FILE", rich_help_panel=OUTPUT, help="Where to write: .png, .webp, .jpg, .svg."
+        "--out",
+        "-o",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Where to write: a folder, or a file that ends in .png, .webp, .jpg or .svg.",
     ),
 ]
 Scale = Annotated[
     float | None,
-    typer.Option("--scale", rich_help_panel=OUTPUT, help="Pixels for each unit of the drawing; 2 where there is type."),
+    typer.Option(
+        "--scale",
+        metavar="NUMBER",
+        rich_help_panel=OUTPUT,
+        help="Pixels for each unit of the drawing; if not given, 2 for drawings with type and 1 for bare pixels.",
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print the numbers as JSON instead.")]
-Open = Annotated[bool, typer.Option("--open", rich_help_panel=OUTPUT, help="Open the file with the desktop's viewer.")]
+Json = Annotated[
+    bool, typer.Option("--json", metavar="", rich_help_panel=OUTPUT, help="Print the numbers as JSON instead.")
+]
+Open = Annotated[
+    bool, typer.Option("--open", metavar="", rich_help_panel=OUTPUT, help="Open the file with the desktop's viewer.")
+]
 
 
 class ThemeName(StrEnum):
@@ -42,7 +55,12 @@ class ThemeName(StrEnum):
     auto = "auto"
 
 
-Theme = Annotated[ThemeName, typer.Option("--theme", rich_help_panel=OUTPUT, help="The picture's colours.")]
+Theme = Annotated[
+    ThemeName,
+    typer.Option(
+        "--theme", rich_help_panel=OUTPUT, help="The picture's colours; auto, for .svg only, follows the reader's."
+    ),
+]
 
 
 def stderr() -> Console:

@@ -9,7 +9,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-_SCALARS = (bool, int, float, str)
+METAVARS = {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT"}  # what help shows for a value; a flag has none
 _SEQUENCES = (list, tuple, Sequence)
 
 
@@ -50,21 +50,21 @@ def kind_of(hint: Any, default: Any = None) -> Kind:
     if int in parts and any(get_origin(part) in _SEQUENCES and int in get_args(part) for part in parts):
         return Kind(str, "NUMBER|NUMBER,NUMBER,…", _numbers)
     if str in parts or literals:
-        return Kind(str, convert=_whole if int in parts else lambda given: given)
+        return Kind(str, METAVARS[str], _whole if int in parts else lambda given: given)
     for wanted in (float, int, bool):
         if wanted in parts:
-            return Kind(wanted)
+            return Kind(wanted, METAVARS[wanted])
     if any(isinstance(part, type) and issubclass(part, Path) for part in parts):
-        return Kind(Path)
+        return Kind(Path, "FILE")
     for part in parts:
         if get_origin(part) in _SEQUENCES and get_args(part):
             inner = kind_of(get_args(part)[0])
-            if inner.type in _SCALARS:
-                return Kind(list[inner.type], convert=list)  # type: ignore[name-defined]
-    if type(default) in _SCALARS:
-        return Kind(type(default))
+            if inner.type in METAVARS:
+                return Kind(list[inner.type], inner.metavar, list)  # type: ignore[name-defined]
+    if type(default) in METAVARS:
+        return Kind(type(default), METAVARS[type(default)])
     if Any in parts and (default is None or isinstance(default, str)):
-        return Kind(str, convert=_whole)
+        return Kind(str, METAVARS[str], _whole)
     raise TypeError(f"a command line has no way to write a value of type {hint}")
 
 

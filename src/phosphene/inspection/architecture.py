@@ -55,7 +55,10 @@ class Architecture(Result):
     loose: tuple[str, ...] = field(default=())  # parameters that belong to no row
 
     def picture(self, style: str = "volumes") -> Picture:
-        """The layers as boxes (`volumes`) or as a `table`."""
+        """The layers as boxes or as a table.
+
+        - `style`: how layers are shown: volumes (a box for each) or table (a row for each)
+        """
         from .architecture_picture import caption, drawing
 
         return self.drawn(drawing(self, style), caption(self, style), style=style)
