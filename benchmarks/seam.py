@@ -22,6 +22,26 @@ from phosphene.network.survey import survey
 IMAGE = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
 
 
+MANY = 1000
+DOT = torch.rand(1, 3, 1, 1)
+
+
+class Modules(torch.nn.Sequential):
+    """Many modules and no function."""
+
+    def __init__(self) -> None:
+        super().__init__(*(torch.nn.Identity() for _ in range(MANY)))
+
+
+class Functions(torch.nn.Module):
+    """Many functions in one module."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(MANY):
+            x = torch.relu(x)
+        return x
+
+
 def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -53,18 +73,15 @@ def importing(module: str) -> Callable[[], object]:
     return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
 
-def resnet50_third(module: torch.nn.Module) -> Callable[[], object]:
-    """The part of torchvision's ResNet-50 up to layer2.0 (a third of its 16 blocks), written out."""
-    parts = (module.conv1, module.bn1, module.relu, module.maxpool, module.layer1, module.layer2[0])
-
-    def run() -> torch.Tensor:
-        with torch.no_grad():
-            x = IMAGE
-            for part in parts:
-                x = part(x)
-            return x
-
-    return run
+def thirds() -> dict[str, tuple[torch.nn.Module, str, torch.nn.Module]]:
+    """Networks, a layer at a third of their depth in convolutions, and the part up to there as a module of its own."""
+    resnet50, mobilenet, vgg = tv.resnet50().eval(), tv.mobilenet_v2().eval(), tv.vgg16().eval()
+    stem = (resnet50.conv1, resnet50.bn1, resnet50.relu, resnet50.maxpool, resnet50.layer1)
+    return {
+        "resnet50": (resnet50, "layer2.1", torch.nn.Sequential(*stem, *resnet50.layer2[:2])),  # 16 of 49
+        "vgg16": (vgg, "features.10", vgg.features[:11]),  # 5 of 13
+        "mobilenet_v2": (mobilenet, "features.6", mobilenet.features[:7]),  # 18 of 52
+    }
 
 
 def main() -> None:
@@ -81,12 +98,20 @@ def main() -> None:
         *alternating(importing("phosphene.network"), importing("torch"), rounds),
     )
 
-    module = tv.resnet50().eval()
-    network = Network(module)
-    row(
-        "resnet50, record layer2.0 / that part alone",
-        *alternating(lambda: network.record(IMAGE, "layer2.0"), resnet50_third(module), rounds),
-    )
+    for name, (module, layer, part) in thirds().items():
+        network = Network(module)
+        for count in (1, 16):
+            images = torch.rand(count, 3, 224, 224)
+
+            def stopped(network: Network = network, images: torch.Tensor = images, layer: str = layer) -> object:
+                return network.record(images, layer)
+
+            def alone(part: torch.nn.Module = part, images: torch.Tensor = images) -> object:
+                with torch.no_grad():
+                    return part(images)
+
+            what = f"{name}, {count} image{'s' if count > 1 else ''}, record {layer} / that part alone"
+            row(what, *alternating(stopped, alone, rounds))
 
     for name in ("resnet50", "mobilenet_v2", "densenet121"):
         module = getattr(tv, name)().eval()
@@ -101,8 +126,22 @@ def main() -> None:
 
         row(f"{name}, record logits / plain forward", *alternating(record, plain, rounds))
 
-    for name in ("resnet50", "mobilenet_v2", "densenet121"):
-        module = getattr(tv, name)()
+    for what, module in {"module": Modules(), "function": Functions()}.items():
+        network = Network(module)
+
+        def bare(module: torch.nn.Module = module) -> object:
+            with torch.no_grad():
+                return module(DOT)
+
+        def named(network: Network = network) -> object:
+            return network.record(DOT, "logits")
+
+        one, other, _ = alternating(named, bare, rounds)
+        print(f"| each {what} of {MANY} that compute nothing | {(one - other) / MANY * 1e6:.1f} µs more | | |")
+
+    for name in ("vgg16", "resnet50", "densenet121", "swin_t", "vit_b_16", "inception_v3"):
+        options = {"init_weights": False} if name == "inception_v3" else {}
+        module = getattr(tv, name)(**options)
 
         def look(module: torch.nn.Module = module) -> object:
             return survey(module, (3, 224, 224), torch.float32, torch.device("cpu"))

@@ -61,6 +61,25 @@ def test_tiles_can_be_ordered_by_strength_and_say_their_range(network, cat):
     assert picture.ranges[0].low == pytest.approx(float(found.values.min()))
 
 
+class Capped(nn.Module):
+    """Four channels that reach the same value at 1, 9, 4 and 16 places, the fifth nowhere."""
+
+    def forward(self, x):
+        maps = torch.zeros(len(x), 5, 8, 8)
+        for channel, size in enumerate((1, 3, 2, 4)):
+            maps[:, channel, 2 : 2 + size, 3 : 3 + size] = 6
+        return maps + 0 * x[:, :1]
+
+
+def test_channels_that_reach_the_same_value_are_ordered_by_their_mean_and_shown_at_their_middle(cat):
+    found = strongest(ph.Network(Capped(), ph.Preprocessing.plain(8)), cat, "add", k=2)
+    assert [unit.channel for unit in found.units] == [3, 1]
+    assert found.tied == 4
+    middle = found.units[1]
+    assert (middle.row, middle.column) == (3, 4)
+    assert "4 channels reach 6.00" in found.picture().encode(".svg").decode()
+
+
 def test_the_strongest_units_are_those_with_the_largest_activation_anywhere(network, cat):
     found = strongest(network, cat, "blocks.2", k=4)
     maps = network.maps(cat, "blocks.2")[0]

@@ -2,6 +2,9 @@
 
 A unit is one place of one channel. Channels are ordered by their largest activation; for each the place of it is taken
 and its receptive field drawn in the photo's own pixels: everything that can have moved the unit, and nothing more.
+
+A bounded activation such as ReLU6 lets many units reach the same largest value. Channels that share it are ordered by
+their mean, and of a channel's places that share it the middle one is taken.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ class Strongest(Result):
     network: str
     receptive_field: str  # of the layer, in words
     units: tuple[Unit, ...]
+    tied: int  # channels that share the largest value, where they are more than are shown; otherwise 0
     maps: np.ndarray = field(repr=False)  # (k, rows, columns), one for each unit
     photo: Photo = field(repr=False)
     frame: Frame = field(repr=False)
@@ -73,6 +77,10 @@ class Strongest(Result):
         blocks = [Row(cards[at : at + per_row], gap=20) for at in range(0, len(cards), per_row)]
         blocks.append(ColourBar("sequential", mapped.ranges[0], "activation"))
         subtitle = f"{self.network} on {self.photo.name} · receptive field {self.receptive_field}"
+        if self.tied:
+            subtitle += (
+                f" · {self.tied} channels reach {compact(self.units[0].value)}; those of the largest mean are shown"
+            )
         width = max(640, max(sum(c.pixels.shape[1] + 20 for c in row.blocks) for row in blocks[:-1])) + 96
         drawing = sheet(f"The strongest units of {self.layer}", subtitle, blocks, caption=mapped.caption(), width=width)
         caption = f"{self.network}, {self.layer} on {self.photo.name}: strongest units; {mapped.caption()}"
@@ -83,6 +91,7 @@ class Strongest(Result):
             "network": self.network,
             "layer": self.layer,
             "receptive_field": self.receptive_field,
+            "tied": self.tied,
             "units": [
                 {
                     "channel": unit.channel,
@@ -100,8 +109,8 @@ class Strongest(Result):
 def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strongest:
     """The units of a layer that answer most to a photo, with the part of the photo that each of them sees.
 
-    Channels are ordered by their largest activation; each counts once. Raises LookupError for a layer that is not
-    there, ValueError for one without a grid of places.
+    Channels are ordered by their largest activation, then by their mean; each counts once. Raises LookupError for a
+    layer that is not there, ValueError for one without a grid of places.
 
     - `layer`: which layer's units; `phosphene layers` lists them
     - `k`: how many units
@@ -111,7 +120,8 @@ def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strong
     images = network.inputs(photo)[:1]
     maps = network.maps(images, layer)[0].detach().float().cpu().numpy()
     shown, frame = photo_of(network, photo)
-    best = np.argsort(-maps.max((1, 2)), kind="stable")[:k]
+    best = np.lexsort((-maps.mean((1, 2)), -maps.max((1, 2))))[:k]
+    reaching = int((maps.max((1, 2)) == maps.max()).sum())
     size = (int(images.shape[-2]), int(images.shape[-1]))
     units = [_unit(network, layer, int(channel), maps[channel], frame, size) for channel in best]
     return Strongest(
@@ -119,6 +129,7 @@ def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strong
         network=network.name,
         receptive_field=str(network.layer(layer, size).field),
         units=tuple(units),
+        tied=reaching if reaching > k else 0,
         maps=maps[best],
         photo=shown,
         frame=frame,
@@ -126,7 +137,8 @@ def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strong
 
 
 def _unit(network: Network, layer: str, channel: int, values: np.ndarray, frame: Frame, size: tuple[int, int]) -> Unit:
-    row, column = (int(at) for at in np.unravel_index(int(values.argmax()), values.shape))
+    highest = np.argwhere(values == values.max())
+    row, column = (int(at) for at in highest[((highest - highest.mean(0)) ** 2).sum(1).argmin()])
     box = network.receptive_field(f"{layer}:{channel}", (row, column), size)
     in_photo = frame.to_photo(box).clip(*frame.photo) if isinstance(box, Box) else None
     return Unit(channel, row, column, float(values[row, column]), in_photo)
