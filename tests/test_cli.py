@@ -281,10 +281,30 @@ def test_a_picture_never_takes_the_place_of_its_photo(tmp_path: Path) -> None:
     assert target(tmp_path, ["look", "a/b:c", None], str(photo)) == tmp_path / "look-a_b_c.png"
 
 
-def test_a_wrong_command_gets_the_near_one(runner: CliRunner) -> None:
-    result = run(runner, "lok")
-    assert result.exit_code == 2
-    assert "look" in result.stderr
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("lok", "no such command lok; did you mean look? See 'phosphene --help'"),
+        ("zzz", "no such command zzz; see 'phosphene --help'"),
+        ("--foo", "no such option --foo; 'phosphene --help' lists all"),
+        ("layers --dept 1", "no such option --dept; did you mean --depth? 'phosphene layers --help' lists all"),
+        ("layers -z", "no such option -z; 'phosphene layers --help' lists all"),
+        ("look --layer x", "no such option --layer; 'phosphene look --help' lists all; LAYER is a word by itself"),
+        ("again", "FILE is missing (a picture that Phosphene saved); see 'phosphene again --help'"),
+        ("layers a b", "too many words: b; see 'phosphene layers --help'"),
+        ("layers --size", "option '--size' requires an argument; see 'phosphene layers --help'"),
+        (
+            "filters --map wild --debug",
+            "--map: 'wild' is not one of 'grey', 'diverging'; see 'phosphene filters --help'",
+        ),
+    ],
+)
+def test_a_command_line_that_can_not_be_read_is_one_sentence_with_exit_code_2(
+    runner: CliRunner, words: str, told: str
+) -> None:
+    result = run(runner, *words.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: {told}\n"
 
 
 # ---- the commands

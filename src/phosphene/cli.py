@@ -2,7 +2,7 @@
 
 Every instrument is a command, made from its own signature and docstring (commands/instrument_command.py); the few
 commands that are no instruments have a file each in commands/. Only the command that is called is imported, so that
-`phosphene --help` does not wait for torch. What the library refuses is shown as one sentence, with exit code 2.
+`phosphene --help` does not wait for torch. What is refused is shown as one sentence, with exit code 2.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from .commands.catalogue import Entry, entries
 from .commands.failures import DEBUG, plainly, wants_traceback
+from .commands.usage import no_such
 
 _ENTRIES: dict[str, Entry] = entries()
 
@@ -23,7 +24,15 @@ _ENTRIES: dict[str, Entry] = entries()
 class _Lazy(TyperGroup):
     """Lists commands by what their source files say of them, and imports the one that is called."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        if not args:  # shows the help
+            return super().parse_args(ctx, args)
+        with plainly(ctx):
+            return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in _ENTRIES and not ctx.resilient_parsing:
+            ctx.fail(no_such("command", args[0], _ENTRIES).rstrip(";"))
         name, command, rest = super().resolve_command(ctx, args)
         if name in _ENTRIES:
             command = typer.main.get_command(_single(_ENTRIES[name]))

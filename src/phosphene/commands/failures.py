@@ -1,7 +1,7 @@
 """Errors as a person wants to read them: one sentence on stderr, no traceback.
 
-Exit codes: 2 for what the library refuses (a wrong name, a file that is not there), 130 for Ctrl-C, 70 (EX_SOFTWARE of
-sysexits.h) for what nobody foresaw.
+Exit codes: 2 for what the command line or the library refuses (a wrong name, a file that is not there), 130 for Ctrl-C,
+70 (EX_SOFTWARE of sysexits.h) for what nobody foresaw.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
+
+from .usage import UsageError, usage_sentence
 
 DEBUG = "PHOSPHENE_DEBUG"
 REFUSED = (ValueError, LookupError, TypeError, OSError, ImportError)
@@ -38,6 +40,9 @@ def plainly(ctx: Any) -> Iterator[None]:
         raise typer.Exit(0) from None
     except (typer.Exit, typer.Abort):
         raise
+    except UsageError as error:
+        complain(usage_sentence(error, ctx))
+        raise typer.Exit(2) from None
     except (*REFUSED, RuntimeError, AssertionError, AttributeError, ArithmeticError, MemoryError) as error:
         if ctx.meta.get(DEBUG) or os.environ.get(DEBUG, "0") not in ("", "0"):
             raise
