@@ -82,3 +82,12 @@ def test_the_range_is_in_the_caption_and_in_the_file(tmp_path):
 
 def _texts(picture) -> str:
     return " ".join(mark.string for mark in picture.drawing.marks if hasattr(mark, "string"))
+
+
+def test_kernels_that_are_zero_but_for_rounding_are_said_to_be():
+    module = nn.Sequential(nn.Conv2d(3, 5, 7))
+    with torch.no_grad():
+        module[0].weight[1:3] *= 1e-9
+    found = filters(ph.Network(module))
+    assert found.faint == 2
+    assert found.note == "2 of them are zero but for rounding: what their own range brings out is no pattern."

@@ -47,19 +47,33 @@ class Filters(Result):
         return self.colour is not None and self.weights.shape[1] == 3
 
     @property
+    def faint(self) -> int:
+        """How many kernels are zero but for rounding: all weights below a millionth of the layer's largest."""
+        largest = np.abs(self.weights).max((1, 2, 3))
+        return int((largest < 1e-6 * largest.max()).sum())
+
+    @property
     def note(self) -> str:
         """What can't be seen in these kernels, and why; empty if all can."""
         _, _, height, width = self.weights.shape
+        told = []
         if height * width == 1:
-            return "Kernels of 1 × 1 mix channels and have no pattern in space: each tile is one number."
-        if height * width <= 9 and not self.in_colour:
-            return (
+            told.append("Kernels of 1 × 1 mix channels and have no pattern in space: each tile is one number.")
+        elif height * width <= 9 and self.in_colour:
+            told.append(
+                f"Kernels of {height} × {width} are small: edges and colours can be told, finer patterns can't."
+            )
+        elif height * width <= 9:
+            told.append(
                 f"A kernel of {height} × {width} has {height * width} numbers a plane, so little pattern can be seen; "
                 "what the unit responds to is seen better in its activations."
             )
-        if height * width <= 9:
-            return f"Kernels of {height} × {width} are small: edges and colours can be told, finer patterns can't."
-        return ""
+        if count := self.faint:
+            are, their = ("are", "their") if count > 1 else ("is", "its")
+            told.append(
+                f"{count} of them {are} zero but for rounding: what {their} own range brings out is no pattern."
+            )
+        return " ".join(told)
 
     def picture(
         self,
