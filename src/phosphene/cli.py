@@ -35,13 +35,22 @@ class _Lazy(TyperGroup):
             ctx.fail(no_such("command", args[0], _ENTRIES).rstrip(";"))
         name, command, rest = super().resolve_command(ctx, args)
         if name in _ENTRIES:
-            command = typer.main.get_command(_single(_ENTRIES[name]))
+            command = _command(_ENTRIES[name], rest if ctx.resilient_parsing else None)
             command.name = name
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         with plainly(ctx):
             return super().invoke(ctx)
+
+
+def _command(entry: Entry, completed: list[str] | None) -> Any:
+    """The entry's command; if the shell completes the line after the words `completed`, a light one may do."""
+    if completed is None or entry.written_by_hand:
+        return typer.main.get_command(_single(entry))
+    from .commands.stand_in import stand_in
+
+    return stand_in(entry, completed, lambda: typer.main.get_command(_single(entry)))
 
 
 def _single(entry: Entry) -> typer.Typer:

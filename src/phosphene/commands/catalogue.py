@@ -20,12 +20,13 @@ LAST = ("check", "again", "networks")
 
 @dataclass(frozen=True)
 class Entry:
-    """A command: its name, its line of help, and the module that its function is in."""
+    """A command: its name, its line of help, the module that its function is in, and the function's parameters."""
 
     name: str
     help: str
     module: str
     written_by_hand: bool
+    parameters: tuple[str, ...]
 
     def function(self) -> Callable[..., Any]:
         """Imports the function."""
@@ -47,7 +48,7 @@ def entries(package: Path = PACKAGE) -> dict[str, Entry]:
 
 def _marked(tree: ast.Module, module: str) -> list[Entry]:
     return [
-        Entry(node.name, _first_line(node), module, False)
+        Entry(node.name, _first_line(node), module, False, _parameters(node))
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
         and any(isinstance(mark, ast.Name) and mark.id == "instrument" for mark in node.decorator_list)
@@ -58,8 +59,12 @@ def _by_hand(package: Path, name: str) -> Entry:
     tree = ast.parse((package / "commands" / f"{name}.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return Entry(name, _first_line(node), f"commands.{name}", True)
+            return Entry(name, _first_line(node), f"commands.{name}", True, _parameters(node))
     raise LookupError(f"commands/{name}.py holds no function {name}")
+
+
+def _parameters(node: ast.FunctionDef) -> tuple[str, ...]:
+    return tuple(each.arg for each in (*node.args.args, *node.args.kwonlyargs))
 
 
 def _first_line(node: ast.FunctionDef) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from .remembered import recall, remember
+
 EMBEDDED_NAME = "efficientnet_lite0"  # said here too, as its own home imports torch
 STEMS = (EMBEDDED_NAME, "torchvision:", "timm:", "hf-hub:")
 
@@ -34,14 +36,24 @@ def complete_network(incomplete: str) -> list[str]:
 
 
 def complete_layer(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The layers of the embedded network, or of one whose weights are on this machine."""
-    found: list[str] = []
+    """The layers of the embedded network, or of one whose weights are on this machine; remembered once asked for."""
     params: dict[str, Any] = ctx.params
+    spec = params.get("network") or EMBEDDED_NAME
+    found: list[str] | None = None
     with _silently():
-        from ..network import load
-        from ..network.sources import names
+        found = recall(spec)
+        if found is None and _is_here(spec):
+            from ..network import load
 
-        spec = params.get("network")
-        if spec is None or any(listed.spec == spec and listed.here for listed in names(spec.partition(":")[0])):
             found = [layer.name for layer in load(spec).layers()]
-    return [name for name in found if name.startswith(incomplete)]
+            remember(spec, found)
+    return [name for name in found or () if name.startswith(incomplete)]
+
+
+def _is_here(spec: str) -> bool:
+    """Whether it names a network, not a file or somebody's code, that opens without a download."""
+    if spec == EMBEDDED_NAME:
+        return True
+    from ..network.sources import names
+
+    return any(listed.spec == spec and listed.here for listed in names(spec.partition(":")[0]))

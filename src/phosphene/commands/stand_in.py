@@ -1,0 +1,43 @@
+"""What stands in for an instrument's command while the shell completes a layer, as importing instruments imports torch.
+
+It knows the instrument's words and the options that choose the network. For anything else the real command is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from . import options
+from .catalogue import Entry
+from .command import prepared, sign
+from .instrument_command import NETWORK, PHOTOS
+
+
+def stand_in(entry: Entry, words: Sequence[str], real: Callable[[], Any]) -> Any:
+    """A command that completes what follows `words`: a light one if it can, else the real one."""
+    if "layer" not in entry.parameters:
+        return real()
+    light = _light(entry)
+    known = {name for parameter in light.params for name in parameter.opts}
+    if any(word.startswith("-") and word not in known for word in words):
+        return real()
+    light.shell_complete = lambda ctx, incomplete: real().shell_complete(ctx, incomplete)  # the names of its options
+    return light
+
+
+def _light(entry: Entry) -> Any:
+    def command(**values: Any) -> None:
+        """Never run."""
+
+    hints: dict[str, Any] = {"layer": options.LayerWord}
+    hints |= {name: options.PhotoWord for name in entry.parameters if name in PHOTOS}
+    hints |= {"network": options.Spec} | {name: annotation for name, (annotation, _) in NETWORK.items()}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    sign(command, [inspect.Parameter(name, keyword, default=None, annotation=hint) for name, hint in hints.items()])
+    own = typer.Typer(add_completion=False)
+    prepared(own, command, entry.name)
+    return typer.main.get_command(own)
