@@ -295,3 +295,22 @@ def test_what_another_thread_computes_meanwhile_is_not_recorded():
 
     assert names_of(Of(function)) == ["conv", "logits"]
     assert len(other) == 1
+
+
+class Namesakes(nn.Module):
+    """A function before a module of the same name, and a module whose name is no function's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu, self.body = nn.ReLU(), nn.Conv2d(3, 2, 1)
+
+    def forward(self, x):
+        return self.body(self.relu(F.relu(x) - 0.5))
+
+
+def test_a_layer_is_the_same_whether_functions_are_followed_or_modules_only():
+    network = Network(Namesakes())
+    together = network.record(IMAGES, "relu", "relu_1", "body", "sub")
+    assert all(torch.equal(network.record(IMAGES, name)[name], value) for name, value in together.items())
+    assert torch.equal(together["relu"], IMAGES.relu())
+    assert torch.equal(together["relu_1"], (IMAGES.relu() - 0.5).relu())

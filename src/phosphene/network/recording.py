@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from .rules import Rules
-from .seam import Reached, Run, evaluating
+from .seam import OUTPUT, Reached, Run, evaluating
 from .survey import first_tensor, refusal
 
 
@@ -65,6 +66,32 @@ def recorded(
     Fills in `call`, whose name must be among them. Raises NotComputedError for a name that does not come up, and
     ValueError for an input that the network can't take.
     """
+    modules = rules is None and all(_is_modules(name, module) for name in names)
+    kept, missing, seen = _run(module, x, names, rules, call, functions=not modules)
+    if missing and modules:
+        kept, missing, seen = _run(module, x, names, rules, call, functions=True)
+    if missing:
+        raise NotComputedError(min(missing), seen)
+    return kept
+
+
+def _is_modules(name: str, root: nn.Module) -> bool:
+    """Whether it can be only a module's value: no function that the module around it calls has that name."""
+    if name == OUTPUT:
+        return True
+    last = name.rpartition(".")[2]
+    if any(hasattr(home, last) for home in (torch, F, Tensor)):
+        return False
+    try:
+        return isinstance(root.get_submodule(name), nn.Module)
+    except AttributeError:
+        return False
+
+
+def _run(
+    module: nn.Module, x: Tensor, names: set[str], rules: Rules | None, call: Call | None, *, functions: bool
+) -> tuple[dict[str, Any], set[str], list[str]]:
+    """What was kept, what did not come up, and the names of all that did."""
     kept: dict[str, Any] = {}
     seen: list[str] = []
     missing = set(names)
@@ -82,7 +109,7 @@ def recorded(
         return value
 
     caller = rules.caller() if rules else None
-    run = Run(module, observe, caller, enter=call.enter if call else None)
+    run = Run(module, observe, caller, enter=call.enter if call else None, functions=functions)
     with evaluating(module), torch.set_grad_enabled(x.requires_grad), run:
         try:
             module(x.clone())
@@ -92,11 +119,9 @@ def recorded(
             if rules is not None:
                 raise
             raise ValueError(refusal(tuple(x.shape[1:]), error)) from error
-    if missing:
-        raise NotComputedError(min(missing), seen)
-    if caller is not None:
+    if caller is not None and not missing:
         caller.check()
-    return kept
+    return kept, missing, seen
 
 
 def _copied(value: Any) -> Any:

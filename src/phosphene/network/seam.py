@@ -39,7 +39,10 @@ class Reached(BaseException):
 
 
 class Run(TorchFunctionMode):
-    """One forward pass of `root`, named and observed; use as a context manager around the call."""
+    """One forward pass of `root`, named and observed; use as a context manager around the call.
+
+    Without `functions` the values of modules alone are seen, at less cost.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Run(TorchFunctionMode):
         call: Caller | None = None,
         *,
         enter: Entrant | None = None,
+        functions: bool = True,
         gauge: Callable[[], float] | None = None,
     ) -> None:
         super().__init__()
@@ -55,6 +59,7 @@ class Run(TorchFunctionMode):
         self.observe = observe
         self.call = call
         self.enter = enter
+        self.functions = functions
         self.gauge = gauge or (lambda: 0)  # something that grows while the network computes: operations, seconds
         self.spent: float = 0  # by how much it grew for the value being observed
         self.stack: list[tuple[str, bool]] = [("", False)]  # of the modules that run: path, whether unnamed inside
@@ -118,11 +123,13 @@ class Run(TorchFunctionMode):
     def __enter__(self) -> Run:
         self._token = _current.set(self)
         _wrapper.acquire()
-        super().__enter__()
+        if self.functions:
+            super().__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)
+        if self.functions:
+            super().__exit__(*error)
         _wrapper.release()
         _current.reset(self._token)
 
