@@ -39,7 +39,7 @@ docs: $(STAMPS)/docs
 	@echo docs/_build/html/index.html
 
 bench: $(STAMPS)/dev
-	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" $(DATA) || exit 1; done
+	@for script in benchmarks/*.py; do echo "$$script"; PHOSPHENE_DATA="$(DATA)" $(BIN)/python "$$script" || exit 1; done
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Phosphene needs Python 3.11 or newer, and \
