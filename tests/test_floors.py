@@ -12,10 +12,12 @@ FLOORS = {
     "network": set(),
     "picture": set(),
     "instrument": {"network", "picture"},
-    "inspection": {"network", "picture", "instrument"},
-    "reporting": {"network", "picture", "instrument", "inspection"},
-    "commands": {"network", "picture", "instrument", "inspection", "reporting"},
-    "cli": {"network", "picture", "instrument", "inspection", "reporting", "commands"},
+    "showing": {"network", "picture"},
+    "inspection": {"network", "picture", "instrument", "showing"},
+    "attribution": {"network", "picture", "instrument", "showing"},
+    "reporting": {"network", "picture", "instrument", "showing", "inspection", "attribution"},
+    "commands": {"network", "picture", "instrument", "inspection", "attribution", "reporting"},
+    "cli": {"network", "picture", "instrument", "inspection", "attribution", "reporting", "commands"},
     "__main__": {"cli"},
     "__init__": set(),  # names only; each module is opened when it is asked for
 }

@@ -10,7 +10,7 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..network import Frame, Network
 from ..picture import Block, ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
-from .showing import input_box, photo_of, seen
+from ..showing import input_box, photo_of, seen
 
 TILES_A_PAGE = 256
 WIDTH = 1104  # pixels inside a sheet's margins

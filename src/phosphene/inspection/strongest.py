@@ -17,7 +17,7 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..network import Box, Frame, Network
 from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, compact, draw_boxes, map_range, overlay, sheet
-from .showing import input_box, photo_of, seen
+from ..showing import input_box, photo_of, seen
 
 
 @dataclass(frozen=True)

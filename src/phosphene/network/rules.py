@@ -29,8 +29,9 @@ ACTIVATIONS = {
 class Rules:
     """What stands for which function: `table` maps a function to one of the same signature.
 
-    A rule gets a copy where the function would have worked in place, and what it returns is written back, so that
-    whoever else holds the tensor sees the change as in the plain network.
+    A rule that returns NotImplemented leaves the call to the function. Where a function works in place, its rule gets a
+    copy, and what it returns is written back, so that whoever else holds the tensor sees the change as in the plain
+    network; a rule with the attribute `in_place` set gets `inplace=True` instead and does that itself.
     """
 
     name: str  # of the method, for messages: 'guided backprop'
@@ -52,16 +53,12 @@ class RuledCall:
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
         rule = self.rules.table.get(func)
         name = function_name(func)
-        if rule is None:
+        out = NotImplemented if rule is None else _ruled(rule, func, args, kwargs)
+        if out is NotImplemented:
             self.met[name] += 1
             return func(*args, **kwargs)
         self.ruled[name] += 1
-        if not _in_place(func, args, kwargs):
-            return rule(*args, **kwargs)
-        target = args[0] if args else kwargs["input"]
-        args = (target.clone(), *args[1:]) if args else args
-        kwargs = kwargs if args else {**kwargs, "input": target.clone()}
-        return target.copy_(rule(*args, **kwargs))
+        return out
 
     def check(self) -> None:
         """Raises LookupError if the run met nothing to rule."""
@@ -70,6 +67,19 @@ class RuledCall:
         others = [f"{count} {ACTIVATIONS[name]}" for name, count in self.met.most_common() if name in ACTIVATIONS]
         has = f"it has {', '.join(others)}" if others else "it has no activation function that Phosphene knows"
         raise LookupError(f"{self.rules.name} found no {self.rules.target} in this network; {has}")
+
+
+def _ruled(rule: Callable, func: Callable, args: tuple, kwargs: dict) -> Any:
+    if not _in_place(func, args, kwargs):
+        return rule(*args, **kwargs)
+    target = args[0] if args else kwargs["input"]
+    if getattr(rule, "in_place", False) and not target._is_view():
+        flag = _INPLACE_AT.get(func)
+        return rule(*args[:flag], **{**kwargs, "inplace": True})
+    flags = {"inplace": False} if kwargs.get("inplace") else {}
+    given = (target.clone(), *args[1:]) if args else ()
+    out = rule(*given, **{**kwargs, **({} if args else {"input": target.clone()}), **flags})
+    return out if out is NotImplemented else target.copy_(out)
 
 
 def functions(*names: str) -> tuple[Callable, ...]:

@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 from ..inspection import activations, draw, filters, strongest
 from ..inspection.activations import WIDTH
-from ..inspection.showing import input_box, seen
 from ..network import Box, Guess, Network
 from ..picture import Photo, Picture, Range, apply_range, compact, overlay, ranges_caption
+from ..showing import input_box, seen
 from .again import Made, made
 from .choose import Chosen, deeper_convolution
 from .figures import Shown, crisp, drawn, gradient, photograph, tiles

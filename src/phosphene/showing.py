@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..network import Box, Frame, Network
-from ..picture import Photo, map_range, read
+from .network import Box, Frame, Network
+from .picture import Photo, map_range, read
 
 
 def photo_of(network: Network, images: Any, index: int = 0) -> tuple[Photo, Frame]:

@@ -1,0 +1,85 @@
+"""What an attribution asks about: addresses of units, checked, and the signals that start at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..network import OUTPUTS, Address, Network
+from ..network.seam import OUTPUT
+from ..network.survey import first_tensor
+
+Target = str | Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One address for each signal, all in one layer."""
+
+    layer: str
+    addresses: tuple[Address, ...]
+    names: tuple[str, ...]  # the addresses in words, with class names
+
+
+def questions(network: Network, x: Tensor, target: Target) -> Question:
+    """The target for the input `x` (N, C, H, W): one address for all images, or one for each.
+
+    None stands for each image's best class. LookupError for an address that is not there, ValueError for addresses in
+    several layers, for a layer without a channel, and for a number of addresses that does not fit the images.
+    """
+    if target is None:
+        scores = first_tensor(network.record(x, OUTPUT)[OUTPUT])
+        if scores is None or scores.ndim != 2:
+            raise ValueError(f"{network.name} gives no score for each class; say which unit: target='layer:channel'")
+        found = [Address(OUTPUT, int(best)) for best in scores.argmax(1)]
+    else:
+        asked = [target] if isinstance(target, str) else list(target)
+        size = (int(x.shape[-2]), int(x.shape[-1]))
+        found = [network.address(one, size) for one in asked]
+        if not found:
+            raise ValueError("no target was given; name at least one, such as 'logits:281'")
+    layers = sorted({address.layer for address in found})
+    if len(layers) > 1:
+        raise ValueError(f"one call asks about one layer, not {', '.join(layers)}; make a call for each")
+    for address in found:
+        if address.channel is None:
+            raise ValueError(f"say which unit of {address.layer}: {address.layer}:17, or {address.layer}:17@row,column")
+    if len(found) == 1:
+        found *= len(x)
+    if len(x) not in (1, len(found)):
+        raise ValueError(f"{len(found)} targets don't fit {len(x)} images; give one for all, one each, or one image")
+    return Question(layers[0], tuple(found), tuple(_name(network, address) for address in found))
+
+
+def _name(network: Network, address: Address) -> str:
+    channel = address.channel
+    if address.layer in OUTPUTS and isinstance(channel, int) and channel < len(network.labels):
+        return f"{address} ({network.labels[channel]})"
+    return str(address)
+
+
+def units(network: Network, question: Question, value: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where in each image's part of the layer's `value` (N, ...) the addressed units lie: flat indices (B,).
+
+    Address i is of image i, or all are of the only image. A channel without a place stands for its largest activation.
+    """
+    layout = network.layer(question.layer, size).layout
+    numbers = torch.arange(value[0].numel()).view(1, *value.shape[1:])
+    places = layout.maps(numbers)[0] if layout is not None else numbers[0]
+    found = []
+    for index, address in enumerate(question.addresses):
+        assert isinstance(address.channel, int)
+        if address.token is not None and layout is not None:
+            token = 0 if address.token == "cls" else int(address.token.removeprefix("register"))
+            at = layout.extras(numbers)[0, token, address.channel]
+        elif address.place is not None:
+            at = places[address.channel, address.place[0], address.place[1]]
+        else:
+            among = places[address.channel].flatten()
+            own = value[min(index, len(value) - 1)].detach().flatten()
+            at = among[own[among.to(own.device)].argmax()]
+        found.append(at)
+    return torch.stack(found).to(value.device)
