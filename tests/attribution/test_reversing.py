@@ -33,8 +33,8 @@ class Lecture(nn.Module):
 
 
 RELUS = {
-    "module": lambda x, m=nn.ReLU(): m(x),
-    "module in place": lambda x, m=nn.ReLU(inplace=True): m(x),
+    "module": nn.ReLU(),
+    "module in place": nn.ReLU(inplace=True),
     "functional": F.relu,
     "functional in place": lambda x: F.relu(x, True),
     "torch": torch.relu,

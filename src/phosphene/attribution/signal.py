@@ -83,7 +83,8 @@ class Signal(Result):
             box = input_box(view, frame)
             shares = maps.values01[at]
             over = overlay(view.pixels, shares, "sequential", 0.15 + 0.8 * shares, box=box)
-            blocks.append(TextBlock(f"{self.targets[index]} · {compact(float(self.scores[index]))}"))
+            name = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
+            blocks.append(TextBlock(name, size=20, weight="bold"))
             pictures = [
                 ImageBlock(view.pixels, heading="photo", width=WIDTH, crisp=False),
                 ImageBlock(_coloured(values[at], maps.ranges[at].high), heading="signal", width=WIDTH, crisp=False),
@@ -95,7 +96,7 @@ class Signal(Result):
         names = ", ".join(dict.fromkeys(photo.name for photo, _ in self.photos))
         drawing = sheet(
             _capital(self.method), f"{self.network} on {names}{where}", blocks,
-            caption=f"The signal's grey is zero; it is cut where the magnitude is. {maps.caption()}",
+            caption=f"The signal's grey is zero; it is cut where the magnitude is. {_capital(maps.caption())}.",
             width=4 * WIDTH + 60 + 96,
         )  # fmt: skip
         caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {names}"
