@@ -1,6 +1,8 @@
 """Every value that a network computes is recorded under its name, and the network is left as it was."""
 
+import collections
 import threading
+import typing
 import warnings
 
 import pytest
@@ -11,9 +13,10 @@ import torchvision.models as tv
 from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
-from phosphene.network import Network
+from phosphene.network import Box, Network
 from phosphene.network import seam as seam_file
 from phosphene.network.seam import Run, evaluating
+from phosphene.network.survey import first_tensor
 
 # ---- against torchvision's feature extractor, which traces symbolically where we watch a run
 
@@ -314,3 +317,199 @@ def test_a_layer_is_the_same_whether_functions_are_followed_or_modules_only():
     assert all(torch.equal(network.record(IMAGES, name)[name], value) for name, value in together.items())
     assert torch.equal(together["relu"], IMAGES.relu())
     assert torch.equal(together["relu_1"], (IMAGES.relu() - 0.5).relu())
+
+
+class Twice(nn.Module):
+    """A block called twice beside a module that has the name its second value would get."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block, self.block_1 = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.block_1(self.block(self.block(x)))
+
+
+def test_no_two_values_have_one_name():
+    network = Network(Twice())
+    assert [layer.name for layer in network.layers(8)] == ["block", "block_2", "block_1", "logits"]
+    both = network.record(IMAGES, "block_1", "block_2")
+    assert torch.equal(both["block_1"], network.record(IMAGES, "block_1")["block_1"])
+    assert torch.equal(both["block_1"], network.module.block_1(both["block_2"]))
+
+
+class Logits(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Conv2d(3, 5, 1)
+
+    def forward(self, x):
+        return self.logits(x).mean((2, 3))
+
+
+def test_logits_is_what_the_network_returns_also_where_a_module_has_that_name():
+    network = Network(Logits())
+    assert network.record(IMAGES, "logits")["logits"].shape == (2, 5)
+    assert network.record(IMAGES, "logits_1")["logits_1"].shape == (2, 5, 8, 8)
+    assert len(network.classify(IMAGES[:1], k=2)) == 2
+
+
+def test_functions_that_return_named_results_are_values_too():
+    network = Network(Of(lambda net, x: net.conv(x).max(1)[0]))
+    value = network.record(IMAGES, "conv")["conv"]
+    assert torch.equal(network.record(IMAGES, "max")["max"].values, value.max(1).values)
+    assert torch.equal(network.record(IMAGES, "getitem")["getitem"], value.max(1).values)
+
+
+class Named(typing.NamedTuple):
+    out: torch.Tensor
+
+
+@pytest.mark.parametrize("wrap", [lambda t: collections.OrderedDict(out=t), Named, lambda t: [t], lambda t: {"out": t}])
+def test_whatever_holds_a_value_is_copied(wrap):
+    class Inner(nn.Module):
+        def forward(self, x):
+            return wrap(x)
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Inner()
+
+        def forward(self, x):
+            held = self.inner(x - 10)
+            tensor = first_tensor(held)
+            return tensor.relu_()
+
+    found = Network(Outer()).record(IMAGES, "inner", "logits")
+    assert type(found["inner"]) is type(wrap(IMAGES))
+    assert first_tensor(found["inner"]).max() < 0
+
+
+def test_a_recorded_value_is_never_the_networks_own():
+    class Position(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            return self.weight
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.position = Position()
+
+        def forward(self, x):
+            return x + self.position(x)
+
+    module = Net()
+    Network(module).record(IMAGES, "position")["position"].add_(1)
+    assert module.position.weight.item() == 0
+
+
+def test_a_run_inside_a_run_has_its_own_values():
+    inner = Network(Small())
+
+    def function(net, x):
+        return net.conv(x) + inner.record(IMAGES, "logits")["logits"].mean()
+
+    names = Network(Of(function)).survey(8).names
+    assert "conv" in names
+    assert not {"conv2d", "relu", "linear"} & set(names)
+    found = Network(Of(function)).record(IMAGES, "conv", "logits")
+    assert found["logits"].shape == found["conv"].shape
+
+
+@pytest.mark.filterwarnings("ignore:Using .torch.compile")  # PyTorch's counter of operations puts hooks on all modules
+def test_a_compiled_part_is_seen_as_the_part_itself():
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())
+    compiled = nn.Sequential(module, nn.Conv2d(4, 2, 1))
+    plain = Network(compiled).record(IMAGES, "0.1", "logits")
+    wrapped = Network(nn.Sequential(torch.compile(module), compiled[1]))
+    assert [layer.name for layer in wrapped.layers(8)] == ["0.0", "0.1", "0", "1", "logits"]
+    found = wrapped.record(IMAGES, "0.1", "logits")
+    assert all(torch.equal(found[name], value) for name, value in plain.items())
+
+
+def test_a_module_may_take_an_argument_called_module():
+    class Part(nn.Module):
+        def forward(self, x, module=1):
+            return x * module
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = Part()
+
+        def forward(self, x):
+            return self.part(x, module=3)
+
+    assert torch.equal(Network(Net()).record(IMAGES, "part")["part"], 3 * IMAGES)
+
+
+def test_someone_else_may_wrap_the_call_of_modules_meanwhile():
+    run = seam_file.Run(Small(), lambda name, kind, value: value)
+    before = nn.Module.__call__
+    with run:
+        theirs = nn.Module.__call__
+        nn.Module.__call__ = lambda module, *args, **kwargs: theirs(module, *args, **kwargs)
+    nn.Module.__call__ = theirs  # they put back what they found
+    try:
+        assert Network(Small()).record(IMAGES, "logits")["logits"].shape[0] == 2
+    finally:
+        nn.Module.__call__ = before
+
+
+def test_a_survey_leaves_nothing_in_a_module_that_remembers_tensors():
+    class Remembers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.position, self.cache, self.sizes = None, {}, []
+
+        def forward(self, x):
+            if self.position is None:
+                self.position = torch.ones(x.shape[-2:], device=x.device)
+                self.cache["ones"] = torch.ones(1, device=x.device)
+                self.sizes.append(x.shape)
+            return x * self.position * self.cache["ones"]
+
+    module = Remembers()
+    Network(module).layers(8)
+    assert (module.position, module.cache, module.sizes) == (None, {}, [])
+    assert torch.equal(module(IMAGES), IMAGES)
+
+
+def test_tokens_before_the_batch_are_tokens():
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 2, 2)
+            self.block = nn.TransformerEncoderLayer(4, 2, 8)
+
+        def forward(self, x):
+            return self.block(self.conv(x).flatten(2).permute(2, 0, 1))
+
+    network = Network(Net())
+    layer = network.layer("permute", 8)
+    assert layer.shape == (16, 4)
+    maps = network.maps(IMAGES, "permute")
+    assert torch.equal(maps, network.record(IMAGES, "conv")["conv"])
+    picked = network.record(IMAGES, "permute:1@0,2")["permute:1@0,2"]
+    assert torch.equal(picked, maps[:, 1, 0, 2])
+    assert network.receptive_field("permute", (0, 2), 8) == Box(4, 0, 6, 2)
+    assert network.maps(IMAGES, "block").shape == (2, 4, 4, 4)
+
+
+def test_recording_works_in_inference_mode():
+    with torch.inference_mode():
+        network = Network(Small())
+        call, values = network.call_of(IMAGES, "a", "logits")
+        assert call.value.shape[1:] == network.layer("a", 8).shape
+        assert values["logits"].shape[0] == 2
+
+
+def test_the_module_of_a_layer_and_a_class_by_its_name():
+    network = Network(Logits(), labels=["ant", "bee", "cat", "dog", "eel"])
+    _, values = network.call_of(IMAGES, "logits_1", "logits:bee")
+    assert torch.equal(values["logits:bee"], network.record(IMAGES, "logits")["logits"][:, 1])

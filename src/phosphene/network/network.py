@@ -188,9 +188,7 @@ class Network:
         if not addresses:
             raise ValueError("name at least one layer to record; network.layers() lists them all")
         x = self.inputs(images)
-        asked = {str(address): Address.parse(address) for address in addresses}
-        if any(a.channel is not None or a.place or a.token for a in asked.values()):
-            asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}
+        asked = self._asked(x, addresses)
         values = self._run(x, asked.values(), rules)
         return {text: self._picked(values, address, x) for text, address in asked.items()}
 
@@ -202,9 +200,16 @@ class Network:
         x = self.inputs(images)
         name = self.address(Address.parse(layer).layer, tuple(x.shape[-2:])).layer
         name = OUTPUT if name in OUTPUTS else name
-        call, asked = Call(name), {str(address): Address.parse(address) for address in addresses}
+        call, asked = Call(name), self._asked(x, addresses)
         values = self._run(x, [Address(name), *asked.values()], None, call)
         return call, {text: self._picked(values, address, x) for text, address in asked.items()}
+
+    def _asked(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
+        """Each address, as given, checked if it names more than a layer."""
+        asked = {str(address): Address.parse(address) for address in addresses}
+        if any(a.channel is not None or a.place or a.token for a in asked.values()):
+            asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}
+        return asked
 
     def _run(self, x: Tensor, asked: Iterable[Address], rules: Rules | None, call: Call | None = None) -> dict:
         names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in asked}
@@ -223,6 +228,7 @@ class Network:
         if address.channel is None and address.place is None and address.token is None:
             return value if address.layer in OUTPUTS else whole
         layer = self.layer(address.layer, tuple(x.shape[-2:]))
+        value = value.movedim(layer.batch, 0)
         if address.token is not None and layer.layout is not None:
             value = layer.layout.extras(value)[:, _token(address.token)]
         elif layer.layout is not None:
@@ -242,7 +248,7 @@ class Network:
         value = first_tensor(self.record(x, layer)[layer])
         assert value is not None
         if found.layout is not None:
-            return found.layout.maps(value)
+            return found.layout.maps(value.movedim(found.batch, 0))
         if value.ndim == 2:
             return value[:, :, None, None]
         raise ValueError(
@@ -277,12 +283,12 @@ class Network:
             if channel is None:
                 return layer.field
             return place.field(*found.size, channel)
+        self.address(Address(address.layer, None, unit), size)
         if layer.field is WHOLE:
             return Box(0, 0, found.size[1], found.size[0])
         window = place.window if channel is None else place.channel(channel)
         if window is None or (layer.layout is None and place.spatial):
             return UNKNOWN
-        self.address(Address(address.layer, None, unit), size)
         (top, bottom), (left, right) = (
             (int(span.first[min(at, len(span) - 1)]), int(span.last[min(at, len(span) - 1)]) + 1)
             for span, at in zip(window, unit, strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,15 +104,14 @@ def _run(
             missing.discard(name)
             if call is not None and name == call.name:
                 call.leave(value)
-            if not missing:
-                kept[name] = value
-                raise Reached
             kept[name] = _copied(value)
+            if not missing:
+                raise Reached
         return value
 
     caller = rules.caller() if rules else None
     run = Run(module, observe, caller, enter=call.enter if call else None, functions=functions)
-    with evaluating(module), torch.set_grad_enabled(x.requires_grad), run:
+    with torch.inference_mode(False), evaluating(module), torch.set_grad_enabled(x.requires_grad), run:
         try:
             module(x.clone())
         except Reached:
@@ -125,11 +126,16 @@ def _run(
 
 
 def _copied(value: Any) -> Any:
-    """A copy that no later in-place operation can change."""
+    """A copy that no later in-place operation can change, nor change the network."""
     if isinstance(value, Tensor):
         return value.clone()
-    if type(value) in (tuple, list):
-        return type(value)(_copied(part) for part in value)
-    if type(value) is dict:
-        return {key: _copied(part) for key, part in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_copied(part) for part in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)([_copied(part) for part in value])
+    if isinstance(value, Mapping):
+        copied = copy.copy(value)
+        for key, part in value.items():
+            copied[key] = _copied(part)  # type: ignore[index]
+        return copied
     return value

@@ -63,12 +63,15 @@ class Run(TorchFunctionMode):
         self.gauge = gauge or (lambda: 0)  # something that grows while the network computes: operations, seconds
         self.spent: float = 0  # by how much it grew for the value being observed
         self.stack: list[tuple[str, bool]] = [("", False)]  # of the modules that run: path, whether unnamed inside
-        self.seen: Counter[str] = Counter()
+        self.paths = {path for path, _ in self.modules.values()}
+        self.seen: Counter[str] = Counter({OUTPUT: 1})
+        self.told = {OUTPUT}  # the root's own, also where a module below has that name
         self.module: nn.Module | None = None  # that returned the value being observed; None if a function did
         self.observing = False  # while an observer works, what it computes is not the network's
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if self.observing or (self.call is None and self.stack[-1][1]):
+        hidden = self.call is None and self.stack[-1][1]
+        if self.observing or hidden or _current.get() is not self:  # another run inside this one has its own values
             return func(*args, **(kwargs or {}))
         before = self.gauge()
         out = self.call(func, args, kwargs or {}) if self.call else func(*args, **(kwargs or {}))
@@ -78,11 +81,12 @@ class Run(TorchFunctionMode):
         self.spent, self.module = self.gauge() - before, None
         if isinstance(out, Tensor):
             return self._value(path, function_name(func), out)
-        if type(out) in (tuple, list) and out and all(isinstance(part, Tensor) for part in out):
-            name = function_name(func)
-            self._value(path, name, out)
+        if isinstance(out, (tuple, list)) and any(isinstance(part, Tensor) for part in out):
+            self._value(path, function_name(func), out)
             self.spent = 0
-            return type(out)([self._value(path, "getitem", part) for part in out])
+            parts = [self._value(path, "getitem", part) if isinstance(part, Tensor) else part for part in out]
+            changed = any(part is not was for part, was in zip(parts, out, strict=True))
+            return type(out)(parts) if changed else out
         return out
 
     def _value(self, path: str, kind: str, value: Any) -> Any:
@@ -91,6 +95,7 @@ class Run(TorchFunctionMode):
     def _observed(self, name: str, kind: str, value: Any) -> Any:
         told = self._next(name)
         self.seen[name] += 1
+        self.told.add(told)
         self.observing = True
         try:
             return self.observe(told, kind, value)
@@ -98,17 +103,23 @@ class Run(TorchFunctionMode):
             self.observing = False
 
     def _next(self, name: str) -> str:
-        """What the next value of that name is called: from the second on with its number."""
+        """What the next value of that name is called: from the second on with the next number that no one has."""
+        if name not in self.told:
+            return name
         again = self.seen[name]
-        return f"{name}_{again}" if again else name
+        while (told := f"{name}_{again}") in self.told or told in self.paths:
+            again += 1
+        return told
 
     def through(self, module: nn.Module, args: tuple, kwargs: dict) -> Any:
         """Calls a module, with its path on the stack and its own hooks run, and has its value observed."""
+        if (inner := module._modules.get("_orig_mod")) is not None:  # torch.compile's wrapper
+            return self.through(inner, args, kwargs)
         (above, hidden), known = self.stack[-1], self.modules.get(id(module))
         path, unnamed = (known[0], hidden or _is_leaf(module)) if known else (above, hidden)
         named = known is not None and not hidden
         if named and self.enter:
-            self.enter(self._next(path or OUTPUT), module, args, kwargs)
+            self.enter(self._next(path) if path else OUTPUT, module, args, kwargs)
         before = self.gauge()
         self.stack.append((path, unnamed))
         try:
@@ -118,6 +129,8 @@ class Run(TorchFunctionMode):
         if not named:
             return out
         self.spent, self.module = self.gauge() - before, module
+        if not path:
+            self.told.discard(OUTPUT)
         return self._observed(path or OUTPUT, type(module).__name__, out)
 
     def __enter__(self) -> Run:
@@ -137,7 +150,7 @@ class Run(TorchFunctionMode):
 _call = nn.Module.__call__
 
 
-def _called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+def _called(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
     run = _current.get()
     return _call(module, *args, **kwargs) if run is None else run.through(module, args, kwargs)
 
@@ -152,14 +165,14 @@ class _Wrapper:
         global _call
         with self.lock:
             self.runs += 1
-            if self.runs == 1:
+            if self.runs == 1 and nn.Module.__call__ is not _called:
                 _call = nn.Module.__call__  # whoever else has wrapped it stays inside
                 nn.Module.__call__ = _called  # type: ignore[method-assign]
 
     def release(self) -> None:
         with self.lock:
             self.runs -= 1
-            if self.runs == 0:
+            if self.runs == 0 and nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
                 nn.Module.__call__ = _call  # type: ignore[method-assign]
 
 
@@ -174,7 +187,7 @@ def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:
         found[id(module)] = path, module
         for name, child in module._modules.items():
             if child is not None and id(child) not in found:
-                walk(child, f"{path}.{name}" if path else name)
+                walk(child, path if name == "_orig_mod" else f"{path}.{name}" if path else name)
 
     walk(root, "")
     return found

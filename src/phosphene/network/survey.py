@@ -7,15 +7,17 @@ pass instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .geometry import Extent, Field, Layout, Placed, Tracking
-from .seam import Run, evaluating
+from .geometry import Extent, Field, Layout, Place, Placed, Tracking
+from .seam import Run, evaluating, modules_of
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,13 @@ class Layer:
     operations: int  # multiply-adds count as two
     module: bool  # whether a module returned it; otherwise a function did
     depth: int  # modules around it
+    batch: int = 0  # the dimension of the value that holds the images, where it is not the first
 
     @property
     def channels(self) -> int:
-        return self.maps_shape[0] if self.layout else self.shape[0] if self.shape else 1
+        if self.layout:
+            return self.maps_shape[0]
+        return self.shape[-1 if len(self.shape) == 2 else 0] if self.shape else 1
 
     @property
     def maps_shape(self) -> tuple[int, int, int]:
@@ -97,6 +102,10 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
         if tensor is None or place is None or (isinstance(value, (tuple, list)) and kind in _SPLITS):
             return value
         shape = tuple(tensor.shape)
+        batch = _batch(place, shape)
+        if batch and isinstance(place, Place):
+            shape = (shape[batch], *shape[:batch], *shape[batch + 1 :])
+            place = replace(place, roles=place.roles[batch] + place.roles[:batch] + place.roles[batch + 1 :])
         places[name] = place
         layers.append(
             Layer(
@@ -109,19 +118,48 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
                 operations=int(run.spent),
                 module=run.module is not None,
                 depth=len(run.stack) - 1,
+                batch=batch,
             )
         )
         return value
 
     counter = FlopCounterMode(display=False)
     run = Run(module, observe, tracking, gauge=counter.get_total_flops)
-    with evaluating(module), torch.no_grad(), counter, run:
+    with torch.inference_mode(False), evaluating(module), _remembered(module), torch.no_grad(), counter, run:
         tracking.start(images)
         module(images)
     return Survey((height, width), tuple(layers), tuple(names), places, frozenset(tracking.unruled))
 
 
 _SPLITS = ("chunk", "split", "unbind", "tensor_split")
+
+
+def _batch(place: Placed, shape: tuple[int, ...]) -> int:
+    """The dimension of the one image: the first, unless that holds places and another of size 1 holds nothing."""
+    if not isinstance(place, Place) or not shape or place.roles[0] not in "thw" or shape[0] == 1:
+        return 0
+    return next((d for d, size in enumerate(shape) if size == 1 and place.roles[d] == "-"), 0)
+
+
+@contextmanager
+def _remembered(root: nn.Module) -> Iterator[None]:
+    """What the modules of `root` keep for themselves inside the block, such as tensors without values, is forgotten."""
+    attributes = [module.__dict__ for _, module in modules_of(root).values()]
+    inside = [value for own in attributes for value in own.values() if isinstance(value, (dict, list))]
+    before: list[tuple[Any, Any]] = [(now, now.copy()) for now in (*attributes, *inside)]
+    try:
+        yield
+    finally:
+        for now, was in before:
+            if isinstance(now, list):
+                if list(map(id, now)) != list(map(id, was)):
+                    now[:] = was
+                continue
+            for key in now.keys() - was.keys():
+                del now[key]
+            for key, value in was.items():
+                if now.get(key, _remembered) is not value:
+                    now[key] = value
 
 
 def _count(module: nn.Module | None) -> int:
