@@ -18,6 +18,7 @@ from torch import nn
 
 from phosphene.network import UNKNOWN, WHOLE, Axis, Box, Field, Network, Rules, functions
 from phosphene.network.geometry.fields import NOWHERE
+from phosphene.network.geometry.registry import RULES, SCATTER_RULES
 from phosphene.network.geometry.scatter import Scatter
 from phosphene.network.seam import Run, evaluating
 from phosphene.network.survey import first_tensor, survey
@@ -357,6 +358,17 @@ REGULAR = {
     "maximum": lambda net, x: torch.maximum(x, net.second(x)),
     "norm over channels": lambda net, x: x / x.norm(dim=1, keepdim=True),
     "in-place arithmetic": lambda net, x: net.second(x.clone().add_(net.second(x)).mul_(2).relu_()),
+    "a ramp in the image's type": lambda net, x: x + torch.linspace(0, 1, x.shape[-1]).to(x),
+    "the type of what sees more": lambda net, x: x.type_as(net.second(x)),
+    "a ramp expanded as the image": lambda net, x: x + torch.ones(x.shape[-1]).expand_as(x),
+    "instance norm by constants": lambda net, x: F.instance_norm(x, torch.zeros(8), torch.ones(8), None, None, False),
+    "a normed vector at each place": lambda net, x: F.normalize(x, 2, 1),
+    "softmax with a number more": lambda net, x: F.softmax(x, 1, 5),
+    "the largest two channels": lambda net, x: x.topk(2, 1)[0],
+    "channels of tokens, sorted": lambda net, x: x.flatten(2).transpose(1, 2).sort()[0],
+    "channels of tokens, gated": lambda net, x: F.glu(x.flatten(2).transpose(1, 2)),
+    "the mean beside a deviation": lambda net, x: x - torch.std_mean(x, 1, keepdim=True)[1],
+    "a norm of linear algebra": lambda net, x: x / torch.linalg.vector_norm(x, 2, 1, True),
     "pixel unshuffle": lambda net, x: net.second(conv(F.pixel_unshuffle(F.pad(x, (0, 1)), 2))),
 }
 IRREGULAR = {
@@ -394,6 +406,9 @@ EVERYWHERE = {
     "a global pool as adaptive": lambda net, x: F.adaptive_avg_pool2d(x, 1).flatten(1),
     "squeeze and excite": lambda net, x: x * F.adaptive_avg_pool2d(net.second(x), 1).sigmoid(),
     "group norm": lambda net, x: F.group_norm(x, 2),
+    "batch norm by the images": lambda net, x: F.batch_norm(x, None, None, training=True),
+    "instance norm": lambda net, x: F.instance_norm(x, torch.zeros(8), torch.ones(8)),
+    "a deviation of all": lambda net, x: x / x.std(False),
     "flatten and linear": lambda net, x: F.linear(x.flatten(1), torch.ones(2, 8 * x.shape[2] * x.shape[3])),
     "a maximum of all": lambda net, x: x.amax((2, 3)) @ torch.ones(8, 3),
     "mixing of tokens": lambda net, x: F.linear(x.flatten(2), torch.ones((x.shape[2] * x.shape[3],) * 2)),
@@ -431,6 +446,8 @@ UNRULED = {
     "weights made of the image": lambda net, x: F.conv2d(torch.ones(1, 8, 9, 9), x[:1, :, :3, :3]),
     "unfolding": lambda net, x: F.unfold(x, 3),
     "writing into a part": lambda net, x: write(x),
+    "a prefix sum": lambda net, x: x.cumsum(2),
+    "a gate of another row": lambda net, x: F.glu(x, 2),
     "einsum": lambda net, x: torch.einsum("nchw,nchv->nhwv", x, x),
 }
 
@@ -451,6 +468,37 @@ def test_after_an_operation_without_a_rule_the_field_is_not_known(what):
     assert isinstance(found["first"].field, Field)
     assert found["relu"].field is UNKNOWN
     assert found["logits"].field is UNKNOWN
+
+
+def test_what_is_sorted_or_picked_along_rows_sees_them_all():
+    for function in (lambda x: x.transpose(2, 3).sort()[0], lambda x: x.topk(3, 2)[0]):
+        found = surveyed(Does(lambda net, x, function=function: function(x)), (16, 14))
+        window = found.places["logits"].window
+        assert [(int(span.first.max()), int(span.last.min())) for span in window] == [(0, 15), (12, 1)]
+
+
+def test_norms_of_windows_cut_from_a_map_join_what_their_arguments_say():
+    def windows(x):
+        return x.unflatten(3, (3, 7)).unflatten(2, (4, 6)).transpose(3, 4)  # (N, C, rows, columns, 6, 7)
+
+    def field(norm):
+        return surveyed(Does(lambda net, x: norm(windows(x)).transpose(3, 4).flatten(4).flatten(2, 3)), (24, 21))
+
+    plain = field(lambda x: x)["logits"].field
+    assert plain == Field(Axis(3, 1, -1), Axis(3, 1, -1))
+    assert field(lambda x: F.batch_norm(x, torch.zeros(8), torch.ones(8)))["logits"].field == plain
+    assert field(lambda x: F.batch_norm(x, None, None, training=True))["logits"].field is WHOLE
+    joined = field(lambda x: F.rms_norm(x, (7,))).places["logits"].window[1]
+    assert joined.first.tolist() == [0] * 7 + [6] * 7 + [13] * 7
+
+
+def test_a_rule_that_fails_is_no_answer(monkeypatch):
+    def failing(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(RULES, "tanh", failing)
+    monkeypatch.setitem(SCATTER_RULES, "tanh", failing)
+    assert surveyed(Does(lambda net, x: x.tanh()), (16, 16))["logits"].field is UNKNOWN
 
 
 def test_an_unruled_function_is_named():
@@ -538,10 +586,59 @@ def through_a_view_of_a_blank(x):
     return blank
 
 
-@pytest.mark.parametrize("write", [through_a_view, into_a_blank, through_a_view_of_a_blank])
+def through_one_of_two_views(x):
+    blank = torch.zeros_like(x)
+    one, other = blank[:, :, 1:], blank[:, :, 1:]
+    one.copy_(x[:, :, :-1])
+    return other
+
+
+def through_data(x):
+    blank = torch.zeros_like(x)
+    blank.data[:, :, 2:] = x[:, :, :-2]
+    return blank
+
+
+def by_data(x):
+    blank = torch.zeros_like(x)
+    blank.data = x
+    return blank
+
+
+@torch.inference_mode()
+def in_inference_mode(x):
+    return through_a_view(x)
+
+
+@torch.inference_mode()
+def in_inference_mode_by_an_option(x):
+    x = x.clone()
+    F.relu(x[:, :, 4:], inplace=True)
+    return x
+
+
+@torch.inference_mode()
+def in_inference_mode_as_a_result(x):
+    blank = torch.zeros_like(x)
+    torch.add(x[:, :, 1:], 1, out=blank[:, :, :-1])
+    return blank
+
+
+WRITES = [
+    through_a_view, into_a_blank, through_a_view_of_a_blank, through_one_of_two_views, through_data, by_data,
+    in_inference_mode, in_inference_mode_by_an_option, in_inference_mode_as_a_result,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITES)
 def test_what_is_written_into_memory_that_others_share_is_not_told_wrong(write):
     found = surveyed(Does(lambda net, x: F.relu(write(x)) + 1), (16, 16))
     assert found["logits"].field is UNKNOWN
+
+
+def test_what_a_transform_returns_is_not_known():
+    shifted = torch.func.vmap(lambda row: row.relu() + row.roll(1, 1))
+    assert surveyed(Does(lambda net, x: x + shifted(x)), (16, 16))["logits"].field is UNKNOWN
 
 
 def test_tokens_lie_where_their_patches_are():

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
+from .arguments import ALONG, REDUCING, along_dim, given, given_dim
 from .places import Place
 from .pointwise import elementwise
 from .registry import Tracker, dims_of, rule
 
 
-@rule("sum", "mean", "amax", "amin", "max", "min", "prod", "std", "var", "logsumexp", "norm", "argmax", "argmin", "any",
-      "all", "median", "vector_norm")  # fmt: skip
-def reduce(g: Tracker, out: Any, x: Tensor, dim: Any = None, *args: Any, keepdim: bool = False, **kw: Any) -> Any:
-    if isinstance(dim, Tensor):  # max(a, b), place by place
-        return elementwise(g, out, x, dim)
-    if "axis" in kw or (isinstance(dim, (float, str)) and not args):
-        return None
+def reduce(g: Tracker, out: Any, x: Tensor, *args: Any, at: int, **kwargs: Any) -> Any:
+    """Operations that join all along some dimensions: sum(x, dim), norm(x, p, dim)."""
+    if at == 0 and any(isinstance(a, Tensor) for a in (*args[:1], kwargs.get("other"))):  # max(a, b), place by place
+        return elementwise(g, out, x, *args, **kwargs)
     place = g.place(x)
-    dims = dims_of(dim, x.ndim)
+    dims = dims_of(given_dim(args, kwargs, at), x.ndim)
     kept = (out[0] if isinstance(out, tuple) else out).ndim == x.ndim and x.ndim > 0
     reduced = place and place.contracted(dims, keep=kept)
     if reduced and kept:
@@ -31,19 +30,30 @@ def reduce(g: Tracker, out: Any, x: Tensor, dim: Any = None, *args: Any, keepdim
     return reduced
 
 
-@rule("softmax", "log_softmax", "softmin", "cumsum", "normalize", "glu", "std_mean", "sort", "topk")
-def along(g: Tracker, out: Any, x: Tensor, *args: Any, **kwargs: Any) -> Place | None:
-    """Operations along a dimension that keep it."""
+def along(g: Tracker, out: Any, x: Tensor, *args: Any, at: int, default: int | None, **kwargs: Any) -> Place | None:
+    """Operations along a dimension that keep it, each of whose results sees all of it."""
     place = g.place(x)
-    if "p" in kwargs or (args and isinstance(args[0], float)):  # normalize(x, p, dim)
-        args = args[1:]
-    dim = kwargs.get("dim", args[0] if args and isinstance(args[0], int) else None)
-    if dim is None:
-        dim = 1 if x.ndim > 1 else 0
+    dim = along_dim(x, args, kwargs, at, default) % x.ndim
     first = out[0] if isinstance(out, tuple) else out
-    if not isinstance(dim, int) or first.ndim != x.ndim:
+    if place is None or (place.roles[dim] == "t" and first.shape != x.shape):
         return None
-    return place and place.contracted([dim % x.ndim], keep=True)
+    return place.contracted([dim], keep=True)
+
+
+for _name, _at in REDUCING.items():
+    rule(_name)(partial(reduce, at=_at))
+for _name, (_at, _default) in ALONG.items():
+    rule(_name)(partial(along, at=_at, default=_default))
+
+
+@rule("glu", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
+def partly_along(g: Tracker, out: Any, x: Tensor, *args: Any, **kwargs: Any) -> Place | None:
+    """Operations along a dimension each of whose results sees some of it: told only where all of it sees the same."""
+    place = g.place(x)
+    dim = given(args, kwargs, "dim", 0, -1) % x.ndim
+    if place is None or place.roles[dim] in "hwt" or (place.roles[dim] == "c" and len(place.parts) > 1):
+        return None
+    return place.contracted([dim], keep=True)
 
 
 @rule("layer_norm", "rms_norm")
@@ -52,8 +62,22 @@ def layer_norm(g: Tracker, out: Tensor, x: Tensor, normalized_shape: Sequence[in
     return place and place.contracted(range(x.ndim - len(normalized_shape), x.ndim), keep=True)
 
 
-@rule("group_norm", "instance_norm")
-def over_the_map(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Place | None:
+@rule("batch_norm")
+def batch_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Place | None:
+    place = g.place(x)
+    joined = [d for d in range(x.ndim) if d != 1] if given(args, kwargs, "training", 4, False) else []
+    return place and place.contracted(joined, keep=True)
+
+
+@rule("instance_norm")
+def instance_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Place | None:
+    place = g.place(x)
+    joined = range(2, x.ndim) if given(args, kwargs, "use_input_stats", 4, True) else []
+    return place and place.contracted(joined, keep=True)
+
+
+@rule("group_norm")
+def group_norm(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Place | None:
     place = g.place(x)
     return place and place.contracted(range(1, x.ndim), keep=True)
 

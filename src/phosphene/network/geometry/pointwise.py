@@ -17,13 +17,16 @@ SHAPE_ONLY = frozenset(
     ).split()
 )
 
+# functions whose other tensor only says which form the result has
+LIKE_ANOTHER = frozenset(("to", "type_as", "expand_as", "view_as", "reshape_as"))
+
 POINTWISE = (
     "add sub rsub mul div truediv floordiv floor_divide true_divide remainder pow neg abs sign square sqrt rsqrt "
     "reciprocal exp expm1 log log1p log2 log10 sin cos tan tanh sigmoid logsigmoid softplus softsign relu relu6 "
     "leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink "
     "threshold clamp clamp_min clamp_max clip round floor ceil trunc frac erf where maximum minimum fmax fmin lerp "
     "addcmul addcdiv dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout stochastic_depth drop_path "
-    "clone contiguous detach data to float double half bfloat16 type type_as cpu cuda requires_grad nan_to_num "
+    "clone contiguous detach data float double half bfloat16 type cpu cuda requires_grad nan_to_num "
     "identity masked_fill logical_not logical_and logical_or eq ne lt le gt ge rrelu bool int long copysign real"
 ).split()
 
@@ -34,13 +37,18 @@ def elementwise(g: Tracker, out: Tensor, *args: Any, **kwargs: Any) -> Place | N
     return pointwise([(p, v.shape) for v in values if (p := g.place(v)) is not None], out.shape)
 
 
+@rule("to", "type_as")
+def converted(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Place | None:
+    return g.place(x)
+
+
 @rule("expand", "expand_as", "broadcast_to")
 def expand(g: Tracker, out: Tensor, x: Tensor, *_: Any) -> Place | None:
     place = g.place(x)
     return place and pointwise([(place, x.shape)], out.shape)
 
 
-@rule("prelu", "batch_norm")
+@rule("prelu")
 def per_channel(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Place | None:
     return g.place(x)
 

@@ -7,11 +7,13 @@ their homes and what they see; operations in which elements meet take what they 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from .arguments import ALONG, REDUCING, along_dim, given, given_dim
 from .pointwise import POINTWISE
 from .registry import Tracker, dims_of, scatter_rule
 from .scatter import Scatter, nothing, pointwise
@@ -154,39 +156,50 @@ def elementwise(g: Tracker, out: Tensor, *args: Any, **kwargs: Any) -> Scatter |
     return pointwise([g.scatter(v) for v in values])
 
 
-@scatter_rule("batch_norm", "prelu", "rms_norm")
+@scatter_rule("to", "type_as", "prelu")
 def unmoved(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Scatter | None:
     return g.scatter(x)
 
 
-@scatter_rule("sum", "mean", "amax", "amin", "max", "min", "prod", "std", "var", "logsumexp", "norm", "any", "all",
-              "median", "vector_norm")  # fmt: skip
-def reduce(g: Tracker, out: Any, x: Tensor, dim: Any = None, *args: Any, keepdim: bool = False, **kw: Any) -> Any:
-    if isinstance(dim, Tensor):  # max(a, b), place by place
-        return elementwise(g, out, x, dim)
-    if "axis" in kw or (isinstance(dim, (float, str)) and not args):
-        return None
-    dims = dims_of(dim, x.ndim)
+def reduce(g: Tracker, out: Any, x: Tensor, *args: Any, at: int, **kwargs: Any) -> Any:
+    if at == 0 and any(isinstance(a, Tensor) for a in (*args[:1], kwargs.get("other"))):  # max(a, b), place by place
+        return elementwise(g, out, x, *args, **kwargs)
+    dims = dims_of(given_dim(args, kwargs, at), x.ndim)
     kept = (out[0] if isinstance(out, tuple) else out).ndim == x.ndim
     joined = g.scatter(x).joined(dims)
     return joined if kept else joined.moved(lambda array: array.squeeze(tuple(d + 1 for d in dims)))
 
 
-@scatter_rule("softmax", "log_softmax", "softmin", "normalize")
-def along(g: Tracker, out: Tensor, x: Tensor, *args: Any, dim: Any = None, **kwargs: Any) -> Scatter | None:
-    """Operations along a dimension that keep it: softmax(x, dim), normalize(x, p, dim)."""
-    if dim is None:
-        dim = next((a for a in args if isinstance(a, int)), 1 if "p" in kwargs or args else None)
-    return None if dim is None else g.scatter(x).joined([dim % x.ndim], homes=False)
+def along(g: Tracker, out: Tensor, x: Tensor, *args: Any, at: int, default: int | None, **kwargs: Any) -> Scatter:
+    """Operations along a dimension that keep it."""
+    return g.scatter(x).joined(dims_of(along_dim(x, args, kwargs, at, default), x.ndim), homes=False)
 
 
-@scatter_rule("layer_norm")
+for _name, _at in REDUCING.items():
+    scatter_rule(_name)(partial(reduce, at=_at))
+for _name in ("softmax", "log_softmax", "softmin", "normalize"):
+    scatter_rule(_name)(partial(along, at=ALONG[_name][0], default=ALONG[_name][1]))
+
+
+@scatter_rule("layer_norm", "rms_norm")
 def layer_norm(g: Tracker, out: Tensor, x: Tensor, normalized_shape: Sequence[int], *_: Any, **__: Any) -> Scatter:
     return g.scatter(x).joined(range(x.ndim - len(normalized_shape), x.ndim), homes=False)
 
 
-@scatter_rule("group_norm", "instance_norm")
-def over_the_map(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Scatter:
+@scatter_rule("batch_norm")
+def batch_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Scatter:
+    joined = [d for d in range(x.ndim) if d != 1] if given(args, kwargs, "training", 4, False) else []
+    return g.scatter(x).joined(joined, homes=False)
+
+
+@scatter_rule("instance_norm")
+def instance_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Scatter:
+    joined = range(2, x.ndim) if given(args, kwargs, "use_input_stats", 4, True) else []
+    return g.scatter(x).joined(joined, homes=False)
+
+
+@scatter_rule("group_norm")
+def group_norm(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Scatter:
     return g.scatter(x).joined(range(1, x.ndim), homes=False)
 
 

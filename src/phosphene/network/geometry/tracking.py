@@ -8,7 +8,7 @@ real tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from ..seam import function_name
 from . import joining, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
+from .memory import Memory, said_to_be_written, storage_of, transformed, version
 from .places import Place
 from .registry import RULES, SCATTER_RULES, Rule
 from .scatter import Scatter, nothing
@@ -33,14 +34,20 @@ class Tracking:
         self._places: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._empty: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._stand_ins: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self._memory = Memory()
         self.unruled: set[str] = set()  # functions that took something of the image and have no rule for it
 
     def place(self, value: Any) -> Placed | None:
-        return self._places.get(value) if isinstance(value, Tensor) else None
+        if not isinstance(value, Tensor):
+            return None
+        place = self._places.get(value)
+        if place is None and value in self._memory:
+            place = self._places[value] = _forgotten(value)
+        return place
 
     def scatter(self, value: Tensor) -> Scatter:
         """The same, element by element."""
-        place = self._places.get(value)
+        place = self.place(value)
         if place is None:
             return nothing(value.ndim)
         return place if isinstance(place, Scatter) else Scatter.of(place, tuple(value.shape))
@@ -51,11 +58,15 @@ class Tracking:
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
         if self.meta and any(value.is_meta for value in _tensors((args, kwargs))):
             args, kwargs = self._emptied(args), self._emptied(kwargs)
-        taken = [(value, _version(value)) for value in _tensors((args, kwargs))]
-        given = [self._places[value] for value, _ in taken if value in self._places]
+        taken = [(value, version(value)) for value in _tensors((args, kwargs))]
+        given = [place for value, _ in taken if (place := self.place(value)) is not None]
         out = func(*args, **kwargs)
+        for value in transformed(_tensors(out)):
+            self._memory.write(value)
         if given:
-            written = [value for value, version in taken if _version(value) != version]
+            named = {id(value) for value in said_to_be_written(func, args, kwargs, out)}
+            written = [value for value, before in taken
+                       if version(value) != before or (id(value) in named and _unversioned(func, value))]  # fmt: skip
             if any(value in self._stand_ins for value in written):
                 raise RuntimeError("values of the image are written into a tensor that is not on the meta device")
             self._note(function_name(func), args, kwargs, out, given, written)
@@ -79,6 +90,8 @@ class Tracking:
         results = [v for v in (out if isinstance(out, (tuple, list)) else [out]) if isinstance(v, Tensor)]
         if name in pointwise.SHAPE_ONLY or not (results or written):
             return
+        if name in pointwise.LIKE_ANOTHER and args and self.place(args[0]) is None:
+            return
         found = self._found(name, args, kwargs, out)
         if not isinstance(found, list):
             found = [found] * len(results)
@@ -99,37 +112,48 @@ class Tracking:
         """What the rules for `name` say; None where there is none or the call has a form it doesn't expect."""
         tracked = [value for value in _tensors((args, kwargs)) if value in self._places]
         if not any(isinstance(self._places[value], Scatter) for value in tracked):
-            found = _asked(RULES, name, self, out, args, kwargs)
+            found = _asked(RULES.get(name), self, out, args, kwargs)
             if found is not None and not (isinstance(found, list) and None in found):
                 return found
-        found = _asked(SCATTER_RULES, name, self, out, args, kwargs)
-        results = list(out) if isinstance(out, (tuple, list)) else [out]
-        if isinstance(found, list):
-            return [_settled(one, result) for one, result in zip(found, results, strict=True)]
-        return _settled(found, results[0])
+        return _asked(_settling(SCATTER_RULES.get(name)), self, out, args, kwargs)
 
     def _overwritten(self, target: Tensor) -> None:
         """What shares memory with a value that was written to lies as before, but what it sees is not known."""
         for value in (target, target._base):
             if value is not None and value not in self._places:
                 self._places[value] = _forgotten(value)
-        storage = target.untyped_storage()._cdata
+        self._memory.write(target)
+        storage = storage_of(target)
         for other, place in list(self._places.items()):
-            if other.untyped_storage()._cdata == storage:
+            own = storage_of(other)
+            if own is not None and storage is not None and own._cdata == storage._cdata:
                 self._places[other] = place.blind()
 
 
-def _version(value: Tensor) -> int:
-    """Grows when the value, or one that shares its memory, is written to."""
-    return 0 if value.is_inference() else value._version
+def _unversioned(func: Callable, value: Tensor) -> bool:
+    """Whether a value's version does not tell that `func` wrote to it: `x.data = y`, and inference tensors."""
+    return value.is_inference() or getattr(func, "__name__", "") == "__set__"
 
 
-def _asked(table: Mapping[str, Rule], name: str, tracker: Tracking, out: Any, args: tuple, kwargs: dict) -> Any:
+def _asked(rule: Rule | None, tracker: Tracking, out: Any, args: tuple, kwargs: dict) -> Any:
     kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     try:
-        return table[name](tracker, out, *args, **kwargs)
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
+        return rule and rule(tracker, out, *args, **kwargs)
+    except Exception:  # a call of a form that the rule doesn't expect; whatever that does to it, it has no answer
         return None
+
+
+def _settling(rule: Rule | None) -> Rule | None:
+    """The same rule, its answers as places where they lie in rows and columns."""
+
+    def settle(tracker: Tracking, out: Any, *args: Any, **kwargs: Any) -> Any:
+        found = rule(tracker, out, *args, **kwargs)  # type: ignore[misc]
+        results = list(out) if isinstance(out, (tuple, list)) else [out]
+        if isinstance(found, list):
+            return [_settled(one, result) for one, result in zip(found, results, strict=True)]
+        return _settled(found, results[0])
+
+    return rule and settle
 
 
 def _settled(found: Scatter | None, result: Any) -> Placed | None:
