@@ -10,18 +10,25 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
-from .network import Network, Preprocessing, load
+from torch import nn
+
+from .network import Network, Preprocessing, load, near
+from .network.loading import runs_code
 from .picture import Drawing, Photo, Picture, Range, read, read_made
+from .picture.account import account_of, damaged
 
 INSTRUMENTS: dict[str, Callable[..., Any]] = {}
+_SAVING = ("theme", "scale")  # options of `save` itself
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -30,6 +37,11 @@ class Result:
     """What an instrument found; subclasses hold its numbers and draw them."""
 
     made: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "picture" in cls.__dict__:
+            cls.picture = _drawing_options_checked(cls.__dict__["picture"])  # type: ignore[method-assign]
 
     def picture(self) -> Picture:
         """The result as a picture; subclasses take options."""
@@ -53,19 +65,92 @@ class Result:
         return self.picture()._repr_mimebundle_()
 
 
+def _drawing_options_checked(method: Callable[..., Picture]) -> Callable[..., Picture]:
+    """The method `picture`, with a sentence for an option that it does not have."""
+    known = [name for name in inspect.signature(method).parameters if name != "self"]
+
+    @functools.wraps(method)
+    def picture(self: Result, *args: Any, **options: Any) -> Picture:
+        for wrong in options:
+            if wrong not in known:
+                raise TypeError(_no_drawing_option(self, wrong, known))
+        return method(self, *args, **options)
+
+    return picture
+
+
+def _no_drawing_option(result: Result, wrong: str, known: Sequence[str]) -> str:
+    name = result.made.get("instrument", type(result).__name__)
+    if wrong in result.made.get("options", {}):
+        return f"the picture has no option {wrong!r}; it is an option of {name}: ph.{name}(..., {wrong}=...)"
+    if wrong in _SAVING:
+        return f"the picture has no option {wrong!r}; it is an option of save: .save(path, {wrong}=...)"
+    listed = f"its options are {', '.join(known)}" if known else "it takes none"
+    return f"the picture of {name} has no option {wrong!r}{near(wrong, [*known, *_SAVING]) or '; ' + listed}"
+
+
 def instrument(function: _Function) -> _Function:
     """Notes the function as an instrument of its name, and how each of its results was made."""
     signature = inspect.signature(function)
+    name = function.__name__
 
     @functools.wraps(function)
     def noted(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
+        for wrong in kwargs:
+            if wrong not in signature.parameters:
+                raise TypeError(_no_option(name, wrong, signature.parameters, _options_of_picture(function)))
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}; it is called as {name}({', '.join(signature.parameters)})") from None
         bound.apply_defaults()
+        _check_kinds(name, signature, bound.arguments)
         result = function(*args, **kwargs)
-        return replace(result, made=_account(function.__name__, bound.arguments))
+        return replace(result, made=_account(name, bound.arguments))
 
-    INSTRUMENTS[function.__name__] = noted
+    INSTRUMENTS[name] = noted
     return noted  # type: ignore[return-value]
+
+
+def _check_kinds(name: str, signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:
+    """TypeError where something else stands in a network's or a layer's place."""
+    for position, (key, value) in enumerate(arguments.items()):
+        wanted = signature.parameters[key].annotation
+        if wanted in (Network, "Network") and not isinstance(value, Network):
+            where = "first" if position == 0 else f"as {key}"
+            kind = type(value).__name__
+            raise TypeError(f"{name} takes a phosphene.Network {where}, not {kind}{_how(name, signature, value)}")
+        if wanted in (str, "str") and not isinstance(value, str):
+            kind = type(value).__name__
+            raise TypeError(f"{name} takes a name as its {key}, not {kind}: {name}({', '.join(signature.parameters)})")
+
+
+def _how(name: str, signature: inspect.Signature, value: Any) -> str:
+    if isinstance(value, nn.Module):
+        return "; wrap your module: ph.Network(module)"
+    if isinstance(value, (str, os.PathLike)):
+        return f"; open the network by its name: ph.load({os.fspath(value)!r})"
+    return f": {name}({', '.join(signature.parameters)})"
+
+
+def _options_of_picture(function: Callable[..., Any]) -> list[str]:
+    """The options of the picture that the instrument's result draws."""
+    result = get_type_hints(function).get("return")
+    if not (isinstance(result, type) and issubclass(result, Result)):
+        return []
+    return [name for name in inspect.signature(result.picture).parameters if name != "self"]
+
+
+def _no_option(name: str, wrong: str, own: Iterable[str], pictures: Iterable[str]) -> str:
+    if wrong in (*pictures, *_SAVING):
+        of = "its picture" if wrong in pictures else "saving its picture"
+        where = f"ph.{name}(...).save(path, {wrong}=...)"
+        return f"{name} has no option {wrong!r}; it is an option of {of}: {where}"
+    if close := near(wrong, own):
+        return f"{name} has no option {wrong!r}{close}"
+    if close := near(wrong, [*pictures, *_SAVING]):
+        return f"{name} has no option {wrong!r}{close}, which its picture takes: ph.{name}(...).save(path, ...)"
+    return f"{name} has no option {wrong!r}; it takes {', '.join(own)}"
 
 
 def _account(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,31 +191,68 @@ def _image_account(value: Any) -> Any:
     return account
 
 
-def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = None) -> Picture:
+def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = None, *, trust: bool = False) -> Picture:
     """The picture in a file made anew, from what the file says of how it was made.
 
-    The photo is looked for where it was and beside the picture; `photo` names it where it has moved. Raises ValueError
-    where the file, the photo or the network is not the one that the picture was made with.
+    The photo is looked for where it was and beside the picture; `photo` names it where it has moved. A file may name
+    any Python code as its network: such code is run only with `trust`. Raises ValueError where the file is damaged,
+    where it asks for code, and where the photo or the network is not the one that the picture was made with.
     """
-    account = read_made(Path(path))["made"]
-    if "instrument" not in account or account["instrument"] not in INSTRUMENTS:
-        raise ValueError(f"{path} does not say which instrument made it; only Phosphene's own pictures can be remade")
-    arguments: dict[str, Any] = {key: _reopened(value, path) for key, value in account["networks"].items()}
+    path = Path(path)
+    account = account_of(read_made(path), path)
+    function = _named(account["instrument"], path)
+    _check_names(function, account, path)
+    arguments: dict[str, Any] = {key: _reopened(value, path, trust) for key, value in account["networks"].items()}
     for key, value in account["images"].items():
         parts = value if isinstance(value, list) else [value]
-        photos = [_found(part, Path(path), photo) for part in parts]
+        photos = [_found(part, path, photo) for part in parts]
         arguments[key] = photos if isinstance(value, list) else photos[0]
-    result = INSTRUMENTS[account["instrument"]](**arguments, **account["options"])
-    return result.picture(**account.get("picture", {}))
+    try:
+        return function(**arguments, **account["options"]).picture(**account.get("picture", {}))
+    except TypeError as error:
+        raise damaged(path, str(error)) from error
 
 
-def _reopened(account: Mapping[str, Any], path: Any) -> Network:
-    if not account["opening"]:
+def _named(name: str, path: Path) -> Callable[..., Any]:
+    """The instrument of that name; packages that have not been opened yet may hold it."""
+    for package in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        if name in INSTRUMENTS:
+            break
+        if package.ispkg and package.name != "commands":
+            importlib.import_module(f"{__package__}.{package.name}")
+    if name not in INSTRUMENTS:
+        raise damaged(path, f"it names the instrument {name!r}, which this Phosphene does not have")
+    return INSTRUMENTS[name]
+
+
+def _check_names(function: Callable[..., Any], account: Mapping[str, Any], path: Path) -> None:
+    parameters = inspect.signature(function).parameters
+    given = [*account["networks"], *account["images"], *account["options"]]
+    needed = [name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty]
+    for name in given:
+        if name not in parameters or given.count(name) > 1:
+            raise damaged(path, f"{account['instrument']} has no option {name!r}")
+    if missing := [name for name in needed if name not in given]:
+        raise damaged(path, f"it does not say {', '.join(missing)}")
+
+
+def _reopened(account: Mapping[str, Any], path: Path, trust: bool) -> Network:
+    opening = account["opening"]
+    if not opening:
         raise ValueError(
             f"{path} was made with a {account['class']} that Python code built, so it can't be opened by name; make "
             "the picture again in Python"
         )
-    network = load(**account["opening"], preprocessing=Preprocessing.from_dict(account["preprocessing"]))
+    if not trust and (code := runs_code(**opening)):
+        raise ValueError(
+            f"{path} names Python code as its network, {code!r}, and making it again would run that code; if you trust "
+            "the file and the code, say so: again(file, trust=True), or phosphene again FILE --trust"
+        )
+    try:
+        preprocessing = Preprocessing.from_dict(account["preprocessing"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, f"its preprocessing can't be read: {error}") from error
+    network = load(**opening, preprocessing=preprocessing)
     if network.fingerprint != account["fingerprint"]:
         raise ValueError(f"{path} was made with other weights than {network.name} has now; it can't be made again")
     return network
@@ -141,7 +263,10 @@ def _found(account: Mapping[str, Any], picture: Path, given: Any) -> Photo:
         shape = " × ".join(map(str, account["tensor"]))
         raise ValueError(f"{picture} was made from a tensor ({shape}), which it does not hold; make it again in Python")
     if "pixels" in account:
-        carried = read(base64.b64decode(account["pixels"]))
+        try:
+            carried = read(base64.b64decode(account["pixels"], validate=True))
+        except ValueError as error:
+            raise damaged(picture, f"the photo in it can't be read: {error}") from error
         return replace(carried, name=account["name"], path=None, sha256=account["sha256"])
     places = [Path(given)] if given else [Path(account["path"]), picture.parent / Path(account["path"]).name]
     there = [place for place in places if place.is_file()]

@@ -20,6 +20,9 @@ def again(
     photo: Annotated[
         Path | None, typer.Option("--photo", metavar="FILE", help="Where the photo is, if it has moved.")
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", metavar="", help="Run the Python code that the picture names as its network.")
+    ] = False,
     out: show.Out = None,
     open: show.Open = False,
 ) -> None:
@@ -31,11 +34,9 @@ def again(
     suffix = SUFFIX.get(saved.get("format"), file.suffix)
     path = show.target(file.with_name(f"{file.stem}-again{suffix}") if out is None else out, (file.stem, "again"))
     with show.working(f"making {file.name} again"):
-        import phosphene.inspection  # noqa: F401  (its instruments note themselves)
-
         from ..instrument import again as remade
 
-        picture = remade(file, photo)
+        picture = remade(file, photo, trust=trust)
         theme, scale = saved.get("theme", "light"), saved.get("scale")
         verdict = compared(file.read_bytes(), picture.encode(suffix, theme, scale), suffix)
         picture.save(path, theme, scale)

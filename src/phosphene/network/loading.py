@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
 from .labels import Labels
 from .network import Network
@@ -14,7 +15,7 @@ from .preprocessing import Preprocessing
 
 
 def load(
-    spec: str | os.PathLike[str] | None = None,
+    spec: str | os.PathLike[str] | nn.Module | None = None,
     *,
     architecture: Any = None,
     weights: str | None = None,
@@ -27,12 +28,22 @@ def load(
     """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
 
     `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), or
-    `module:callable`. `@none` stands for random weights, drawn from `seed`. Raises LookupError for unknown names and
-    for weights that are not on this machine and can't be fetched, FileNotFoundError for files, ValueError for what
-    doesn't fit together.
+    `module:callable`; an `nn.Module` is wrapped as `Network(module)` does. `@none` stands for random weights, drawn
+    from `seed`. Raises LookupError for unknown names and for weights that are not on this machine and can't be
+    fetched, FileNotFoundError for files, ValueError for what doesn't fit together.
     """
     from .sources import open_source
 
+    if isinstance(spec, nn.Module):
+        named = {"architecture": architecture, "weights": weights, "classes": classes}
+        if useless := [name for name, value in named.items() if value is not None]:
+            raise ValueError(f"{useless[0]}= has no meaning for a module, which has its weights; leave it out")
+        return Network(spec if device is None else spec.to(device), preprocessing, labels)
+    if not (spec is None or isinstance(spec, (str, os.PathLike))):
+        raise TypeError(
+            f"a network is opened by a text like 'torchvision:resnet18', a path or an nn.Module, not "
+            f"{type(spec).__name__}"
+        )
     source = open_source(
         None if spec is None else os.fspath(spec),
         architecture=architecture,
@@ -54,3 +65,19 @@ def load(
     if not (architecture is None or isinstance(architecture, str)):
         opening = {}  # an architecture that only Python code knows
     return Network(module, source.preprocessing, source.labels, spec=source.spec, opening=opening, notes=source.notes)
+
+
+def runs_code(
+    spec: str, architecture: str | None = None, weights: str | None = None, seed: int = 0, classes: int | None = None
+) -> str | None:
+    """The part of an opening that names Python code, which `load` would run; None where only data is read."""
+    from .source_file import looks_like_file
+    from .sources import EMBEDDED
+
+    catalogues = ("torchvision:", "timm:")
+    filled = weights is not None and looks_like_file(weights)  # the spec then names an architecture
+    data = spec == EMBEDDED or spec.startswith(catalogues)
+    data = data or (not filled and (spec.startswith("hf-hub:") or looks_like_file(spec)))
+    if not data:
+        return spec
+    return architecture if architecture is not None and not architecture.startswith(catalogues) else None
