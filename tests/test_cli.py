@@ -212,6 +212,48 @@ def test_every_instrument_becomes_a_command_and_each_word_and_option_has_its_hel
 
 
 @pytest.mark.parametrize(
+    "words", ["look afolder", "strongest afolder", "strongest blocks.2 afolder", "activations afolder/ blocks.2",
+              "report afolder"]
+)  # fmt: skip
+def test_a_folder_in_a_photos_place_is_one_sentence_and_nothing_is_run(
+    runner: CliRunner, tmp_path: Path, words: str
+) -> None:
+    (tmp_path / "afolder").mkdir()
+    result = run(runner, *words.split())
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "is a folder; give one p" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_a_layer_may_be_called_like_a_folder(runner: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    assert run(runner, "look", "0", "-n", "tiny.py:build").exit_code == 0
+
+
+def test_a_wrong_layer_is_refused_before_anything_is_shown(runner: CliRunner) -> None:
+    result = run(runner, "look", "blocks.22")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "near it: blocks.2" in result.stderr
+
+
+def test_a_photo_in_a_networks_place_is_one_sentence(runner: CliRunner) -> None:
+    result = run(runner, "check", "--limit", "3", shipped_photo())
+    assert result.exit_code == 2
+    assert "is a JPEG photo, not a network's weights" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_code_that_a_picture_names_needs_trust(runner: CliRunner, tmp_path: Path) -> None:
+    assert run(runner, "filters", "-n", "tiny.py:build", "-o", "own.png").exit_code == 0
+    refused = run(runner, "again", "own.png")
+    assert refused.exit_code == 2
+    assert "phosphene again FILE --trust" in refused.stderr
+    assert run(runner, "again", "own.png", "--trust").exit_code == 0
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         (("look", "nosuch.jpg"), "nosuch.jpg"),

@@ -158,6 +158,8 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     for name in plan.networks:
         how = _own(plan, values, NETWORK) if name == "network" else {}
         arguments[name] = shared.open_network(values[name], **how)
+    if plan.needs_layer and layer is not None and "network" in arguments:
+        shared.check_layer(arguments["network"], layer)
     chosen = {name: kind.value(name, values[name]) for name, kind in plan.kinds.items() if name not in arguments}
     drawing = {name: chosen.pop(name) for name in plan.drawing}
 

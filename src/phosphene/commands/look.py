@@ -49,6 +49,8 @@ def look(
         path = show.target(out, ("look", network, layer, Path(shown).stem), shown)
     opened = options.open_photo(photo)
     found = options.open_network(network, architecture, weights, seed, device)
+    if layer is not None:
+        options.check_layer(found, layer)
     with show.working("looking"):
         guesses: Any = found.classify(opened, classes)
     answer: dict[str, Any] = {

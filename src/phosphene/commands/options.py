@@ -128,11 +128,31 @@ def sorted_words(words: Sequence[str | None], needs_layer: bool) -> tuple[str | 
     others = [word for word in given if word not in files]
     if len(files) > 1:
         raise ValueError(f"'{files[0]}' and '{files[1]}' are both photos; give one photo and one layer")
+    folder = next((word for word in others if os.path.isdir(word)), None)
+    if len(others) > 1 and folder is not None:
+        raise ValueError(a_folder(folder))
     if len(others) > 1:
         raise FileNotFoundError(f"neither '{others[0]}' nor '{others[1]}' is a photo's file; give one layer, one photo")
     if needs_layer and not others:
         raise ValueError("which layer? Name one before the photo; 'phosphene layers' lists them")
     return (others[0] if others else None), (files[0] if files else None)
+
+
+def a_folder(word: str) -> str:
+    """What to say where a folder stands in a photo's place."""
+    return f"{word!r} is a folder; give one photo in it"
+
+
+def check_layer(network: Network, layer: str) -> None:
+    """Refuses a layer that is not there before anything is computed or shown; a folder was meant as the photo."""
+    from ..network import Address
+
+    try:
+        network.layer(Address.parse(layer).layer)
+    except (LookupError, ValueError) as error:
+        if os.path.isdir(layer):
+            raise ValueError(a_folder(layer)) from None
+        raise error
 
 
 def one_spec(word: str | None, option: str | None) -> Any:

@@ -19,6 +19,7 @@ from .source import first_line, near
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".th", ".tar")
 _INNER = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params", "module")
+_PICTURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"RIFF": "WebP", b"GIF8": "GIF", b"BM": "BMP"}
 _PREFIXES = ("module.", "model.", "net.", "network.")
 
 
@@ -58,7 +59,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (\S+)", str(error))
         if found is None:
-            raise ValueError(f"{path} is not a weights file ({first_line(error)})") from error
+            raise ValueError(_no_weights(path)) from error
         raise ValueError(
             f"{path} holds a whole pickled module or other objects ({found.group(1)}), never unpickled here; "
             f"save its state_dict(): torch.save(module.state_dict(), 'weights.pth')"
@@ -66,6 +67,16 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is not a sound weights file ({first_line(error)})") from error
     return _tensors(content, path)
+
+
+def _no_weights(path: Path) -> str:
+    """What to say of a file that torch.save did not write."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    kind = next((name for start, name in _PICTURES.items() if head.startswith(start)), None)
+    if kind is not None:
+        return f"{path} is a {kind} photo, not a network's weights; name a network, and give the photo as the photo"
+    return f"{path} is not a weights file: it is neither what torch.save writes nor a .safetensors file"
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ def photos(folder: str | os.PathLike[str]) -> list[Path]:
     if not root.exists():
         raise FileNotFoundError(f"there is no folder {str(root)!r}.")
     if not root.is_dir():
-        raise ValueError(f"{str(root)!r} is a file, not a folder; read it with picture.read.")
+        raise ValueError(f"{str(root)!r} is a file, not a folder; phosphene.read opens it.")
     found = []
     for place, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]

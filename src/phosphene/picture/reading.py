@@ -111,7 +111,7 @@ def bytes_at(path: str) -> bytes:
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
-            raise ValueError(f"{path!r} is a folder; give one picture in it, or list them with picture.photos.")
+            raise ValueError(f"{path!r} is a folder; give one picture in it.")
         if not stat.S_ISREG(found.st_mode):
             raise ValueError(f"{path!r} is not a regular file; give a picture's path.")
         if found.st_size > MAX_BYTES:
