@@ -231,3 +231,28 @@ def test_a_gain_must_be_clear_of_chance() -> None:
     assert clear(torch.full((5,), 0.5) + torch.linspace(-0.1, 0.1, 5), 0.1)
     assert not clear(torch.tensor([3.0]), 0.1)
     assert not clear(torch.randn(200, generator=torch.Generator().manual_seed(0)), 0.0)
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_random_weights_say_nothing_of_the_preprocessing(small: str, folder: bool) -> None:
+    network = ph.load("torchvision:resnet18@none")
+    found = {finding.check: finding for finding in checks(network, small if folder else None)}
+    assert found["preprocessing"].verdict == "note"
+    assert "untrained" in found["preprocessing"].sentence
+
+
+def test_two_photos_are_too_few_to_judge_the_preprocessing(healthy: Network) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 7), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+    for network in (healthy, planted(healthy, scale=255.0), Network(module)):
+        found = preprocessing_fits(network, gather(network, None, 9))
+        assert found.verdict == "note"
+        assert "can't tell whether the preprocessing fits" in found.sentence
+
+
+def test_another_number_of_labels_than_of_outputs_is_a_fault(healthy: Network) -> None:
+    network = Network(healthy.module, healthy.preprocessing, ["a", "b"])
+    found = {finding.check: finding for finding in checks(network)}["labels"]
+    assert found.verdict == "fault"
+    assert "2 labels for 1000 outputs" in found.sentence
+    assert found.evidence == {"labels": 2, "outputs": 1000}

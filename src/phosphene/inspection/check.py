@@ -78,7 +78,8 @@ def checks(network: Network, folder: str | None = None, limit: int = 200) -> Ite
     yield dead_filters(network)
     if finite.verdict == "good":
         yield from first_filters(network)
-    yield untrained(network)
+    trained = untrained(network)
+    yield trained
     broken = runs(network)
     if broken is not None:
         yield broken
@@ -90,7 +91,7 @@ def checks(network: Network, folder: str | None = None, limit: int = 200) -> Ite
         words = "Preprocessing, labels and input size were not judged, as the answers are no numbers."
         yield Finding("answers", "note", words, {}, "Mend the values that are NaN or infinite first.")
         return
-    yield preprocessing_fits(network, material)
+    yield preprocessing_fits(network, material, learned=not trained.evidence["all"])
     seen = material.first(64)
     yield labels_in_order(network, seen, answer(network, network.normalise(seen.images)))
     yield input_size(network, material)

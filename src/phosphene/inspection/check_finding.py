@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 Verdict = Literal["good", "note", "warning", "fault"]
+FEWEST = 5  # photos below which nothing is clear
 VERDICTS: tuple[Verdict, ...] = ("good", "note", "warning", "fault")  # from best to worst
 
 
@@ -39,9 +40,10 @@ def clear(gains: Tensor, margin: float) -> bool:
     """Whether the gains are on average above `margin` and far from chance.
 
     3 + 16 / N is close above Student's critical t for p = 0.001 (one-sided: 7.2 for N = 5, 4.3 for N = 10, 3.1 for N
-    in the hundreds) and leaves room for the half dozen comparisons that are made.
+    in the hundreds) and leaves room for the half dozen comparisons that are made. Fewer than 5 gains tell nothing: two
+    of random weights are often alike.
     """
-    return len(gains) > 1 and float(gains.mean()) > margin and paired_t(gains) > 3 + 16 / len(gains)
+    return len(gains) >= FEWEST and float(gains.mean()) > margin and paired_t(gains) > 3 + 16 / len(gains)
 
 
 def listed(names: list[str], shown: int = 3) -> str:

@@ -10,14 +10,17 @@ from torch import Tensor
 
 from ..network import Network
 from ..network.labels import imagenet
-from .check_finding import Finding, percent
+from .check_finding import FEWEST, Finding, percent
 from .check_photos import Material
-
-FEWEST = 5
 
 
 def labels_in_order(network: Network, material: Material, answers: Tensor | None) -> Finding:
     """Compares answers with the classes that the folder states, as they are and in other orders."""
+    count = network.labels.count
+    if answers is not None and count is not None and count != answers.shape[1]:
+        words = f"There are {count} labels for {answers.shape[1]} outputs: which output a label means is not known."
+        evidence = {"labels": count, "outputs": answers.shape[1]}
+        return Finding("labels", "fault", words, evidence, "Give one label for each output, in the outputs' order.")
     names = network.labels.names
     shuffled = names is not None and names != imagenet() and sorted(names) == sorted(imagenet())
     if shuffled:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from ..network import Network, Preprocessing
-from .check_finding import Finding, Verdict, clear, paired_t, percent
+from .check_finding import FEWEST, Finding, Verdict, clear, paired_t, percent
 from .check_photos import BATCH, Material
 
 ENOUGH = 100  # photos below which such differences are often missed, so that "fits" would say too much
@@ -51,8 +51,11 @@ def candidates(stated: Preprocessing) -> dict[str, Preprocessing]:
     return {name: way for way, name in first.items() if way != stated}
 
 
-def preprocessing_fits(network: Network, material: Material, most: int = 150) -> Finding:
-    """Whether another preprocessing makes the network clearly surer, or, with classes known, clearly righter."""
+def preprocessing_fits(network: Network, material: Material, most: int = 150, *, learned: bool = True) -> Finding:
+    """Whether another preprocessing makes the network clearly surer, or, with classes known, clearly righter.
+
+    Answers tell of the preprocessing only where the network has `learned` anything, and of enough photos.
+    """
     material = material.first(most)
     stated = network.preprocessing
     answers = answer(network, stated.normalise(material.images))
@@ -68,6 +71,14 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150) ->
         evidence[name] = {**told(tried, material), "preprocessing": way.describe()}
         gains[name] = before - measured(tried, material)
         evidence[name]["t"] = round(paired_t(gains[name]), 2)
+    if not learned:
+        words = "The network is untrained, so its answers can't tell whether the preprocessing fits."
+        return Finding(
+            "preprocessing", "note", words, evidence, "Check again once it is trained or its weights loaded."
+        )
+    if len(before) < FEWEST:
+        words = f"{len(before)} photo{'s' * (len(before) > 1)} can't tell whether the preprocessing fits."
+        return Finding("preprocessing", "note", words, evidence, f"Give a folder with at least {ENOUGH} photos.")
     best = max(gains, key=lambda name: float(gains[name].mean()))
     kind = "loss" if material.labelled else "entropy"
     if clear(gains[best], MARGIN):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -98,9 +99,10 @@ def untrained(network: Network) -> Finding:
     new = {name: kind for name, weight in judged if (kind := initial(weight))}
     norms = [(name, part) for name, part in network.module.named_modules() if isinstance(part, _NORMS)]
     fresh = [name for name, part in norms if first_values(part)]
-    evidence = {"layers": new, "batch norms": fresh, "judged": len(judged)}
+    evidence: dict[str, Any] = {"layers": new, "batch norms": fresh, "judged": len(judged), "all": False}
     advice = "Load the weights with strict=True and read what is missing; then train these layers."
     if judged and len(new) > 0.9 * len(judged):
+        evidence["all"] = True
         words = f"The network is untrained: {len(new)} of {len(judged)} layers are distributed as just initialised."
         return Finding("untrained layers", "fault", words, evidence, advice)
     if new:
