@@ -17,9 +17,10 @@ import torchvision.models as tv
 from torch import nn
 
 from phosphene.network import UNKNOWN, WHOLE, Axis, Box, Field, Network, Rules, functions
-from phosphene.network.geometry.fields import NOWHERE
+from phosphene.network.geometry.fields import NOWHERE, blank, field_of
 from phosphene.network.geometry.registry import RULES, SCATTER_RULES
 from phosphene.network.geometry.scatter import Scatter
+from phosphene.network.geometry.sliding import resized
 from phosphene.network.seam import Run, evaluating
 from phosphene.network.survey import first_tensor, survey
 
@@ -322,6 +323,15 @@ def conv(x, *, out=8, kernel=3, **options):
     return F.conv2d(x, weight, **options)
 
 
+def tokens(x):
+    return x.flatten(2).transpose(1, 2)
+
+
+def with_mean(x):
+    """A token that sees everything before those of the first rows and columns."""
+    return torch.cat([tokens(x).mean(1, keepdim=True), tokens(x[:, :, :4, :4])], 1)
+
+
 REGULAR = {
     "a dilated convolution": lambda net, x: conv(x, dilation=3, padding=3),
     "a strided convolution": lambda net, x: net.second(conv(x, kernel=5, stride=3)),
@@ -369,6 +379,11 @@ REGULAR = {
     "channels of tokens, gated": lambda net, x: F.glu(x.flatten(2).transpose(1, 2)),
     "the mean beside a deviation": lambda net, x: x - torch.std_mean(x, 1, keepdim=True)[1],
     "a norm of linear algebra": lambda net, x: x / torch.linalg.vector_norm(x, 2, 1, True),
+    "one batch of two": lambda net, x: torch.cat([x, net.second(x)], 0).chunk(2)[0],
+    "coordinates beside the image": lambda net, x: conv(torch.cat([x, torch.ones_like(x[:, :1])], 1)),
+    "zeros stacked beside the image": lambda net, x: conv(torch.stack([torch.zeros_like(x), x], 2).flatten(1, 2)),
+    "two shuffled branches": lambda net, x: torch.cat([halves(net, x).unflatten(1, (2, 4)).flatten(1, 2)[:, :4], x], 1),
+    "a mean over channels": lambda net, x: net.second(x).mean(1),
     "pixel unshuffle": lambda net, x: net.second(conv(F.pixel_unshuffle(F.pad(x, (0, 1)), 2))),
 }
 IRREGULAR = {
@@ -385,6 +400,8 @@ IRREGULAR = {
     "nearest upsampling": lambda net, x: net.second(F.interpolate(x, scale_factor=2)),
     "nearest to an odd size": lambda net, x: F.interpolate(x, size=(17, 29)),
     "nearest-exact to an odd size": lambda net, x: F.interpolate(x, size=(17, 29), mode="nearest-exact"),
+    "nearest by a broken factor": lambda net, x: F.interpolate(x, scale_factor=2.2),
+    "nearest-exact by a broken factor": lambda net, x: F.interpolate(x, scale_factor=1.04, mode="nearest-exact"),
     "bilinear upsampling": lambda net, x: net.second(F.interpolate(x, scale_factor=2, mode="bilinear")),
     "bilinear to an odd size": lambda net, x: F.interpolate(x, size=(17, 31), mode="bilinear"),
     "bilinear, corners aligned": lambda net, x: F.interpolate(x, size=(41, 31), mode="bilinear", align_corners=True),
@@ -392,6 +409,7 @@ IRREGULAR = {
     "bicubic": lambda net, x: F.interpolate(x, size=(35, 17), mode="bicubic"),
     "adaptive pooling to odd bins": lambda net, x: F.adaptive_avg_pool2d(x, (5, 3)),
     "adaptive max pooling": lambda net, x: net.second(F.adaptive_max_pool2d(x, (6, 7))),
+    "one batch of two, flipped": lambda net, x: torch.cat([x.flip(3), x], 0).chunk(2)[0],
     "roll": lambda net, x: net.second(x.roll((3, -2), (2, 3))),
     "flip": lambda net, x: net.second(x.flip(3)),
     "pixel shuffle": lambda net, x: F.pixel_shuffle(net.second(x), 2),
@@ -409,6 +427,10 @@ EVERYWHERE = {
     "batch norm by the images": lambda net, x: F.batch_norm(x, None, None, training=True),
     "instance norm": lambda net, x: F.instance_norm(x, torch.zeros(8), torch.ones(8)),
     "a deviation of all": lambda net, x: x / x.std(False),
+    "a mean over patches and a token of all": lambda net, x: with_mean(x).mean(1),
+    "a token of all before some patches": lambda net, x: with_mean(x)[:, 0],
+    "a norm of patches and a token of all": lambda net, x: F.normalize(with_mean(x), 2, 1),
+    "attention to a token of all": lambda net, x: F.scaled_dot_product_attention(*(with_mean(x)[:, None],) * 3)[:, 0],
     "flatten and linear": lambda net, x: F.linear(x.flatten(1), torch.ones(2, 8 * x.shape[2] * x.shape[3])),
     "a maximum of all": lambda net, x: x.amax((2, 3)) @ torch.ones(8, 3),
     "mixing of tokens": lambda net, x: F.linear(x.flatten(2), torch.ones((x.shape[2] * x.shape[3],) * 2)),
@@ -475,6 +497,43 @@ def test_what_is_sorted_or_picked_along_rows_sees_them_all():
         found = surveyed(Does(lambda net, x, function=function: function(x)), (16, 14))
         window = found.places["logits"].window
         assert [(int(span.first.max()), int(span.last.min())) for span in window] == [(0, 15), (12, 1)]
+
+
+def test_tokens_without_a_place_see_what_was_put_in_them():
+    def windows(pick):
+        found = surveyed(Does(lambda net, x: pick(with_blank(x))), (16, 14))
+        return found.places["logits"].window
+
+    def with_blank(x):
+        return F.layer_norm(torch.cat([torch.zeros(len(x), 1, 8), tokens(x), torch.ones(len(x), 2, 8)], 1), (8,))
+
+    assert blank(windows(lambda x: x[:, 0]))
+    assert [len(span) for span in windows(lambda x: x[:, 1:-1])] == [16, 14]
+    assert windows(lambda x: x[:, :2]) is None  # one sees nothing, the other its patch
+    assert field_of(windows(lambda x: x.mean(1)), 16, 14) is WHOLE
+
+
+def test_a_channel_without_the_image_sees_nothing():
+    network = Network(Does(lambda net, x: torch.cat([x, torch.ones_like(x[:, :1])], 1).relu()))
+    assert network.receptive_field("cat:7", size=16) == network.receptive_field("first", size=16)
+    assert network.receptive_field("cat:8", size=16) == Field(Axis(0, 0, 0), Axis(0, 0, 0))
+    assert network.receptive_field("cat:8", (3, 3), 16) == Box(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
+def test_the_nearest_unit_is_the_one_that_torch_takes(mode):
+    def agree(n, told, **asked):
+        ramp = torch.arange(n, dtype=torch.float32).expand(1, 1, 1, n)
+        taken = F.interpolate(ramp, mode=mode, **asked)[0, 0, 0]
+        return taken.tolist() == told(len(taken))[:, 0].tolist()
+
+    for n in range(1, 50):
+        for m in range(1, 70):
+            assert agree(n, lambda out, n=n: resized(n, out, mode), size=(1, m)), (n, m)
+        for factor in (1 / 3, 0.5, 0.75, 1.1, 1.5, 1.7, 2, 2.2, 2.3, 2.5, 3, 3.3, 46 / 14):
+            if int(n * factor):
+                told = lambda out, n=n, factor=factor: resized(n, out, mode, factor=factor)  # noqa: E731
+                assert agree(n, told, scale_factor=(1, factor)), (n, factor)
 
 
 def test_norms_of_windows_cut_from_a_map_join_what_their_arguments_say():
@@ -560,6 +619,17 @@ def test_a_units_window_is_exact_where_attention_meets_in_windows_only():
     assert network.receptive_field("layers.0.blocks.0", size=56) is UNKNOWN  # no one size, stride and start
     assert network.receptive_field("layers.0.blocks.0", (3, 9), 56) == Box(28, 0, 56, 28)
     assert network.receptive_field("layers.0.blocks.1", (3, 9), 56) == Box(0, 0, 56, 28 + 28)
+
+
+def test_a_mean_over_channels_is_one_map():
+    network = Network(Does(lambda net, x: x.mean(1)))
+    images = torch.rand(2, 3, 16, 12)
+    assert torch.equal(network.maps(images, "logits"), network.record(images, "logits")["logits"][:, None])
+    assert network.layer("logits", (16, 12)).maps_shape == (1, 16, 12)
+    assert network.receptive_field("logits", (2, 0), (16, 12)) == Box(0, 1, 2, 4)
+    assert torch.equal(network.record(images, "logits@2,0")["logits@2,0"], network.maps(images, "logits")[:, :, 2, 0])
+    turned = Network(Does(lambda net, x: x.mean(1).transpose(1, 2)))
+    assert turned.receptive_field("logits", (2, 0), (16, 12)) == Box(0, 1, 2, 4)
 
 
 def test_a_value_whose_layout_is_not_known_is_not_shown_as_maps():

@@ -132,6 +132,8 @@ class Span:
 
 
 Window = tuple[Span, Span]  # rows, columns
+_NONE = Span(None, np.array([NOWHERE]), np.array([-1]))
+NOTHING: Window = (_NONE, _NONE)  # of units that hold nothing of the image: zeros, learned tokens
 
 
 def join(windows: Sequence[Window | None]) -> Window | None:
@@ -139,20 +141,32 @@ def join(windows: Sequence[Window | None]) -> Window | None:
     known = [window for window in windows if window is not None]
     if len(known) < len(windows) or not known:
         return None
+    seeing = [window for window in known if not blank(window)]
     try:
-        rows, columns = known[0]
-        for other_rows, other_columns in known[1:]:
-            rows, columns = rows.union(other_rows), columns.union(other_columns)
+        rows, columns = seeing[0] if seeing else NOTHING
+        for other_rows, other_columns in seeing[1:]:
+            if rows is not other_rows or columns is not other_columns:
+                rows, columns = rows.union(other_rows), columns.union(other_columns)
     except ValueError:
         return None
     return rows, columns
+
+
+def blank(window: Window | None) -> bool:
+    """Whether it is that of units that hold nothing of the image."""
+    return window is not None and all(len(span) == 1 and span.last[0] < 0 for span in window)
+
+
+def hull(window: Window | None) -> Window | None:
+    """What all units see together."""
+    return window and (window[0].hull(), window[1].hull())
 
 
 def alike(one: Window | None, other: Window | None) -> bool:
     """Whether two windows are the same for every unit."""
     if one is None or other is None:
         return one is other
-    return all(
+    return one is other or all(
         a.axis == b.axis and np.array_equal(a.first, b.first) and np.array_equal(a.last, b.last)
         for a, b in zip(one, other, strict=True)
     )

@@ -1,8 +1,8 @@
 """Where in a tensor the image's places lie, and what each of them sees.
 
 A `Place` says for every dimension of a tensor what it holds, as one letter: `c` channels, `h` rows, `w` columns,
-`t` tokens (rows and columns of a grid in one dimension, after `prefix` tokens that have no place, such as cls) and `-`
-anything else. `parts` gives the windows of consecutive channels, since the branches that a concatenation joins see
+`t` tokens (rows and columns of a grid in one dimension, among others that have no place, such as cls) and `-` anything
+else. `parts` gives the windows of consecutive channels, since the branches that a concatenation joins see
 differently much. A value whose rows and columns are spread over more dimensions is a `Scatter`.
 """
 
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
-from .fields import Extent, Field, Span, Window, field_of, join
+from .fields import Extent, Field, Span, Window, alike, field_of, hull, join
+from .layout import Layout
 
 Parts = tuple[tuple[int, Window | None], ...]  # (channels, what they see), in order
 
@@ -26,7 +26,8 @@ class Place:
     roles: str
     parts: Parts
     grid: tuple[int, int] = (0, 0)
-    prefix: int = 0
+    prefix: int = 0  # tokens without a place that stand before the grid
+    extras: tuple[Window | None, ...] = ()  # what each of the tokens without a place sees, first those before the grid
 
     @classmethod
     def image(cls, images: Tensor) -> Place:
@@ -40,10 +41,17 @@ class Place:
         return join([window for _, window in self.parts])
 
     @property
+    def seen(self) -> Window | None:
+        """What all units see together, tokens without a place included."""
+        return join([hull(self.window), *self.extras]) if "t" in self.roles else hull(self.window)
+
+    @property
     def spatial(self) -> bool:
         """Whether units at different places of this tensor still see differently, or may."""
         window = self.window
-        return window is None or any(len(span) > 1 or span.axis is not None for span in window)
+        if window is None or any(len(span) > 1 or span.axis is not None for span in window):
+            return True
+        return "t" in self.roles and not all(alike(extra, window) for extra in self.extras)
 
     def merged(self, roles: str | None = None) -> Place:
         """The same with all channels taken together."""
@@ -51,7 +59,7 @@ class Place:
 
     def blind(self) -> Place:
         """The same units, seeing no one knows what."""
-        return replace(self, parts=((0, None),))
+        return replace(self, parts=((0, None),), extras=(None,) * len(self.extras))
 
     def seeing(self, window: Window | None, roles: str | None = None) -> Place:
         return replace(self, roles=self.roles if roles is None else roles, parts=((0, window),))
@@ -64,14 +72,17 @@ class Place:
         def joined(window: Window | None) -> Window | None:
             if window is None:
                 return None
+            if "t" in letters:
+                return join([hull(window), *self.extras])
             rows, columns = window
-            return rows.hull() if letters & set("ht") else rows, columns.hull() if letters & set("wt") else columns
+            return rows.hull() if "h" in letters else rows, columns.hull() if "w" in letters else columns
 
         if not letters & set("chwt"):
             return replace(self, roles=roles)
-        if "c" in letters:
-            return replace(self, roles=roles, parts=((0, joined(self.window)),))
-        return replace(self, roles=roles, parts=tuple((count, joined(window)) for count, window in self.parts))
+        parts = ((0, self.window),) if "c" in letters else self.parts
+        parts = tuple((count, joined(window)) for count, window in parts)
+        extras = (self.seen,) * len(self.extras) if "t" in letters else self.extras
+        return replace(self, roles=roles, parts=parts, extras=extras)
 
     def field(self, height: int, width: int, channel: int | None = None) -> Field | Extent:
         """The receptive field of the layer, or of one of its channels, for an input of height x width pixels."""
@@ -102,36 +113,9 @@ class Place:
         """How to see the value as maps (N, C, rows, columns), or None where it has no grid of places."""
         if "t" in self.roles and sum(s > 1 for s, role in zip(shape, self.roles, strict=True) if role in "c-") <= 1:
             return Layout(tokens=self.roles.index("t"), grid=self.grid, prefix=self.prefix)
-        if "h" in self.roles and "w" in self.roles and len(self.roles) == 4:
+        if "h" in self.roles and "w" in self.roles and (len(self.roles) == 4 or self.roles in ("-hw", "-wh")):
             return Layout(rows=self.roles.index("h"), columns=self.roles.index("w"))
         return None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a value (N, ...) lies as maps: its row and column dimensions, or its tokens' dimension, grid and prefix."""
-
-    rows: int | None = None
-    columns: int | None = None
-    tokens: int | None = None
-    grid: tuple[int, int] = (0, 0)
-    prefix: int = 0
-
-    def maps(self, value: Tensor) -> Tensor:
-        """The value as (N, C, rows, columns)."""
-        if self.tokens is None:
-            return torch.movedim(value, (self.rows, self.columns), (2, 3))  # type: ignore[arg-type]
-        tokens = torch.movedim(value, self.tokens, -1)
-        tokens = tokens.reshape(tokens.shape[0], -1, tokens.shape[-1])
-        return tokens[..., self.prefix : self.prefix + self.grid[0] * self.grid[1]].unflatten(-1, self.grid)
-
-    def extras(self, value: Tensor) -> Tensor:
-        """The tokens that have no place, cls first, as (N, prefix, C)."""
-        if self.tokens is None:
-            channels = next(d for d in (1, 2, 3) if d not in (self.rows, self.columns))
-            return value.new_zeros(value.shape[0], 0, value.shape[channels])
-        tokens = torch.movedim(value, self.tokens, 1)
-        return tokens.reshape(tokens.shape[0], tokens.shape[1], -1)[:, : self.prefix]
 
 
 def pointwise(places: Sequence[tuple[Place, Sequence[int]]], shape: Sequence[int]) -> Place | None:
@@ -150,10 +134,12 @@ def pointwise(places: Sequence[tuple[Place, Sequence[int]]], shape: Sequence[int
             roles[at] = role
         if "t" in place.roles:
             grid, prefix = place.grid, place.prefix
-    letters = "".join(roles)
-    if len({(p.grid, p.prefix) for p, _ in places if "t" in p.roles}) > 1:
+    tokens = [p for p, _ in places if "t" in p.roles]
+    if len({(p.grid, p.prefix, len(p.extras)) for p in tokens}) > 1:
         return None
-    return Place(letters, _zip_parts([place.parts for place, _ in places]), grid, prefix)
+    others = [hull(p.window) for p, _ in places if "t" not in p.roles] if tokens and tokens[0].extras else []
+    extras = tuple(join([*windows, *others]) for windows in zip(*(p.extras for p in tokens), strict=True))
+    return Place("".join(roles), _zip_parts([place.parts for place, _ in places]), grid, prefix, extras)
 
 
 def _zip_parts(several: Sequence[Parts]) -> Parts:
@@ -205,7 +191,7 @@ def reshaped(place: Place, old: Sequence[int], new: Sequence[int]) -> Place | No
             roles[right[0]], roles[right[1]] = "h", "w"
         else:
             return None
-    return Place("".join(roles), parts, grid, prefix)
+    return Place("".join(roles), parts, grid, prefix, place.extras if "t" in roles and "t" in place.roles else ())
 
 
 def groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:

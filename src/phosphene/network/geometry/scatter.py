@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .fields import NOWHERE, UNKNOWN, Axis, Extent, Field, Span, Window, field_of
-from .places import Layout, Place, groups
+from . import fields
+from .fields import NOWHERE, UNKNOWN, Axis, Extent, Field, Span, Window, blank, field_of
+from .layout import Layout
+from .places import Place, groups
 
 MOST = 1 << 22  # elements that are followed one by one
 SIGHT = 8  # numbers an axis pair: rows first, -last, start, -end; then columns
@@ -48,13 +50,18 @@ class Scatter:
                 if role in place.roles:
                     home[axis] = np.arange(sizes[d := place.roles.index(role)]).reshape(_along(d, len(sizes)))
         window = place.window
-        if window is None:
+        if window is None or ("t" in place.roles and None in place.extras):
             return cls(home, None, (False, False))
         rows, columns = (_sight(span, at) for span, at in zip(window, home, strict=True))
         empty = (rows[0] == NOWHERE) | (columns[0] == NOWHERE)  # what sees no row sees no column: padding
         for part in (rows, columns):
             part[0][empty], part[1][empty] = NOWHERE, 1
         sight = np.concatenate([rows, columns])
+        if blank(window):
+            sight[:] = NOTHING.reshape(SIGHT, *[1] * len(sizes))
+        if "t" in place.roles and place.extras:
+            extras = np.stack([_numbers(extra) for extra in place.extras if extra], 1)
+            sight[home[:1].repeat(SIGHT, 0) < 0] = extras.ravel()
         return cls(home, sight, tuple(span.axis is not None for span in window))  # type: ignore[arg-type]
 
     @property
@@ -67,8 +74,11 @@ class Scatter:
         """What all elements see together."""
         if self.sight is None:
             return None
-        rows, columns = np.split(self.sight.reshape(SIGHT, -1).min(1), 2)
-        return _span(rows[:, None], False), _span(columns[:, None], False)
+        return _window(self.sight.reshape(SIGHT, -1).min(1))
+
+    @property
+    def seen(self) -> Window | None:
+        return self.window
 
     def fits(self, shape: Sequence[int]) -> bool:
         """Whether it can be that of a value of `shape`."""
@@ -134,6 +144,9 @@ class Scatter:
         found = self._grid(len(shape))
         if found is None or self.sight is None:
             return found
+        if found.prefix:
+            before = np.broadcast_to(self.sight, (SIGHT, *self._sizes())).reshape(SIGHT, -1)[:, : found.prefix]
+            found = replace(found, extras=tuple(_window(numbers) for numbers in before.T))
         sight = self._laid_out(np.broadcast_to(self.sight, (SIGHT, *self._sizes())), found)
         rows, columns = sight[:4], sight[4:]
         if _varies(rows, 2) or _varies(columns, 1):
@@ -158,7 +171,7 @@ class Scatter:
             grid = height, len(rows) // height
             whole = grid[0] * grid[1] == len(rows) and rows.min() >= 0
             if whole and _ordered(rows.reshape(grid), 0) and _ordered(columns.reshape(grid), 1):
-                return Place("".join(roles), ((0, None),), grid, prefix)
+                return Place("".join(roles), ((0, None),), grid, prefix, (None,) * prefix)
         if len(varying) == 2:
             for h, w in (varying, varying[::-1]):
                 if _ordered(rows, h) and _ordered(columns, w):
@@ -211,6 +224,19 @@ def _sight(span: Span, at: np.ndarray) -> np.ndarray:
     found = table[:, at]
     everyone = table.min(1).reshape(4, *[1] * at.ndim)
     return np.where(at < 0, everyone, found)
+
+
+def _numbers(window: Window) -> np.ndarray:
+    """The numbers (8,) of one unit; `_window` turns them back."""
+    if blank(window):
+        return NOTHING
+    ends = [(int(span.first.min()), int(span.last.max())) for span in window]
+    return np.array([number for first, last in ends for number in (first, -last, first, -last - 1)])
+
+
+def _window(numbers: np.ndarray) -> Window:
+    window = _span(numbers[:4, None], False), _span(numbers[4:, None], False)
+    return fields.NOTHING if blank(window) else window
 
 
 def _span(sight: np.ndarray, regular: bool) -> Span:

@@ -59,7 +59,11 @@ def conv2d(
     elif padding == "valid":
         padding = 0
     after = slide(out, tuple(kernel), stride, padding, dilation)
-    return replace(place, parts=_grouped(place, groups, weight.shape[0], weight.shape[1] * groups, after))
+    return replace(
+        place,
+        roles=place.roles[:-3] + "chw",
+        parts=_grouped(place, groups, weight.shape[0], weight.shape[1] * groups, after),
+    )
 
 
 def _grouped(place: Place, groups: int, out_channels: int, in_channels: int, after: Callable) -> Parts:
@@ -134,25 +138,32 @@ def interpolate(
     g: Tracker, out: Tensor, input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
     align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False,
 ) -> Place | None:  # fmt: skip
-    same = input.shape[-2:] == out.shape[-2:]
+    pairs = list(zip(input.shape[-2:], out.shape[-2:], strict=True))
+    same = all(n == m for n, m in pairs)
     if antialias and not same:
         return None
-    pairs = list(zip(input.shape[-2:], out.shape[-2:], strict=True))
-    scales = [n / m for n, m in pairs]
-    if scale_factor is not None and not recompute_scale_factor:
-        factors = scale_factor if isinstance(scale_factor, (tuple, list)) else (scale_factor,) * 2
-        scales = [1 / float(f) for f in factors]
-    taps = [_resized(n, m, s, mode, bool(align_corners)) for (n, m), s in zip(pairs, scales, strict=True)]
+    factors = (None, None) if scale_factor is None or recompute_scale_factor else scale_factor
+    factors = factors if isinstance(factors, (tuple, list)) else (factors, factors)
+    taps = [resized(n, m, mode, bool(align_corners), factor) for (n, m), factor in zip(pairs, factors, strict=True)]
+    if mode == "nearest-exact" and same:  # torch does not take the shortcut here
+        same = all(np.array_equal(t, np.arange(n)[:, None]) for t, (n, _) in zip(taps, pairs, strict=True))  # type: ignore[arg-type]
     return None if any(t is None for t in taps) else _gathered(g, input, taps, same)  # type: ignore[arg-type]
 
 
-def _resized(size: int, out: int, scale: float, mode: str, corners: bool) -> np.ndarray | None:
-    """The units (out, k) that each of `out` units is interpolated from; those of weight 0 left out as -1."""
+def resized(size: int, out: int, mode: str, corners: bool = False, factor: float | None = None) -> np.ndarray | None:
+    """The units (out, k) that each of `out` units is interpolated from; those of weight 0 left out as -1.
+
+    `factor` is the one that was asked for, which torch divides by whatever sizes came of it; None for that of the
+    sizes. The nearest unit is found in single precision, as torch does, and simply halved where sizes are doubled.
+    """
     i = np.arange(out)
-    if mode == "nearest":
-        return np.floor(i * scale).astype(int).clip(0, size - 1)[:, None]
-    if mode == "nearest-exact":
-        return np.floor((i + 0.5) * scale).astype(int).clip(0, size - 1)[:, None]
+    if mode in ("nearest", "nearest-exact"):
+        if mode == "nearest" and out in (size, 2 * size):
+            return (i * size // out)[:, None]
+        single = np.float32(1 / factor) if factor else np.float32(size) / np.float32(out)
+        at = i.astype(np.float32) + np.float32(0.5 if mode == "nearest-exact" else 0)
+        return np.floor(at * single).astype(int).clip(0, size - 1)[:, None]
+    scale = 1 / factor if factor else size / out
     reach = {"bilinear": 1, "bicubic": 2}.get(mode)
     if reach is None:
         return None

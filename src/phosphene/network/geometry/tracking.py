@@ -169,7 +169,7 @@ def _forgotten(value: Tensor) -> Place:
 
 
 def _everywhere(given: list[Placed], result: Tensor) -> Place:
-    return Place("-" * result.ndim, ((0, join([place.window for place in given])),))
+    return Place("-" * result.ndim, ((0, join([place.seen for place in given])),))
 
 
 def _fits(place: Placed, value: Tensor) -> bool:
@@ -187,7 +187,7 @@ def _fits(place: Placed, value: Tensor) -> bool:
             if role in place.roles and len(span) not in (1, value.shape[place.roles.index(role)]):
                 return False
     if "t" in place.roles:
-        return value.shape[place.roles.index("t")] >= place.prefix + place.grid[0] * place.grid[1]
+        return value.shape[place.roles.index("t")] == len(place.extras) + place.grid[0] * place.grid[1]
     return True
 
 
