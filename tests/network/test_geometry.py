@@ -706,6 +706,30 @@ def test_what_is_written_into_memory_that_others_share_is_not_told_wrong(write):
     assert found["logits"].field is UNKNOWN
 
 
+READS = {
+    "divided by a number": lambda net, x: x / x.abs().max().item(),
+    "weighted by a float": lambda net, x: float(x.mean()) * x,
+    "weighted by a list": lambda net, x: x * torch.tensor(x.mean((0, 2, 3)).tolist()).view(1, -1, 1, 1),
+    "through numpy": lambda net, x: x + torch.from_numpy(net.second(x).numpy()),
+    "through a copy in numpy": lambda net, x: x + torch.from_numpy(np.flip(np.asarray(x), 2).copy()),
+    "filled with a number": lambda net, x: x.masked_fill(x > 0, x.max().item()),
+    "written with a number": lambda net, x: x.mul_(x.max().item()),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_what_is_computed_with_numbers_read_from_the_image_is_not_known(read):
+    found = surveyed(Does(lambda net, x: F.relu(READS[read](net, net.second(x)))), (16, 16))
+    assert found["second"].field == Field(Axis(5, 1, -2), Axis(5, 1, -2))
+    assert found["logits"].field is UNKNOWN
+
+
+def test_a_network_that_reads_numbers_only_to_choose_its_way_is_followed():
+    norm = nn.BatchNorm2d(8).eval()
+    found = surveyed(Does(lambda net, x: F.leaky_relu(norm(net.second(x)), 0.1) if x.max().item() < 9 else x), (16, 16))
+    assert found["logits"].field == Field(Axis(5, 1, -2), Axis(5, 1, -2))
+
+
 def test_what_a_transform_returns_is_not_known():
     shifted = torch.func.vmap(lambda row: row.relu() + row.roll(1, 1))
     assert surveyed(Does(lambda net, x: x + shifted(x)), (16, 16))["logits"].field is UNKNOWN

@@ -20,15 +20,23 @@ SHAPE_ONLY = frozenset(
 # functions whose other tensor only says which form the result has
 LIKE_ANOTHER = frozenset(("to", "type_as", "expand_as", "view_as", "reshape_as"))
 
+ARITHMETIC = frozenset(
+    (
+        "add sub rsub mul div truediv floordiv floor_divide true_divide remainder fmod pow where maximum minimum fmax "
+        "fmin lerp addcmul addcdiv clamp clamp_min clamp_max clip masked_fill copysign eq ne lt le gt ge"
+    ).split()
+)
 POINTWISE = (
-    "add sub rsub mul div truediv floordiv floor_divide true_divide remainder pow neg abs sign square sqrt rsqrt "
-    "reciprocal exp expm1 log log1p log2 log10 sin cos tan tanh sigmoid logsigmoid softplus softsign relu relu6 "
-    "leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink "
-    "threshold clamp clamp_min clamp_max clip round floor ceil trunc frac erf where maximum minimum fmax fmin lerp "
-    "addcmul addcdiv dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout stochastic_depth drop_path "
-    "clone contiguous detach data float double half bfloat16 type cpu cuda requires_grad nan_to_num "
-    "identity masked_fill logical_not logical_and logical_or eq ne lt le gt ge rrelu bool int long copysign real"
-).split()
+    *ARITHMETIC,
+    *(
+        "neg abs sign square sqrt rsqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan tanh sigmoid logsigmoid "
+        "softplus softsign relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid "
+        "hardshrink softshrink tanhshrink threshold round floor ceil trunc frac erf dropout dropout1d dropout2d "
+        "dropout3d alpha_dropout feature_dropout stochastic_depth drop_path clone contiguous detach data float double "
+        "half bfloat16 type cpu cuda requires_grad nan_to_num identity logical_not logical_and logical_or rrelu bool "
+        "int long real"
+    ).split(),
+)
 
 
 @rule(*POINTWISE)

@@ -19,6 +19,7 @@ from ..seam import function_name
 from . import joining, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
 from .memory import Memory, said_to_be_written, storage_of, transformed, version
+from .numbers import READING, may_hold_numbers
 from .places import Place
 from .registry import RULES, SCATTER_RULES, Rule
 from .scatter import Scatter, nothing
@@ -35,6 +36,7 @@ class Tracking:
         self._empty: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._stand_ins: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._memory = Memory()
+        self._read = False  # whether numbers were read out of a value of the image
         self.unruled: set[str] = set()  # functions that took something of the image and have no rule for it
 
     def place(self, value: Any) -> Placed | None:
@@ -64,6 +66,7 @@ class Tracking:
         for value in transformed(_tensors(out)):
             self._memory.write(value)
         if given:
+            self._read |= getattr(func, "__name__", "") in READING
             named = {id(value) for value in said_to_be_written(func, args, kwargs, out)}
             written = [value for value, before in taken
                        if version(value) != before or (id(value) in named and _unversioned(func, value))]  # fmt: skip
@@ -98,6 +101,8 @@ class Tracking:
         for target in written:
             self._overwritten(target)
         spatial = any(place.spatial for place in given)
+        others = [value for value in _tensors((args, kwargs)) if value not in self._places] if self._read else []
+        doubtful = self._read and may_hold_numbers(name, (*args, *kwargs.values()), others)
         for result, place in zip(results, found, strict=False):
             if place is None or not _fits(place, result):
                 place = None
@@ -106,7 +111,8 @@ class Tracking:
             if place is None:
                 self.unruled.add(name)
                 place = self._places.get(result) if any(result is target for target in written) else None
-            self._places[result] = place or _forgotten(result)
+            place = place or _forgotten(result)
+            self._places[result] = place.blind() if doubtful else place
 
     def _found(self, name: str, args: tuple, kwargs: dict, out: Any) -> Any:
         """What the rules for `name` say; None where there is none or the call has a form it doesn't expect."""
