@@ -12,6 +12,7 @@ import base64
 import functools
 import importlib
 import inspect
+import operator
 import os
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -161,9 +162,16 @@ def _account(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "instrument": name,
         "networks": {key: _network_account(value) for key, value in networks.items()},
         "images": {key: _image_account(value) for key, value in images.items()},
-        "options": {key: str(value) if isinstance(value, Path) else value for key, value in options.items()},
+        "options": {key: _plain(value) for key, value in options.items()},
         "versions": {package: metadata.version(package) for package in ("phosphene", "torch", "numpy", "pillow")},
     }
+
+
+def _plain(value: Any) -> Any:
+    """An option as JSON holds it: a path as text, NumPy's whole numbers as Python's."""
+    if isinstance(value, Path):
+        return str(value)
+    return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else value
 
 
 def _is_image(value: Any) -> bool:

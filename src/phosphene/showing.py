@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,33 @@ def photo_of(network: Network, images: Any, index: int = 0) -> tuple[Photo, Fram
     if index >= len(photos):
         raise IndexError(f"there are {len(photos)} photos, no number {index} (counted from 0)")
     return photos[index], network.frame(photos[index])
+
+
+def first_of(name: str, count: int) -> str:
+    """The photo's name, with what is not shown where only the first of several images is."""
+    return name if count == 1 else f"{name} (image 1 of {count})"
+
+
+def of_channel(network: Network, images: Any, layer: str, channel: Any = None) -> tuple[str, int | None]:
+    """The layer and the channel that are meant by a name or an address, such as 'blocks.2:17', and a channel's number.
+
+    Raises ValueError for an address of a place or token and for two channels, TypeError for a channel that is none.
+    """
+    if channel is not None:
+        try:
+            channel = operator.index(channel)
+        except TypeError:
+            raise TypeError(f"a channel is a whole number, not {channel!r}") from None
+    if ":" not in layer and "@" not in layer:
+        return layer, channel
+    x = network.inputs(images)
+    address = network.address(layer, (int(x.shape[-2]), int(x.shape[-1])))
+    if address.place is not None or address.token is not None:
+        raise ValueError(f"{layer!r} is one place; name a layer or a channel, such as {address.layer!r}")
+    own = None if address.channel is None else int(address.channel)
+    if channel is not None and own is not None and channel != own:
+        raise ValueError(f"{layer!r} and channel={channel} name two channels; give one")
+    return address.layer, own if channel is None else channel
 
 
 def _pixels(network: Network, image: Tensor) -> np.ndarray:

@@ -129,3 +129,69 @@ def test_asking_for_no_unit_or_for_vectors_of_a_strange_shape_is_refused(network
         strongest(network, cat, "blocks.2", k=0)
     with pytest.raises(LookupError, match="is not in efficientnet_lite0"):
         strongest(network, cat, "nowhere")
+
+
+def texts(picture) -> str:
+    return " ".join(mark.string for mark in picture.drawing.marks if hasattr(mark, "string"))
+
+
+def test_an_unknown_order_and_a_grid_without_columns_are_refused(network, cat):
+    found = activations(network, cat, "blocks.0")
+    with pytest.raises(ValueError, match="order is index or strongest, not 'foo'"):
+        found.picture(order="foo")
+    with pytest.raises(ValueError, match="at least one column, not 0"):
+        found.picture(columns=0)
+
+
+def test_a_channel_is_any_whole_number_and_nothing_else(network, cat, tmp_path):
+    one = activations(network, cat, "blocks.0", channel=np.int64(3))
+    assert one.made["options"]["channel"] == 3
+    one.save(tmp_path / "one.png")
+    with pytest.raises(TypeError, match=r"a channel is a whole number, not 3\.0"):
+        activations(network, cat, "blocks.0", channel=3.0)
+
+
+def test_an_address_names_a_channel(network, cat):
+    named = activations(network, cat, "blocks.0:3")
+    assert (named.layer, named.channel) == ("blocks.0", 3)
+    np.testing.assert_array_equal(named.values, activations(network, cat, "blocks.0", channel=3).values)
+    assert [unit.channel for unit in strongest(network, cat, "blocks.0:3").units] == [3]
+    assert activations(network, cat, "logits:Egyptian cat").channel == 285
+    with pytest.raises(ValueError, match="name two channels"):
+        activations(network, cat, "blocks.0:3", channel=4)
+    with pytest.raises(ValueError, match="is one place"):
+        strongest(network, cat, "blocks.0:3@1,2")
+    with pytest.raises(LookupError, match="no 99"):
+        activations(network, cat, "blocks.0:99")
+
+
+def test_the_subtitle_says_that_the_first_of_several_images_is_drawn(network, cat):
+    assert "cat.jpg (image 1 of 3)" in texts(activations(network, [cat] * 3, "blocks.0").picture())
+    assert "cat.jpg (image 1 of 2)" in texts(strongest(network, [cat] * 2, "blocks.0", k=1).picture())
+    assert "image 1" not in texts(activations(network, cat, "blocks.0").picture())
+
+
+def test_the_strongest_units_stand_in_columns(network, cat):
+    found = strongest(network, cat, "blocks.0")
+    patches = [
+        unit.box.round().clip(cat.height, cat.width).width / unit.box.round().clip(cat.height, cat.width).height
+        for unit in found.units
+    ]
+    assert len(set(patches)) > 1  # one is cut by the border
+    lefts = {round(mark.x, 3) for mark in found.picture().drawing.marks if getattr(mark, "string", "") == "its patch"}
+    assert len(lefts) == 2
+
+
+def test_a_layer_of_irregular_windows_says_that_each_unit_has_its_own():
+    class Irregular(nn.Module):
+        def forward(self, x):
+            return nn.functional.adaptive_avg_pool2d(x, 5)
+
+    network = ph.Network(Irregular(), ph.Preprocessing.plain(32))
+    photo = ph.read(np.random.default_rng(0).random((32, 32, 3)))
+    layer = network.layers()[0].name
+    found = strongest(network, photo, layer, k=1)
+    assert found.units[0].box is not None
+    if str(network.layer(layer).field) == "not known":
+        assert "each unit's own window" in texts(found.picture())
+    assert "receptive field not known" not in texts(found.picture())

@@ -209,3 +209,69 @@ def test_a_photo_through_the_embedded_network_names_its_class():
     found = anatomy(network, read(CAT), "blocks.1.0.conv_dw")
     assert "Egyptian cat" in found.target
     assert found.picture().caption.startswith("The anatomy of blocks.1.0.conv_dw (Conv2dSame) of efficientnet_lite0")
+
+
+def strings(picture) -> list[Text]:
+    return [mark for mark in picture.drawing.marks if isinstance(mark, Text)]
+
+
+class Windows(nn.Module):
+    """Attention in windows, which stand along the first axis, with a parameter of a long name."""
+
+    class Part(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relative_position_bias_table_of_windows = nn.Parameter(torch.randn(16, 4))
+
+        def forward(self, x):
+            return x * self.relative_position_bias_table_of_windows
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.part = self.Part()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = self.conv(x)
+        windows = x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 4, 5, 1).reshape(-1, 16, 4)
+        return self.head(self.part(windows).reshape(len(x), -1, 4).mean(1))
+
+
+def test_windows_are_called_so_and_long_names_stay_in_their_box():
+    from phosphene.inspection.anatomy_picture import CENTRE
+    from phosphene.picture import text_width
+
+    network = Network(Windows(), phosphene.Preprocessing.plain(16))
+    picture = anatomy(network, torch.rand(1, 3, 16, 16), "part").picture()
+    assert "6 of 16 windows of y are shown" in picture.caption
+    parts = [mark for mark in strings(picture) if "relative" in mark.string or "windows" in mark.string]
+    headings = [mark for mark in parts if mark.size == 15]
+    assert len(headings) >= 3
+    for mark in headings:
+        assert text_width(mark.string, mark.size, "bold") <= CENTRE, mark.string
+
+
+def test_the_photo_is_named_below_the_title(small):
+    photo = read(CAT)
+    picture = anatomy(phosphene.load(), photo, "conv_stem").picture()
+    assert any("efficientnet_lite0 on cat.jpg; z = " in mark.string for mark in strings(picture))
+
+
+def test_a_function_named_like_a_module_points_to_what_the_module_computes():
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.conv = nn.ReLU(), nn.Conv2d(3, 2, 3)
+
+        def forward(self, x):
+            x = F.relu(x)
+            return self.relu(self.conv(x)).mean((2, 3))
+
+    network = Network(Both(), phosphene.Preprocessing.plain(8))
+    (own,) = [layer.name for layer in network.layers() if layer.module and layer.kind == "ReLU"]
+    (function,) = [layer.name for layer in network.layers() if not layer.module and layer.kind == "relu"]
+    assert own != function
+    with pytest.raises(LookupError, match=f"the module of that name computes {own}$"):
+        anatomy(network, torch.rand(1, 3, 8, 8), function)

@@ -15,11 +15,6 @@ def small(channels: int = 3, kernel: int = 5) -> ph.Network:
     return ph.Network(module)
 
 
-def image_of(picture):
-    """The one picture of tiles in a sheet's drawing."""
-    return max((mark for mark in picture.drawing.marks if hasattr(mark, "pixels")), key=lambda mark: mark.pixels.size)
-
-
 def test_colour_tiles_equal_the_weights_after_the_stated_range_mapping_pixel_for_pixel():
     network = small()
     picture = filters(network).picture(range="symmetric", per="picture", columns=6)
@@ -27,12 +22,10 @@ def test_colour_tiles_equal_the_weights_after_the_stated_range_mapping_pixel_for
     top = np.abs(weights).max()
     expected = np.floor((weights / top + 1) / 2 * 255 + 0.5).transpose(0, 2, 3, 1)
     assert picture.ranges[0].low == pytest.approx(-top)
-    pixels = image_of(picture).pixels[..., :3]
-    side, gutter = 45, 4  # 5 × 5 kernels, each number a square of 9
-    assert pixels.shape == (side, 6 * side + 5 * gutter, 3)
-    for index, tile in enumerate(expected):
-        left = index * (side + gutter)
-        drawn = pixels[:, left : left + side].reshape(5, 9, 5, 9, 3)
+    tiles = [mark for mark in picture.drawing.marks if hasattr(mark, "pixels")]
+    assert len(tiles) == 6
+    for mark, tile in zip(tiles, expected, strict=True):
+        drawn = mark.pixels.reshape(5, 9, 5, 9, 3)  # 5 × 5 kernels, each number a square of 9
         np.testing.assert_allclose(drawn[:, 0, :, 0].astype(float), tile, atol=1)
         assert (drawn == drawn[:, :1, :, :1]).all()
 
@@ -89,5 +82,25 @@ def test_kernels_that_are_zero_but_for_rounding_are_said_to_be():
     with torch.no_grad():
         module[0].weight[1:3] *= 1e-9
     found = filters(ph.Network(module))
-    assert found.faint == 2
-    assert found.note == "2 of them are zero but for rounding: what their own range brings out is no pattern."
+    assert len(found.faint) == 2
+    assert found.note == "2 of them (1, 2) are zero but for rounding: what their own range brings out is no pattern."
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_transposed_convolutions_filters_are_those_of_its_outputs(groups):
+    torch.manual_seed(0)
+    module = nn.ConvTranspose2d(6, 4, 3, groups=groups)
+    network = ph.Network(nn.Sequential(nn.Conv2d(3, 6, 3), module))
+    found = filters(network, "1").weights
+    assert found.shape == (4, 6 // groups, 3, 3)
+    for output in range(4):
+        for offset in range(6 // groups):
+            x = torch.zeros(1, 6, 1, 1)
+            x[0, output // (4 // groups) * (6 // groups) + offset] = 1
+            answer = module(x)[0, output] - module.bias[output]
+            np.testing.assert_allclose(found[output, offset], answer.detach(), atol=1e-6)
+
+
+def test_tiles_of_filters_carry_their_channels_numbers():
+    words = _texts(filters(small()).picture()).split()
+    assert [word for word in words if word.isdigit()][-6:] == ["0", "1", "2", "3", "4", "5"]

@@ -10,7 +10,7 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..network import Frame, Network
 from ..picture import Block, ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
-from ..showing import input_box, photo_of, seen
+from ..showing import first_of, input_box, of_channel, photo_of, seen
 
 TILES_A_PAGE = 256
 WIDTH = 1104  # pixels inside a sheet's margins
@@ -48,6 +48,10 @@ class Activations(Result):
         - `columns`: tiles in a row
         """
         options = {"range": range, "per": per, "order": order, "map": map, "page": page, "columns": columns}
+        if order not in ("index", "strongest"):
+            raise ValueError(f"order is index or strongest, not {order!r}")
+        if columns is not None and columns < 1:
+            raise ValueError(f"a grid has at least one column, not {columns}")
         if self.channel is not None:
             return self._over_the_photo(range, options)
         maps = self.values[0]
@@ -65,7 +69,7 @@ class Activations(Result):
         tiled = grid(colour(mapped.values01, map), columns=columns, scale=scale, gutter=6)
         labels = [str(number) for number in numbers]
         where = f" · page {page} of {pages}" if pages > 1 else ""
-        subtitle = f"{self.network} on {self.photo.name} · {len(maps)} channels of {rows} × {wide}{where}"
+        subtitle = f"{self.network} on {self._shown} · {len(maps)} channels of {rows} × {wide}{where}"
         block = ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels, width=min(WIDTH, tiled.pixels.shape[1]))
         width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
         drawing = sheet(f"Activations of {self.layer}", subtitle, [block], caption=mapped.caption(), width=width)
@@ -90,11 +94,15 @@ class Activations(Result):
             ]
         )
         rows, columns = self.values.shape[2:]
-        subtitle = f"{self.network} on {self.photo.name} · {rows} × {columns} places"
+        subtitle = f"{self.network} on {self._shown} · {rows} × {columns} places"
         blocks: list[Block] = [row, ColourBar(map, mapped.ranges[0], "activation")]
         drawing = sheet(f"{self.layer}:{self.channel}", subtitle, blocks, caption=mapped.caption())
         caption = f"{self.network}, {self.layer}:{self.channel} on {self.photo.name}; {mapped.caption()}"
         return self.drawn(drawing, caption, mapped.ranges, **options)
+
+    @property
+    def _shown(self) -> str:
+        return first_of(self.photo.name, len(self.values))
 
     def to_dict(self) -> dict[str, Any]:
         first = self.values[0]
@@ -123,9 +131,10 @@ def activations(network: Network, images: Any, layer: str, *, channel: int | Non
     Transformers' tokens are laid out on their grid; vectors are maps of one place. Raises LookupError for a layer or
     channel that is not there.
 
-    - `layer`: which layer's maps; `phosphene layers` lists them
+    - `layer`: which layer's maps, or one channel's ('blocks.2:17'); `phosphene layers` lists them
     - `channel`: one channel only, drawn over the photo
     """
+    layer, channel = of_channel(network, images, layer, channel)
     values = network.maps(images, layer)
     if channel is not None:
         if not 0 <= channel < values.shape[1]:

@@ -15,6 +15,7 @@ through this layer, not what other paths bring to x.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ from ..network import OUTPUTS, Address, Call, Layout, Network, near
 from ..network.seam import evaluating
 from ..network.survey import first_tensor
 from ..picture import Picture
+from ..showing import photo_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,7 @@ class Anatomy(Result):
     dy: Tensor = field(repr=False)
     dw: Mapping[str, Tensor] = field(repr=False)
     layouts: tuple[Layout | None, Layout | None] = field(default=(None, None), repr=False)  # of x and y as maps
+    photo: str = ""  # the image's name
 
     def picture(self, channels: int | Sequence[int] = 6) -> Picture:
         """Forward above, reversed below. `channels` is how many channels of y to show, or which."""
@@ -92,7 +95,7 @@ def anatomy(network: Network, images: Any, layer: str, *, target: str | None = N
         x = x.detach().clone().requires_grad_()
         call, z, name = _seen(network, x, found.name, target)
         if call.module is None or call.value is None:
-            raise LookupError(_function(network, found.name))
+            raise LookupError(_function(network, found.name, size))
         (dy,) = torch.autograd.grad(z, call.edge, allow_unused=True) if call.edge and z.requires_grad else (None,)
         if dy is None:
             raise ValueError(
@@ -116,6 +119,7 @@ def anatomy(network: Network, images: Any, layer: str, *, target: str | None = N
         dy=dy.detach(),
         dw=dw,
         layouts=(before[0].layout if before else None, found.layout),
+        photo=photo_of(network, images)[0].name,
     )
 
 
@@ -137,12 +141,17 @@ def _seen(network: Network, x: Tensor, layer: str, target: str | None) -> tuple[
     return call, value[0, best], f"logits:{best} ({label})"
 
 
-def _function(network: Network, name: str) -> str:
-    """What to say of a layer that is no module."""
-    paths = [path for path, _ in network.module.named_modules() if path]
+def _function(network: Network, name: str, size: tuple[int, int]) -> str:
+    """What to say of a layer that is no module: which values modules of that name, or near it, compute."""
+    names = [layer.name for layer in network.layers(size) if layer.module]
+    stem = re.sub(r"_\d+$", "", name)
+    same = [other for other in names if re.sub(r"_\d+$", "", other) == stem]
     above = name.rpartition(".")[0]
-    inside = sorted(path for path in paths if above and path.startswith(f"{above}."))
-    around = near(name, sorted(paths)) or (f"; beside it: {', '.join(inside[:3])}" if inside else "")
+    inside = [other for other in names if above and other.startswith(f"{above}.")]
+    if same:
+        around = f"; the module of that name computes {', '.join(same[:3])}"
+    else:
+        around = near(name, names) or (f"; beside it: {', '.join(inside[:3])}" if inside else "")
     return f"{name!r} of {network.name} is a function, and anatomy opens modules, which hold weights{around}"
 
 

@@ -45,6 +45,13 @@ def maps_of(value: Tensor, layout: Layout | None) -> Tensor:
     return value.reshape(1, 1, -1)
 
 
+def parts(value: Tensor, layout: Layout | None) -> str:
+    """What the maps of a value are: channels, or the windows or slices along its first axis where it has no grid."""
+    if layout is None and value.ndim == 3:
+        return "windows" if len(value) > 1 else "tokens"
+    return "channels" if layout is not None or value.ndim != 4 else "slices of the second axis"
+
+
 def asked(channels: int | Sequence[int], dy: Tensor) -> list[int]:
     if isinstance(channels, int):
         if channels < 1:

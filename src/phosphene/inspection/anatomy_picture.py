@@ -31,7 +31,7 @@ from ..picture import (
 )
 from ..picture.drawing import Drawing
 from ..picture.typesetting import fit, wrap
-from .anatomy_panels import Panel, asked, main_weight, maps_of, strongest, value_panel, weights_panel
+from .anatomy_panels import Panel, asked, main_weight, maps_of, parts, strongest, value_panel, weights_panel
 
 if TYPE_CHECKING:
     from .anatomy import Anatomy
@@ -51,6 +51,7 @@ def draw_anatomy(found: Anatomy, channels: int | Sequence[int]) -> tuple[Drawing
     outs = asked(channels, dy)
     name, weight = main_weight(found.weights)
     alone = weight is None or weight.ndim == 1 or (weight.ndim == 4 and weight.shape[1] == 1)
+    alone = alone or parts(found.y, found.layouts[1]) == "windows"  # each window of y comes from that of x
     ins = outs if alone and len(x) == len(y) else strongest(x if dx is None else dx, len(outs))
     w = weights_panel(name, weight, weight, found, outs, ins)
     dw = weights_panel(f"dz/d{name}", found.dw.get(name), weight, found, outs, ins, signed=True)
@@ -68,21 +69,22 @@ def draw_anatomy(found: Anatomy, channels: int | Sequence[int]) -> tuple[Drawing
     below, height = _row(words, "f transposed", found.kind, reverse, down + 30, ranges, reverse=True)
     drawing = Drawing(WIDTH, height, (*marks, *below))
     title = f"{found.layer}, {found.kind}"
-    subtitle = f"{found.network}; z = {found.target} = {found.z:.4g}"
+    subtitle = f"{found.network} on {found.photo}; z = {found.target} = {found.z:.4g}"
+    what = parts(found.y, found.layouts[1])
     caption = (
         f"The anatomy of {found.layer} ({found.kind}) of {found.network}: forward above, reversed below, for z = "
-        f"{found.target}. {_chosen(channels, len(outs), len(y))} Of w, a row belongs to a channel of y and a "
+        f"{found.target}. {_chosen(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
         "column to one of x, where the layer mixes channels. Each panel has its own range, said beneath it; where "
         "values are signed, blue is below zero, white zero and red above."
     )
     return sheet(title, subtitle, [DrawingBlock(drawing)], caption=caption), caption, ranges
 
 
-def _chosen(channels: int | Sequence[int], shown: int, total: int) -> str:
+def _chosen(channels: int | Sequence[int], shown: int, total: int, what: str) -> str:
     if shown >= total:
-        return "All channels of y are shown."
+        return f"All {what} of y are shown."
     how = "those that z depends on most" if isinstance(channels, int) else "as asked for"
-    return f"{shown} of {total:,} channels of y are shown, {how}."
+    return f"{shown} of {total:,} {what} of y are shown, {how}."
 
 
 def _row(
@@ -118,10 +120,19 @@ def _arrow(left: float, right: float, y: float, reverse: bool) -> list[Mark]:
 
 
 def _panel_marks(panel: Panel, left: float, top: float, width: float, ranges: list[Range]) -> tuple[list[Mark], float]:
-    marks: list[Mark] = [Text(left, top + 12, panel.heading, 15, "bold")]
     shape = " × ".join(map(str, panel.shape))
-    marks.append(Text(left + text_width(panel.heading, 15, "bold") + 12, top + 12, shape, 13, colour="muted"))
-    y = top + 26
+    heading = [panel.heading]
+    if text_width(panel.heading, 15, "bold") > width:  # broken behind underscores
+        lines = wrap(panel.heading.replace("_", "_ "), 15, width, "bold")
+        heading = [line.replace("_ ", "_") for line in lines]
+    marks: list[Mark] = [Text(left, top + 12 + 19 * line, text, 15, "bold") for line, text in enumerate(heading)]
+    y = top + 26 + 19 * (len(heading) - 1)
+    beside = text_width(heading[-1], 15, "bold") + 12
+    if beside + text_width(shape, 13) <= width:
+        marks.append(Text(left + beside, y - 14, shape, 13, colour="muted"))
+    else:
+        marks.append(Text(left, y + 3, fit(shape, 13, width), 13, colour="muted"))
+        y += 17
     words = [panel.note] if panel.note else []
     if panel.tiles is not None:
         tiles, y, note = _tile_marks(panel, left, y, width, ranges)

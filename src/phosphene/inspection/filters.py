@@ -29,6 +29,7 @@ from ..picture import (
 
 TILES_A_PAGE = 1024
 WIDTH = 1104  # pixels inside a sheet's margins
+NARROWEST = 24  # pixels of a tile that a channel's number fits under
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,10 +48,10 @@ class Filters(Result):
         return self.colour is not None and self.weights.shape[1] == 3
 
     @property
-    def faint(self) -> int:
-        """How many kernels are zero but for rounding: all weights below a millionth of the layer's largest."""
+    def faint(self) -> list[int]:
+        """The kernels that are zero but for rounding: all weights below a millionth of the layer's largest."""
         largest = np.abs(self.weights).max((1, 2, 3))
-        return int((largest < 1e-6 * largest.max()).sum())
+        return [int(index) for index in np.flatnonzero(largest < 1e-6 * largest.max())]
 
     @property
     def note(self) -> str:
@@ -68,10 +69,12 @@ class Filters(Result):
                 f"A kernel of {height} × {width} has {height * width} numbers a plane, so little pattern can be seen; "
                 "what the unit responds to is seen better in its activations."
             )
-        if count := self.faint:
-            are, their = ("are", "their") if count > 1 else ("is", "its")
+        if faint := self.faint:
+            are, their = ("are", "their") if len(faint) > 1 else ("is", "its")
+            which = f" ({', '.join(map(str, faint))})" if len(faint) <= 8 else ""
             told.append(
-                f"{count} of them {are} zero but for rounding: what {their} own range brings out is no pattern."
+                f"{len(faint)} of them{which} {are} zero but for rounding: "
+                f"what {their} own range brings out is no pattern."
             )
         return " ".join(told)
 
@@ -109,7 +112,9 @@ class Filters(Result):
         kind = "colour kernels" if flat else "planes, outputs in rows and inputs in columns" if depth > 1 else "kernels"
         where = f", page {page} of {pages}" if pages > 1 else ""
         subtitle = f"{outputs} filters of {depth} × {height} × {wide} · {kind}{where}"
-        blocks = [ImageBlock(tiled.pixels, cells=tiled.cells)]
+        one_each = len(tiles) == outputs and wide * scale >= NARROWEST
+        labels = [str(number) for number in np.arange(outputs)[chosen]] if one_each else ()
+        blocks = [ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels)]
         if self.note:
             blocks.append(TextBlock(self.note, "muted"))  # type: ignore[arg-type]
         caption = f"{self.network}, {self.layer}: filters; {mapped.caption()}"
@@ -157,12 +162,18 @@ def filters(network: Network, layer: str | None = None) -> Filters:
         )
     values = weight.detach().float().cpu().numpy()
     if isinstance(module, nn.ConvTranspose2d):
-        values = values.transpose(1, 0, 2, 3)
+        values = _outputs_first(values, module.groups)
     first = layer == _first_convolution(network)
     order = network.preprocessing.colour if first and network.preprocessing.colour != "grey" else None
     return Filters(
         layer=layer, network=network.name, weights=values, groups=int(getattr(module, "groups", 1)), colour=order
     )
+
+
+def _outputs_first(values: np.ndarray, groups: int) -> np.ndarray:
+    """A transposed convolution's weights (C_in, C_out / groups, h, w) as (C_out, C_in / groups, h, w)."""
+    split = values.reshape(groups, -1, *values.shape[1:]).swapaxes(1, 2)
+    return split.reshape(-1, *split.shape[2:])
 
 
 def _first_convolution(network: Network) -> str:

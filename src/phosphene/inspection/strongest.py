@@ -9,15 +9,18 @@ their mean, and of a channel's places that share it the middle one is taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..instrument import Result, instrument
-from ..network import Box, Frame, Network
+from ..network import UNKNOWN, Box, Frame, Network
 from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, compact, draw_boxes, map_range, overlay, sheet
-from ..showing import input_box, photo_of, seen
+from ..showing import first_of, input_box, of_channel, photo_of, seen
+
+PATCH = 200  # pixels of a patch's width at most
+OWN = "each unit's own window"  # a layer whose windows are of no one size
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Strongest(Result):
     maps: np.ndarray = field(repr=False)  # (k, rows, columns), one for each unit
     photo: Photo = field(repr=False)
     frame: Frame = field(repr=False)
+    images: int = 1  # how many were given; the first is looked at
 
     def picture(self) -> Picture:
         """For each unit the photo with its channel's activation over it and its receptive field, and that patch."""
@@ -64,7 +68,7 @@ class Strongest(Result):
                          (box.right - corner.left) * scale, (box.bottom - corner.top) * scale]  # fmt: skip
                 pictures = [draw_boxes(pictures[0], [tuple(moved)])]  # type: ignore[list-item]
                 patch = self.photo.crop((int(box.left), int(box.top), int(box.right), int(box.bottom)))
-                pictures.append(_fit(patch.pixels, height, 200))
+                pictures.append(_fit(patch.pixels, height, PATCH))
                 sees = f"sees {int(box.width)} × {int(box.height)} px of the photo"
             heading = f"channel {unit.channel} · {compact(unit.value)}"
             caption = f"row {unit.row}, column {unit.column}; {sees}"
@@ -72,11 +76,12 @@ class Strongest(Result):
             joined[0] = ImageBlock(pictures[0], heading=heading, caption=caption, crisp=False)
             if len(joined) > 1:
                 joined[1] = ImageBlock(pictures[1], heading="its patch", crisp=False)
-            cards += joined
-        per_row = 2 * (2 if view.width / view.height < 1.3 else 1)
-        blocks = [Row(cards[at : at + per_row], gap=20) for at in range(0, len(cards), per_row)]
+            cards.append(joined)
+        per_row = 2 if view.width / view.height < 1.3 else 1
+        blocks = [Row(_aligned(cards, at, per_row), gap=20) for at in range(0, len(cards), per_row)]
         blocks.append(ColourBar("sequential", mapped.ranges[0], "activation"))
-        subtitle = f"{self.network} on {self.photo.name} · receptive field {self.receptive_field}"
+        sees = self.receptive_field if self.receptive_field == OWN else f"receptive field {self.receptive_field}"
+        subtitle = f"{self.network} on {first_of(self.photo.name, self.images)} · {sees}"
         if self.tied:
             subtitle += (
                 f" · {self.tied} channels reach {compact(self.units[0].value)}; those of the largest mean are shown"
@@ -112,27 +117,34 @@ def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strong
     Channels are ordered by their largest activation, then by their mean; each counts once. Raises LookupError for a
     layer that is not there, ValueError for one without a grid of places.
 
-    - `layer`: which layer's units; `phosphene layers` lists them
+    - `layer`: which layer's units, or one channel's ('blocks.2:17'); `phosphene layers` lists them
     - `k`: how many units
     """
     if k < 1:
         raise ValueError(f"at least one unit is asked for, not {k}")
-    images = network.inputs(photo)[:1]
+    layer, channel = of_channel(network, photo, layer)
+    every = network.inputs(photo)
+    images = every[:1]
     maps = network.maps(images, layer)[0].detach().float().cpu().numpy()
     shown, frame = photo_of(network, photo)
     best = np.lexsort((-maps.mean((1, 2)), -maps.max((1, 2))))[:k]
+    if channel is not None:
+        best = np.array([channel])
     reaching = int((maps.max((1, 2)) == maps.max()).sum())
     size = (int(images.shape[-2]), int(images.shape[-1]))
-    units = [_unit(network, layer, int(channel), maps[channel], frame, size) for channel in best]
+    units = [_unit(network, layer, int(index), maps[index], frame, size) for index in best]
+    window = network.layer(layer, size).field
+    own = window is UNKNOWN and any(unit.box is not None for unit in units)
     return Strongest(
         layer=layer,
         network=network.name,
-        receptive_field=str(network.layer(layer, size).field),
+        receptive_field=OWN if own else str(window),
         units=tuple(units),
-        tied=reaching if reaching > k else 0,
+        tied=reaching if reaching > len(best) and channel is None else 0,
         maps=maps[best],
         photo=shown,
         frame=frame,
+        images=len(every),
     )
 
 
@@ -142,6 +154,28 @@ def _unit(network: Network, layer: str, channel: int, values: np.ndarray, frame:
     box = network.receptive_field(f"{layer}:{channel}", (row, column), size)
     in_photo = frame.to_photo(box).clip(*frame.photo) if isinstance(box, Box) else None
     return Unit(channel, row, column, float(values[row, column]), in_photo)
+
+
+def _aligned(cards: list[list[ImageBlock]], start: int, count: int) -> list[ImageBlock]:
+    """The blocks of one row of cards, its patches as wide as the widest of all, so that the rows stand in columns."""
+    wide = max((card[1].pixels.shape[1] for card in cards if len(card) > 1), default=0)
+    if not wide:
+        return [card[0] for card in cards[start : start + count]]
+    wide = max(wide, 150)
+    row = []
+    for card in cards[start : start + count]:
+        patch = card[1] if len(card) > 1 else ImageBlock(np.zeros((1, 1, 4), np.uint8))
+        row += [card[0], replace(patch, pixels=_widened(patch.pixels, wide))]
+    return row
+
+
+def _widened(pixels: np.ndarray, width: int) -> np.ndarray:
+    """The pixels with transparent ones on the right, up to the width."""
+    made = np.zeros((pixels.shape[0], max(width, pixels.shape[1]), 4), np.uint8)
+    made[:, : pixels.shape[1], : pixels.shape[2]] = pixels
+    if pixels.shape[2] == 3:
+        made[:, : pixels.shape[1], 3] = 255
+    return made
 
 
 def _tall(pixels: np.ndarray, height: int) -> np.ndarray:
