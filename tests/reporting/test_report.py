@@ -223,3 +223,22 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(browser, written):
     )
     browser.get(written.as_uri())
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 420
+
+
+def test_the_table_of_layers_keeps_its_totals_in_view_and_its_columns_on_a_narrow_screen(browser, written):
+    sizes = """
+        const box = document.querySelector(".table"), foot = box.querySelector("tfoot td");
+        const below = foot.getBoundingClientRect().bottom - box.getBoundingClientRect().bottom;
+        return [below, box.scrollWidth - box.clientWidth];
+    """
+    browser.get(written.as_uri())
+    below, _ = browser.execute_script(sizes)
+    assert below <= 0
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 500, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
+    _, clipped = browser.execute_script(sizes)
+    assert clipped <= 0
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    height = "const box = document.querySelector('.table'); return box.scrollHeight - box.clientHeight"
+    assert browser.execute_script(height) <= 0
