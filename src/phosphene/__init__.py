@@ -20,7 +20,7 @@ _HOMES = {
     "picture": "read Photo Picture Range map_range read_made",
     "instrument": "again",
     "inspection": "filters activations strongest draw anatomy check",
-    "attribution": "gradient deconvnet guided reverse",
+    "attribution": "gradient deconvnet guided reverse occlusion",
     "reporting": "report",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -1,6 +1,7 @@
 """Attribution: why a network answers as it does, and which pixels a unit answers to."""
 
+from .occlusion import Occlusion, occlusion
 from .reversing import deconvnet, gradient, guided, reverse
 from .signal import Signal
 
-__all__ = ["Signal", "deconvnet", "gradient", "guided", "reverse"]
+__all__ = ["Occlusion", "Signal", "deconvnet", "gradient", "guided", "occlusion", "reverse"]

@@ -1,0 +1,241 @@
+"""Occlusion: cover a part of the image and see by how much the answer drops (M. Zeiler and R. Fergus, 2013).
+
+A window slides over the image and takes away what is below it; the drop of a unit's value, clean minus covered, belongs
+to that place. Every covered image differs from the clean one in one rectangle, and so does every value that a network
+computes from it, in one that grows from layer to layer: only those are computed anew. The answer is the one that
+running all covered images gives, which is checked on some of them in every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..instrument import Result, instrument
+from ..network import Box, Frame, Network
+from ..network.editing import edited
+from ..network.seam import OUTPUT
+from ..network.survey import first_tensor
+from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
+from ..showing import input_box, seen
+from .signal import shown
+from .targets import Question, Target, questions, units
+
+WIDTH = 340.0
+Fill = Literal["mean", "zero", "blur", "noise"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Occlusion(Result):
+    """Drops (N, rows, columns) of a value, clean minus covered, one for each place of the window."""
+
+    network: str
+    targets: tuple[str, ...]
+    drops: Tensor = field(repr=False)
+    scores: Tensor  # (N,) of the clean images
+    window: tuple[int, int]
+    stride: tuple[int, int]
+    tops: tuple[int, ...] = field(repr=False)  # of the window's rows of places
+    lefts: tuple[int, ...] = field(repr=False)
+    size: tuple[int, int]  # of the network's input
+    fill: str
+    saved: float  # share of the operations that was not needed
+    photos: tuple[tuple[Photo, Frame], ...] = field(repr=False)
+
+    @property
+    def values(self) -> Tensor:
+        """(N, H, W): at every pixel of the input the mean drop of the windows that cover it, NaN where none does."""
+        height, width = self.size
+        rows = _cover(self.tops, self.window[0], height).to(self.drops)
+        columns = _cover(self.lefts, self.window[1], width).to(self.drops)
+        total = rows.T @ self.drops @ columns
+        count = rows.sum(0)[:, None] * columns.sum(0)
+        return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
+
+    def picture(self, *, range: str = "symmetric") -> Picture:
+        """The drops by place, and over the photo: warm where covering lowers the answer, cold where it raises it.
+
+        - `range`: how drops become colours: symmetric (about zero), minmax, percentile:low:high or low:high
+        """
+        blocks: list[Any] = []
+        mapped = map_range(self.drops.float().cpu().numpy(), range, "tile")
+        spread = self.values.float().cpu().numpy()
+        for index, target in enumerate(self.targets):
+            view, frame = seen(*self.photos[index if len(self.photos) > 1 else 0])
+            low, high = mapped.ranges[index].low, mapped.ranges[index].high
+            shares = np.clip((spread[index] - low) / ((high - low) or 1), 0, 1)
+            strength = np.nan_to_num(np.abs(2 * shares - 1))
+            over = overlay(view.pixels, np.nan_to_num(shares, nan=0.5), "diverging", 0.1 + 0.8 * strength,
+                           box=input_box(view, frame))  # fmt: skip
+            cells = grid(colour(mapped.values01[index : index + 1], "diverging"),
+                         scale=max(1, int(WIDTH) // max(self.drops.shape[1:])))  # fmt: skip
+            rows, columns = self.drops.shape[1:]
+            pictures = [
+                ImageBlock(view.pixels, heading="photo", width=WIDTH, crisp=False),
+                ImageBlock(cells.pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH),
+                ImageBlock(over, heading="over the photo", width=WIDTH, crisp=False),
+            ]
+            label = f"drop of {target}, {float(self.scores[index]):.3g} when nothing is covered"
+            blocks += [Row(pictures, gap=24), ColourBar("diverging", mapped.ranges[index], label)]
+        names = ", ".join(dict.fromkeys(photo.name for photo, _ in self.photos))
+        (h, w), (sy, sx) = self.window, self.stride
+        how = f"window {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
+        caption = (
+            f"{how[0].upper()}{how[1:]}; {self.saved:.0%} of the operations saved. {mapped.caption().capitalize()}."
+        )
+        drawing = sheet("Occlusion", f"{self.network} on {names}", blocks, caption=caption, width=3 * WIDTH + 48 + 96)
+        told = f"{self.network}, occlusion of {', '.join(self.targets)} on {names}; {how}; {mapped.caption()}"
+        return self.drawn(drawing, told, mapped.ranges, range=range)
+
+    def boxes(self) -> list[list[Box]]:
+        """The window at every place, in the input's pixels."""
+        (h, w) = self.window
+        return [[Box(left, top, left + w, top + h) for left in self.lefts] for top in self.tops]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "targets": list(self.targets),
+            "scores": [float(score) for score in self.scores],
+            "window": list(self.window),
+            "stride": list(self.stride),
+            "fill": self.fill,
+            "saved": self.saved,
+            "tops": list(self.tops),
+            "lefts": list(self.lefts),
+            "drops": self.drops.tolist(),
+        }
+
+
+@instrument
+def occlusion(
+    network: Network,
+    images: Any,
+    target: Target = None,
+    *,
+    window: int | tuple[int, int] = 32,
+    stride: int | tuple[int, int] = 16,
+    fill: Literal["mean", "zero", "blur", "noise"] | Tensor = "mean",
+    batch: int | None = None,
+) -> Occlusion:
+    """How much a value drops where a sliding window covers the image, exact, at a fraction of the usual cost.
+
+    Raises LookupError for a target that is not there, ValueError for images, windows and fills that don't fit.
+
+    - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
+      activation); if not given, each image's best class
+    - `window`: the window's side in pixels of the network's input, or height and width
+    - `stride`: pixels from one place to the next, or down and across
+    - `fill`: what covers: mean (the image's mean colour), zero (zeros in the network's input), blur (the image itself,
+      blurred), noise (of the image's mean and spread, the same at every place), or a tensor as large as the image
+    - `batch`: covered images at once; as many as fit into memory if not given
+    """
+    x = network.inputs(images).detach()
+    question = questions(network, x, target)
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    high, wide = _pair(window, "window"), _pair(stride, "stride")
+    if high[0] > size[0] or high[1] > size[1]:
+        raise ValueError(
+            f"a window of {high[0]} × {high[1]} px does not fit into the input of {size[0]} × {size[1]} px"
+        )
+    tops, lefts = (_places(n, w, s) for n, w, s in zip(size, high, wide, strict=True))
+    drops, scores, saved = [], [], []
+    for index in range(len(x)):
+        own = question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
+        cover = _cover_of(x[index : index + 1], fill, index)
+        clean, covered, share = _covered(network, x[index : index + 1], own, cover, high, tops, lefts, batch)
+        drops.append((clean[:, None] - covered).view(-1, len(tops), len(lefts)))
+        scores.append(clean)
+        saved.append(share)
+    return Occlusion(
+        network=network.name, targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
+        stride=wide, tops=tops, lefts=lefts, size=size, fill=fill if isinstance(fill, str) else "a given image",
+        saved=sum(saved) / len(saved), photos=shown(network, images)["photos"],
+    )  # fmt: skip
+
+
+def _covered(
+    network: Network, image: Tensor, question: Question, cover: Tensor, window: tuple[int, int], tops: Sequence[int],
+    lefts: Sequence[int], batch: int | None,
+) -> tuple[Tensor, Tensor, float]:  # fmt: skip
+    """The values of the questions clean (T,) and covered (T, places), and the share of the operations saved."""
+    places = [(top, left) for top in tops for left in lefts]
+    patches = torch.cat([cover[..., t : t + window[0], x : x + window[1]] for t, x in places])
+    top, left = [t for t, _ in places], [x for _, x in places]
+    layer = OUTPUT if question.layer == "probabilities" else question.layer
+    found = edited(network, image, patches, top, left, layer, batch)
+    covered = _asked(network, question, found.values, image)
+    clean = _asked(network, question, first_tensor(network.record(image, layer)[layer]), image)[:, 0]
+    return clean, covered, found.saved
+
+
+def _asked(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:
+    """The value of each question for each image: (T, n)."""
+    assert value is not None
+    if question.layer == "probabilities":
+        value = value.softmax(1)
+    size = (int(image.shape[-2]), int(image.shape[-1]))
+    rows = []
+    for address in question.addresses:
+        each = Question(question.layer, (address,) * len(value), ())
+        rows.append(value.flatten(1).gather(1, units(network, each, value, size)[:, None])[:, 0])
+    return torch.stack(rows)
+
+
+def _cover_of(image: Tensor, fill: Any, index: int) -> Tensor:
+    """What lies under the window, as large as the image (1, C, H, W)."""
+    if isinstance(fill, Tensor):
+        given = fill if fill.ndim == 4 else fill[None] if fill.ndim == 3 else fill.reshape(1, -1, 1, 1)
+        given = given[index : index + 1] if len(given) > 1 else given
+        try:
+            return given.to(image).expand_as(image)
+        except RuntimeError:
+            shapes = tuple(fill.shape), tuple(image.shape)
+            raise ValueError(f"a fill of shape {shapes[0]} does not cover an image of shape {shapes[1]}") from None
+    mean = image.mean((2, 3), keepdim=True)
+    if fill == "mean":
+        return mean.expand_as(image)
+    if fill == "zero":
+        return torch.zeros_like(image)
+    if fill == "noise":
+        noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0)).to(image)
+        return mean + image.std((2, 3), keepdim=True) * noise
+    if fill == "blur":
+        return _blurred(image, min(image.shape[-2:]) / 16)
+    raise ValueError(f"a window is filled with mean, zero, blur, noise or a tensor, not {fill!r}")
+
+
+def _blurred(image: Tensor, sigma: float) -> Tensor:
+    """The image under a Gaussian of `sigma` pixels, repeated beyond its border."""
+    reach = min(int(3 * sigma + 0.5), min(image.shape[-2:]) - 1)
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1, device=image.device) ** 2) / (2 * sigma**2)).to(image)
+    kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, -1)
+    padded = F.pad(image, [reach] * 4, mode="replicate")
+    rows = F.conv2d(padded, kernel[..., None], groups=image.shape[1])
+    return F.conv2d(rows, kernel[:, :, None], groups=image.shape[1])
+
+
+def _pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or min(pair) < 1:
+        raise ValueError(f"a {name} is a number of pixels or (height, width), at least 1, not {value!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def _places(size: int, window: int, stride: int) -> tuple[int, ...]:
+    """Where windows begin along an axis: every `stride` pixels, and at the end, so that all is covered once."""
+    starts = list(range(0, size - window + 1, stride))
+    return tuple(starts if starts[-1] == size - window or stride > window else [*starts, size - window])
+
+
+def _cover(starts: Sequence[int], window: int, size: int) -> Tensor:
+    """(places, size): 1 where a window lies."""
+    at = torch.arange(size)
+    first = torch.tensor(starts)[:, None]
+    return ((at >= first) & (at < first + window)).double()

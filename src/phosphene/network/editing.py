@@ -1,0 +1,102 @@
+"""A network's values for many edits of one image, of which only what changed is computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from . import partial  # noqa: F401  (its rules make changed tensors flow)
+from .changed import Changed, Plan
+from .network import Network
+from .recording import recorded
+from .seam import OUTPUT
+from .survey import Layer, first_tensor
+
+MEMORY = 1 << 30  # bytes that the maps of one batch may take
+
+
+CHECKED = 2  # edited images of a call that are also run whole
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}  # of the layer's largest value; 1e-2 for half precision
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A layer's values (n, ...) for n edited images, and the share of the operations that was spared."""
+
+    values: Tensor
+    saved: float
+    missed: frozenset[str]  # functions after which maps were computed in full
+
+
+def edited(
+    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str,
+    batch: int | None = None,
+) -> Edited:  # fmt: skip
+    """The layer's values for `image` (1, C, H, W) with patch i of `patches` (n, C, h, w) laid at (top[i], left[i]).
+
+    Equal to running every edited image, up to float rounding: two of them are run, and if they differ, as they may
+    where a network writes into memory that several values share, all are. `batch` edits go through at once; as many as
+    fit into memory if not given.
+    """
+    size = (int(image.shape[-2]), int(image.shape[-1]))
+    layers = network.survey(size).layers
+    if batch is None:
+        largest = max(torch.Size(one.shape).numel() for one in layers) * image.element_size()
+        batch = int(max(1, min(64, MEMORY // (4 * largest))))
+    chunks = [slice(start, start + batch) for start in range(0, len(patches), batch)]
+
+    def whole(some: Sequence[int]) -> Tensor:
+        images = image.repeat(len(some), 1, 1, 1)
+        for row, at in enumerate(some):
+            images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
+        return _value(network, images, layer)
+
+    plan = Plan()
+    try:
+        found = torch.cat(
+            [_partly(network, image, patches[some], top[some], left[some], layer, plan) for some in chunks]
+        )
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        found = None  # something in the network can't do with a changed tensor
+    some = sorted({len(patches) // 3, 2 * len(patches) // 3})[:CHECKED]
+    if found is not None and _alike(found[some], whole(some)):
+        total = len(patches) * _operations(layers, layer) / 2  # a multiply-add counts as two there
+        return Edited(found, plan.spared / total if total else 0.0, frozenset(plan.missed))
+    return Edited(torch.cat([whole(range(len(patches))[some]) for some in chunks]), 0.0, frozenset(plan.missed))
+
+
+def _partly(
+    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str, plan: Plan
+) -> Tensor:
+    plan.step = 0
+    image, patches = (part.contiguous(memory_format=torch.channels_last) for part in (image, patches))
+    value = _value(network, Changed(image, patches, top, left, (2, 3), plan), layer)
+    return value.full() if isinstance(value, Changed) else value
+
+
+def _value(network: Network, images: Tensor, layer: str) -> Tensor:
+    value = first_tensor(recorded(network.module, images, {layer})[layer])
+    assert value is not None
+    return value
+
+
+def _alike(found: Tensor, expected: Tensor) -> bool:
+    scale = float(expected.abs().max()) or 1.0
+    return float((found - expected).abs().max()) <= TOLERANCE.get(found.dtype, 1e-2) * scale
+
+
+def _operations(layers: Sequence[Layer], last: str) -> int:
+    """Of all values up to the last one, those inside modules counted once."""
+    names = [layer.name for layer in layers]
+    if last == OUTPUT:
+        return layers[names.index(OUTPUT)].operations
+    before = layers[: names.index(last) + 1]
+    whole = {layer.name for layer in before if layer.module}
+    return sum(one.operations for one in before if not any(_inside(one.name, name) for name in whole))
+
+
+def _inside(name: str, module: str) -> bool:
+    return name.startswith(f"{module}.")
