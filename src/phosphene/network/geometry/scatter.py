@@ -4,9 +4,6 @@ A `Place` can say that a dimension holds rows, columns or tokens. Where a networ
 the pieces no dimension holds any of these; a `Scatter` then says for every element which unit of the map it came from
 (its home) and which pixels it sees, as arrays with the value's dimensions, of size 1 along those where nothing varies.
 As soon as the homes lie in rows and columns again, it is a `Place` again.
-
-The numbers are stored so that what two elements see together is their minimum: the first pixel and minus the last one,
-inside the image; and the same of the regular window, which may reach outside.
 """
 
 from __future__ import annotations
@@ -16,14 +13,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import fields
-from .fields import NOWHERE, UNKNOWN, Axis, Extent, Field, Span, Window, blank, field_of
+from .fields import NOWHERE, UNKNOWN, Extent, Field, Window, blank, field_of
 from .layout import Layout
 from .places import Place, groups
+from .sight import (
+    NOTHING,
+    SIGHT,
+    along,
+    levelled,
+    numbers,
+    ordered,
+    raised,
+    sight_of,
+    span_of,
+    tight,
+    varies,
+    window_of,
+)
 
 MOST = 1 << 22  # elements that are followed one by one
-SIGHT = 8  # numbers an axis pair: rows first, -last, start, -end; then columns
-NOTHING = np.array([NOWHERE, 1, NOWHERE, 1] * 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +56,11 @@ class Scatter:
             home = np.zeros((2, *sizes), np.int64)
             for axis, role in enumerate("hw"):
                 if role in place.roles:
-                    home[axis] = np.arange(sizes[d := place.roles.index(role)]).reshape(_along(d, len(sizes)))
+                    home[axis] = np.arange(sizes[d := place.roles.index(role)]).reshape(along(d, len(sizes)))
         window = place.window
         if window is None or ("t" in place.roles and None in place.extras):
             return cls(home, None, (False, False))
-        rows, columns = (_sight(span, at) for span, at in zip(window, home, strict=True))
+        rows, columns = (sight_of(span, at) for span, at in zip(window, home, strict=True))
         empty = (rows[0] == NOWHERE) | (columns[0] == NOWHERE)  # what sees no row sees no column: padding
         for part in (rows, columns):
             part[0][empty], part[1][empty] = NOWHERE, 1
@@ -60,21 +68,21 @@ class Scatter:
         if blank(window):
             sight[:] = NOTHING.reshape(SIGHT, *[1] * len(sizes))
         if "t" in place.roles and place.extras:
-            extras = np.stack([_numbers(extra) for extra in place.extras if extra], 1)
+            extras = np.stack([numbers(extra) for extra in place.extras if extra], 1)
             sight[home[:1].repeat(SIGHT, 0) < 0] = extras.ravel()
         return cls(home, sight, tuple(span.axis is not None for span in window))  # type: ignore[arg-type]
 
     @property
     def spatial(self) -> bool:
         """Whether elements see differently, or may."""
-        return self.sight is None or any(_varies(self.sight, d) for d in range(1, self.sight.ndim))
+        return self.sight is None or any(varies(self.sight, d) for d in range(1, self.sight.ndim))
 
     @property
     def window(self) -> Window | None:
         """What all elements see together."""
         if self.sight is None:
             return None
-        return _window(self.sight.reshape(SIGHT, -1).min(1))
+        return window_of(self.sight.reshape(SIGHT, -1).min(1))
 
     @property
     def seen(self) -> Window | None:
@@ -101,8 +109,8 @@ class Scatter:
 
     def moved(self, move: Callable[[np.ndarray], np.ndarray]) -> Scatter:
         """After `move` of arrays (numbers, *sizes), which leaves the first dimension alone."""
-        home = _tight(move(self.home))
-        return replace(self, home=home, sight=None if self.sight is None else _tight(move(self.sight)))
+        home = tight(move(self.home))
+        return replace(self, home=home, sight=None if self.sight is None else tight(move(self.sight)))
 
     def reshaped(self, old: Sequence[int], new: Sequence[int]) -> Scatter:
         """Of the same values in row-major order under another shape."""
@@ -135,9 +143,9 @@ class Scatter:
             return self.blind()
         sight = sights[0]
         for other in sights[1:]:
-            sight = np.minimum(*_levelled(sight, other))
+            sight = np.minimum(*levelled(sight, other))
         regular = tuple(all(one.regular[axis] for one in everyone) for axis in (0, 1))
-        return Scatter(_levelled(self.home, sight)[0], sight, regular)  # type: ignore[arg-type]
+        return Scatter(levelled(self.home, sight)[0], sight, regular)  # type: ignore[arg-type]
 
     def place(self, shape: Sequence[int]) -> Place | None:
         """As a `Place`, if the homes lie in rows and columns, or in one dimension row by row; else None."""
@@ -146,12 +154,12 @@ class Scatter:
             return found
         if found.prefix:
             before = np.broadcast_to(self.sight, (SIGHT, *self._sizes())).reshape(SIGHT, -1)[:, : found.prefix]
-            found = replace(found, extras=tuple(_window(numbers) for numbers in before.T))
+            found = replace(found, extras=tuple(window_of(one) for one in before.T))
         sight = self._laid_out(np.broadcast_to(self.sight, (SIGHT, *self._sizes())), found)
         rows, columns = sight[:4], sight[4:]
-        if _varies(rows, 2) or _varies(columns, 1):
+        if varies(rows, 2) or varies(columns, 1):
             return found
-        window = _span(rows[:, :, 0], self.regular[0]), _span(columns[:, 0], self.regular[1])
+        window = span_of(rows[:, :, 0], self.regular[0]), span_of(columns[:, 0], self.regular[1])
         return found.seeing(window)
 
     def _sizes(self) -> tuple[int, ...]:
@@ -170,11 +178,11 @@ class Scatter:
             height = len(np.unique(rows))
             grid = height, len(rows) // height
             whole = grid[0] * grid[1] == len(rows) and rows.min() >= 0
-            if whole and _ordered(rows.reshape(grid), 0) and _ordered(columns.reshape(grid), 1):
+            if whole and ordered(rows.reshape(grid), 0) and ordered(columns.reshape(grid), 1):
                 return Place("".join(roles), ((0, None),), grid, prefix, (None,) * prefix)
         if len(varying) == 2:
             for h, w in (varying, varying[::-1]):
-                if _ordered(rows, h) and _ordered(columns, w):
+                if ordered(rows, h) and ordered(columns, w):
                     roles[h], roles[w] = "h", "w"
                     return Place("".join(roles), ((0, None),))
         return None
@@ -203,79 +211,10 @@ def pointwise(several: Sequence[Scatter]) -> Scatter | None:
     two values that are equally fine lie differently.
     """
     ndim = max(one.home.ndim for one in several)
-    homes = sorted((_raised(one.home, ndim) for one in several if (one.home >= 0).any()), key=np.size)
-    home = homes[-1] if homes else _raised(several[0].home, ndim)
+    homes = sorted((raised(one.home, ndim) for one in several if (one.home >= 0).any()), key=np.size)
+    home = homes[-1] if homes else raised(several[0].home, ndim)
     if any(other.shape == home.shape and not np.array_equal(other, home) for other in homes):
         return None
     if any(size not in (1, own) for other in homes for size, own in zip(other.shape, home.shape, strict=True)):
         return None
     return replace(several[0], home=home).with_sight_of(several[1:])
-
-
-def _sight(span: Span, at: np.ndarray) -> np.ndarray:
-    """(4, *sizes) of the units at home `at` along one axis; those without a place see what all see."""
-    start, end = span.first, span.last + 1
-    if span.axis is not None:
-        start = span.axis.start + span.axis.stride * np.arange(len(span))
-        end = start + span.axis.size
-    table = np.stack([span.first, -span.last, start, -end])
-    if len(span) == 1:
-        return np.broadcast_to(table.reshape(4, *[1] * at.ndim), (4, *at.shape)).copy()
-    found = table[:, at]
-    everyone = table.min(1).reshape(4, *[1] * at.ndim)
-    return np.where(at < 0, everyone, found)
-
-
-def _numbers(window: Window) -> np.ndarray:
-    """The numbers (8,) of one unit; `_window` turns them back."""
-    if blank(window):
-        return NOTHING
-    ends = [(int(span.first.min()), int(span.last.max())) for span in window]
-    return np.array([number for first, last in ends for number in (first, -last, first, -last - 1)])
-
-
-def _window(numbers: np.ndarray) -> Window:
-    window = _span(numbers[:4, None], False), _span(numbers[4:, None], False)
-    return fields.NOTHING if blank(window) else window
-
-
-def _span(sight: np.ndarray, regular: bool) -> Span:
-    """Of units along one axis, from their numbers (4, n)."""
-    first, last, start, end = sight[0], -sight[1], sight[2], -sight[3]
-    steps, sizes = np.diff(start), end - start
-    axis = None
-    if regular and len(steps) and steps[0] > 0 and (steps == steps[0]).all() and (sizes == sizes[0]).all():
-        axis = Axis(int(sizes[0]), int(steps[0]), int(start[0]))
-    return Span(axis, first, last)
-
-
-def _along(d: int, ndim: int) -> list[int]:
-    return [-1 if other == d else 1 for other in range(ndim)]
-
-
-def _varies(array: np.ndarray, axis: int) -> bool:
-    return array.shape[axis] > 1 and bool((array != array.take([0], axis)).any())
-
-
-def _tight(array: np.ndarray) -> np.ndarray:
-    """With size 1 along dimensions in which nothing varies."""
-    for axis in range(1, array.ndim):
-        if array.shape[axis] > 1 and not _varies(array, axis):
-            array = array.take([0], axis)
-    return array
-
-
-def _raised(array: np.ndarray, ndim: int) -> np.ndarray:
-    """With dimensions of size 1 put before the value's own, as broadcasting does."""
-    return array.reshape(len(array), *[1] * (ndim - array.ndim), *array.shape[1:])
-
-
-def _levelled(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    ndim = max(one.ndim, other.ndim)
-    return _raised(one, ndim), _raised(other, ndim)
-
-
-def _ordered(array: np.ndarray, axis: int) -> bool:
-    """Whether it rises along `axis` and is the same along every other."""
-    same = all(not _varies(array, other) for other in range(array.ndim) if other != axis)
-    return same and bool((np.diff(array, axis=axis) > 0).all())

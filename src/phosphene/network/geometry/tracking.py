@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from ..seam import function_name
-from . import joining, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
+from . import concatenating, joining, meeting, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
 from .memory import Memory, said_to_be_written, storage_of, transformed, version
 from .numbers import READING, may_hold_numbers
