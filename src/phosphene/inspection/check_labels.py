@@ -19,8 +19,8 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
     count = network.labels.count
     if answers is not None and count is not None and count != answers.shape[1]:
         words = f"There are {count} labels for {answers.shape[1]} outputs: which output a label means is not known."
-        evidence = {"labels": count, "outputs": answers.shape[1]}
-        return Finding("labels", "fault", words, evidence, "Give one label for each output, in the outputs' order.")
+        numbers = {"labels": count, "outputs": answers.shape[1]}
+        return Finding("labels", "fault", words, numbers, "Give one label for each output, in the outputs' order.")
     names = network.labels.names
     shuffled = names is not None and names != imagenet() and sorted(names) == sorted(imagenet())
     if shuffled:
