@@ -34,6 +34,8 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "strongest-coffee": lambda: (ph.strongest(net, photo("coffee"), "blocks.3", k=4), {}),
     "draw": lambda: (ph.draw(net), {}),
     "anatomy": lambda: (ph.anatomy(net, photo("cat"), "conv_stem"), {}),
+    "guided": lambda: (ph.guided(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
+    "occlusion": lambda: (ph.occlusion(net, photo("cat"), "logits:Egyptian cat"), {}),
     "check": lambda: (ph.check(net), {}),
 }
 

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 from torch._C import DisableTorchFunctionSubclass as Plain
 
+FULL_FROM = 0.7  # share of a map's area from which recomputing all of it is cheaper
+
 
 @dataclass
 class Plan:
     """When to go on in full, the clean values of one pass for the next ones, and what was spared so far."""
 
-    full_from: float = 0.7  # share of a map's area from which recomputing all of it is cheaper
+    full_from: float = field(default_factory=lambda: FULL_FROM)
     spared: float = 0.0  # multiply-adds of convolutions and matrices
     missed: set[str] = field(default_factory=set)  # functions without a rule, after which maps were full
     kept: list[Any] = field(default_factory=list)

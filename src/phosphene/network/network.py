@@ -283,11 +283,13 @@ class Network:
             if channel is None:
                 return layer.field
             return place.field(*found.size, channel)
+        window = place.window if channel is None else place.channel(channel)
+        if layer.layout is None and (window is None or place.spatial):
+            return UNKNOWN
         self.address(Address(address.layer, None, unit), size)
         if layer.field is WHOLE:
             return Box(0, 0, found.size[1], found.size[0])
-        window = place.window if channel is None else place.channel(channel)
-        if window is None or (layer.layout is None and place.spatial):
+        if window is None:
             return UNKNOWN
         (top, bottom), (left, right) = (
             (int(span.first[min(at, len(span) - 1)]), int(span.last[min(at, len(span) - 1)]) + 1)
