@@ -86,15 +86,20 @@ def test_commands_on_a_page_exist(page):
 
 
 def test_every_method_has_a_page_and_every_page_is_in_the_contents():
+    from phosphene.attribution import __all__ as attribution
     from phosphene.inspection import __all__ as inspection
 
-    methods = {page.stem for page in (ROOT / "docs" / "methods").glob("*.md")}
-    assert {word for word in inspection if word.islower()} | {"report"} == methods
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "methods").glob("*.md")}
+    methods = [word for word in (*inspection, *attribution, "report") if word.islower()]
+    for method in methods:
+        assert any(f"ph.{method}(" in text for text in pages.values()), method
+    for page, text in pages.items():
+        assert any(f"ph.{method}(" in text for method in methods), page
     contents = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         assert page.stem == "index" or re.search(rf"^{page.stem}$", contents, re.MULTILINE), page.stem
-    for method in methods:
-        assert f"methods/{method}\n" in contents
+    for page in pages:
+        assert f"methods/{page}\n" in contents
 
 
 def test_every_public_name_is_in_the_reference():

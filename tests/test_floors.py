@@ -12,12 +12,13 @@ FLOORS = {
     "network": set(),
     "picture": set(),
     "instrument": {"network", "picture"},
+    "remaking": {"network", "picture", "instrument"},
     "showing": {"network", "picture"},
     "inspection": {"network", "picture", "instrument", "showing"},
     "attribution": {"network", "picture", "instrument", "showing"},
     "reporting": {"network", "picture", "instrument", "showing", "inspection", "attribution"},
-    "commands": {"network", "picture", "instrument", "inspection", "attribution", "reporting"},
-    "cli": {"network", "picture", "instrument", "inspection", "attribution", "reporting", "commands"},
+    "commands": {"network", "picture", "instrument", "remaking", "inspection", "attribution", "reporting"},
+    "cli": {"network", "picture", "instrument", "remaking", "inspection", "attribution", "reporting", "commands"},
     "__main__": {"cli"},
     "__init__": set(),  # names only; each module is opened when it is asked for
 }

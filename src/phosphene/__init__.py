@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "network": "load Network Preprocessing Labels Address Axis Box Extent Field Frame Layer Rules WHOLE UNKNOWN",
     "picture": "read Photo Picture Range map_range read_made",
-    "instrument": "again",
+    "remaking": "again",
     "inspection": "filters activations strongest draw anatomy check",
     "attribution": "gradient deconvnet guided reverse occlusion",
     "reporting": "report",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import partial  # noqa: F401  (its rules make changed tensors flow)
+from . import partial, partial_places  # noqa: F401  (their rules make changed tensors flow)
 from .changed import Changed, Plan
 from .network import Network
 from .recording import recorded
