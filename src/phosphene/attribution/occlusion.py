@@ -18,13 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..instrument import Result, instrument
-from ..network import Box, Frame, Network
+from ..network import Frame, Network
 from ..network.editing import edited
 from ..network.seam import OUTPUT
 from ..network.survey import first_tensor
 from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
 from ..showing import input_box, seen
-from .signal import shown
+from .signal import capital, shown
 from .targets import Question, Target, questions, units
 
 WIDTH = 340.0
@@ -86,17 +86,10 @@ class Occlusion(Result):
         names = ", ".join(dict.fromkeys(photo.name for photo, _ in self.photos))
         (h, w), (sy, sx) = self.window, self.stride
         how = f"window {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
-        caption = (
-            f"{how[0].upper()}{how[1:]}; {self.saved:.0%} of the operations saved. {mapped.caption().capitalize()}."
-        )
+        caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
         drawing = sheet("Occlusion", f"{self.network} on {names}", blocks, caption=caption, width=3 * WIDTH + 48 + 96)
         told = f"{self.network}, occlusion of {', '.join(self.targets)} on {names}; {how}; {mapped.caption()}"
         return self.drawn(drawing, told, mapped.ranges, range=range)
-
-    def boxes(self) -> list[list[Box]]:
-        """The window at every place, in the input's pixels."""
-        (h, w) = self.window
-        return [[Box(left, top, left + w, top + h) for left in self.lefts] for top in self.tops]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -121,7 +114,7 @@ def occlusion(
     *,
     window: int | tuple[int, int] = 32,
     stride: int | tuple[int, int] = 16,
-    fill: Literal["mean", "zero", "blur", "noise"] | Tensor = "mean",
+    fill: Fill | Tensor = "mean",
     batch: int | None = None,
 ) -> Occlusion:
     """How much a value drops where a sliding window covers the image, exact, at a fraction of the usual cost.

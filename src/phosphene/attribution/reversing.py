@@ -9,7 +9,7 @@ under rules, one pass back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -130,9 +130,9 @@ def reverse(
     images: Any,
     target: Target = None,
     *,
-    relu: Literal["forward", "backward", "both", "none"] = "both",
-    pooling: Literal["places", "centre"] = "places",
-    reading: Literal["sum", "overwrite"] = "sum",
+    relu: Mask = "both",
+    pooling: Pooling = "places",
+    reading: Reading = "sum",
 ) -> Signal:
     """A reversed network with both its switches (Mahendran and Vedaldi, 2016).
 

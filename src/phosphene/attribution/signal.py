@@ -95,8 +95,8 @@ class Signal(Result):
         where = f" · page {page} of {pages}" if pages > 1 else ""
         names = ", ".join(dict.fromkeys(photo.name for photo, _ in self.photos))
         drawing = sheet(
-            _capital(self.method), f"{self.network} on {names}{where}", blocks,
-            caption=f"The signal's grey is zero; it is cut where the magnitude is. {_capital(maps.caption())}.",
+            capital(self.method), f"{self.network} on {names}{where}", blocks,
+            caption=f"The signal's grey is zero; it is cut where the magnitude is. {capital(maps.caption())}.",
             width=4 * WIDTH + 60 + 96,
         )  # fmt: skip
         caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {names}"
@@ -129,5 +129,5 @@ def _coloured(values: np.ndarray, high: float) -> np.ndarray:
     return as_rgb(np.clip(0.5 + planes.transpose(1, 2, 0) / (2 * (high or 1)), 0, 1))
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
     return text[:1].upper() + text[1:]

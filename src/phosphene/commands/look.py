@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import options, show
 
 if TYPE_CHECKING:
-    from ..network import Network
-    from ..network.network import Guess
+    from ..network import Guess, Network
     from ..picture import Photo
 
 BAR = 28  # characters of the longest bar

@@ -1,11 +1,12 @@
 """Networks: opened from anywhere, every value named, recorded and placed, and left as they were."""
 
 from .addresses import OUTPUTS, Address, near
+from .answers import Guess
 from .frame import Box, Frame
 from .geometry import UNKNOWN, WHOLE, Axis, Extent, Field, Layout
 from .labels import Labels
 from .loading import load
-from .network import Guess, Network
+from .network import Network
 from .preprocessing import Preprocessing
 from .recording import Call
 from .rules import Rules, functions

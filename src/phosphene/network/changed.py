@@ -25,7 +25,6 @@ class Plan:
 
     full_from: float = field(default_factory=lambda: FULL_FROM)
     spared: float = 0.0  # multiply-adds of convolutions and matrices
-    missed: set[str] = field(default_factory=set)  # functions without a rule, after which maps were full
     kept: list[Any] = field(default_factory=list)
     step: int = 0
 
@@ -137,8 +136,6 @@ def _in_full(func: Callable, args: tuple, kwargs: dict) -> Any:
     with Plain():
         if name in _SHAPES:
             return func(*args, **kwargs)
-        plan = next(value for value in _tensors((args, kwargs)) if isinstance(value, Changed)).plan
-        plan.missed.add(name)
         return func(*_filled(args), **_filled(kwargs))
 
 
@@ -150,14 +147,6 @@ def _filled(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _filled(part) for key, part in value.items()}
     return value
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    return [tensor for part in value for tensor in _tensors(part)] if isinstance(value, (tuple, list)) else []
 
 
 def _part(x: Tensor, at: tuple[int, int], y0: int, y1: int, x0: int, x1: int) -> Tensor:

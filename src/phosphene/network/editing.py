@@ -28,7 +28,6 @@ class Edited:
 
     values: Tensor
     saved: float
-    missed: frozenset[str]  # functions after which maps were computed in full
 
 
 def edited(
@@ -64,8 +63,8 @@ def edited(
     some = sorted({len(patches) // 3, 2 * len(patches) // 3})[:CHECKED]
     if found is not None and _alike(found[some], whole(some)):
         total = len(patches) * _operations(layers, layer) / 2  # a multiply-add counts as two there
-        return Edited(found, plan.spared / total if total else 0.0, frozenset(plan.missed))
-    return Edited(torch.cat([whole(range(len(patches))[some]) for some in chunks]), 0.0, frozenset(plan.missed))
+        return Edited(found, plan.spared / total if total else 0.0)
+    return Edited(torch.cat([whole(range(len(patches))[some]) for some in chunks]), 0.0)
 
 
 def _partly(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .addresses import OUTPUTS, Address, near
+from .answers import Guess, guesses
 from .frame import Box, Frame
 from .geometry import UNKNOWN, WHOLE, Extent, Field
 from .labels import Labels
@@ -23,15 +24,6 @@ from .recording import Call, NotComputedError, recorded
 from .rules import Rules
 from .seam import OUTPUT
 from .survey import Layer, Survey, first_tensor, survey
-
-
-class Guess(NamedTuple):
-    """One class of an answer: its name and number, its probability (softmax) and its score before it."""
-
-    label: str
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
-    probability: float
-    score: float
 
 
 class Network:
@@ -313,17 +305,8 @@ class Network:
         if scores is None or scores.ndim != 2:
             shape = "nothing" if scores is None else " × ".join(map(str, scores.shape[1:]))
             raise ValueError(f"{self.name} gives {shape} an image, not one score a class; it is no classifier")
-        probabilities = scores.float().softmax(1)
-        best = probabilities.topk(min(k, scores.shape[1]), dim=1).indices
-        answers = [
-            [self._guess(int(i), row, probability) for i in order]
-            for order, row, probability in zip(best, scores, probabilities, strict=True)
-        ]
+        answers = guesses(scores, self.labels, k)
         return answers[0] if len(answers) == 1 else answers
-
-    def _guess(self, index: int, scores: Tensor, probabilities: Tensor) -> Guess:
-        label = self.labels[index] if index < len(self.labels) else f"class {index}"
-        return Guess(label, index, float(probabilities[index]), float(scores[index]))
 
     # ---- identity
 
