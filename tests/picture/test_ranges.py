@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from phosphene.picture import Range, apply_range, compact, map_range, ranges_caption, rule_name
 from phosphene.picture.numbers import pair
 
-RULES = ["minmax", "symmetric", "percentile", "percentile:5:95", "unit", "-1:1", (0.25, 4.0)]
+RULES = ["minmax", "symmetric", "symmetric:90", "percentile", "percentile:5:95", "unit", "-1:1", (0.25, 4.0)]
 values = hnp.arrays(
     st.sampled_from([np.float32, np.float64]),
     hnp.array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=5),
@@ -55,6 +55,17 @@ def test_tiles_equal_the_weights_after_the_range_pixel_for_pixel():
     for tile, got, shown in zip(weights, each.values01, each.ranges, strict=True):
         assert np.array_equal(got, map_range(tile[None], "minmax").values01[0])
         assert (shown.low, shown.high) == (tile.min(), tile.max())
+
+
+def test_symmetric_about_a_percentile_of_the_magnitudes():
+    values = np.array([[0.0, -1.0, 2.0, 3.0, -100.0]])
+    mapped = map_range(values, "symmetric:75")
+    assert (mapped.ranges[0].low, mapped.ranges[0].high) == (-3.0, 3.0)
+    assert mapped.values01.tolist() == [[0.5, pytest.approx(1 / 3), pytest.approx(5 / 6), 1.0, 0.0]]
+    assert "percentile 75 of the magnitudes" in mapped.caption()
+    for wrong in ("symmetric:0", "symmetric:101", "symmetric:a", "symmetric:1:2"):
+        with pytest.raises(ValueError, match=r"range rule|symmetric:99"):
+            map_range(values, wrong)
 
 
 @settings(max_examples=100, deadline=None)

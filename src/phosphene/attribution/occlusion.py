@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..instrument import Result, instrument
-from ..network import Frame, Network
+from ..instrument import instrument
+from ..network import Network
 from ..network.editing import edited
 from ..network.seam import OUTPUT
 from ..network.survey import first_tensor
-from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
-from ..showing import input_box, seen
-from .signal import capital, shown
+from ..picture import ColourBar, ImageBlock, Picture, Row, apply_range, colour, grid, map_range, sheet
+from ..showing import seen
+from .attribution import Attribution, capital, shown
+from .laying import laid
 from .targets import Question, Target, questions, units
 
 WIDTH = 340.0
@@ -32,13 +32,10 @@ Fill = Literal["mean", "zero", "blur", "noise"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Occlusion(Result):
+class Occlusion(Attribution):
     """Drops (N, rows, columns) of a value, clean minus covered, one for each place of the window."""
 
-    network: str
-    targets: tuple[str, ...]
     drops: Tensor = field(repr=False)
-    scores: Tensor  # (N,) of the clean images
     window: tuple[int, int]
     stride: tuple[int, int]
     tops: tuple[int, ...] = field(repr=False)  # of the window's rows of places
@@ -46,7 +43,14 @@ class Occlusion(Result):
     size: tuple[int, int]  # of the network's input
     fill: str
     saved: float  # share of the operations that was not needed
-    photos: tuple[tuple[Photo, Frame], ...] = field(repr=False)
+
+    @property
+    def maps(self) -> Tensor:
+        return self.values
+
+    @property
+    def signed(self) -> bool:
+        return True
 
     @property
     def values(self) -> Tensor:
@@ -67,28 +71,25 @@ class Occlusion(Result):
         mapped = map_range(self.drops.float().cpu().numpy(), range, "tile")
         spread = self.values.float().cpu().numpy()
         for index, target in enumerate(self.targets):
-            view, frame = seen(*self.photos[index if len(self.photos) > 1 else 0])
-            low, high = mapped.ranges[index].low, mapped.ranges[index].high
-            shares = np.clip((spread[index] - low) / ((high - low) or 1), 0, 1)
-            strength = np.nan_to_num(np.abs(2 * shares - 1))
-            over = overlay(view.pixels, np.nan_to_num(shares, nan=0.5), "diverging", 0.1 + 0.8 * strength,
-                           box=input_box(view, frame))  # fmt: skip
+            photo, frame = self.photo(index)
+            over = laid(photo, frame, apply_range(spread[index], mapped.ranges[index]), self.signed)
             cells = grid(colour(mapped.values01[index : index + 1], "diverging"),
                          scale=max(1, int(WIDTH) // max(self.drops.shape[1:])))  # fmt: skip
             rows, columns = self.drops.shape[1:]
             pictures = [
-                ImageBlock(view.pixels, heading="photo", width=WIDTH, crisp=False),
+                ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False),
                 ImageBlock(cells.pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH),
                 ImageBlock(over, heading="over the photo", width=WIDTH, crisp=False),
             ]
             label = f"drop of {target}, {float(self.scores[index]):.3g} when nothing is covered"
             blocks += [Row(pictures, gap=24), ColourBar("diverging", mapped.ranges[index], label)]
-        names = ", ".join(dict.fromkeys(photo.name for photo, _ in self.photos))
         (h, w), (sy, sx) = self.window, self.stride
         how = f"window {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
         caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
-        drawing = sheet("Occlusion", f"{self.network} on {names}", blocks, caption=caption, width=3 * WIDTH + 48 + 96)
-        told = f"{self.network}, occlusion of {', '.join(self.targets)} on {names}; {how}; {mapped.caption()}"
+        drawing = sheet(
+            "Occlusion", f"{self.network} on {self.names}", blocks, caption=caption, width=3 * WIDTH + 48 + 96
+        )
+        told = f"{self.network}, occlusion of {', '.join(self.targets)} on {self.names}; {how}; {mapped.caption()}"
         return self.drawn(drawing, told, mapped.ranges, range=range)
 
     def to_dict(self) -> dict[str, Any]:
@@ -147,9 +148,9 @@ def occlusion(
         scores.append(clean)
         saved.append(share)
     return Occlusion(
-        network=network.name, targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
+        method="occlusion", targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
         stride=wide, tops=tops, lefts=lefts, size=size, fill=fill if isinstance(fill, str) else "a given image",
-        saved=sum(saved) / len(saved), photos=shown(network, images)["photos"],
+        saved=sum(saved) / len(saved), **shown(network, images),
     )  # fmt: skip
 
 

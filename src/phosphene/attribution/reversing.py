@@ -17,8 +17,9 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import Network, Rules
 from ..network.survey import first_tensor
+from .attribution import shown
 from .rectifiers import MASKS, Mask, rectifiers
-from .signal import Signal, shown
+from .signal import Signal
 from .targets import Target, questions, units
 from .unpooling import Pooling, Reading, poolings
 

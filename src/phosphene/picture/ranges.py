@@ -5,6 +5,7 @@ is the rule:
 
     minmax           the smallest and the largest value
     symmetric        -m to m with m the largest magnitude, so that zero lies at exactly 0.5
+    symmetric:b      the same with m the b-th percentile of the magnitudes
     percentile:a:b   the a-th and b-th percentile (1 and 99 where not said)
     unit             0 to 1
     low:high         a fixed range, as '-1:1' or as two numbers
@@ -110,7 +111,8 @@ def find_range(values: np.ndarray, rule: str) -> Range:
     if finite.size == 0:
         return Range(math.nan, math.nan, rule, missing)
     if name == "symmetric":
-        most = float(np.abs(finite).max())
+        magnitudes = np.abs(finite)
+        most = float(np.percentile(magnitudes, float(numbers[0]), method="nearest") if numbers else magnitudes.max())
         return Range(-most if most else 0.0, most, rule, missing)
     if name == "percentile":
         with np.errstate(over="ignore", invalid="ignore"):
@@ -149,9 +151,16 @@ def rule_name(rule: Rule) -> str:
         return text
     name, *numbers = text.split(":")
     try:
-        ends = [float(number) for number in ([name, *numbers] if name != "percentile" else numbers or ["1", "99"])]
+        worded = name in ("percentile", "symmetric")
+        ends = [float(number) for number in (numbers or ["1", "99"] if worded else [name, *numbers])]
     except ValueError:
         ends = []
+    if name == "symmetric":
+        if len(ends) != 1 or not 0 < ends[0] <= 100:
+            raise ValueError(
+                f"{rule!r} names no percentile of magnitudes; write 'symmetric:99', above 0 and up to 100."
+            )
+        return f"symmetric:{ends[0]:g}"
     if name == "percentile":
         if len(ends) != 2 or not 0 <= ends[0] < ends[1] <= 100:
             raise ValueError(f"{rule!r} names no percentiles; write 'percentile:1:99', the lower first, 0 to 100.")
@@ -170,6 +179,8 @@ def words(rule: str) -> str:
     name, *numbers = rule.split(":")
     if name == "percentile":
         return f"percentiles {numbers[0]} to {numbers[1]}"
+    if name == "symmetric" and numbers:
+        return f"symmetric about zero, percentile {numbers[0]} of the magnitudes"
     return WORDS.get(rule, "fixed")
 
 

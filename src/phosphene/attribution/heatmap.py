@@ -1,0 +1,76 @@
+"""A map of what matters: one number for each pixel of the input, often enlarged from a coarser map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from ..picture import Block, ColourBar, ImageBlock, Picture, Row, TextBlock, colour, compact, map_range, sheet
+from ..showing import seen
+from .attribution import Attribution, capital
+from .laying import colours, laid
+from .paging import page_of
+
+WIDTH = 300.0  # of a picture in a row
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Heatmap(Attribution):
+    """Maps (N, H, W) in the coordinates of the network's input, and as they were before enlarging (N, h, w)."""
+
+    values: Tensor = field(repr=False)  # (N, H, W)
+    raw: Tensor = field(repr=False)  # (N, h, w)
+    both_signs: bool = False  # whether negative numbers have a meaning
+
+    @property
+    def maps(self) -> Tensor:
+        return self.values
+
+    @property
+    def signed(self) -> bool:
+        return self.both_signs
+
+    def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
+        """Each map beside its photo: as it was computed, cell by cell, and over the photo.
+
+        - `range`: how values become colours: symmetric, minmax, percentile:low:high, unit or low:high
+        - `page`: which page of twelve maps, from 1
+        """
+        chosen, where = page_of(len(self.values), page, "maps")
+        rule = range or ("symmetric" if self.signed else "minmax")
+        mapped = map_range(self.values[chosen].float().cpu().numpy(), rule, "tile")
+        kind = colours(self.signed)
+        blocks: list[Block] = []
+        for at, index in enumerate(chosen):
+            photo, frame = self.photo(index)
+            shares, scale = mapped.values01[at], mapped.ranges[at]
+            raw = self.raw[index].float().cpu().numpy()
+            cells = ((raw - scale.low) / ((scale.high - scale.low) or 1)).clip(0, 1)
+            told = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
+            blocks.append(TextBlock(told, size=20, weight="bold"))
+            heading = f"{raw.shape[0]} × {raw.shape[1]} numbers"
+            pictures = [
+                ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False),
+                ImageBlock(colour(cells, kind), heading=heading, width=WIDTH, crisp=True),
+                ImageBlock(laid(photo, frame, shares, self.signed), heading="over the photo", width=WIDTH, crisp=False),
+            ]
+            blocks += [Row(pictures, gap=24), ColourBar(kind, scale, self.method)]
+        drawing = sheet(
+            capital(self.method), f"{self.network} on {self.names}{where}", blocks,
+            caption=f"{capital(mapped.caption())}.", width=3 * WIDTH + 48 + 96,
+        )  # fmt: skip
+        caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
+        options = {"page": page} if range is None else {"range": range, "page": page}
+        return self.drawn(drawing, f"{caption}; {mapped.caption()}", mapped.ranges, **options)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "network": self.network,
+            "maps": [
+                {"target": target, "value": float(score), "raw": raw.tolist()}
+                for target, score, raw in zip(self.targets, self.scores, self.raw, strict=True)
+            ],
+        }
