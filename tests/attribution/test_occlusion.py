@@ -8,7 +8,7 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.occlusion import _blurred
+from phosphene.attribution.covers import blurred
 from phosphene.network.changed import Changed, Plan
 from phosphene.network.editing import edited
 
@@ -83,7 +83,7 @@ def test_every_fill_covers_with_what_it_says(resnet, fill):
         "mean": ("mean", mean.expand_as(x)),
         "zero": ("zero", torch.zeros_like(x)),
         "noise": ("noise", mean + spread * noise),
-        "blur": ("blur", _blurred(x, 4)),
+        "blur": ("blur", blurred(x, 4)),
         "image": (other, other),
         "colour": (torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 2, 3]).double().view(1, 3, 1, 1).expand_as(x)),
     }[fill]

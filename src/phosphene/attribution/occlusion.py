@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..instrument import instrument
@@ -24,11 +23,11 @@ from ..network.survey import first_tensor
 from ..picture import ColourBar, ImageBlock, Picture, Row, apply_range, colour, grid, map_range, sheet
 from ..showing import seen
 from .attribution import Attribution, capital, shown
+from .covers import Fill, cover_of
 from .laying import laid
 from .targets import Question, Target, questions, units
 
 WIDTH = 340.0
-Fill = Literal["mean", "zero", "blur", "noise"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -142,7 +141,7 @@ def occlusion(
     drops, scores, saved = [], [], []
     for index in range(len(x)):
         own = question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
-        cover = _cover_of(x[index : index + 1], fill, index)
+        cover = cover_of(x[index : index + 1], fill, index)
         clean, covered, share = _covered(network, x[index : index + 1], own, cover, high, tops, lefts, batch)
         drops.append((clean[:, None] - covered).view(-1, len(tops), len(lefts)))
         scores.append(clean)
@@ -180,39 +179,6 @@ def _asked(network: Network, question: Question, value: Tensor | None, image: Te
         each = Question(question.layer, (address,) * len(value), ())
         rows.append(value.flatten(1).gather(1, units(network, each, value, size)[:, None])[:, 0])
     return torch.stack(rows)
-
-
-def _cover_of(image: Tensor, fill: Any, index: int) -> Tensor:
-    """What lies under the window, as large as the image (1, C, H, W)."""
-    if isinstance(fill, Tensor):
-        given = fill if fill.ndim == 4 else fill[None] if fill.ndim == 3 else fill.reshape(1, -1, 1, 1)
-        given = given[index : index + 1] if len(given) > 1 else given
-        try:
-            return given.to(image).expand_as(image)
-        except RuntimeError:
-            shapes = tuple(fill.shape), tuple(image.shape)
-            raise ValueError(f"a fill of shape {shapes[0]} does not cover an image of shape {shapes[1]}") from None
-    mean = image.mean((2, 3), keepdim=True)
-    if fill == "mean":
-        return mean.expand_as(image)
-    if fill == "zero":
-        return torch.zeros_like(image)
-    if fill == "noise":
-        noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0)).to(image)
-        return mean + image.std((2, 3), keepdim=True) * noise
-    if fill == "blur":
-        return _blurred(image, min(image.shape[-2:]) / 16)
-    raise ValueError(f"a window is filled with mean, zero, blur, noise or a tensor, not {fill!r}")
-
-
-def _blurred(image: Tensor, sigma: float) -> Tensor:
-    """The image under a Gaussian of `sigma` pixels, repeated beyond its border."""
-    reach = min(int(3 * sigma + 0.5), min(image.shape[-2:]) - 1)
-    kernel = torch.exp(-(torch.arange(-reach, reach + 1, device=image.device) ** 2) / (2 * sigma**2)).to(image)
-    kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, -1)
-    padded = F.pad(image, [reach] * 4, mode="replicate")
-    rows = F.conv2d(padded, kernel[..., None], groups=image.shape[1])
-    return F.conv2d(rows, kernel[:, :, None], groups=image.shape[1])
 
 
 def _pair(value: int | Sequence[int], name: str) -> tuple[int, int]:

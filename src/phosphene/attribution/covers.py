@@ -1,0 +1,47 @@
+"""What stands where nothing is to be seen: below an occluding window or a mask, and at the start of a path."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Fill = Literal["mean", "zero", "blur", "noise"]
+
+
+def cover_of(image: Tensor, fill: Any, index: int, what: str = "a window is filled with") -> Tensor:
+    """A cover as large as the image (1, C, H, W): of that name, or given as a tensor, one for all images or one each.
+
+    `index` is the image's number among several. ValueError for a name or a shape that does not fit.
+    """
+    if isinstance(fill, Tensor):
+        given = fill if fill.ndim == 4 else fill[None] if fill.ndim == 3 else fill.reshape(1, -1, 1, 1)
+        given = given[index : index + 1] if len(given) > 1 else given
+        try:
+            return given.to(image).expand_as(image)
+        except RuntimeError:
+            shapes = tuple(fill.shape), tuple(image.shape)
+            raise ValueError(f"a fill of shape {shapes[0]} does not cover an image of shape {shapes[1]}") from None
+    mean = image.mean((2, 3), keepdim=True)
+    if fill == "mean":
+        return mean.expand_as(image)
+    if fill == "zero":
+        return torch.zeros_like(image)
+    if fill == "noise":
+        noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0)).to(image)
+        return mean + image.std((2, 3), keepdim=True) * noise
+    if fill == "blur":
+        return blurred(image, min(image.shape[-2:]) / 16)
+    raise ValueError(f"{what} mean, zero, blur, noise or a tensor, not {fill!r}")
+
+
+def blurred(image: Tensor, sigma: float) -> Tensor:
+    """The image under a Gaussian of `sigma` pixels, repeated beyond its border."""
+    reach = min(int(3 * sigma + 0.5), min(image.shape[-2:]) - 1)
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1, device=image.device) ** 2) / (2 * sigma**2)).to(image)
+    kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, -1)
+    padded = F.pad(image, [reach] * 4, mode="replicate")
+    rows = F.conv2d(padded, kernel[..., None], groups=image.shape[1])
+    return F.conv2d(rows, kernel[:, :, None], groups=image.shape[1])
