@@ -56,6 +56,20 @@ def of_channel(network: Network, images: Any, layer: str, channel: Any = None) -
     return address.layer, own if channel is None else channel
 
 
+def peaks(maps: np.ndarray) -> np.ndarray:
+    """Where each of the maps (..., rows, columns) is largest, as (row, column): (..., 2).
+
+    A bounded activation such as ReLU6 reaches its largest value at many places; the one nearest to their middle counts.
+    """
+    rows, columns = (grid.astype(np.float64) for grid in np.indices(maps.shape[-2:]))
+    largest = maps == maps.max((-2, -1), keepdims=True)
+    count = largest.sum((-2, -1), keepdims=True)
+    middle = [(largest * grid).sum((-2, -1), keepdims=True) / count for grid in (rows, columns)]
+    away = np.where(largest, (rows - middle[0]) ** 2 + (columns - middle[1]) ** 2, np.inf)
+    flat = away.reshape(*maps.shape[:-2], -1).argmin(-1)
+    return np.stack(np.divmod(flat, maps.shape[-1]), -1)
+
+
 def _pixels(network: Network, image: Tensor) -> np.ndarray:
     if image.shape[1] == network.preprocessing.channels:
         rgb = network.preprocessing.denormalise(image)[0].permute(1, 2, 0)

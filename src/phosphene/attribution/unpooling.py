@@ -39,13 +39,15 @@ class _Pooled(torch.autograd.Function):
 
 def unpooled(signal: Tensor, places: Tensor, size: Sequence[int], reading: Reading) -> Tensor:
     """The signal (..., rows, columns) brought to `places` of maps of `size`."""
-    flat, to = signal.flatten(-2), places.flatten(-2).expand((*signal.shape[:-2], -1))
+    # not flatten and unflatten, which have no rule for many signals that run back together
+    flat = signal.reshape(*signal.shape[:-2], -1)
+    to = places.reshape(*places.shape[:-2], -1).expand(flat.shape)
     blank = flat.new_zeros(*flat.shape[:-1], int(size[0]) * int(size[1]))
     if reading == "sum":
-        return blank.scatter_add(-1, to, flat).unflatten(-1, tuple(size))
+        return blank.scatter_add(-1, to, flat).reshape(*flat.shape[:-1], *size)
     order = torch.arange(flat.shape[-1], device=flat.device).expand_as(to)
     last = torch.full_like(blank, -1, dtype=torch.long).scatter_reduce(-1, to, order, "amax")
-    return torch.where(last >= 0, flat.gather(-1, last.clamp(min=0)), blank).unflatten(-1, tuple(size))
+    return torch.where(last >= 0, flat.gather(-1, last.clamp(min=0)), blank).reshape(*flat.shape[:-1], *size)
 
 
 def poolings(pooling: Pooling, reading: Reading) -> dict[Callable, Callable]:

@@ -17,7 +17,7 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..network import UNKNOWN, Box, Frame, Network
 from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, compact, draw_boxes, map_range, overlay, sheet
-from ..showing import first_of, input_box, of_channel, photo_of, seen
+from ..showing import first_of, input_box, of_channel, peaks, photo_of, seen
 
 PATCH = 200  # pixels of a patch's width at most
 OWN = "each unit's own window"  # a layer whose windows are of no one size
@@ -149,8 +149,7 @@ def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strong
 
 
 def _unit(network: Network, layer: str, channel: int, values: np.ndarray, frame: Frame, size: tuple[int, int]) -> Unit:
-    highest = np.argwhere(values == values.max())
-    row, column = (int(at) for at in highest[((highest - highest.mean(0)) ** 2).sum(1).argmin()])
+    row, column = (int(at) for at in peaks(values))
     box = network.receptive_field(f"{layer}:{channel}", (row, column), size)
     in_photo = frame.to_photo(box).clip(*frame.photo) if isinstance(box, Box) else None
     return Unit(channel, row, column, float(values[row, column]), in_photo)

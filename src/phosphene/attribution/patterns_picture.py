@@ -1,0 +1,217 @@
+"""How patterns are drawn: for each unit the patches that it sees, and beside them the signals, in tiles of one size.
+
+A tile is as large as the largest window on the page; what the image's border cuts off is left blank, on its own side.
+Both halves of a pair show exactly the same box: the photo from its own pixels, the signal from the input's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image as Pillow
+
+from ..network import UNKNOWN, WHOLE, Box
+from ..picture import (
+    Drawing,
+    DrawingBlock,
+    Image,
+    Mark,
+    Range,
+    Rect,
+    Text,
+    apply_range,
+    as_rgb,
+    compact,
+    fit,
+    map_range,
+    ranges_caption,
+    sheet,
+    shifted,
+)  # fmt: skip
+from .attribution import capital
+from .paging import page_of
+
+if TYPE_CHECKING:
+    from .patterns import Pattern, Patterns
+
+WIDTH = 1104.0  # inside a sheet's margins
+ALONE, AMONG = 171.0, 84.0  # pixels of a tile's longer side: in a pair, in a grid of patches
+SIDE = 3  # tiles in a row of a unit's grid
+GUTTER, BETWEEN = 4.0, 12.0  # between tiles, between patches and signals
+HEAD = 42.0  # for a unit's name and values
+GAP = 32.0
+
+
+def drawing(found: Patterns, rule: str, per: str, page: int) -> tuple[Drawing, str, tuple[Range, ...]]:
+    """The sheet of one page, its caption and the ranges of its signals; ValueError for a page that is none."""
+    if per not in ("tile", "unit", "picture"):
+        raise ValueError(f"a range is per tile, unit or picture, not {per!r}")
+    single = len(found.units) == 1
+    every = [(pattern,) for pattern in found.units[0]] if single else list(found.units)
+    chosen, where = page_of(len(every), page, "units" if not single else "patterns")
+    cards = [every[index] for index in chosen]
+    ranges = _ranges(cards, rule, per)
+    tile = _tile(cards)
+    drawn = [_card(card, own, tile, single) for card, own in zip(cards, ranges, strict=True)]
+    names = list(dict.fromkeys(found.looked_at))
+    photos = ", ".join(names) if len(names) <= 3 else f"{len(found.looked_at)} photos"
+    told = _told(cards, found.receptive_field)
+    title = f"Patterns that {found.layer if not single else 'unit ' + _unit(cards[0][0])} answers to"
+    subtitle = f"{found.network} on {photos} · {told}{where}"
+    shown = tuple(shown for own in ranges for shown in own)
+    said = ranges_caption(shown)
+    how = f"Each part of the photo beside the signal ({found.method}) that runs back to it from that one place. "
+    how += "Grey is zero. " if all(each.low == -each.high for each in shown) else ""
+    block = DrawingBlock(_flowed(drawn))
+    width = max(640.0, block.drawing.width + 96)
+    made = sheet(title, subtitle, [block], caption=f"{how}{capital(said)}.", width=width)
+    return made, f"{found.network}, {found.layer} on {photos}: patterns by {found.method}; {said}", shown
+
+
+# ---- numbers as colours
+
+
+def _ranges(cards: Sequence[Sequence[Pattern]], rule: str, per: str) -> list[list[Range]]:
+    """The range of every signal, by card."""
+    flat = [[pattern.signal.detach().double().cpu().numpy().ravel() for pattern in card] for card in cards]
+
+    def of(values: list[np.ndarray]) -> Range:
+        return map_range(np.concatenate(values)[None], rule, "picture").ranges[0]
+
+    if per == "picture":
+        shared = of([values for card in flat for values in card])
+        return [[shared] * len(card) for card in cards]
+    return [[of(card)] * len(card) if per == "unit" else [of([values]) for values in card] for card in flat]
+
+
+def coloured(signal: np.ndarray, shown: Range) -> np.ndarray:
+    """A signal (C, height, width) as pixels; other than three channels by their mean."""
+    planes = signal if len(signal) == 3 else np.repeat(signal.mean(0, keepdims=True), 3, 0)
+    return as_rgb(apply_range(planes.transpose(1, 2, 0), shown))
+
+
+def patch(pattern: Pattern, per_pixel: float) -> np.ndarray:
+    """The pattern's part of the photo, with `per_pixel` pixels for each of the input's; padding is black."""
+    window = pattern.window
+    wide, high = (max(1, round(side * per_pixel)) for side in (pattern.box.width, pattern.box.height))
+    inside = window.clip(pattern.photo.height, pattern.photo.width)
+    if inside == window:
+        image = pattern.photo.pil().resize((wide, high), Pillow.Resampling.LANCZOS, box=window.as_tuple())
+        return np.array(image)
+    canvas = np.zeros((high, wide, 3), np.uint8)
+    x, y = wide / window.width, high / window.height
+    left, right = round((inside.left - window.left) * x), round((inside.right - window.left) * x)
+    top, bottom = round((inside.top - window.top) * y), round((inside.bottom - window.top) * y)
+    if right > left and bottom > top:
+        size = (right - left, bottom - top)
+        image = pattern.photo.pil().resize(size, Pillow.Resampling.LANCZOS, box=inside.as_tuple())
+        canvas[top:bottom, left:right] = np.array(image)
+    return canvas
+
+
+# ---- tiles
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """All tiles of a page: so many of the input's pixels, each drawn so large."""
+
+    height: float
+    width: float
+    scale: float
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.height * self.scale, self.width * self.scale
+
+    def marks(self, pattern: Pattern, shown: Range) -> tuple[list[Mark], list[Mark]]:
+        """The patch and the signal, each at (0, 0)."""
+        box, scale = pattern.box, self.scale
+        height, width = pattern.frame.size
+        top = self.height - box.height if box.top <= 0 < self.height - box.height and box.bottom < height else 0.0
+        left = self.width - box.width if box.left <= 0 < self.width - box.width and box.right < width else 0.0
+        where = (left * scale, top * scale, box.width * scale, box.height * scale)
+        back: list[Mark] = []
+        if (box.height, box.width) != (self.height, self.width):
+            back.append(Rect(0, 0, self.width * scale, self.height * scale, fill="panel"))
+        signal = pattern.signal.detach().float().cpu().numpy()
+        return (
+            [*back, Image(patch(pattern, 2 * max(scale, 0.5)), *where, crisp=False)],
+            [*back, Image(coloured(signal, shown), *where, crisp=scale >= 2)],
+        )
+
+
+def _tile(cards: Sequence[Sequence[Pattern]]) -> _Tile:
+    """Windows that are drawn larger are enlarged a whole number of times."""
+    height = max(pattern.box.height for card in cards for pattern in card)
+    width = max(pattern.box.width for card in cards for pattern in card)
+    wanted = (ALONE if max(map(len, cards)) == 1 else AMONG) / max(height, width)
+    return _Tile(height, width, float(int(wanted)) if wanted >= 1 else wanted)
+
+
+# ---- cards
+
+
+def _card(card: Sequence[Pattern], ranges: Sequence[Range], tile: _Tile, single: bool) -> Drawing:
+    """A unit's name and values over its patches and, right of them, its signals."""
+    columns = min(SIDE, len(card))
+    rows = -(-len(card) // columns)
+    high, wide = tile.size
+    half = columns * (wide + GUTTER) - GUTTER
+    between = GUTTER if columns == 1 else BETWEEN
+    width = max(2 * half + between, 150.0)
+    first = card[0]
+    name = str(first.address) if len(card) == 1 else _unit(first)
+    values = f"activation {compact(first.value)}"
+    if len(card) > 1:
+        values += f" to {compact(card[-1].value)}, in {len(card)} photos"
+    elif single:
+        values += f" · {first.photo.name}"
+    marks: list[Mark] = [
+        Text(0, 14, fit(name, 14, width, "bold"), 14, "bold"),
+        Text(0, 32, fit(values, 12, width), 12, colour="muted"),
+    ]
+    for index, (pattern, shown) in enumerate(zip(card, ranges, strict=True)):
+        row, column = divmod(index, columns)
+        x, y = column * (wide + GUTTER), HEAD + row * (high + GUTTER)
+        for half_marks, left in zip(tile.marks(pattern, shown), (x, x + half + between), strict=True):
+            marks += shifted(half_marks, left, y)
+    return Drawing(width, HEAD + rows * (high + GUTTER) - GUTTER, tuple(marks))
+
+
+def _flowed(cards: Sequence[Drawing]) -> Drawing:
+    """The cards side by side in rows, all in the same columns."""
+    wide = max(card.width for card in cards)
+    columns = max(1, min(len(cards), int((WIDTH + GAP) // (wide + GAP))))
+    marks: list[Mark] = []
+    y = 0.0
+    for start in range(0, len(cards), columns):
+        row = cards[start : start + columns]
+        for index, card in enumerate(row):
+            marks += shifted(card.marks, index * (wide + GAP), y)
+        y += max(card.height for card in row) + GAP
+    return Drawing(columns * (wide + GAP) - GAP, y - GAP, tuple(marks))
+
+
+# ---- words
+
+
+def _unit(pattern: Pattern) -> str:
+    return f"{pattern.address.layer}:{pattern.address.channel}"
+
+
+def _told(cards: Sequence[Sequence[Pattern]], field: str) -> str:
+    """What the units on the page see."""
+    sees = [pattern.sees for card in cards for pattern in card]
+    if all(one is WHOLE for one in sees):
+        return "each unit sees the whole image"
+    if all(one is UNKNOWN for one in sees):
+        return "what a unit sees is not known: shown whole"
+    if any(one is UNKNOWN for one in sees):
+        return f"receptive field {field}; where it is not known, the whole image"
+    if any(isinstance(one, Box) and one.width * one.height == 0 for one in sees):
+        return f"receptive field {field}; some see nothing but padding: shown whole"
+    return f"receptive field {field}"
