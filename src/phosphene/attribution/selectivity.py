@@ -1,0 +1,262 @@
+"""How selective a reversed signal is: does it change with the unit that it starts at?
+
+A projection is shown as "the pattern that this unit answers to", so that projections of different units should differ.
+A. Mahendran and A. Vedaldi (*Salient Deconvolutional Networks*, ECCV 2016) find that those of the deconvnet and of
+guided backprop mostly don't. Here it is a number. For each rule, signals run back from several starts in four groups;
+within a group every two projections are compared, and the mean over all pairs is reported:
+
+    strongest   the strongest channels of a layer, each at its largest activation
+    random      the strongest channel, and random channels that are active at that channel's place, all started there
+    noise       the strongest channel, and vectors of Gaussian noise over all channels, started at its place
+    classes     the best class and random classes, started at their scores
+
+A rule without any selectivity has similarity 1 in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..instrument import Result, instrument
+from ..network import Frame, Network, near
+from ..network.seam import OUTPUT
+from ..network.survey import first_tensor
+from ..picture import Photo, Picture
+from .attribution import shown
+from .intervals import DRAWS, LEVEL, Interval
+from .likeness import ranks
+from .reversing import Reversal
+
+RULES: dict[str, Reversal] = {  # names of Mahendran and Vedaldi in brackets
+    "gradient": Reversal("forward"),  # SaliNet
+    "deconvnet": Reversal("backward"),  # DeConvNet
+    "guided": Reversal("both"),  # DeSaliNet
+    "none": Reversal("none"),
+    "gradient-centre": Reversal("forward", "centre"),
+    "deconvnet-centre": Reversal("backward", "centre"),
+    "guided-centre": Reversal("both", "centre"),
+}
+NAMES = {"gradient": "gradient", "deconvnet": "deconvnet", "guided": "guided backprop", "none": "no rectifiers"}
+GROUPS = ("strongest", "random", "noise", "classes")
+MEASURES = ("signal", "map", "rank")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Selectivity(Result):
+    """Similarities of projections: for each rule and group a matrix (starts, starts) for each of N images.
+
+    `signal` is the magnitude of the correlation of the signals (C, H, W); `map` the correlation of their maps, the
+    largest magnitudes over the channels; `rank` the correlation of the maps' ranks. NaN where a projection is zero.
+    """
+
+    network: str
+    layer: str
+    photos: tuple[tuple[Photo, Frame], ...] = field(repr=False)
+    rules: tuple[str, ...]
+    groups: tuple[str, ...]
+    starts: dict[str, tuple[str, ...]] = field(repr=False)  # of the first image, by group
+    matrices: dict[tuple[str, str, str], np.ndarray] = field(repr=False)  # (rule, group, measure) -> (N, k, k)
+    signals: dict[str, Tensor] = field(repr=False)  # by rule: the first image's strongest projections (k, C, H, W)
+    seed: int
+
+    def similarity(self, rule: str, group: str, measure: str = "signal") -> Interval:
+        """The mean over all pairs of different starts and all images, with its 95 % bootstrap interval."""
+        return of_pairs(self.matrices[rule, group, measure], self.seed)
+
+    def picture(self) -> Picture:
+        """For each rule a row: projections of different units side by side, and how alike those of each group are."""
+        from .selectivity_picture import drawing
+
+        caption = f"{self.network}, how selective reversed signals from {self.layer} are: {', '.join(self.rules)}"
+        return self.drawn(drawing(self), caption)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "layer": self.layer,
+            "images": [photo.name for photo, _ in self.photos],
+            "starts": {group: list(names) for group, names in self.starts.items()},
+            "similarities": [
+                {"rule": rule, "group": group, "measure": measure, **self.similarity(rule, group, measure).to_dict()}
+                for rule, group, measure in self.matrices
+            ],
+        }
+
+
+@instrument
+def selectivity(
+    network: Network,
+    images: Any,
+    layer: str | None = None,
+    *,
+    rules: str | Sequence[str] = ("gradient", "deconvnet", "guided"),
+    units: int = 6,
+    seed: int = 0,
+) -> Selectivity:
+    """How much reversed signals depend on the unit they start at: similarities of projections of different units.
+
+    Raises LookupError for a layer or rule that is not there, and where the network has nothing that a rule changes.
+
+    - `layer`: where signals start; if not given, the last convolution
+    - `rules`: names with commas between them: gradient, deconvnet, guided, none (no rectifiers), and the first three
+      with -centre (max pooling sends signals to its windows' centres)
+    - `units`: starts in each group
+    - `seed`: which random units, classes and noise
+    """
+    names = tuple(part.strip() for part in (rules.split(",") if isinstance(rules, str) else rules) if part.strip())
+    for name in names:
+        if name not in RULES:
+            raise LookupError(f"there is no rule {name!r}{near(name, RULES)}; the rules are {', '.join(RULES)}")
+    if not names or units < 2:
+        raise ValueError(f"compare at least 2 units under at least 1 rule, not {units} under {len(names)}")
+    x = network.inputs(images).detach()
+    layer = layer or _deepest(network, (int(x.shape[-2]), int(x.shape[-1])))
+    rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
+    kept: dict[str, Tensor] = {}
+    first: dict[str, tuple[str, ...]] = {}
+    for index in range(len(x)):
+        image = x[index : index + 1]
+        generator = torch.Generator().manual_seed(seed + index)
+        for group, where, told, seeds in _starts(network, image, layer, units, generator):
+            first.setdefault(group, told)
+            for rule in names:
+                found = projections(network, image, where, seeds, RULES[rule])
+                if index == 0 and group == "strongest":
+                    kept[rule] = found.float().cpu()
+                for measure, matrix in zip(MEASURES, _matrices(found), strict=True):
+                    rows.setdefault((rule, group, measure), []).append(matrix)
+    groups = tuple(group for group in GROUPS if group in first)
+    matrices = {
+        (rule, group, measure): _stacked(rows[rule, group, measure], units)
+        for rule in names for group in groups for measure in MEASURES
+    }  # fmt: skip
+    return Selectivity(
+        network=network.name, layer=layer, photos=shown(network, images)["photos"], rules=names, groups=groups,
+        starts=first, matrices=matrices, signals=kept, seed=seed,
+    )  # fmt: skip
+
+
+def projections(network: Network, x: Tensor, layer: str, seeds: Tensor, reversal: Reversal) -> Tensor:
+    """Signals (K, C, H, W) at one input `x` (1, C, H, W) that start as `seeds` (K, ...), shaped like the layer's value.
+
+    One pass forward; all run back together.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().clone().requires_grad_()
+        value = first_tensor(network.record(x, layer, rules=reversal.rules())[layer])
+        assert value is not None
+        (found,) = torch.autograd.grad(value, x, seeds.to(value)[:, None], is_grads_batched=True)
+    return found[:, 0].detach()
+
+
+def _starts(
+    network: Network, image: Tensor, layer: str, units: int, generator: torch.Generator
+) -> Iterator[tuple[str, str, tuple[str, ...], Tensor]]:
+    """For each group: its name, the layer, what its starts are called, and the signals that start (K, C, ...)."""
+    value = first_tensor(network.record(image, layer)[layer])
+    found = network.layer(layer, (int(image.shape[-2]), int(image.shape[-1])))
+    if value is None or found.layout is None or found.maps_shape[0] < units:
+        raise ValueError(f"{layer} has no maps of at least {units} channels to start at; choose another layer")
+    numbers = torch.arange(value[0].numel()).view(1, *value.shape[1:])
+    places = found.layout.maps(numbers)[0].flatten(1)  # (channels, places): where each lies in the flat value
+    maps = value.detach()[0].flatten().cpu()[places]
+    largest, at = maps.max(1)
+    best = largest.topk(units).indices
+    place = int(at[best[0]])
+
+    def seeds(where: Tensor, values: Tensor) -> Tensor:
+        empty = torch.zeros(len(where), value[0].numel(), dtype=torch.float64)
+        return empty.scatter(1, where, values.double()).view(-1, *value.shape[1:])
+
+    ones = torch.ones(units, 1)
+    told = tuple(f"{layer}:{int(channel)}" for channel in best)
+    yield "strongest", layer, told, seeds(places[best, at[best]][:, None], ones)
+
+    active = (maps[:, place] > 0).nonzero()[:, 0]
+    others = active[active != best[0]]
+    drawn = others[torch.randperm(len(others), generator=generator)[: units - 1]]
+    if len(drawn):
+        chosen = torch.cat([best[:1], drawn])
+        told = tuple(f"{layer}:{int(channel)}" for channel in chosen)
+        yield "random", layer, told, seeds(places[chosen, place][:, None], ones[: len(chosen)])
+
+    noise = torch.randn(units - 1, len(places), generator=generator, dtype=torch.float64)
+    unit = torch.zeros(1, len(places), dtype=torch.float64)
+    unit[0, best[0]] = 1
+    told = (f"{layer}:{int(best[0])}", *(f"noise {number + 1}" for number in range(units - 1)))
+    yield "noise", layer, told, seeds(places[:, place].expand(units, -1), torch.cat([unit, noise]))
+
+    scores = first_tensor(network.record(image, OUTPUT)[OUTPUT])
+    if scores is not None and scores.ndim == 2 and scores.shape[1] >= units:
+        top = int(scores[0].argmax())
+        shuffled = torch.randperm(scores.shape[1], generator=generator)
+        classes = torch.cat([torch.tensor([top]), shuffled[shuffled != top][: units - 1]])
+        flat = torch.zeros(units, scores.shape[1], dtype=torch.float64).scatter(1, classes[:, None], 1.0)
+        yield "classes", OUTPUT, tuple(f"logits:{int(class_)}" for class_ in classes), flat
+
+
+def _deepest(network: Network, size: tuple[int, int]) -> str:
+    """The last convolution whose maps have more than one place, or the last layer with such maps: before a rectifier
+    nothing is cut yet, while at the ceiling of a ReLU6 the strongest units have no gradient."""
+    found = [layer for layer in network.layers(size) if layer.module and layer.layout is not None]
+    found = [layer for layer in found if layer.maps_shape[1] * layer.maps_shape[2] > 1]
+    if not found:
+        raise ValueError(f"{network.name} has no layer with a grid of places; name a layer")
+    return next((layer.name for layer in reversed(found) if layer.kind == "Conv2d"), found[-1].name)
+
+
+# ---- how alike they are
+
+
+def _matrices(found: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Similarities (K, K) of signals (K, C, H, W): of the signals, of their maps, of the maps' ranks."""
+    maps = found.abs().amax(1)
+    flat = found.detach().double().flatten(1)
+    return _correlations(flat).abs().numpy(), _correlations(maps).numpy(), _correlations(ranks(maps.flatten(1))).numpy()
+
+
+def _correlations(values: Tensor) -> Tensor:
+    rows = values.detach().double().flatten(1).cpu()
+    rows = rows - rows.mean(1, keepdim=True)
+    norm = rows.norm(dim=1)
+    rows = torch.where(norm[:, None] > 0, rows / norm[:, None], torch.nan)
+    return (rows @ rows.T).clamp(-1, 1)
+
+
+def _stacked(matrices: Sequence[np.ndarray], units: int) -> np.ndarray:
+    """All images' matrices as one array (N, units, units); NaN where an image had fewer starts."""
+    out = np.full((len(matrices), units, units), np.nan)
+    for index, matrix in enumerate(matrices):
+        out[index, : len(matrix), : len(matrix)] = matrix
+    return out
+
+
+def of_pairs(matrices: np.ndarray, seed: int = 0) -> Interval:
+    """The mean over pairs of different starts of (N, K, K), and its interval: images are drawn anew, and in each the
+    starts, as both are samples; a start drawn twice makes no pair with itself."""
+    starts = matrices.shape[1]
+    pairs = np.array([_mean_of(matrix, np.arange(starts)) for matrix in matrices])
+    known = matrices[~np.isnan(pairs)]
+    if not len(known):
+        return Interval(np.nan, np.nan, np.nan, 0)
+    generator = np.random.default_rng(seed)
+    means: list[float] = []
+    for _ in range(DRAWS // 4):
+        images = generator.integers(len(known), size=len(known))
+        drawn = generator.integers(starts, size=(len(known), starts))
+        values = np.array([_mean_of(known[image], own) for image, own in zip(images, drawn, strict=True)])
+        means.append(float(np.nanmean(values)) if not np.isnan(values).all() else np.nan)
+    low, high = np.nanquantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(np.nanmean(pairs)), float(low), float(high), len(known))
+
+
+def _mean_of(matrix: np.ndarray, starts: np.ndarray) -> float:
+    chosen = matrix[np.ix_(starts, starts)]
+    known = (starts[:, None] != starts) & ~np.isnan(chosen)
+    return float(chosen[known].mean()) if known.any() else float("nan")
