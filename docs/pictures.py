@@ -8,22 +8,75 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import torchvision
 from PIL import Image
+from safetensors import safe_open
 
 import phosphene as ph
+from phosphene.attribution.patterns_picture import coloured
+from phosphene.attribution.signal import Signal
 from phosphene.instrument import Result
+from phosphene.picture import ImageBlock, Row, TextBlock, ranges_caption, sheet
+from phosphene.showing import seen
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 150_000
+WEIGHTS = Path(os.environ.get("PHOSPHENE_DATA", "")) / "cnn_weights.safetensors"
 
 net = ph.load()
 
 
 def photo(name: str) -> ph.Photo:
     return ph.read(f"src/phosphene/photos/{name}.jpg")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Unpooling(Result):
+    """The same signals through overlapping max pools in three ways, one row for each mask of the rectifiers."""
+
+    rows: dict[str, list[Signal]]
+    network: str
+
+    def picture(self) -> ph.Picture:
+        blocks, ranges = [], []
+        for name, signals in self.rows.items():
+            view = seen(*signals[0].photo(0))[0]
+            row = [ImageBlock(view.pixels, heading="photo", width=250, crisp=False)]
+            ways = ("places, overlaps added", "places, overlaps overwritten", "centres, overlaps added")
+            for way, signal in zip(ways, signals, strict=True):
+                values = signal.values[0].numpy()
+                ranges.append(ph.map_range(values, "symmetric:99.5", "picture").ranges[0])
+                row.append(ImageBlock(coloured(values, ranges[-1]), heading=way, width=250, crisp=False))
+            blocks += [TextBlock(f"{name} of {signals[0].targets[0]}", size=18, weight="bold"), Row(row, gap=20)]
+        caption = f"Grey is zero. {ranges_caption(tuple(ranges)).capitalize()}."
+        title = "Back through overlapping max pooling"
+        drawing = sheet(
+            title, f"{self.network} on cat.jpg · 3 × 3 windows every 2 px", blocks, caption=caption, width=1156
+        )
+        return self.drawn(drawing, title, ranges)
+
+
+def unpooling() -> Unpooling:
+    """On SqueezeNet 1.1, whose three pools overlap; LookupError without its weights."""
+    if not WEIGHTS.is_file():
+        raise LookupError(f"there is no {WEIGHTS}; PHOSPHENE_DATA names the folder that holds it")
+    module = torchvision.models.squeezenet1_1()
+    with safe_open(WEIGHTS, "pt") as file:
+        module.load_state_dict({key: file.get_tensor(f"squeezenet1_1/{key}").float() for key in module.state_dict()})
+    usual = ph.Preprocessing.from_torchvision(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1)
+    network = ph.Network(module, usual, net.labels)
+    ways = (("places", "sum"), ("places", "overwrite"), ("centre", "sum"))
+    rows = {
+        name: [
+            ph.reverse(network, photo("cat"), relu=relu, pooling=pooling, reading=reading) for pooling, reading in ways
+        ]
+        for name, relu in (("Deconvnet", "backward"), ("Guided backprop", "both"))
+    }
+    return Unpooling(rows=rows, network="SqueezeNet 1.1", made=rows["Deconvnet"][0].made)
 
 
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
@@ -35,6 +88,9 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "draw": lambda: (ph.draw(net), {}),
     "anatomy": lambda: (ph.anatomy(net, photo("cat"), "conv_stem"), {}),
     "guided": lambda: (ph.guided(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
+    "unpooling": lambda: (unpooling(), {}),
+    "patterns": lambda: (ph.patterns(net, photo("cat"), "blocks.2"), {}),
+    "objects": lambda: (ph.objects(net, photo("coffee"), "logits:espresso", method="grad_cam"), {}),
     "occlusion": lambda: (ph.occlusion(net, photo("cat"), "logits:Egyptian cat"), {}),
     "check": lambda: (ph.check(net), {}),
 }
@@ -54,7 +110,11 @@ def main(names: list[str]) -> None:
     os.chdir(ROOT)  # the records then hold paths that are the same on every machine
     with tempfile.TemporaryDirectory() as folder:
         for name in names or PICTURES:
-            result, options = PICTURES[name]()
+            try:
+                result, options = PICTURES[name]()
+            except LookupError as error:
+                print(f"{name}.webp: left as it is: {error}")
+                continue
             saved = result.save(Path(folder) / f"{name}.webp", scale=1.5, **options)
             pack(saved, FOLDER / f"{name}.webp")
             print(f"{name}.webp: {(FOLDER / f'{name}.webp').stat().st_size // 1000} kB")
