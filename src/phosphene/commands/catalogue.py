@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-FIRST = ("report", "look", "layers")
-LAST = ("check", "again", "networks")
+FIRST = ("report", "look", "locate", "layers")
+LAST = ("judge", "check", "again", "networks")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,118 @@
+"""Class activation maps: which places a score was added up from (B. Zhou et al., CVPR 2016).
+
+Where a network ends in global average pooling and a linear layer, a class's score S is a mean over the places (x, y)
+of the last maps f:
+
+    S = b + mean over x, y of M(x, y),        M(x, y) = Σ_k w_k f_k(x, y)                               (eq. 2)
+
+M is the map. Nothing in it is estimated: its mean and the bias b are the score. Whether a network ends like that is not
+read off the names of its modules but found by running it: the gradient of S by f must be the same at all places, and
+neither it nor b may change from one image to another. Any head that is pooling and a linear map passes, however it is
+written and in either order (SqueezeNet pools the classes' own maps); any other is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..instrument import instrument
+from ..network import Network
+from ..network.rules import ACTIVATIONS
+from .attribution import shown
+from .class_map import ClassMap
+from .enlarging import enlarged, where_laid
+from .grids import Grid, grids, last_grid
+from .targets import Question, Target, questions
+
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest number; 2e-2 for half precision
+
+
+class NoMeanError(ValueError):
+    """The value asked about is no mean over places of a linear map: it has no class activation map."""
+
+
+@instrument
+def cam(network: Network, images: Any, target: Target = None) -> ClassMap:
+    """Class activation maps: what each place adds to a score, exactly, for networks that end in a mean over places.
+
+    `raw` (N, h, w) is the map as computed, its mean plus `bias` (N,) is the score; `values` (N, H, W) lies over the
+    input. Negative numbers speak against the class. Raises ValueError where a score is no mean over places, as of
+    probabilities and of networks with other heads (VGG, vision transformers, ConvNeXt): `grad_cam` takes those.
+
+    - `target`: a class, such as 'logits:goose', or several; if not given, each image's best class
+    """
+    x = network.inputs(images).detach()
+    question = questions(network, x, target)
+    if question.layer == "probabilities":
+        asked = str(question.addresses[0]).replace("probabilities", "logits")
+        raise NoMeanError(f"a probability is no sum over places, a score is; ask for '{asked}', or use grad_cam")
+    layer, raw, bias, scores = class_maps(network, x, question)
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    return ClassMap(
+        method=f"class activation map at {layer}", targets=question.names, scores=scores, raw=raw, bias=bias,
+        values=enlarged(raw, network, layer, size), both_signs=True, layer=layer,
+        laid=where_laid(network, layer, size), **shown(network, images),
+    )  # fmt: skip
+
+
+def class_maps(network: Network, x: Tensor, question: Question) -> tuple[str, Tensor, Tensor, Tensor]:
+    """The layer, the maps M (B, h, w), the biases (B,) and the scores (B,). ValueError where there are none."""
+    layer = last_grid(network, x, question)
+    (grid,), scores = grids(network, x, question, [layer])
+    weights = _weights(grid)
+    if weights is None:
+        raise _refusal(network, f"the score does not take all places of {layer} alike")
+    if bend := _bend(network, layer, (int(x.shape[-2]), int(x.shape[-1]))):
+        raise _refusal(network, f"a {bend} follows {layer}")
+    raw = (weights[:, :, None, None] * grid.maps).sum(1)
+    bias = scores - raw.mean((1, 2))
+    tolerance = TOLERANCE.get(x.dtype, 2e-2)
+    for probe in _probes(x):
+        (other,), values = grids(network, probe, question, [layer])
+        again = _weights(other)
+        parts = None if again is None else again[:, :, None, None] * other.maps
+        if (
+            parts is None
+            or again is None
+            or float((again - weights).abs().max()) > tolerance * float(weights.abs().max())
+        ):
+            raise _refusal(network, f"something that is not linear follows {layer}")
+        size = max(float(values.abs().max()), float(scores.abs().max()), float(parts.abs().sum(1).mean((1, 2)).max()))
+        if float((values - parts.sum(1).mean((1, 2)) - bias).abs().max()) > tolerance * size:
+            raise _refusal(network, f"something that is not linear follows {layer}")
+    return layer, raw, bias, scores
+
+
+def _weights(grid: Grid) -> Tensor | None:
+    """The weights w (B, C) of a mean over places; None where places count differently or not at all."""
+    mean = grid.gradients.mean((2, 3))
+    largest = float(grid.gradients.abs().max())
+    spread = float((grid.gradients - mean[:, :, None, None]).abs().max())
+    if largest == 0 or spread > TOLERANCE.get(mean.dtype, 2e-2) * largest:
+        return None
+    return mean * grid.gradients[0, 0].numel()
+
+
+def _probes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Other images: noise as strong as the first, and the first turned over."""
+    noise = torch.randn(x[:1].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return noise.to(x) * x[:1].std() + x[:1].mean(), -x[:1].flip(-1)
+
+
+def _bend(network: Network, layer: str, size: tuple[int, int]) -> str | None:
+    """An activation function after the layer. Small numbers, as random weights make them, may hide that it bends."""
+    layers = network.layers(size)
+    after = layers[[one.name for one in layers].index(layer) + 1 :]
+    known = {name.replace("_", ""): words for name, words in ACTIVATIONS.items()}
+    kinds = [one.kind.lower().replace("_", "") for one in after]
+    return next((known[kind] for kind in kinds if kind in known), None)
+
+
+def _refusal(network: Network, why: str) -> NoMeanError:
+    return NoMeanError(
+        f"cam needs a network that ends in global average pooling and a linear layer; in {network.name} {why}: use "
+        "grad_cam"
+    )

@@ -1,0 +1,173 @@
+"""Grad-CAM and its kin: a layer's maps, each weighted by what the gradient says of it.
+
+With A_k the maps of a layer, G_k = ∂y/∂A_k the gradient of the target's value, and means and sums over places:
+
+    Grad-CAM      M = max(0, Σ_k w_k A_k)         w_k = mean G_k                              (Selvaraju et al. 2017)
+    Grad-CAM++    M = max(0, Σ_k w_k A_k)         w_k = Σ α_k max(0, G_k),
+                                                  α_k = G_k² / (2 G_k² + G_k³ Σ A_k)         (Chattopadhyay et al. 2018)
+    XGrad-CAM     M = max(0, Σ_k w_k A_k)         w_k = Σ G_k A_k / Σ A_k                     (Fu et al. 2020)
+    Layer-CAM     M = max(0, Σ_k max(0, G_k) A_k)                                             (Jiang et al. 2021)
+
+Grad-CAM++ takes the derivatives of exp(y), which multiply all maps of a target by one number: it is left out, as the
+largest is what maps are read against. Where a denominator is 0, so is the quotient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..instrument import instrument
+from ..network import Network
+from .attribution import shown
+from .class_map import ClassMap
+from .enlarging import enlarged, where_laid
+from .grids import grids, last_grid
+from .reversing import Reversal, signals
+from .signal import Signal
+from .targets import Question, Target, questions
+
+Formula = Callable[[Tensor, Tensor], Tensor]  # maps and gradients (B, C, h, w) -> (B, h, w)
+Layers = str | Sequence[str] | None
+
+
+def gradient_weighted(maps: Tensor, gradients: Tensor) -> Tensor:
+    return _summed(gradients.mean((2, 3), keepdim=True), maps)
+
+
+def plus_plus_weighted(maps: Tensor, gradients: Tensor) -> Tensor:
+    below = 2 * gradients**2 + gradients**3 * maps.sum((2, 3), keepdim=True)
+    return _summed((_quotient(gradients**2, below) * gradients.relu()).sum((2, 3), keepdim=True), maps)
+
+
+def axiom_weighted(maps: Tensor, gradients: Tensor) -> Tensor:
+    whole = (gradients * maps).sum((2, 3), keepdim=True)
+    return _summed(_quotient(whole, maps.sum((2, 3), keepdim=True)), maps)
+
+
+def place_weighted(maps: Tensor, gradients: Tensor) -> Tensor:
+    return _summed(gradients.relu(), maps)
+
+
+def _summed(weights: Tensor, maps: Tensor) -> Tensor:
+    return (weights * maps).sum(1).relu()
+
+
+def _quotient(above: Tensor, below: Tensor) -> Tensor:
+    return torch.where(below == 0, 0.0, above / torch.where(below == 0, 1.0, below))
+
+
+def class_map(network: Network, images: Any, target: Target, layer: Layers, name: str, formula: Formula) -> ClassMap:
+    """The maps by a formula, at one layer, at several that are joined, or at the last that has places."""
+    x = network.inputs(images).detach()
+    question = questions(network, x, target)
+    layers = chosen(network, x, question, layer)
+    found, scores = grids(network, x, question, layers)
+    raws = [formula(grid.maps, grid.gradients) for grid in found]
+    return joined(network, images, x, question, layers, raws, scores, name)
+
+
+def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> list[str]:
+    """The layers that are meant: those named, or the last one on whose places the target hangs."""
+    if layer is None:
+        return [last_grid(network, x, question)]
+    several = [str(layer)] if isinstance(layer, (str, int)) else [str(name) for name in layer]
+    named = [name.strip() for part in several for name in part.replace("+", ",").split(",") if name.strip()]
+    if not named:
+        raise ValueError("no layer was given; name one, or leave it out for the last with a grid of places")
+    return list(dict.fromkeys(named))
+
+
+def joined(
+    network: Network, images: Any, x: Tensor, question: Question, layers: list[str], raws: list[Tensor],
+    scores: Tensor, name: str,
+) -> ClassMap:  # fmt: skip
+    """One map for each target; the maps of several layers are each divided by their largest number, then averaged."""
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    if len(layers) > 1:
+        raws = [raw / raw.amax((1, 2), keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny) for raw in raws]
+    values = torch.stack([enlarged(raw, network, at, size) for raw, at in zip(raws, layers, strict=True)]).mean(0)
+    finest = max((tuple(raw.shape[1:]) for raw in raws), key=lambda shape: shape[0] * shape[1])
+    raw = torch.stack([_stretched(raw, finest) for raw in raws]).mean(0)
+    named = ", ".join(layers)
+    return ClassMap(
+        method=f"{name} at {named}", targets=question.names, scores=scores, raw=raw, values=values, layer=named,
+        laid=" and ".join(dict.fromkeys(where_laid(network, at, size) for at in layers)), **shown(network, images),
+    )  # fmt: skip
+
+
+def _stretched(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    if tuple(maps.shape[1:]) == size:
+        return maps
+    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+
+
+@instrument
+def grad_cam(network: Network, images: Any, target: Target = None, *, layer: Layers = None) -> ClassMap:
+    """Grad-CAM: a layer's maps, weighted by the mean of the gradient over each (Selvaraju et al., ICCV 2017, eq. 1-2).
+
+    `raw` (N, h, w) is the map on the layer's grid, `values` (N, H, W) lies over the input; none is negative. Raises
+    LookupError for a layer or target that is not there, ValueError for a layer without a grid of places.
+
+    - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
+    - `layer`: at which layer, or several, joined by commas, whose maps are averaged after each is divided by its
+      largest number; if not given, the last with a grid of places
+    """
+    return class_map(network, images, target, layer, "Grad-CAM", gradient_weighted)
+
+
+@instrument
+def grad_cam_plus_plus(network: Network, images: Any, target: Target = None, *, layer: Layers = None) -> ClassMap:
+    """Grad-CAM++: as Grad-CAM, places of strong gradient counting more (Chattopadhyay et al., WACV 2018, eq. 19).
+
+    Takes and raises what `grad_cam` does.
+
+    - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
+    - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
+    """
+    return class_map(network, images, target, layer, "Grad-CAM++", plus_plus_weighted)
+
+
+@instrument
+def x_grad_cam(network: Network, images: Any, target: Target = None, *, layer: Layers = None) -> ClassMap:
+    """XGrad-CAM: as Grad-CAM, the gradient weighted by the activations (Fu et al., BMVC 2020, eq. 8).
+
+    Takes and raises what `grad_cam` does.
+
+    - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
+    - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
+    """
+    return class_map(network, images, target, layer, "XGrad-CAM", axiom_weighted)
+
+
+@instrument
+def layer_cam(network: Network, images: Any, target: Target = None, *, layer: Layers = None) -> ClassMap:
+    """Layer-CAM: each place weighted by its own gradient, also good at finer layers (Jiang et al., TIP 2021, eq. 7).
+
+    Takes and raises what `grad_cam` does.
+
+    - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
+    - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
+    """
+    return class_map(network, images, target, layer, "Layer-CAM", place_weighted)
+
+
+@instrument
+def guided_grad_cam(network: Network, images: Any, target: Target = None, *, layer: Layers = None) -> Signal:
+    """Guided Grad-CAM: guided backprop times the enlarged Grad-CAM (Selvaraju et al., ICCV 2017, section 3.2).
+
+    Raises what `guided` and `grad_cam` do: LookupError where the network has no rectifier, or no such target or layer.
+
+    - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
+    - `layer`: at which layer Grad-CAM is taken, or several, joined by commas; if not given, the last with a grid
+    """
+    coarse = class_map(network, images, target, layer, "guided Grad-CAM", gradient_weighted)
+    fine, scores, names = signals(network, network.inputs(images), target, Reversal("both"))
+    return Signal(
+        method=coarse.method, targets=names, values=fine * coarse.values[:, None], scores=scores,
+        **shown(network, images),
+    )  # fmt: skip

@@ -1,0 +1,134 @@
+"""A layer's maps and their gradients: what every class activation map but the first is made of.
+
+The gradient of a value y by a layer's maps A (N, C, rows, columns) is taken inside one run of the network, from y back
+to the layer and no further. A layer is any value that has a grid of places: maps, channels-last maps, or the tokens of
+a transformer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from ..network import OUTPUTS, Layer, Network
+from ..network.survey import first_tensor
+from .targets import Question, units
+
+AT_ONCE = 32  # gradients of one image that are taken together
+LOOKED_AT = 24  # layers among which the last that matters is looked for in one run
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A layer's maps (B, C, rows, columns) and the gradients of the targets' values by them, one for each target."""
+
+    layer: str
+    maps: Tensor
+    gradients: Tensor
+
+
+def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]) -> tuple[list[Grid], Tensor]:
+    """The `layers` in one run of the input `x` (N, C, H, W), and the targets' values (B,).
+
+    Raises LookupError for a layer that is not there, ValueError for one without a grid of places.
+    """
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    known = [network.layer(name, size) for name in layers]
+    for layer in known:
+        if layer.layout is None:
+            raise ValueError(
+                f"{layer.name} of {network.name} is {' × '.join(map(str, layer.shape))} an image and has no grid of "
+                "places; choose a layer that has one"
+            )
+    with torch.inference_mode(False), torch.enable_grad():
+        recorded = network.record(x.detach().clone().requires_grad_(), *layers, question.layer)
+        value = first_tensor(recorded[question.layer])
+        assert value is not None
+        at = units(network, question, value, size)
+        found = [first_tensor(recorded[name]) for name in layers]
+        gradients = _gradients(value, at, [part for part in found if part is not None])
+        scores = value.detach().flatten(1)
+    scores = scores.gather(1, at[:, None])[:, 0] if len(scores) == len(at) else scores[0, at]
+    pairs = zip(known, found, gradients, strict=True)
+    return [_grid(layer, part.detach(), back) for layer, part, back in pairs if part is not None], scores
+
+
+def _grid(layer: Layer, value: Tensor, gradient: Tensor) -> Grid:
+    assert layer.layout is not None
+    of_one = gradient.ndim > value.ndim  # several gradients of one image: (B, *value.shape)
+    back = gradient.movedim(layer.batch + 1, 1)[:, 0] if of_one else gradient.movedim(layer.batch, 0)
+    back = layer.layout.maps(back)
+    return Grid(layer.name, layer.layout.maps(value.movedim(layer.batch, 0)).expand_as(back), back)
+
+
+def _gradients(value: Tensor, at: Tensor, parts: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients of the units `at` by the values that `parts` are copies of; zero where nothing leads to a unit."""
+    several = len(value) != len(at)
+    edges = {index: _edge(part) for index, part in enumerate(parts) if part.grad_fn is not None}
+    found: list[list[Tensor]] = [[] for _ in parts]
+    for some in at.split(AT_ONCE if several else len(at)):
+        seeds = value.new_zeros(len(some), value.numel() if several else value[0].numel())
+        seeds = seeds.scatter(1, some[:, None], 1.0)
+        seeds = seeds.view(-1, *value.shape) if several else seeds.view_as(value)
+        back: dict[int, Tensor | None] = {}
+        if edges and value.requires_grad:
+            taken = torch.autograd.grad(
+                value, list(edges.values()), seeds, is_grads_batched=several, retain_graph=several, allow_unused=True
+            )
+            back = dict(zip(edges, taken, strict=True))
+        for index, part in enumerate(parts):
+            shape = (len(some), *part.shape) if several else part.shape
+            one = back.get(index)
+            found[index].append(part.new_zeros(shape) if one is None else one)
+    return [torch.cat(pieces) if several else pieces[0] for pieces in found]
+
+
+def _edge(copy: Tensor) -> GradientEdge:
+    """Where the gradient by the value itself is taken, of which the network went on after `copy` was made."""
+    assert copy.grad_fn is not None
+    node, number = copy.grad_fn.next_functions[0]
+    assert node is not None
+    return GradientEdge(node, number)
+
+
+def last_grid(network: Network, x: Tensor, question: Question) -> str:
+    """The last layer with more than one place on whose places the targets hang, before the layer that they are in.
+
+    Of the tokens of a transformer only its stream counts, not queries, keys or what is inside its perceptrons. Raises
+    LookupError where there is no such layer.
+    """
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    names = _grids_before(network, question.layer, size)
+    if not names:
+        raise LookupError(f"{network.name} computes nothing with a grid of places before {question.layer}")
+    one = Question(question.layer, question.addresses[:1], question.names[:1])
+    for end in range(len(names), 0, -LOOKED_AT):
+        some = names[max(0, end - LOOKED_AT) : end]
+        found, _ = grids(network, x[:1], one, some)
+        for grid in reversed(found):
+            if grid.gradients.any():
+                return grid.layer
+    return names[-1]  # a silent unit: nothing moves it
+
+
+def _grids_before(network: Network, target: str, size: tuple[int, int]) -> list[str]:
+    layers = network.layers(size)
+    if target not in OUTPUTS:
+        own = [f"{target}.", network.layer(target, size).name]
+        inside = [layer.name == own[1] or layer.name.startswith(own[0]) for layer in layers]
+        layers = layers[: inside.index(True)]
+    spread = [
+        layer
+        for layer in layers
+        if layer.layout is not None and min(layer.maps_shape[1:]) * max(layer.maps_shape[1:]) > 1
+    ]
+    stream = next((layer.shape for layer in reversed(spread) if _is_tokens(layer)), None)
+    return [layer.name for layer in spread if not _is_tokens(layer) or layer.shape == stream]
+
+
+def _is_tokens(layer: Layer) -> bool:
+    return layer.layout is not None and layer.layout.tokens is not None
