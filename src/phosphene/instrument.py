@@ -27,6 +27,7 @@ from .picture import Drawing, Photo, Picture, Range
 INSTRUMENTS: dict[str, Callable[..., Any]] = {}
 _SAVING = ("theme", "scale")  # options of `save` itself
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Result = TypeVar("_Result", bound="Result")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,6 +108,16 @@ def instrument(function: _Function) -> _Function:
 
     INSTRUMENTS[name] = noted
     return noted  # type: ignore[return-value]
+
+
+def accounted(result: _Result, function: Callable[..., Any], *args: Any, **kwargs: Any) -> _Result:
+    """The result with the account of the instrument's call `function(*args, **kwargs)`, which would have given it.
+
+    For who takes an instrument's work step by step, to show how far it is.
+    """
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return replace(result, made=_account(function.__name__, bound.arguments))
 
 
 def _check_kinds(name: str, signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:

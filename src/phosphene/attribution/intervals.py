@@ -16,7 +16,7 @@ DRAWS, LEVEL = 2000, 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with the ends of its interval, over `count` values; all NaN where there are none."""
+    """A mean with the ends of its interval, over `count` values; NaN where they are not known."""
 
     mean: float
     low: float
@@ -28,11 +28,13 @@ class Interval:
 
 
 def interval(values: np.ndarray, seed: int = 0) -> Interval:
-    """The mean of the values (n,) that are not NaN, and its 95 % bootstrap interval."""
+    """The mean of the values (n,) that are not NaN, and its 95 % bootstrap interval; one value alone has none."""
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
     if len(known) == 0:
         return Interval(np.nan, np.nan, np.nan, 0)
+    if len(known) == 1:
+        return Interval(float(known[0]), np.nan, np.nan, 1)
     draws = np.random.default_rng(seed).integers(len(known), size=(DRAWS, len(known)))
     low, high = np.quantile(known[draws].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(known.mean()), float(low), float(high), len(known))

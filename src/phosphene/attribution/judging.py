@@ -182,12 +182,12 @@ def judging(
         if asked.layer not in OUTPUTS:
             raise ValueError(f"methods are judged by a class's score, such as 'logits:281', not by {asked.names[0]}")
         size = (int(x.shape[-2]), int(x.shape[-1]))
-        if size not in others:
+        if "randomised" in made and size not in others:
             others = {size: wholly_random(network, size, seed=seed)}
         address, seen = asked.addresses[0], corners.get(name, ())
         assert isinstance(address.channel, int)
         test = _Test(
-            network, others[size], x, str(address), address.channel, frame, seen, made, steps, seed, batch
+            network, others.get(size), x, str(address), address.channel, frame, seen, made, steps, seed, batch
         )  # fmt: skip
         row: dict[str, dict[str, float]] = {}
         for contender in [*wanted, *baselines()]:
@@ -213,7 +213,7 @@ class _Test:
     """The tests of one image; what does not depend on the contender is computed once."""
 
     network: Network
-    random: Network
+    random: Network | None
     x: Tensor
     target: str
     class_: int
@@ -248,7 +248,7 @@ class _Test:
             numbers["max_sensitivity"] = max_sensitivity(
                 self.network, x, maps, lambda noisy: contender.maps(self.network, noisy, self.target, seed), seed=seed
             )
-        if "randomised" in self.made and not contender.baseline:
+        if self.random is not None and not contender.baseline:
             other = contender.maps(self.random, x, self.target, seed)
             numbers["randomised"] = spearman(maps.abs(), other.abs())
         found = {test: float(number[0]) for test, number in numbers.items()}

@@ -60,7 +60,9 @@ def _column(marks: list[Mark], found: Judgement, test: str, left: float) -> None
     marks.append(Text(left, 16, heading, 14, "bold"))
     marks.append(Text(left, 34, told, 12, colour="muted"))
     scores = [found.score(name, test) for name in found.names]
-    low, high = _ends(test, [value for each in scores for value in (each.low, each.high) if not np.isnan(value)])
+    low, high = _ends(
+        test, [value for each in scores for value in (each.low, each.mean, each.high) if not np.isnan(value)]
+    )
     wide, bottom = COLUMN - 44, HEAD + len(found.names) * ROW
 
     def at(value: float) -> float:
@@ -84,9 +86,10 @@ def _column(marks: list[Mark], found: Judgement, test: str, left: float) -> None
                 marks.append(Text(left + 4, y + 4, "no value", 11, colour="muted"))
             continue
         ink = _ink(found, name, test)
-        marks.append(Rect(at(score.low), y - 1.5, max(1.0, at(score.high) - at(score.low)), 3, fill=ink))
+        if not np.isnan(score.low):
+            marks.append(Rect(at(score.low), y - 1.5, max(1.0, at(score.high) - at(score.low)), 3, fill=ink))
         marks.append(Circle(at(score.mean), y, 4.5, ink))
-        told = f"{score.mean:.2f}".replace("-", "−")
+        told = f"{score.mean:.2f}".replace("-0.00", "0.00").replace("-", "−")
         marks.append(Text(left + COLUMN - 6, y + 4, told, 12, anchor="end", mono=True))
 
 

@@ -241,22 +241,19 @@ def of_pairs(matrices: np.ndarray, seed: int = 0) -> Interval:
     """The mean over pairs of different starts of (N, K, K), and its interval: images are drawn anew, and in each the
     starts, as both are samples; a start drawn twice makes no pair with itself."""
     starts = matrices.shape[1]
-    pairs = np.array([_mean_of(matrix, np.arange(starts)) for matrix in matrices])
-    known = matrices[~np.isnan(pairs)]
+    pairs = ~np.isnan(matrices) & ~np.eye(starts, dtype=bool)
+    known, pairs = matrices[pairs.any((1, 2))], pairs[pairs.any((1, 2))]
     if not len(known):
         return Interval(np.nan, np.nan, np.nan, 0)
     generator = np.random.default_rng(seed)
-    means: list[float] = []
-    for _ in range(DRAWS // 4):
-        images = generator.integers(len(known), size=len(known))
-        drawn = generator.integers(starts, size=(len(known), starts))
-        values = np.array([_mean_of(known[image], own) for image, own in zip(images, drawn, strict=True)])
-        means.append(float(np.nanmean(values)) if not np.isnan(values).all() else np.nan)
-    low, high = np.nanquantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(np.nanmean(pairs)), float(low), float(high), len(known))
-
-
-def _mean_of(matrix: np.ndarray, starts: np.ndarray) -> float:
-    chosen = matrix[np.ix_(starts, starts)]
-    known = (starts[:, None] != starts) & ~np.isnan(chosen)
-    return float(chosen[known].mean()) if known.any() else float("nan")
+    values = np.where(pairs, known, 0.0)
+    drawn = generator.multinomial(starts, np.full(starts, 1 / starts), size=(len(known), DRAWS)).astype(float)
+    weight = np.einsum("ndk,nkl,ndl->nd", drawn, pairs.astype(float), drawn)
+    of_image = np.where(weight > 0, np.einsum("ndk,nkl,ndl->nd", drawn, values, drawn) / np.maximum(weight, 1), np.nan)
+    images, which = (generator.integers(many, size=(DRAWS, len(known))) for many in (len(known), DRAWS))
+    chosen = of_image[images, which]
+    count = (~np.isnan(chosen)).sum(1)
+    means = np.nansum(chosen, 1)[count > 0] / count[count > 0]
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    mean = (values.sum((1, 2)) / pairs.sum((1, 2))).mean()
+    return Interval(float(mean), float(low), float(high), len(known))

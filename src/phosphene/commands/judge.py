@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,6 +71,8 @@ def judge(
         raise ValueError(f"--limit is the number of photos to look at, at least 1, not {limit}")
     with show.working("importing"):
         from ..attribution.judging import files, judging
+        from ..attribution.judging import judge as judge_them
+        from ..instrument import accounted
     given = images or [str(Path(options.shipped_photo()).parent)]
     path = None
     if out is not None or not json:
@@ -79,18 +81,25 @@ def judge(
     total = min(limit, len(chosen))
     chosen = [str(chosen[index * len(chosen) // total]) for index in range(total)]
     found = options.open_network(network, architecture, weights, seed, device)
-    steps_of = judging(
-        found, chosen, target, methods=methods, tests=tests, boxes=boxes, steps=steps, seed=seed, batch=batch
-    )  # fmt: skip
+    how: dict[str, Any] = {
+        "methods": methods,
+        "tests": tests,
+        "boxes": boxes,
+        "steps": steps,
+        "seed": seed,
+        "batch": batch,
+    }
+    one_by_one = judging(found, chosen, target, **how)
     result: Judgement | None = None
     done = 0
     while True:
         with show.working(f"judging, image {min(done + 1, total)} of {total}"):
-            following = next(steps_of, None)
+            following = next(one_by_one, None)
         if following is None:
             break
         result, done = following, len(following.images) + len(following.unreadable)
     assert result is not None
+    result = accounted(result, judge_them, found, chosen, target, **how)
     for sentence in result.unreadable:
         show.note(f"left out: {sentence}")
     for name, sentence in result.refused.items():
@@ -133,7 +142,7 @@ def _cell(result: Judgement, name: str, test: str) -> str:
     score = result.score(name, test)
     if score.count == 0:
         return "–"
-    told = f"{score.mean:.2f} [{score.low:.2f}, {score.high:.2f}]"
+    told = f"{score.mean:.2f}" if score.count == 1 else f"{score.mean:.2f} [{score.low:.2f}, {score.high:.2f}]"
     if name in result.baselines or test not in AGAINST:
         return told
     for other, letter in zip(result.baselines[:2], "re", strict=True):

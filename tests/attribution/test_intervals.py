@@ -1,0 +1,45 @@
+"""Bootstrap intervals: they cover what they should, and pairs are kept together."""
+
+import math
+
+import numpy as np
+import pytest
+
+from phosphene.attribution.intervals import difference, interval
+
+
+def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
+    generator = np.random.default_rng(0)
+    held = [found.low <= 3.0 <= found.high for found in (interval(generator.normal(3, 2, 40)) for _ in range(200))]
+    assert 0.88 <= np.mean(held) <= 0.99
+
+
+def test_an_interval_is_that_of_the_normal_distribution_for_many_values():
+    values = np.random.default_rng(1).normal(0, 1, 2000)
+    found = interval(values)
+    half = 1.96 * values.std() / math.sqrt(len(values))
+    assert found.mean == pytest.approx(values.mean())
+    assert found.low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.1 * half)
+
+
+def test_differences_of_the_same_images_are_sharper_than_two_intervals():
+    generator = np.random.default_rng(2)
+    images = generator.normal(0, 5, 30)
+    one, other = images + 0.3 + generator.normal(0, 0.1, 30), images
+    assert difference(one, other).low > 0
+    assert interval(one).low < interval(other).high
+
+
+def test_the_same_seed_draws_the_same_and_unknown_values_are_left_out():
+    values = np.random.default_rng(3).random(9)
+    assert interval(values, 4) == interval(values, 4)
+    assert interval(values, 4) != interval(values, 5)
+    assert interval(np.append(values, np.nan), 4) == interval(values, 4)
+
+
+def test_what_is_not_known_is_nan():
+    assert interval(np.array([np.nan])).count == 0
+    alone = interval(np.array([2.0]))
+    assert alone.mean == 2.0
+    assert math.isnan(alone.low)
