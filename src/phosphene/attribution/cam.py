@@ -60,8 +60,8 @@ def cam(network: Network, images: Any, target: Target = None) -> ClassMap:
 
 def class_maps(network: Network, x: Tensor, question: Question) -> tuple[str, Tensor, Tensor, Tensor]:
     """The layer, the maps M (B, h, w), the biases (B,) and the scores (B,). ValueError where there are none."""
-    layer = last_grid(network, x, question)
-    (grid,), scores = grids(network, x, question, [layer])
+    grid, scores = last_grid(network, x, question)
+    layer = grid.layer
     weights = _weights(grid)
     if weights is None:
         raise _refusal(network, f"the score does not take all places of {layer} alike")

@@ -26,7 +26,7 @@ from ..network import Network
 from .attribution import shown
 from .class_map import ClassMap
 from .enlarging import enlarged, where_laid
-from .grids import grids, last_grid
+from .grids import Grid, grids, last_grid
 from .reversing import Reversal, signals
 from .signal import Signal
 from .targets import Question, Target, questions
@@ -65,29 +65,30 @@ def class_map(network: Network, images: Any, target: Target, layer: Layers, name
     """The maps by a formula, at one layer, at several that are joined, or at the last that has places."""
     x = network.inputs(images).detach()
     question = questions(network, x, target)
-    layers = chosen(network, x, question, layer)
-    found, scores = grids(network, x, question, layers)
+    found, scores = chosen(network, x, question, layer)
     raws = [formula(grid.maps, grid.gradients) for grid in found]
-    return joined(network, images, x, question, layers, raws, scores, name)
+    return joined(network, images, x, question, found, raws, scores, name)
 
 
-def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> list[str]:
-    """The layers that are meant: those named, or the last one on whose places the target hangs."""
+def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> tuple[list[Grid], Tensor]:
+    """The layers named, or the last one on whose places the targets hang, and the targets' values (B,)."""
     if layer is None:
-        return [last_grid(network, x, question)]
+        grid, scores = last_grid(network, x, question)
+        return [grid], scores
     several = [str(layer)] if isinstance(layer, (str, int)) else [str(name) for name in layer]
     named = [name.strip() for part in several for name in part.replace("+", ",").split(",") if name.strip()]
     if not named:
         raise ValueError("no layer was given; name one, or leave it out for the last with a grid of places")
-    return list(dict.fromkeys(named))
+    return grids(network, x, question, list(dict.fromkeys(named)))
 
 
 def joined(
-    network: Network, images: Any, x: Tensor, question: Question, layers: list[str], raws: list[Tensor],
+    network: Network, images: Any, x: Tensor, question: Question, found: list[Grid], raws: list[Tensor],
     scores: Tensor, name: str,
 ) -> ClassMap:  # fmt: skip
     """One map for each target; the maps of several layers are each divided by their largest number, then averaged."""
     size = (int(x.shape[-2]), int(x.shape[-1]))
+    layers = [grid.layer for grid in found]
     if len(layers) > 1:
         raws = [raw / raw.amax((1, 2), keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny) for raw in raws]
     values = torch.stack([enlarged(raw, network, at, size) for raw, at in zip(raws, layers, strict=True)]).mean(0)

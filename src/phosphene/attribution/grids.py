@@ -95,24 +95,27 @@ def _edge(copy: Tensor) -> GradientEdge:
     return GradientEdge(node, number)
 
 
-def last_grid(network: Network, x: Tensor, question: Question) -> str:
-    """The last layer with more than one place on whose places the targets hang, before the layer that they are in.
+def last_grid(network: Network, x: Tensor, question: Question) -> tuple[Grid, Tensor]:
+    """The last layer with more than one place on whose places the targets hang, and the targets' values (B,).
 
-    Of the tokens of a transformer only its stream counts, not queries, keys or what is inside its perceptrons. Raises
-    LookupError where there is no such layer.
+    It stands before the layer that the targets are in. Of the tokens of a transformer only its stream counts, not
+    queries, keys or what is inside its perceptrons. Raises LookupError where there is no such layer.
     """
     size = (int(x.shape[-2]), int(x.shape[-1]))
     names = _grids_before(network, question.layer, size)
     if not names:
         raise LookupError(f"{network.name} computes nothing with a grid of places before {question.layer}")
+    (last,), scores = grids(network, x, question, names[-1:])
+    if last.gradients.any():
+        return last, scores
     one = Question(question.layer, question.addresses[:1], question.names[:1])
-    for end in range(len(names), 0, -LOOKED_AT):
-        some = names[max(0, end - LOOKED_AT) : end]
-        found, _ = grids(network, x[:1], one, some)
-        for grid in reversed(found):
+    for end in range(len(names) - 1, 0, -LOOKED_AT):
+        tried, _ = grids(network, x[:1], one, names[max(0, end - LOOKED_AT) : end])
+        for grid in reversed(tried):
             if grid.gradients.any():
-                return grid.layer
-    return names[-1]  # a silent unit: nothing moves it
+                (found,), scores = grids(network, x, question, [grid.layer])
+                return found, scores
+    return last, scores  # a silent unit: nothing moves it
 
 
 def _grids_before(network: Network, target: str, size: tuple[int, int]) -> list[str]:

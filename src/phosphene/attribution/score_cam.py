@@ -20,7 +20,6 @@ from ..network.survey import first_tensor
 from .class_map import ClassMap
 from .enlarging import enlarged
 from .grad_cam import Layers, chosen, joined
-from .grids import grids
 from .targets import Target, questions, units
 
 
@@ -41,8 +40,7 @@ def score_cam(
         raise ValueError(f"at least one image runs at once, not {batch}")
     x = network.inputs(images).detach()
     question = questions(network, x, target)
-    layers = chosen(network, x, question, layer)
-    found, scores = grids(network, x, question, layers)
+    found, scores = chosen(network, x, question, layer)
     value = first_tensor(network.record(x, question.layer)[question.layer])
     assert value is not None
     at = units(network, question, value, (int(x.shape[-2]), int(x.shape[-1])))
@@ -50,7 +48,7 @@ def score_cam(
     for grid in found:
         weights = _weights(network, x, grid.maps, at, question.layer, grid.layer, batch).softmax(1)
         raws.append((weights[:, :, None, None] * grid.maps).sum(1).relu())
-    return joined(network, images, x, question, layers, raws, scores, "Score-CAM")
+    return joined(network, images, x, question, found, raws, scores, "Score-CAM")
 
 
 def _weights(
