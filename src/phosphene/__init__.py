@@ -20,7 +20,9 @@ _HOMES = {
     "picture": "read Photo Picture Range map_range read_made",
     "remaking": "again",
     "inspection": "filters activations strongest draw anatomy check",
-    "attribution": "gradient deconvnet guided reverse occlusion",
+    "attribution": "gradient deconvnet guided reverse occlusion lrp patterns objects cam grad_cam grad_cam_plus_plus"
+    " x_grad_cam layer_cam score_cam guided_grad_cam boxes locate selectivity cascade judge"
+    " input_x_gradient integrated_gradients smooth_grad var_grad rise",
     "reporting": "report",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

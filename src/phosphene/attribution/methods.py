@@ -20,6 +20,19 @@ METHODS: dict[str, str] = {  # instrument -> what it is called on sheets
     "guided": "guided backprop",
     "deconvnet": "deconvnet",
     "occlusion": "occlusion",
+    "cam": "class activation map",
+    "grad_cam": "Grad-CAM",
+    "grad_cam_plus_plus": "Grad-CAM++",
+    "x_grad_cam": "XGrad-CAM",
+    "layer_cam": "Layer-CAM",
+    "score_cam": "Score-CAM",
+    "guided_grad_cam": "guided Grad-CAM",
+    "input_x_gradient": "input × gradient",
+    "integrated_gradients": "integrated gradients",
+    "smooth_grad": "SmoothGrad",
+    "var_grad": "VarGrad",
+    "rise": "RISE",
+    "lrp": "relevance",
 }
 
 

@@ -39,6 +39,7 @@ class Signal(Attribution):
 
     values: Tensor = field(repr=False)  # (N, C, H, W)
     shares: bool = False
+    headings: tuple[str, ...] = field(default=(), repr=False)  # of the rows of a picture, in place of target and score
 
     @property
     def maps(self) -> Tensor:
@@ -47,6 +48,11 @@ class Signal(Attribution):
     @property
     def signed(self) -> bool:
         return self.shares
+
+    @property
+    def foot(self) -> str:
+        """What a picture's foot and caption say of how the signals came about, without a full stop."""
+        return ""
 
     def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
         """Each signal beside its photo: in colour with zero at mid-grey, its map, and that over the photo.
@@ -65,7 +71,7 @@ class Signal(Attribution):
         for at, index in enumerate(chosen):
             photo, frame = self.photo(index)
             shares = mapped.values01[at]
-            told = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
+            told = self.headings[index] if self.headings else self._heading(index)
             blocks.append(TextBlock(told, size=20, weight="bold"))
             cut = max(abs(mapped.ranges[at].low), abs(mapped.ranges[at].high))
             pictures = [
@@ -75,14 +81,19 @@ class Signal(Attribution):
                 ImageBlock(laid(photo, frame, shares, self.signed), heading="over the photo", width=WIDTH, crisp=False),
             ]
             blocks += [Row(pictures, gap=20), ColourBar(kind, mapped.ranges[at], name)]
+        grey = "the signal's grey is zero; it is cut where the map is"
         drawing = sheet(
             capital(self.method), f"{self.network} on {self.names}{where}", blocks,
-            caption=f"The signal's grey is zero; it is cut where the map is. {capital(mapped.caption())}.",
+            caption=" ".join(f"{capital(part)}." for part in (self.foot, grey, mapped.caption()) if part),
             width=4 * WIDTH + 60 + 96,
         )  # fmt: skip
         caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
         options = {"page": page} if range is None else {"range": range, "page": page}
-        return self.drawn(drawing, f"{caption}; {mapped.caption()}", mapped.ranges, **options)
+        told = "; ".join(part for part in (caption, self.foot, mapped.caption()) if part)
+        return self.drawn(drawing, told, mapped.ranges, **options)
+
+    def _heading(self, index: int) -> str:
+        return f"{self.targets[index]} · {compact(float(self.scores[index]))}"
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -91,13 +91,15 @@ def functions(*names: str) -> tuple[Callable, ...]:
 
 def _in_place(func: Callable, args: tuple, kwargs: dict) -> bool:
     name = getattr(func, "__name__", "")
-    if name.endswith("_") and not name.startswith("__"):
+    if name in _ASSIGNING or (name.endswith("_") and not name.startswith("__")):
         return True
     if kwargs.get("inplace"):
         return True
     flag = _INPLACE_AT.get(func)
     return flag is not None and len(args) > flag and args[flag] is True
 
+
+_ASSIGNING = {f"__i{name}__" for name in "add sub mul truediv div floordiv mod pow matmul and or xor".split()}
 
 # where the functions of torch.nn.functional take `inplace` by position
 _INPLACE_AT = {

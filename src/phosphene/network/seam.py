@@ -34,6 +34,12 @@ Entrant = Callable[[str, nn.Module, tuple, dict], None]  # (name, module, argume
 _current: contextvars.ContextVar[Run | None] = contextvars.ContextVar("phosphene_run", default=None)
 
 
+def running() -> str:
+    """The dotted path of the module that runs now; empty outside a run and for the root."""
+    run = _current.get()
+    return run.stack[-1][0] if run else ""
+
+
 class Reached(BaseException):
     """Everything asked for has been computed. A BaseException, so that no `except Exception` in a network eats it."""
 

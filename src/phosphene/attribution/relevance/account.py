@@ -1,0 +1,24 @@
+"""Where relevance goes that does not reach the pixels: to biases, to constants, and to what keeps quotients finite."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Bias = Literal["absorb", "share"]
+BIASES: tuple[Bias, ...] = ("absorb", "share")
+
+
+class Account:
+    """One pass back for `count` images: what biases do with their share, and how much of each image's they kept."""
+
+    def __init__(self, count: int, bias: Bias = "absorb") -> None:
+        self.count = count
+        self.shares = bias == "share"  # what a bias got goes to the inputs, in proportion to their own
+        self.absorbed = torch.zeros(count, dtype=torch.float64)
+
+    def absorb(self, relevance: Tensor) -> None:
+        """Notes relevance (any shape, the images first) that no input gets."""
+        self.absorbed += relevance.detach().reshape(self.count, -1).double().sum(1).cpu()
