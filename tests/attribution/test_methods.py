@@ -24,7 +24,7 @@ def tiny():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_gives_a_map_as_large_as_the_input(tiny, name, unchanged):
-    options = ":window=8,stride=8" if name == "occlusion" else ""
+    options = {"occlusion": ":window=8,stride=8", "rise": ":masks=40,cells=4"}.get(name, "")
     with unchanged(tiny.module):
         found = method(name + options)(tiny, torch.rand(2, 3, 32, 32), "logits:1")
     assert found.maps.shape == (2, 32, 32)
