@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ def baselines(network: Network, x: Tensor, baseline: Any) -> tuple[list[Callable
     for each in asked:  # all are refused before anything is computed
         _baseline(network, x, each, 0)
     names = [each if isinstance(each, str) else "a given image" for each in asked]
-    return [lambda index, each=each: _baseline(network, x, each, index) for each in asked], " + ".join(names)
+    return [partial(_baseline, network, x, each) for each in asked], " + ".join(names)
 
 
 def _baseline(network: Network, x: Tensor, asked: Any, index: int) -> Tensor:

@@ -105,7 +105,7 @@ def integrated_gradients(
                 for start in starts
             ]
             found = [integral(line) for line in lines]
-            signals.append(sum(signal for signal, _ in found) / len(found))
+            signals.append(torch.stack([signal for signal, _ in found]).mean(0))
             below.append(torch.stack([line.values([0.0])[:, 0] for line in lines]).mean(0))
             taken += [sum(points for _, points in found)] * len(own)
     return Integrated(

@@ -16,6 +16,7 @@ drops out. Both come with their standard errors. The network is asked, and never
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,14 +72,14 @@ class Rise(Heatmap):
         error = float((self.gain_error.mean((1, 2)) / self.gain.abs().amax((1, 2))).nan_to_num(0).max())
         return f"{how}; a pixel's standard error is {error:.0%} of the largest gain"
 
-    def picture(self, *, range: str = "symmetric", page: int = 1) -> Picture:
+    def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
         """Each gain beside its photo, over it, and its standard error: warm where showing the pixel raises the answer.
 
-        - `range`: how gains become colours: symmetric, minmax, percentile:low:high or low:high
+        - `range`: how gains become colours: symmetric (if not given), minmax, percentile:low:high or low:high
         - `page`: which page of twelve maps, from 1
         """
         chosen, where = page_of(len(self.gain), page, "maps")
-        mapped = map_range(self.gain[chosen].float().cpu().numpy(), range, "tile")
+        mapped = map_range(self.gain[chosen].float().cpu().numpy(), range or "symmetric", "tile")
         errors = map_range(self.gain_error[chosen].float().cpu().numpy(), "minmax", "tile")
         kind = colours(self.signed)
         blocks: list[Block] = []
@@ -106,7 +107,8 @@ class Rise(Heatmap):
             caption=f"{capital(self.foot)}. {capital(mapped.caption())}.", width=4 * WIDTH + 60 + 96,
         )  # fmt: skip
         caption = f"{self.network}, RISE of {', '.join(self.targets[i] for i in chosen)} on {self.names}; {self.foot}"
-        return self.drawn(drawing, f"{caption}; {mapped.caption()}", mapped.ranges, range=range, page=page)
+        options = {"page": page} if range is None else {"range": range, "page": page}
+        return self.drawn(drawing, f"{caption}; {mapped.caption()}", mapped.ranges, **options)
 
     def to_dict(self) -> dict[str, Any]:
         cells = F.adaptive_avg_pool2d(self.gain[:, None].float(), self.cells)[:, 0]
@@ -193,7 +195,7 @@ class Masks:
     share: float
     seed: int
 
-    def batches(self, like: Tensor, batch: int) -> Any:
+    def batches(self, like: Tensor, batch: int) -> Iterator[Tensor]:
         """Batches (n, 1, H, W) for an image (1, C, H, W): the same masks for any batch, device and precision.
 
         The grid is enlarged to cells + 1 cells of ceil(size / cells) pixels and cut at a random shift within a cell, so
