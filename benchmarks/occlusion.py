@@ -19,7 +19,7 @@ import torch
 import torchvision.models as tv
 
 import phosphene
-from phosphene.network import Network, changed
+from phosphene.network import Network, plan
 
 NETWORKS = ("vgg16", "resnet50", "resnet18", "mobilenet_v2", "densenet121", "tf_efficientnet_lite0", "squeezenet1_1",
             "googlenet", "convnext_tiny")  # fmt: skip
@@ -73,9 +73,9 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--captum", action="store_true", help="compare with captum, too")
-    parser.add_argument("--full-from", type=float, default=changed.FULL_FROM)
+    parser.add_argument("--full-from", type=float, default=plan.FULL_FROM)
     options = parser.parse_args()
-    changed.FULL_FROM = options.full_from
+    plan.FULL_FROM = options.full_from
     where = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {where}, {options.rounds} rounds\n")
     print("| network | Phosphene | loop | × loop | limit | × captum | × captum's best | difference |")

@@ -9,8 +9,9 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.attribution.covers import blurred
-from phosphene.network.changed import Changed, Plan
+from phosphene.network.changed import Changed
 from phosphene.network.editing import edited
+from phosphene.network.plan import Plan
 
 
 def covered_one_by_one(module, x, window, tops, lefts, cover, pick):

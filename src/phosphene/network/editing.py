@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from . import partial, partial_places  # noqa: F401  (their rules make changed tensors flow)
-from .changed import Changed, Plan
+from .changed import Changed
 from .network import Network
+from .plan import Plan
 from .recording import recorded
 from .seam import OUTPUT
 from .survey import Layer, first_tensor
@@ -53,10 +54,10 @@ def edited(
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
         return _value(network, images, layer)
 
-    plan = Plan()
+    plan, last = Plan(), image.contiguous(memory_format=torch.channels_last)
     try:
         found = torch.cat(
-            [_partly(network, image, patches[some], top[some], left[some], layer, plan) for some in chunks]
+            [_partly(network, last, patches[some], top[some], left[some], layer, plan) for some in chunks]
         )
     except (RuntimeError, TypeError, ValueError, IndexError):
         found = None  # something in the network can't do with a changed tensor
@@ -70,8 +71,8 @@ def edited(
 def _partly(
     network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str, plan: Plan
 ) -> Tensor:
-    plan.step = 0
-    image, patches = (part.contiguous(memory_format=torch.channels_last) for part in (image, patches))
+    plan.start()
+    patches = patches.contiguous(memory_format=torch.channels_last)
     value = _value(network, Changed(image, patches, top, left, (2, 3), plan), layer)
     return value.full() if isinstance(value, Changed) else value
 

@@ -8,13 +8,14 @@ Rules for other operations stand in `partial_places`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .changed import Changed
+from .changed import Changed, Pending
 from .geometry.sliding import pair
 from .rules import functions
 
@@ -31,34 +32,46 @@ def rule(*names: str) -> Callable[[Callable], Callable]:
     return note
 
 
+@dataclass(frozen=True)
+class Slid:
+    """What a sliding operation is to be run on, and where its results change."""
+
+    clean: Tensor
+    seen: Tensor
+    padded: bool  # whether what is seen is all maps, which are padded; a rectangle comes with its context
+    top: list[int]
+    left: list[int]
+    size: tuple[int, int]
+
+
 def slide(
     x: Changed, run: Callable[[Tensor, bool], Tensor], kernel: Any, stride: Any, padding: Any, dilation: Any = 1,
     outside: float = 0.0, cost: int = 0,
-) -> Tensor:  # fmt: skip
+) -> Slid:  # fmt: skip
     """A sliding operation; `run(maps, padded)` is the operation itself, with or without its padding.
 
     `cost` is the multiply-adds of one output number.
     """
-    clean = x.plan.once(lambda: run(x.clean, True))
-    sizes, patch = clean.shape[-2:], x.patch_size
+    clean = x.plan.once("clean", lambda: run(x.clean, True))
+    sizes = (clean.shape[-2], clean.shape[-1])
     ends = [
         _span(at, size, d * (k - 1) + 1, s, p, count)
         for at, size, k, s, p, d, count in zip(
-            (x.top, x.left), patch, pair(kernel), pair(stride), pair(padding), pair(dilation), sizes, strict=True
+            (x.top, x.left), x.patch_size, pair(kernel), pair(stride), pair(padding), pair(dilation), sizes, strict=True
         )
     ]
     (top, rows), (left, columns) = ends
-    count = len(x.patch)
-    if x.plan.once(lambda: rows * columns >= x.plan.full_from * sizes[0] * sizes[1]):
-        return run(x.full(), True)
-    x.plan.spared += count * (clean.numel() - clean.shape[1] * rows * columns) * cost
+    if x.plan.in_full(rows, columns, sizes):
+        zeros = [0] * len(top)
+        return Slid(clean, x.full(), True, zeros, zeros, sizes)
+    x.plan.spared += len(top) * (clean.numel() - clean.shape[1] * rows * columns) * cost
     (sy, sx), (py, px) = pair(stride), pair(padding)
     reach = [d * (k - 1) + 1 for k, d in zip(pair(kernel), pair(dilation), strict=True)]
     height, width = (rows - 1) * sy + reach[0], (columns - 1) * sx + reach[1]
     starts = [y * sy - py for y in top], [x * sx - px for x in left]
-    same = (height, width) == patch and starts == (x.top, x.left)
+    same = (height, width) == x.patch_size and starts == (x.top, x.left)
     seen = x.patch if same else x.window(*starts, height, width, outside)
-    return Changed(clean, run(seen, False), top, left, x.at, x.plan)
+    return Slid(clean, seen, False, top, left, (rows, columns))
 
 
 def _span(at: Sequence[int], size: int, reach: int, stride: int, pad: int, count: int) -> tuple[list[int], int]:
@@ -87,8 +100,13 @@ def conv2d(
     def run(maps: Tensor, padded: bool) -> Tensor:
         return F.conv2d(maps, weight, bias, stride, padding if padded else 0, dilation, groups)
 
-    cost = weight[0].numel()
-    return slide(input, run, tuple(weight.shape[2:]), stride, padding, dilation, cost=cost)
+    def later(maps: Tensor, weight: Tensor, bias: Any) -> Tensor:
+        return F.conv2d(maps, weight, bias, stride, padding if slid.padded else 0, dilation, groups)
+
+    slid = slide(input, run, tuple(weight.shape[2:]), stride, padding, dilation, cost=weight[0].numel())
+    quick = input.plan.once("weight", lambda: weight.contiguous(memory_format=torch.channels_last))
+    pending = Pending(later, slid.seen, quick, bias, slid.size, slid.seen._version)
+    return Changed(slid.clean, pending, slid.top, slid.left, input.at, input.plan)
 
 
 @rule("max_pool2d")
@@ -103,7 +121,7 @@ def max_pool2d(
     def run(maps: Tensor, padded: bool) -> Tensor:
         return F.max_pool2d(maps, kernel_size, stride, padding if padded else 0, dilation, padded and ceil_mode)
 
-    return slide(input, run, kernel_size, stride, padding, dilation, outside=-torch.inf)
+    return _pooled(input, run, slide(input, run, kernel_size, stride, padding, dilation, outside=-torch.inf))
 
 
 @rule("avg_pool2d")
@@ -119,7 +137,11 @@ def avg_pool2d(
     def run(maps: Tensor, padded: bool) -> Tensor:
         return F.avg_pool2d(maps, kernel_size, stride, padding if padded else 0, divisor_override=divisor_override)
 
-    return slide(input, run, kernel_size, stride, padding)
+    return _pooled(input, run, slide(input, run, kernel_size, stride, padding))
+
+
+def _pooled(x: Changed, run: Callable[[Tensor, bool], Tensor], slid: Slid) -> Changed:
+    return Changed(slid.clean, run(slid.seen, slid.padded), slid.top, slid.left, x.at, x.plan, own=True)
 
 
 @rule("pad")
@@ -127,6 +149,6 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Any = 
     if mode != "constant" or len(pad) > 4 or not isinstance(input, Changed) or input.at != (2, 3) or min(pad) < 0:
         return NotImplemented
     left, _, top, _ = (*pad, 0, 0, 0, 0)[:4]
-    clean = input.plan.once(lambda: F.pad(input.clean, pad, value=value or 0.0))
+    clean = input.plan.once("clean", lambda: F.pad(input.clean, pad, value=value or 0.0))
     tops, lefts = [t + top for t in input.top], [x + left for x in input.left]
     return Changed(clean, input.patch, tops, lefts, input.at, input.plan)

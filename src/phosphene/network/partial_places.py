@@ -6,6 +6,7 @@ They work on the changed rectangles as they are; where two changed tensors meet,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,18 +18,26 @@ from .partial import RULES, rule
 from .rules import functions
 
 
-def placewise(func: Callable, *, in_place: bool = False) -> Callable:
-    """The rule of a function of one changed tensor and of constants."""
+def placewise(func: Callable, writing: Callable | None = None) -> Callable:
+    """The rule of a function of one changed tensor and of constants; `writing` is its kind that works in place."""
 
     def rule(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(value, Changed) for value in (*args, *kwargs.values())):
             return NotImplemented
         if not isinstance(input, Changed):
             return NotImplemented
-        writes = in_place or kwargs.pop("inplace", False)
-        clean = input.plan.once(lambda: func(input.clean, *args, **kwargs))
-        found = input.like(clean, func(input.patch, *args, **kwargs))
-        return input.become(found.clean, found.patch, found.top, found.left, found.at, found.plan) if writes else found
+        inplace = kwargs.pop("inplace", False)
+        clean = input.plan.once("clean", lambda: func(input.clean, *args, **kwargs))
+        if not (writing or inplace):
+            return input.like(clean, func(input.patch, *args, **kwargs), own=func not in _SHARING)
+        patch = input.writable()
+        if patch is None:
+            patch = func(input.patch, *args, **kwargs)
+        elif writing:
+            writing(patch, *args, **kwargs)
+        else:
+            func(patch, *args, inplace=True, **kwargs)
+        return input.become(input.like(clean, patch, own=True))
 
     return rule
 
@@ -37,10 +46,11 @@ UNARY = (
     "relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid softplus sigmoid tanh abs exp "
     "neg clamp clamp_min clamp_max clip sqrt square dropout dropout2d dropout1d clone contiguous detach"
 ).split()
+_SHARING = {f for name in ("dropout", "dropout1d", "dropout2d", "contiguous", "detach") for f in functions(name)}
 for _name in UNARY:
     _plain = next(f for f in functions(_name) if not f.__name__.endswith("_") or f.__name__.startswith("__"))
     for _function in functions(_name):
-        RULES[_function] = placewise(_plain, in_place=getattr(_function, "__name__", "").endswith("_"))
+        RULES[_function] = placewise(_plain, _function if _function.__name__.endswith("_") else None)
 
 
 @rule("batch_norm")
@@ -54,7 +64,17 @@ def batch_norm(
     def run(maps: Tensor) -> Tensor:
         return F.batch_norm(maps, running_mean, running_var, weight, bias, False, momentum, eps)
 
-    return input.like(input.plan.once(lambda: run(input.clean)), run(input.patch))
+    clean, pending = input.plan.once("clean", lambda: run(input.clean)), input.pending
+    if pending is None:
+        return input.like(clean, run(input.patch), own=True)
+
+    def folded() -> tuple[Tensor, Tensor]:
+        scale = torch.rsqrt(running_var + eps) * (1 if weight is None else weight)
+        shift = (0 if pending.bias is None else pending.bias) - running_mean
+        return pending.weight * scale[:, None, None, None], shift * scale + (0 if bias is None else bias)
+
+    into, onto = input.plan.once("folded", folded)
+    return input.like(clean, replace(pending, weight=into, bias=onto))
 
 
 @rule("layer_norm")
@@ -67,20 +87,21 @@ def layer_norm(
     def run(maps: Tensor) -> Tensor:
         return F.layer_norm(maps, normalized_shape, weight, bias, eps)
 
-    return input.like(input.plan.once(lambda: run(input.clean)), run(input.patch))
+    return input.like(input.plan.once("clean", lambda: run(input.clean)), run(input.patch), own=True)
 
 
 @rule("linear")
 def linear(input: Tensor, weight: Tensor, bias: Any = None) -> Any:
     if not isinstance(input, Changed) or isinstance(weight, Changed) or input.ndim - 1 in input.at:
         return NotImplemented
-    clean, patch = input.plan.once(lambda: F.linear(input.clean, weight, bias)), F.linear(input.patch, weight, bias)
+    clean = input.plan.once("clean", lambda: F.linear(input.clean, weight, bias))
+    patch = F.linear(input.patch, weight, bias)
     input.plan.spared += (len(patch) * clean.numel() - patch.numel()) * weight.shape[1]
-    return input.like(clean, patch)
+    return input.like(clean, patch, own=True)
 
 
-def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[int]] | None:
-    """Rectangles that hold the changes of all, for each sample; None if they are most of the map."""
+def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[int], bool]:
+    """The values of all in rectangles that hold the changes of all, where those lie, and whether they are copies."""
     first, found = several[0], []
     for axis, size in enumerate(first.map_size):
         starts = [[x.top, x.left][axis] for x in several]
@@ -89,11 +110,12 @@ def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[
         length = min(max(max(e) - a for e, a in zip(zip(*ends, strict=True), start, strict=True)), size)
         found.append(([min(a, size - length) for a in start], length))
     (top, height), (left, width) = found
-    if first.plan.once(lambda: height * width >= first.plan.full_from * first.map_size[0] * first.map_size[1]):
-        return None
+    if first.plan.in_full(height, width, first.map_size):
+        zeros = [0] * len(top)
+        return [x.full() for x in several], zeros, zeros, False
     if all((x.top, x.left, x.patch_size) == (top, left, (height, width)) for x in several):
-        return [x.patch for x in several], top, left
-    return [x.window(top, left, height, width) for x in several], top, left
+        return [x.patch for x in several], top, left, False
+    return [x.window(top, left, height, width) for x in several], top, left, True
 
 
 def joining(func: Callable, *, in_place: bool = False) -> Callable:
@@ -104,12 +126,10 @@ def joining(func: Callable, *, in_place: bool = False) -> Callable:
         if len(changed) == 2:
             if a.clean.shape != b.clean.shape or a.at != b.at:
                 return NotImplemented
-            met = together(changed)
-            if met is None:
-                return NotImplemented
-            (pa, pb), top, left = met
-            clean = a.plan.once(lambda: func(a.clean, b.clean, *args, **kwargs))
-            out = Changed(clean, func(pa, pb, *args, **kwargs), top, left, a.at, a.plan)
+            (pa, pb), top, left, copies = together(changed)
+            clean = a.plan.once("clean", lambda: func(a.clean, b.clean, *args, **kwargs))
+            into = {"out": pa} if copies and pa.dtype == clean.dtype else {}
+            out = Changed(clean, func(pa, pb, *args, **kwargs, **into), top, left, a.at, a.plan, own=True)
         else:
             x, other = (a, b) if isinstance(a, Changed) else (b, a)
             if isinstance(other, Tensor) and not _constant(other, x):
@@ -118,14 +138,14 @@ def joining(func: Callable, *, in_place: bool = False) -> Callable:
             def run(maps: Tensor) -> Tensor:
                 return func(maps, other, *args, **kwargs) if x is a else func(other, maps, *args, **kwargs)
 
-            out = x.like(x.plan.once(lambda: run(x.clean)), run(x.patch))
+            out = x.like(x.plan.once("clean", lambda: run(x.clean)), run(x.patch), own=True)
             if out.clean.shape != x.clean.shape:
                 return NotImplemented
         if not in_place:
             return out
         if not isinstance(a, Changed):
             return NotImplemented
-        return a.become(out.clean, out.patch, out.top, out.left, out.at, out.plan)
+        return a.become(out)
 
     return rule
 
@@ -162,11 +182,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
         return NotImplemented
     if dim % first.ndim in (0, *first.at):
         return NotImplemented
-    met = together(tensors)  # type: ignore[arg-type]
-    if met is None:
-        return NotImplemented
-    clean = first.plan.once(lambda: torch.cat([t.clean for t in tensors], dim))  # type: ignore[attr-defined]
-    return Changed(clean, torch.cat(met[0], dim), met[1], met[2], first.at, first.plan)
+    patches, top, left, _ = together(tensors)  # type: ignore[arg-type]
+    clean = first.plan.once("clean", lambda: torch.cat([t.clean for t in tensors], dim))  # type: ignore[attr-defined]
+    return Changed(clean, torch.cat(patches, dim), top, left, first.at, first.plan, own=True)
 
 
 @rule("permute")
@@ -175,14 +193,14 @@ def permute(input: Tensor, *dims: Any) -> Any:
     if not isinstance(input, Changed) or order[0] != 0:
         return NotImplemented
     at = order.index(input.at[0]), order.index(input.at[1])
-    return Changed(input.clean.permute(order), input.patch.permute(order), input.top, input.left, at, input.plan)
+    clean = input.plan.once("clean", lambda: input.clean.permute(order))
+    return Changed(clean, input.patch.permute(order), input.top, input.left, at, input.plan)
 
 
 @rule("chunk")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
     if not isinstance(input, Changed) or dim % input.ndim in (0, *input.at):
         return NotImplemented
-    return tuple(
-        input.like(clean, patch)
-        for clean, patch in zip(input.clean.chunk(chunks, dim), input.patch.chunk(chunks, dim), strict=True)
-    )
+    cleans = input.plan.once("clean", lambda: tuple(input.clean.chunk(chunks, dim)))
+    patches = input.patch.chunk(chunks, dim)
+    return tuple(input.like(clean, patch) for clean, patch in zip(cleans, patches, strict=True))

@@ -1,0 +1,53 @@
+"""What the batches of one call share: clean values and folded weights, computed by the first of them that needs them.
+
+A clean value is known by what it comes from and by how many functions had met that before, so batches may decide
+differently where to go on in full.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+FULL_FROM = 0.7  # share of a map's area from which recomputing all of it is cheaper
+ROOM = 1 << 29  # bytes of values that are kept for the next batch; what comes after is computed by each
+
+
+@dataclass
+class Plan:
+    """When to go on in full, what is kept for the next batches, and the multiply-adds that were spared so far."""
+
+    full_from: float = field(default_factory=lambda: FULL_FROM)
+    spared: float = 0.0
+    room: int = ROOM
+    kept: dict[Any, Any] = field(default_factory=dict)
+    uses: Counter[int] = field(default_factory=Counter)
+    call: tuple[int, int] = (0, 0)
+
+    def start(self) -> None:
+        """Before each batch."""
+        self.uses.clear()
+
+    def enter(self, cleans: Sequence[Tensor]) -> None:
+        """Before each function that meets changed tensors with these clean values."""
+        self.uses.update({id(clean) for clean in cleans})
+        self.call = id(cleans[0]), self.uses[id(cleans[0])]
+
+    def once(self, what: str, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives in this function for every batch; names tell several of one function apart."""
+        key = (*self.call, what)
+        if key in self.kept:
+            return self.kept[key]
+        found = compute()
+        self.room -= sum(part.nbytes for part in (found if isinstance(found, tuple) else (found,)) if part is not None)
+        if self.room >= 0:
+            self.kept[key] = found
+        return found
+
+    def in_full(self, height: int, width: int, size: tuple[int, int]) -> bool:
+        """Whether rectangles of this height and width are most of a map."""
+        return height * width >= self.full_from * size[0] * size[1]
