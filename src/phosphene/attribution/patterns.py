@@ -38,6 +38,7 @@ class Pattern:
     """One place of one unit on one photo, and the signal that runs back from it."""
 
     address: Address
+    name: str  # the address in words, with a class's name
     value: float  # of the unit there
     signal: Tensor = field(repr=False)  # (C, height, width) of `box`, in the input's pixels
     box: Box  # the part of the input that is kept: what the unit sees, or all of it
@@ -173,13 +174,15 @@ def projected(network: Network, places: Sequence[Place], reversal: Reversal | No
     for run in _runs([(id(image), inputs[id(image)].shape) for image, _ in places], asked):
         keys = [id(places[index][0]) for index in run]
         x = inputs[keys[0]] if len(set(keys)) == 1 else torch.cat([inputs[key] for key in keys])
-        values, scores, _ = signals(network, x, [str(asked[index]) for index in run], reversal)
-        for index, key, signal, score in zip(run, keys, values, scores, strict=True):
-            found[index] = _cropped(network, asked[index], float(score), signal, *shown[key])
+        values, scores, names = signals(network, x, [str(asked[index]) for index in run], reversal)
+        for index, key, signal, score, name in zip(run, keys, values, scores, names, strict=True):
+            found[index] = _cropped(network, asked[index], name, float(score), signal, *shown[key])
     return [found[index] for index in range(len(places))]
 
 
-def _cropped(network: Network, address: Address, value: float, signal: Tensor, photo: Photo, frame: Frame) -> Pattern:
+def _cropped(
+    network: Network, address: Address, name: str, value: float, signal: Tensor, photo: Photo, frame: Frame
+) -> Pattern:
     """The signal (C, H, W) inside what the unit sees; all of it where that is not known, or nothing."""
     size = (int(signal.shape[-2]), int(signal.shape[-1]))
     whole = Box(0, 0, size[1], size[0])
@@ -189,7 +192,7 @@ def _cropped(network: Network, address: Address, value: float, signal: Tensor, p
     beyond = signal.abs()
     beyond[:, top:bottom, left:right] = 0
     return Pattern(
-        address, value, signal[:, top:bottom, left:right].clone(), box, sees, float(beyond.max()), photo, frame
+        address, name, value, signal[:, top:bottom, left:right].clone(), box, sees, float(beyond.max()), photo, frame
     )
 
 

@@ -157,14 +157,14 @@ def _tile(cards: Sequence[Sequence[Pattern]]) -> _Tile:
 
 def _card(card: Sequence[Pattern], ranges: Sequence[Range], tile: _Tile, single: bool) -> Drawing:
     """A unit's name and values over its patches and, right of them, its signals."""
-    columns = min(SIDE, len(card))
+    columns = 2 if len(card) == 4 else min(SIDE, len(card))
     rows = -(-len(card) // columns)
     high, wide = tile.size
     half = columns * (wide + GUTTER) - GUTTER
     between = GUTTER if columns == 1 else BETWEEN
     width = max(2 * half + between, 150.0)
     first = card[0]
-    name = str(first.address) if len(card) == 1 else _unit(first)
+    name = first.name if len(card) == 1 else _unit(first)
     values = f"activation {compact(first.value)}"
     if len(card) > 1:
         values += f" to {compact(card[-1].value)}, in {len(card)} photos"
@@ -200,7 +200,8 @@ def _flowed(cards: Sequence[Drawing]) -> Drawing:
 
 
 def _unit(pattern: Pattern) -> str:
-    return f"{pattern.address.layer}:{pattern.address.channel}"
+    """The unit without its place."""
+    return pattern.name if pattern.address.place is None else f"{pattern.address.layer}:{pattern.address.channel}"
 
 
 def _told(cards: Sequence[Sequence[Pattern]], field: str) -> str:
