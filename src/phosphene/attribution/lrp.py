@@ -26,6 +26,7 @@ from .signal import Signal
 from .targets import Question, Target, questions, units
 
 AT_ONCE = 8  # targets of one image that run together
+FAITHFUL = 1e5  # times the layer's largest value: where magnitudes sum to more, rounding is as large as what they say
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,7 +95,12 @@ def lrp(
         account = Account(len(own.addresses), bias)
         rules = propagation(table, limits, account)
         batch = x[some] if len(x) > 1 else x.expand(len(own.addresses), -1, -1, -1)
-        values, scores = _propagated(network, batch, own, rules)
+        values, scores, largest = _propagated(network, batch, own, rules)
+        if not bool((values.abs().flatten(1).sum(1) <= FAITHFUL * largest).all()):
+            raise ValueError(
+                f"with the rule {rule} and bias={bias}, sums that nearly cancel divide, and relevance has grown to more "
+                f"than {FAITHFUL:g} times any score; take bias='absorb', a larger epsilon, or zplus for convolutions"
+            )
         found.append((values, scores, account.absorbed.to(scores)))
         met = {name: str(one) for name, one in rules.layers.rules.items()}
     if wrong := table.unused(list(met)):
@@ -102,11 +108,6 @@ def lrp(
             f"no layer with weights of {network.name} that ran fits {', '.join(wrong)}; these did: {_some(met)}"
         )
     values, scores, absorbed = (torch.cat(part) for part in zip(*found, strict=True))
-    if not bool(torch.isfinite(values).all()):
-        raise ValueError(
-            f"with the rule {rule} and bias={bias}, sums that nearly cancel divide, and relevance has grown beyond "
-            "what a float holds; take bias='absorb', a larger epsilon, or zplus for convolutions"
-        )
     return Relevance(
         method=f"relevance ({rule})", targets=question.names, values=values, scores=scores, shares=True, rule=rule,
         absorbed=absorbed, gap=scores - values.flatten(1).sum(1) - absorbed, rules=met, **shown(network, images),
@@ -121,8 +122,9 @@ def _limits(network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
     return torch.minimum(black, white), torch.maximum(black, white)
 
 
-def _propagated(network: Network, x: Tensor, question: Question, rules: Any) -> tuple[Tensor, Tensor]:
-    """The relevance of every pixel (N, C, H, W) of one unit's value in each image, and the values (N,)."""
+def _propagated(network: Network, x: Tensor, question: Question, rules: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The relevance of every pixel (N, C, H, W) of one unit's value in each image, those values (N,), and the largest
+    magnitude (N,) among all values of the layer."""
     size = (int(x.shape[-2]), int(x.shape[-1]))
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
@@ -133,7 +135,7 @@ def _propagated(network: Network, x: Tensor, question: Question, rules: Any) -> 
         at = units(network, question, value, size)
         picked = value.flatten(1).gather(1, at[:, None])[:, 0]
         (signal,) = torch.autograd.grad(picked.sum(), x)
-    return relevance_of(x.detach(), signal), picked.detach()
+    return relevance_of(x.detach(), signal), picked.detach(), value.detach().abs().flatten(1).amax(1)
 
 
 def _some(met: Mapping[str, str]) -> str:
