@@ -98,8 +98,8 @@ def lrp(
         values, scores, largest = _propagated(network, batch, own, rules)
         if not bool((values.abs().flatten(1).sum(1) <= FAITHFUL * largest).all()):
             raise ValueError(
-                f"with the rule {rule} and bias={bias}, sums that nearly cancel divide, and relevance has grown to more "
-                f"than {FAITHFUL:g} times any score; take bias='absorb', a larger epsilon, or zplus for convolutions"
+                f"with the rule {rule} and bias={bias}, sums that nearly cancel divide, and relevance has grown to "
+                f"more than {FAITHFUL:g} times any score; take bias='absorb', a larger epsilon, or zplus"
             )
         found.append((values, scores, account.absorbed.to(scores)))
         met = {name: str(one) for name, one in rules.layers.rules.items()}
