@@ -9,7 +9,8 @@ with any object of that category is at least 0.5, as in ILSVRC.
 Photos are dealt into two halves. Each half is judged with the threshold (a share of the map's largest number; for the
 centre box its side) that errs least on the other half, so that every photo is judged and none helped to choose its own
 threshold. Intervals are 95 % bootstrap intervals over photos; those of differences are paired. torch-cam's maps go
-through the same boxes, with thresholds of their own.
+through the same boxes, with thresholds of their own. Maps are stretched evenly over the photo; 'by receptive fields'
+has each number at the middle of what its unit can see instead.
 """
 
 import argparse
@@ -33,11 +34,13 @@ from torch import Tensor
 import phosphene as ph
 from phosphene.attribution.boxes import largest_region
 from phosphene.picture import resample
+from phosphene.picture.overlay import blend
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 HALVES = (0, 1)
+SHIFTS = (-1, 0, 1)  # cells
 
 # COCO category -> ImageNet classes of the same kind of thing (indices in torchvision's order)
 CLASSES: dict[str, tuple[int, ...]] = {
@@ -238,25 +241,32 @@ def interval(values: np.ndarray, rounds: int = 10_000) -> tuple[float, float]:
 
 def hits_of(
     who: Contestant, shown: list[Example], score_cam: bool
-) -> tuple[dict[str, np.ndarray], float, dict[str, float]]:
-    """For each method whether each photo's box is right at each threshold (n, thresholds); how often the class given is
-    the network's best, and each method's largest difference from torch-cam's maps, both brought to 0 ... 1."""
+) -> tuple[dict[str, np.ndarray], float, dict[str, float], np.ndarray]:
+    """What the tables hold.
+
+    For each method whether each photo's box is right at each threshold (n, thresholds); how often the class given is
+    the network's best; each method's largest difference from torch-cam's maps, both brought to 0 ... 1; and how alike
+    the map of a photo and that of its mirror image are (shifts).
+    """
     methods, peers = ours(who, score_cam), torch_cams(who)
     hits: dict[str, list[list[bool]]] = {}
-    best = 0
+    network, best = who.network, 0
     apart: dict[str, float] = {}
+    mirrored: list[list[float]] = []
     for example in shown:
-        x = who.network.prepare(example.photo)
+        x = network.prepare(example.photo)
         size = (int(x.shape[-2]), int(x.shape[-1]))
-        scores = who.network.record(x, "logits")["logits"][0]
+        scores = network.record(x, "logits")["logits"][0]
         label = max(CLASSES[example.category], key=lambda index: float(scores[index]))
         best += int(scores.argmax()) in CLASSES[example.category]
         maps: dict[str, np.ndarray] = {}
         for name, method in methods.items():
             found = method(x, f"logits:{label}")
             maps[name] = found.values[0].numpy()
-            if found.laid != "evenly" and "," not in name and " at " not in name:
-                maps[f"{name}, laid evenly"] = evenly(found.raw[0], size)
+            if name == "CAM":
+                maps["CAM, by receptive fields"] = by_receptive_fields(found.raw[0], network, found.layer, size)
+                turned = method(x.flip(-1), f"logits:{label}").raw[0].flip(-1)
+                mirrored.append([likeness(found.raw[0], turned, cells) for cells in SHIFTS])
             if name in peers:
                 other = peers[name](x, label)
                 maps[f"torch-cam's {name}"] = evenly(other, size)
@@ -268,11 +278,28 @@ def hits_of(
         hits.setdefault("centre box", []).append([right(box, example.boxes) for box in centred(example.photo)])
         whole = (0, 0, example.photo.width, example.photo.height)
         hits.setdefault("whole photo", []).append([right(whole, example.boxes)] * len(THRESHOLDS))
-    return {name: np.array(found) for name, found in hits.items()}, best / len(shown), apart
+    return {name: np.array(found) for name, found in hits.items()}, best / len(shown), apart, np.nanmean(mirrored, 0)
 
 
 def evenly(raw: Tensor, size: tuple[int, int]) -> np.ndarray:
     return torch.nn.functional.interpolate(raw[None, None].float(), size, mode="bilinear")[0, 0].numpy()
+
+
+def by_receptive_fields(raw: Tensor, network: ph.Network, layer: str, size: tuple[int, int]) -> np.ndarray:
+    """The map with each number at the middle of its unit's receptive field."""
+    field = network.receptive_field(layer, size=size)
+    weights = []
+    for pixels, count, axis in zip(size, raw.shape, (field.height, field.width), strict=True):
+        places = (np.arange(pixels) + 0.5 - axis.start - axis.size / 2) / axis.stride + 0.5
+        weights.append(blend(places, count))
+    return weights[0] @ raw.double().numpy() @ weights[1].T
+
+
+def likeness(raw: Tensor, turned: Tensor, cells: int) -> float:
+    """Correlation of column i of one map with column i + cells of the other."""
+    wide = raw.shape[1] - abs(cells)
+    one, other = raw.narrow(1, max(0, -cells), wide), turned.narrow(1, max(0, cells), wide)
+    return float(np.corrcoef(one.flatten(), other.flatten())[0, 1])
 
 
 def _unit(raw: Tensor) -> Tensor:
@@ -298,11 +325,13 @@ def main() -> None:
     print(f"{len(shown)} photos of {kinds} categories, whose largest object fills at least {options.least:.0%}.\n")
     for name in options.networks:
         who = contestant(name)
-        hits, best, apart = hits_of(who, shown, name in options.score_cam)
+        hits, best, apart, mirrored = hits_of(who, shown, name in options.score_cam)
         print(f"### {name}, at `{who.last}`\n")
         differ = ", ".join(f"{method} {by:.1g}" for method, by in apart.items()) or "not compared"
         print(f"Its best class belongs to the category on {best:.0%} of the photos.\n")
         print(f"Largest difference from torch-cam's maps before enlarging, both brought to 0 ... 1: {differ}.\n")
+        alike = ", ".join(f"{cells:+d}: {like:.2f}" for cells, like in zip(SHIFTS, mirrored, strict=True))
+        print(f"Correlation of a photo's CAM with that of its mirror image, turned back, by cells of shift: {alike}.\n")
         print("| box from | error | 95 % | less than the centre box, 95 % | thresholds |")
         print("| --- | ---: | --- | --- | --- |")
         centre, _ = judged(hits["centre box"])

@@ -22,8 +22,7 @@ from ..instrument import instrument
 from ..network import Network
 from ..network.rules import ACTIVATIONS
 from .attribution import shown
-from .class_map import ClassMap
-from .enlarging import enlarged, where_laid
+from .class_map import ClassMap, stretched
 from .grids import Grid, grids, last_grid
 from .targets import Question, Target, questions
 
@@ -53,8 +52,7 @@ def cam(network: Network, images: Any, target: Target = None) -> ClassMap:
     size = (int(x.shape[-2]), int(x.shape[-1]))
     return ClassMap(
         method=f"class activation map at {layer}", targets=question.names, scores=scores, raw=raw, bias=bias,
-        values=enlarged(raw, network, layer, size), both_signs=True, layer=layer,
-        laid=where_laid(network, layer, size), **shown(network, images),
+        values=stretched(raw, size), both_signs=True, layer=layer, **shown(network, images),
     )  # fmt: skip
 
 

@@ -18,14 +18,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
 from .attribution import shown
-from .class_map import ClassMap
-from .enlarging import enlarged, where_laid
+from .class_map import ClassMap, stretched
 from .grids import Grid, grids, last_grid
 from .reversing import Reversal, signals
 from .signal import Signal
@@ -88,23 +86,16 @@ def joined(
 ) -> ClassMap:  # fmt: skip
     """One map for each target; the maps of several layers are each divided by their largest number, then averaged."""
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    layers = [grid.layer for grid in found]
-    if len(layers) > 1:
+    if len(found) > 1:
         raws = [raw / raw.amax((1, 2), keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny) for raw in raws]
-    values = torch.stack([enlarged(raw, network, at, size) for raw, at in zip(raws, layers, strict=True)]).mean(0)
+    values = torch.stack([stretched(raw, size) for raw in raws]).mean(0)
     finest = max((tuple(raw.shape[1:]) for raw in raws), key=lambda shape: shape[0] * shape[1])
-    raw = torch.stack([_stretched(raw, finest) for raw in raws]).mean(0)
-    named = ", ".join(layers)
+    raw = torch.stack([stretched(raw, finest) for raw in raws]).mean(0)
+    named = ", ".join(grid.layer for grid in found)
     return ClassMap(
         method=f"{name} at {named}", targets=question.names, scores=scores, raw=raw, values=values, layer=named,
-        laid=" and ".join(dict.fromkeys(where_laid(network, at, size) for at in layers)), **shown(network, images),
+        **shown(network, images),
     )  # fmt: skip
-
-
-def _stretched(maps: Tensor, size: tuple[int, ...]) -> Tensor:
-    if tuple(maps.shape[1:]) == size:
-        return maps
-    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
 
 
 @instrument

@@ -17,8 +17,7 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import Network
 from ..network.survey import first_tensor
-from .class_map import ClassMap
-from .enlarging import enlarged
+from .class_map import ClassMap, stretched
 from .grad_cam import Layers, chosen, joined
 from .targets import Target, questions, units
 
@@ -46,13 +45,13 @@ def score_cam(
     at = units(network, question, value, (int(x.shape[-2]), int(x.shape[-1])))
     raws = []
     for grid in found:
-        weights = _weights(network, x, grid.maps, at, question.layer, grid.layer, batch).softmax(1)
+        weights = _weights(network, x, grid.maps, at, question.layer, batch).softmax(1)
         raws.append((weights[:, :, None, None] * grid.maps).sum(1).relu())
     return joined(network, images, x, question, found, raws, scores, "Score-CAM")
 
 
 def _weights(
-    network: Network, x: Tensor, maps: Tensor, at: Tensor, target: str, layer: str, batch: int
+    network: Network, x: Tensor, maps: Tensor, at: Tensor, target: str, batch: int
 ) -> Tensor:  # fmt: skip
     """The targets' values (B, C) for their images seen through each of the maps (B, C, h, w)."""
     size = (int(x.shape[-2]), int(x.shape[-1]))
@@ -61,7 +60,7 @@ def _weights(
         of = at if len(x) == 1 else at[index : index + 1]
         parts = []
         for some in maps[index].split(batch):
-            masks = enlarged(some, network, layer, size)
+            masks = stretched(some, size)
             low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
             masks = torch.where(high > low, (masks - low) / torch.where(high > low, high - low, 1.0), 0.0)
             value = first_tensor(network.record(x[index : index + 1] * masks[:, None], target)[target])
