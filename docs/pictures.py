@@ -25,6 +25,7 @@ from phosphene.showing import seen
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 150_000
+SHOWN = "gradient,guided,deconvnet,grad_cam,input_x_gradient,lrp"  # on the sheet of the cascade
 WEIGHTS = Path(os.environ.get("PHOSPHENE_DATA", "")) / "cnn_weights.safetensors"
 
 net = ph.load()
@@ -91,7 +92,14 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "unpooling": lambda: (unpooling(), {}),
     "patterns": lambda: (ph.patterns(net, photo("cat"), "blocks.2"), {}),
     "objects": lambda: (ph.objects(net, photo("coffee"), "logits:espresso", method="grad_cam"), {}),
+    "integrated": lambda: (ph.integrated_gradients(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
+    "smoothgrad": lambda: (ph.smooth_grad(net, photo("cat"), "logits:Egyptian cat"), {}),
+    "rise": lambda: (ph.rise(net, photo("cat"), "probabilities:Egyptian cat", masks=1000), {}),
     "occlusion": lambda: (ph.occlusion(net, photo("cat"), "logits:Egyptian cat"), {}),
+    "cam": lambda: (ph.cam(net, photo("coffee"), ["logits:espresso", "logits:tray"]), {}),
+    "locate": lambda: (ph.locate(net, photo("coffee"), "logits:espresso"), {}),
+    "selectivity": lambda: (ph.selectivity(net, photo("cat")), {}),
+    "cascade": lambda: (ph.cascade(net, photo("cat"), methods=SHOWN, depths=7), {}),
     "check": lambda: (ph.check(net), {}),
 }
 

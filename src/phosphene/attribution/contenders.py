@@ -24,7 +24,7 @@ from .methods import METHODS, Method, method
 from .signal import Signal
 from .targets import Target
 
-SLOW = ("occlusion", "score_cam", "rise")  # many passes an image
+SLOW = ("occlusion", "score_cam", "integrated_gradients", "smooth_grad", "var_grad", "rise")  # many passes an image
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..picture import Circle, Drawing, DrawingBlock, Line, Mark, Rect, Text, TextBlock, compact, fit, sheet
+from ..picture import Circle, Drawing, DrawingBlock, Line, Mark, Rect, Text, TextBlock, compact, sheet, text_width, wrap
 from ..picture.blocks import Block
 
 if TYPE_CHECKING:
@@ -39,8 +39,15 @@ def drawing(found: Judgement) -> Drawing:
         known = name not in found.baselines
         if name == found.baselines[0]:
             marks.append(Line(0, y - ROW / 2, width, y - ROW / 2))
-        words = fit(name, 14, NAME - 12)
-        marks.append(Text(0, y + 5, words, 14, "bold" if known else "regular", colour="ink" if known else "muted"))
+        weight: Literal["regular", "bold"] = "bold" if known else "regular"
+        lines = [name] if text_width(name, 14, weight) < NAME - 8 else wrap(name, 12, NAME - 8, weight)[:2]
+        for at, words in enumerate(lines):
+            size = 14.0 if len(lines) == 1 else 12.0
+            marks.append(
+                Text(
+                    0, y + 5 + 14 * (at - (len(lines) - 1) / 2), words, size, weight, colour="ink" if known else "muted"
+                )
+            )
         seconds = float(np.median(found.seconds[row]))
         marks.append(Text(width, y + 5, compact(seconds, 2), 12, anchor="end", colour="muted", mono=True))
     blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(found.names) * ROW + 24, tuple(marks)))]
