@@ -6,10 +6,11 @@ of the photo and three quarters of what its category fills there; the class is g
 belong to the category, the one of the highest score. Penn-Fudan: all pedestrians together; ImageNet has no class for
 people, so the network's best class is asked about, whatever it is.
 
-Each set's photos are dealt into two halves. On the first, the threshold of every map is chosen (a quantile, and how
-much the map is smoothed before), the side of the centre box, and so were the defaults of `ph.objects`; the second is
-reported: mean intersection over union inside the part of the photo that the network sees, with 95 % bootstrap intervals
-over photos, paired for the difference. Photos are reduced to `--longest` pixels before anything is cut out.
+Each set's photos are dealt into two halves, and each half is judged with what does best on the other: for the map a
+quantile and how much it is smoothed before, for GrabCut how much the map is smoothed (the quantiles of its seeds are
+the paper's), for the centre box its side. So every photo is judged, and none helped to choose for itself. Numbers are
+mean intersection over union inside the part of the photo that the network sees, with 95 % bootstrap intervals over
+photos, paired for the difference. Photos are reduced to `--longest` pixels before anything is cut out.
 """
 
 import argparse
@@ -33,11 +34,12 @@ from phosphene.attribution.methods import method
 from phosphene.attribution.objects import grown
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
-METHODS = ("gradient", "guided", "grad_cam")
+METHODS = ("grad_cam", "gradient", "guided")
 QUANTILES = tuple(round(0.05 * step, 2) for step in range(2, 20))
 SMOOTHINGS = (0.0, 0.02, 0.05, 0.1)
 SIDES = tuple(round(0.1 * step, 2) for step in range(3, 11))  # of the centre box, as shares
-DEFAULTS = {"foreground": 0.95, "background": 0.30, "smooth": 0.10, "iterations": 5, "seed": 0}
+CUTS = (0.0, 0.05, 0.1)  # smoothings before seeds are taken
+SEEDS = {"foreground": 0.95, "background": 0.30, "iterations": 5, "seed": 0}
 
 
 @dataclass
@@ -128,11 +130,15 @@ def thresholded(values: np.ndarray, one: Example) -> np.ndarray:
     return np.array(found)
 
 
-def cut_out(values: np.ndarray, one: Example) -> float:
-    try:
-        return iou(grown(one.photo.pixels, values, **DEFAULTS)[0], one)
-    except ValueError:  # a map that says nothing
-        return 0.0
+def cut_out(values: np.ndarray, one: Example) -> np.ndarray:
+    """The IoU of every smoothing; 0 where a map says nothing."""
+    found = []
+    for smooth in CUTS:
+        try:
+            found.append(iou(grown(one.photo.pixels, values, smooth=smooth, **SEEDS)[0], one))
+        except ValueError:
+            found.append(0.0)
+    return np.array(found)
 
 
 # ---- the table
@@ -145,10 +151,18 @@ def interval(values: np.ndarray, rounds: int = 10_000) -> str:
     return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
+def judged(found: np.ndarray, options: list[str]) -> tuple[np.ndarray, str]:
+    """From the IoU (photos, options) that of the option chosen on the other half, and which were chosen."""
+    best = [int(found[1 - half :: 2].mean(0).argmax()) for half in (0, 1)]
+    own = np.array([found[index, best[index % 2]] for index in range(len(found))])
+    return own, " and ".join(dict.fromkeys(options[choice] for choice in best))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--longest", type=int, default=256)
     parser.add_argument("--sets", nargs="+", default=["coco", "pennfudan"])
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--count", type=int, default=None, help="photos of a set, at most")
     given = parser.parse_args()
     if not (DATA / "coco_mini.zip").is_file():
@@ -157,23 +171,26 @@ def main() -> None:
     network = ph.load()
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "opencv-python-headless", "numpy"))
     print(f"{network.name}; {versions}; Python {platform.python_version()}; photos at most {given.longest} px\n")
+    quantiles = [f"{quantile:g} of the map smoothed by {share:g}" for share in SMOOTHINGS for quantile in QUANTILES]
     for name in given.sets:
         every = list({"coco": coco, "pennfudan": pennfudan}[name](network, given.longest))[: given.count]
-        tuning, judged = every[0::2], every[1::2]
-        share = np.mean([one.mask[one.seen].mean() for one in judged])
-        print(f"{name}: {len(tuning)} photos to choose on, {len(judged)} judged; objects fill {share:.0%} of a photo\n")
-        print("| seeds from | GrabCut | thresholded map | difference | threshold |\n| --- | --- | --- | --- | --- |")
-        side = max(SIDES, key=lambda side: np.mean([iou(boxed(one, side), one) for one in tuning]))
-        centre = np.array([iou(boxed(one, side), one) for one in judged])
-        for spec in METHODS:
-            maps = [method(spec)(network, one.photo, one.target).in_photo(0) for one in every]
-            chosen = np.mean([thresholded(maps[2 * i], one) for i, one in enumerate(tuning)], 0)
-            smooth, quantile = np.unravel_index(chosen.argmax(), chosen.shape)
-            plain = np.array([thresholded(maps[2 * i + 1], one)[smooth, quantile] for i, one in enumerate(judged)])
-            ours = np.array([cut_out(maps[2 * i + 1], one) for i, one in enumerate(judged)])
-            how = f"quantile {QUANTILES[quantile]:g}, smoothed by {SMOOTHINGS[smooth]:g}"
-            print(f"| {spec} | {interval(ours)} | {interval(plain)} | {interval(ours - plain)} | {how} |", flush=True)
-        print(f"| centre box | | {interval(centre)} | | side {side:g} |\n", flush=True)
+        share = np.mean([one.mask[one.seen].mean() for one in every])
+        print(f"{name}: {len(every)} photos; objects fill {share:.0%} of what the network sees\n")
+        print("| map | GrabCut | thresholded map | difference | smoothed before | threshold |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for spec in given.methods:
+            cuts, plain = [], []
+            for one in every:
+                values = method(spec)(network, one.photo, one.target).in_photo(0)
+                cuts.append(cut_out(values, one))
+                plain.append(thresholded(values, one).ravel())
+            ours, smoothing = judged(np.array(cuts), [f"{smooth:g}" for smooth in CUTS])
+            theirs, threshold = judged(np.array(plain), quantiles)
+            numbers = f"{interval(ours)} | {interval(theirs)} | {interval(ours - theirs)}"
+            print(f"| {spec} | {numbers} | {smoothing} | {threshold} |", flush=True)
+        boxes = np.array([[iou(boxed(one, side), one) for side in SIDES] for one in every])
+        centre, side = judged(boxes, [f"side {side:g}" for side in SIDES])
+        print(f"| centre box | | {interval(centre)} | | | {side} |\n", flush=True)
 
 
 if __name__ == "__main__":
