@@ -11,13 +11,12 @@ import torch
 
 import phosphene as ph
 
-WAYS = {"50, Gauss": {"steps": 50}, "200, Gauss": {"steps": 200}, "50, trapezoid": {"steps": 50, "rule": "trapezoid"},
-        "auto": {"steps": "auto"}}  # fmt: skip
+WAYS = {"50, Gauss": {"steps": 50}, "auto": {"steps": "auto"}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--masks", type=int, default=500)
+    parser.add_argument("--masks", type=int, default=300)
     options = parser.parse_args()
     network = ph.load()
     photos = {name: ph.read(f"src/phosphene/photos/{name}.jpg") for name in ("cat", "coffee")}
