@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from . import partial, partial_places  # noqa: F401  (their rules make changed tensors flow)
+from .batching import batches
 from .changed import Changed
 from .network import Network
 from .plan import Plan
@@ -46,7 +47,7 @@ def edited(
     if batch is None:
         largest = max(torch.Size(one.shape).numel() for one in layers) * image.element_size()
         batch = int(max(1, min(64, MEMORY // (4 * largest))))
-    chunks = [slice(start, start + batch) for start in range(0, len(patches), batch)]
+    together = batches(layers, (int(patches.shape[2]), int(patches.shape[3])), top, left, batch)
 
     def whole(some: Sequence[int]) -> Tensor:
         images = image.repeat(len(some), 1, 1, 1)
@@ -54,26 +55,30 @@ def edited(
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
         return _value(network, images, layer)
 
-    plan, last = Plan(), image.contiguous(memory_format=torch.channels_last)
+    plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
+    order = torch.tensor([index for some in together for index in some], device=image.device)
     try:
-        found = torch.cat(
-            [_partly(network, last, patches[some], top[some], left[some], layer, plan) for some in chunks]
-        )
+        parts = [_partly(network, clean, patches, top, left, layer, plan, some) for some in together]
+        found = torch.cat(parts)[order.argsort()]
     except (RuntimeError, TypeError, ValueError, IndexError):
         found = None  # something in the network can't do with a changed tensor
     some = sorted({len(patches) // 3, 2 * len(patches) // 3})[:CHECKED]
     if found is not None and _alike(found[some], whole(some)):
         total = len(patches) * _operations(layers, layer) / 2  # a multiply-add counts as two there
         return Edited(found, plan.spared / total if total else 0.0)
-    return Edited(torch.cat([whole(range(len(patches))[some]) for some in chunks]), 0.0)
+    every = range(len(patches))
+    return Edited(torch.cat([whole(every[start : start + batch]) for start in every[::batch]]), 0.0)
 
 
 def _partly(
-    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str, plan: Plan
-) -> Tensor:
+    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str, plan: Plan,
+    some: Sequence[int],
+) -> Tensor:  # fmt: skip
+    """The values of some of the edits, which go through together."""
     plan.start()
-    patches = patches.contiguous(memory_format=torch.channels_last)
-    value = _value(network, Changed(image, patches, top, left, (2, 3), plan), layer)
+    own = patches[torch.tensor(some, device=patches.device)].contiguous(memory_format=torch.channels_last)
+    edits = Changed(image, own, [top[i] for i in some], [left[i] for i in some], (2, 3), plan)
+    value = _value(network, edits, layer)
     return value.full() if isinstance(value, Changed) else value
 
 

@@ -100,7 +100,11 @@ def conv2d(
     def run(maps: Tensor, padded: bool) -> Tensor:
         return F.conv2d(maps, weight, bias, stride, padding if padded else 0, dilation, groups)
 
+    single = tuple(weight.shape[2:]) == (1, 1) == pair(stride) and pair(padding) == (0, 0) and groups == 1
+
     def later(maps: Tensor, weight: Tensor, bias: Any) -> Tensor:
+        if single and maps.device.type == "cpu":  # as fast, and does not slow down in small batches
+            return F.linear(maps.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias).permute(0, 3, 1, 2)
         return F.conv2d(maps, weight, bias, stride, padding if slid.padded else 0, dilation, groups)
 
     slid = slide(input, run, tuple(weight.shape[2:]), stride, padding, dilation, cost=weight[0].numel())

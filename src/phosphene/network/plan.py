@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-FULL_FROM = 0.7  # share of a map's area from which recomputing all of it is cheaper
+FULL_FROM = 0.9  # share of a map's area from which recomputing all of it is cheaper
 ROOM = 1 << 29  # bytes of values that are kept for the next batch; what comes after is computed by each
 
 
