@@ -95,7 +95,7 @@ def selectivity(
     images: Any,
     layer: str | None = None,
     *,
-    rules: str | Sequence[str] = ("gradient", "deconvnet", "guided"),
+    rules: str | Sequence[str] = "gradient,deconvnet,guided",
     units: int = 6,
     seed: int = 0,
 ) -> Selectivity:
