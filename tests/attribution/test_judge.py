@@ -204,6 +204,7 @@ def test_without_names_all_that_take_few_passes_stand():
         ({"target": "2:1"}, ValueError, "judged by a class's score"),
         ({"boxes": {"image 1": [1, 2, 3, 4]}}, ValueError, "boxes are"),
         ({"images": []}, ValueError, "no images were given"),
+        ({"tests": "pointing"}, ValueError, "give boxes"),
         ({"images": [3]}, TypeError, "not int"),
     ],
 )

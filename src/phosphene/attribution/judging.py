@@ -93,7 +93,7 @@ class Judgement(Result):
         for name in self.names:
             row: dict[str, Any] = {"method": name, "baseline": name in self.baselines}
             row |= {test: self.score(name, test).to_dict() for test in self.tests}
-            row["seconds"] = float(np.median(self.seconds[self.names.index(name)]))
+            row["seconds"] = float(np.nanmedian(self.seconds[self.names.index(name)]))
             if name not in self.baselines:
                 row["better than"] = {
                     test: {other: self.better(name, other, test) for other in self.baselines}
@@ -168,6 +168,8 @@ def judging(
     wanted = contenders(methods)
     made = _tests(tests)
     corners = _boxes(boxes)
+    if made == {"pointing"} and not corners:
+        raise ValueError("the pointing game needs to know where the object is; give boxes")
     refused: dict[str, str] = {}
     others: dict[tuple[int, int], Network] = {}
     columns: list[tuple[str, str, dict[str, dict[str, float]]]] = []  # image, target, contender -> its numbers

@@ -40,6 +40,8 @@ def drawing(found: Judgement) -> Drawing:
         if name == found.baselines[0]:
             marks.append(Line(0, y - ROW / 2, width, y - ROW / 2))
         weight: Literal["regular", "bold"] = "bold" if known else "regular"
+        count = max(found.score(name, test).count for test in tests) if tests else len(found.images)
+        name += f", {count} images" if count < len(found.images) else ""
         lines = [name] if text_width(name, 14, weight) < NAME - 8 else wrap(name, 12, NAME - 8, weight)[:2]
         for at, words in enumerate(lines):
             size = 14.0 if len(lines) == 1 else 12.0
@@ -48,7 +50,7 @@ def drawing(found: Judgement) -> Drawing:
                     0, y + 5 + 14 * (at - (len(lines) - 1) / 2), words, size, weight, colour="ink" if known else "muted"
                 )
             )
-        seconds = float(np.median(found.seconds[row]))
+        seconds = float(np.nanmedian(found.seconds[row]))
         marks.append(Text(width, y + 5, compact(seconds, 2), 12, anchor="end", colour="muted", mono=True))
     blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(found.names) * ROW + 24, tuple(marks)))]
     blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in found.refused.items()]

@@ -131,7 +131,7 @@ def _print(result: Judgement) -> None:
             table.add_section()
         style = "dim" if name in result.baselines else ""
         cells = [Text(_cell(result, name, test), style=style) for test in tests]
-        table.add_row(Text(name, style=style or "bold"), *cells, f"{np.median(result.seconds[row]):.2g}")
+        table.add_row(Text(name, style=style or "bold"), *cells, f"{np.nanmedian(result.seconds[row]):.2g}")
     show.stdout().print(table)
 
 
