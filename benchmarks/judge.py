@@ -139,7 +139,7 @@ def run_judge(name: str, wanted: str | None, until: float, numbers: Numbers) -> 
     )
     net = network(name)
     for some, which in (
-        ([photo for photo in photos if photo.name in done], lacking),
+        ([photo for photo in photos if photo.name in done and missing(methods, done[photo.name])], lacking),
         ([photo for photo in photos if photo.name not in done], methods),
     ):
         if not some or not which:
