@@ -135,6 +135,24 @@ def test_the_map_is_the_mean_drop_over_the_windows_on_each_pixel(resnet):
     assert torch.isfinite(apart[3, 3])
 
 
+def test_a_window_of_any_shape_covers_its_own_pixels_alone(resnet):
+    x, disc = torch.randn(1, 3, 64, 64, dtype=torch.float64), torch.hypot(*torch.meshgrid(
+        torch.arange(21) - 10.0, torch.arange(15) - 7.0, indexing="ij")) <= 7  # fmt: skip
+    found = ph.occlusion(resnet, x, "logits:3", window=disc, stride=17, fill="zero")
+    total, count = torch.zeros(64, 64, dtype=torch.float64), torch.zeros(64, 64)
+    with torch.no_grad():
+        for row, top in enumerate(found.tops):
+            for column, left in enumerate(found.lefts):
+                hidden = torch.zeros(64, 64, dtype=torch.bool)
+                hidden[top : top + 21, left : left + 15] = disc
+                drop = resnet.module(x)[0, 3] - resnet.module(x.masked_fill(hidden, 0))[0, 3]
+                assert abs(drop - found.drops[0, row, column]) < 1e-12
+                total[hidden] += drop
+                count[hidden] += 1
+    torch.testing.assert_close(found.values[0], torch.where(count > 0, total / count, torch.nan), equal_nan=True)
+    assert f"window of {int(disc.sum())} pixels within 21 × 15 px" in found.picture().caption
+
+
 class Odd(nn.Module):
     """What hardly anyone does between two convolutions."""
 
@@ -229,6 +247,7 @@ def test_a_changed_tensor_is_the_maps_it_stands_for():
         ({"window": 80}, "a window of 80 × 80 px does not fit into the input of 64 × 64 px"),
         ({"window": 0}, "a window is a number of pixels or \\(height, width\\), at least 1, not 0"),
         ({"stride": (4, 0)}, "a stride is a number of pixels"),
+        ({"window": torch.ones(3, 3)}, "a window's shape is a bool tensor \\(height, width\\) with some True"),
         ({"fill": "grey"}, "filled with mean, zero, blur, noise or a tensor, not 'grey'"),
         ({"fill": torch.zeros(1, 3, 9, 9)}, "does not cover an image"),
     ],

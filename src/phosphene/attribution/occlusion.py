@@ -36,6 +36,7 @@ class Occlusion(Attribution):
 
     drops: Tensor = field(repr=False)
     window: tuple[int, int]
+    shape: Tensor = field(repr=False)  # bool, as large as the window: the pixels that are covered
     stride: tuple[int, int]
     tops: tuple[int, ...] = field(repr=False)  # of the window's rows of places
     lefts: tuple[int, ...] = field(repr=False)
@@ -54,11 +55,13 @@ class Occlusion(Attribution):
     @property
     def values(self) -> Tensor:
         """(N, H, W): at every pixel of the input the mean drop of the windows that cover it, NaN where none does."""
-        height, width = self.size
-        rows = _cover(self.tops, self.window[0], height).to(self.drops)
-        columns = _cover(self.lefts, self.window[1], width).to(self.drops)
-        total = rows.T @ self.drops @ columns
-        count = rows.sum(0)[:, None] * columns.sum(0)
+        total, count = self.drops.new_zeros(len(self.drops), *self.size), self.drops.new_zeros(self.size)
+        (height, width), shape = self.window, self.shape.to(self.drops)
+        for row, top in enumerate(self.tops):
+            for column, left in enumerate(self.lefts):
+                place = (..., slice(top, top + height), slice(left, left + width))
+                total[place] += self.drops[:, row, column, None, None] * shape
+                count[place] += shape
         return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
 
     def picture(self, *, range: str = "symmetric") -> Picture:
@@ -83,7 +86,8 @@ class Occlusion(Attribution):
             label = f"drop of {target}, {float(self.scores[index]):.3g} when nothing is covered"
             blocks += [Row(pictures, gap=24), ColourBar("diverging", mapped.ranges[index], label)]
         (h, w), (sy, sx) = self.window, self.stride
-        how = f"window {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
+        what = "window" if self.shape.all() else f"window of {int(self.shape.sum())} pixels within"
+        how = f"{what} {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
         caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
         drawing = sheet(
             "Occlusion", f"{self.network} on {self.names}", blocks, caption=caption, width=3 * WIDTH + 48 + 96
@@ -112,7 +116,7 @@ def occlusion(
     images: Any,
     target: Target = None,
     *,
-    window: int | tuple[int, int] = 32,
+    window: int | tuple[int, int] | Tensor = 32,
     stride: int | tuple[int, int] = 16,
     fill: Fill | Tensor = "mean",
     batch: int | None = None,
@@ -123,7 +127,8 @@ def occlusion(
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
-    - `window`: the window's side in pixels of the network's input, or height and width
+    - `window`: the window's side in pixels of the network's input, or height and width; or a bool tensor (height,
+      width), of which the pixels that are True are covered
     - `stride`: pixels from one place to the next, or down and across
     - `fill`: what covers: mean (the image's mean colour), zero (zeros in the network's input), blur (the image itself,
       blurred), noise (of the image's mean and spread, the same at every place), or a tensor as large as the image
@@ -132,7 +137,8 @@ def occlusion(
     x = network.inputs(images).detach()
     question = questions(network, x, target)
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    high, wide = _pair(window, "window"), _pair(stride, "stride")
+    shape, wide = _shape(window), _pair(stride, "stride")
+    high = (int(shape.shape[0]), int(shape.shape[1]))
     if high[0] > size[0] or high[1] > size[1]:
         raise ValueError(
             f"a window of {high[0]} × {high[1]} px does not fit into the input of {size[0]} × {size[1]} px"
@@ -142,24 +148,26 @@ def occlusion(
     for index in range(len(x)):
         own = question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
         cover = cover_of(x[index : index + 1], fill, index)
-        clean, covered, share = _covered(network, x[index : index + 1], own, cover, high, tops, lefts, batch)
+        clean, covered, share = _covered(network, x[index : index + 1], own, cover, shape, tops, lefts, batch)
         drops.append((clean[:, None] - covered).view(-1, len(tops), len(lefts)))
         scores.append(clean)
         saved.append(share)
     return Occlusion(
         method="occlusion", targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
-        stride=wide, tops=tops, lefts=lefts, size=size, fill=fill if isinstance(fill, str) else "a given image",
-        saved=sum(saved) / len(saved), **shown(network, images),
+        shape=shape, stride=wide, tops=tops, lefts=lefts, size=size,
+        fill=fill if isinstance(fill, str) else "a given image", saved=sum(saved) / len(saved), **shown(network, images),
     )  # fmt: skip
 
 
 def _covered(
-    network: Network, image: Tensor, question: Question, cover: Tensor, window: tuple[int, int], tops: Sequence[int],
+    network: Network, image: Tensor, question: Question, cover: Tensor, shape: Tensor, tops: Sequence[int],
     lefts: Sequence[int], batch: int | None,
 ) -> tuple[Tensor, Tensor, float]:  # fmt: skip
     """The values of the questions clean (T,) and covered (T, places), and the share of the operations saved."""
     places = [(top, left) for top in tops for left in lefts]
-    patches = torch.cat([cover[..., t : t + window[0], x : x + window[1]] for t, x in places])
+    (height, width), hides = shape.shape, shape.to(image.device)
+    cut = [(..., slice(t, t + height), slice(x, x + width)) for t, x in places]
+    patches = torch.cat([torch.where(hides, cover[at], image[at]) for at in cut])
     top, left = [t for t, _ in places], [x for _, x in places]
     layer = OUTPUT if question.layer == "probabilities" else question.layer
     found = edited(network, image, patches, top, left, layer, batch)
@@ -181,6 +189,16 @@ def _asked(network: Network, question: Question, value: Tensor | None, image: Te
     return torch.stack(rows)
 
 
+def _shape(window: int | Sequence[int] | Tensor) -> Tensor:
+    """The pixels that a window covers: bool (height, width)."""
+    if not isinstance(window, Tensor):
+        return torch.ones(_pair(window, "window"), dtype=torch.bool)
+    if window.ndim != 2 or window.dtype != torch.bool or not window.any():
+        raise ValueError(f"a window's shape is a bool tensor (height, width) with some True, not {window.dtype} "
+                         f"of shape {tuple(window.shape)}")  # fmt: skip
+    return window.cpu()
+
+
 def _pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
     pair = (value, value) if isinstance(value, int) else tuple(value)
     if len(pair) != 2 or min(pair) < 1:
@@ -192,10 +210,3 @@ def _places(size: int, window: int, stride: int) -> tuple[int, ...]:
     """Where windows begin along an axis: every `stride` pixels, and at the end, so that all is covered once."""
     starts = list(range(0, size - window + 1, stride))
     return tuple(starts if starts[-1] == size - window or stride > window else [*starts, size - window])
-
-
-def _cover(starts: Sequence[int], window: int, size: int) -> Tensor:
-    """(places, size): 1 where a window lies."""
-    at = torch.arange(size)
-    first = torch.tensor(starts)[:, None]
-    return ((at >= first) & (at < first + window)).double()

@@ -1,8 +1,8 @@
 """Which edits go through a network together: those whose changed rectangles grow alike.
 
 The rectangles of a batch are all as large as its largest. Near the border they are cut off, and where strides divide
-places unevenly they differ by one; so rows and columns are put into a few groups each, whose sizes on the network's maps
-are known from the receptive fields. Two groups become one as long as that computes the least in vain.
+places unevenly they differ by one; so rows and columns are put into a few groups each. How large they get on the
+network's maps is known from the receptive fields; those two groups become one that lose least by it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Plan:
 
     full_from: float = field(default_factory=lambda: FULL_FROM)
     spared: float = 0.0
-    room: int = ROOM
+    room: int = field(default_factory=lambda: ROOM)
     kept: dict[Any, Any] = field(default_factory=dict)
     uses: Counter[int] = field(default_factory=Counter)
     call: tuple[int, int] = (0, 0)

@@ -1,7 +1,7 @@
 """Rectangles out of one map, one for each sample, and rectangles laid into them; without a loop over the samples.
 
-Maps here have rows and columns first, then what lies at a place: (rows, columns, ...). In channels-last memory the values
-of a place lie side by side, so whole places are copied by their index.
+Maps here have rows and columns first, then what lies at a place: (rows, columns, ...). In channels-last memory the
+values of a place lie side by side, so whole places are copied by their index.
 """
 
 from __future__ import annotations
