@@ -155,7 +155,8 @@ def occlusion(
     return Occlusion(
         method="occlusion", targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
         shape=shape, stride=wide, tops=tops, lefts=lefts, size=size,
-        fill=fill if isinstance(fill, str) else "a given image", saved=sum(saved) / len(saved), **shown(network, images),
+        fill=fill if isinstance(fill, str) else "a given image", saved=sum(saved) / len(saved),
+        **shown(network, images),
     )  # fmt: skip
 
 
