@@ -96,6 +96,8 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "smoothgrad": lambda: (ph.smooth_grad(net, photo("cat"), "logits:Egyptian cat"), {}),
     "rise": lambda: (ph.rise(net, photo("cat"), "probabilities:Egyptian cat", masks=1000), {}),
     "occlusion": lambda: (ph.occlusion(net, photo("cat"), "logits:Egyptian cat"), {}),
+    "lrp": lambda: (ph.lrp(net, photo("cat"), ["logits:Egyptian cat", "logits:tabby"]), {}),
+    "why": lambda: (ph.why(net, photo("cat"), "logits:Egyptian cat"), {}),
     "cam": lambda: (ph.cam(net, photo("coffee"), ["logits:espresso", "logits:tray"]), {}),
     "locate": lambda: (ph.locate(net, photo("coffee"), "logits:espresso"), {}),
     "selectivity": lambda: (ph.selectivity(net, photo("cat")), {}),

@@ -21,7 +21,7 @@ _HOMES = {
     "remaking": "again",
     "inspection": "filters activations strongest draw anatomy check",
     "attribution": "gradient deconvnet guided reverse occlusion lrp patterns objects cam grad_cam grad_cam_plus_plus"
-    " x_grad_cam layer_cam score_cam guided_grad_cam boxes locate selectivity cascade judge"
+    " x_grad_cam layer_cam score_cam guided_grad_cam boxes locate selectivity cascade judge why"
     " input_x_gradient integrated_gradients smooth_grad var_grad rise",
     "reporting": "report",
 }

@@ -31,6 +31,7 @@ class _Lazy(TyperGroup):
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        args = [_spelled(args[0]), *args[1:]]
         if args[0] not in _ENTRIES and not ctx.resilient_parsing:
             ctx.fail(no_such("command", args[0], _ENTRIES).rstrip(";"))
         name, command, rest = super().resolve_command(ctx, args)
@@ -42,6 +43,11 @@ class _Lazy(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with plainly(ctx):
             return super().invoke(ctx)
+
+
+def _spelled(name: str) -> str:
+    """A command's name as it is listed: `grad_cam`, as in Python, is `grad-cam`."""
+    return name if name in _ENTRIES else name.replace("_", "-")
 
 
 def _command(entry: Entry, completed: list[str] | None) -> Any:
@@ -60,7 +66,7 @@ def _single(entry: Entry) -> typer.Typer:
 
     function = entry.function()
     own = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    prepared(own, function if entry.written_by_hand else instrument_command(function), entry.name)
+    prepared(own, function if entry.written_by_hand else instrument_command(function), entry.command)
     return own
 
 
@@ -72,7 +78,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _entry in _ENTRIES.values():
-    app.command(_entry.name, help=_entry.help)(lambda: None)  # a name and a line; _Lazy puts the command in its place
+    app.command(_entry.command, help=_entry.help)(lambda: None)  # a name and a line; _Lazy puts the command in its place
 
 
 def _version(wanted: bool) -> None:

@@ -21,6 +21,7 @@ from .score_cam import score_cam
 from .selectivity import Selectivity, selectivity
 from .signal import Signal
 from .smoothing import Smoothed, smooth_grad, var_grad
+from .why import Why, why
 
 __all__ = [
     "Attribution",
@@ -38,6 +39,7 @@ __all__ = [
     "Selectivity",
     "Signal",
     "Smoothed",
+    "Why",
     "boxes",
     "cam",
     "cascade",
@@ -62,5 +64,6 @@ __all__ = [
     "selectivity",
     "smooth_grad",
     "var_grad",
+    "why",
     "x_grad_cam",
 ]

@@ -28,6 +28,11 @@ class Entry:
     written_by_hand: bool
     parameters: tuple[str, ...]
 
+    @property
+    def command(self) -> str:
+        """How it is written on the command line."""
+        return self.name.replace("_", "-")
+
     def function(self) -> Callable[..., Any]:
         """Imports the function."""
         return getattr(importlib.import_module(f"phosphene.{self.module}"), self.name)
@@ -43,7 +48,8 @@ def entries(package: Path = PACKAGE) -> dict[str, Entry]:
                 instruments[entry.name] = entry
     by_hand = {name: _by_hand(package, name) for name in (*FIRST, *LAST)}
     middle = {name: entry for name, entry in instruments.items() if name not in by_hand}
-    return {name: by_hand[name] for name in FIRST} | middle | {name: by_hand[name] for name in LAST}
+    ordered = [*(by_hand[name] for name in FIRST), *middle.values(), *(by_hand[name] for name in LAST)]
+    return {entry.command: entry for entry in ordered}
 
 
 def _marked(tree: ast.Module, module: str) -> list[Entry]:

@@ -92,6 +92,8 @@ def _plan(function: Callable[..., Any]) -> _Plan:
             plan.add(name, shared.Spec, None)
         elif name not in plan.parameters:
             plan.offer(parameter, hint, helps.get(name, ""))
+    if "target" in plan.kinds:
+        plan.add("classes", shared.ClassNames, None)
     _picture(plan, hints.get("return"), parameters)
     for name, (annotation, default) in ((NETWORK if "network" in plan.networks else {}) | OUTPUT).items():
         plan.add(name, annotation, default)
@@ -161,6 +163,8 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     if plan.needs_layer and layer is not None and "network" in arguments:
         shared.check_layer(arguments["network"], layer)
     chosen = {name: kind.value(name, values[name]) for name, kind in plan.kinds.items() if name not in arguments}
+    if "target" in chosen:
+        chosen["target"] = shared.target_of(chosen["target"], values.get("classes"))
     drawing = {name: chosen.pop(name) for name in plan.drawing}
 
     with show.working(plan.function.__name__):

@@ -78,6 +78,21 @@ LayerWord = Annotated[
 ]
 
 
+ClassNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--class", metavar="NAME|NUMBER", help="A class, in place of --target logits:NAME; may be given several times."
+    ),
+]
+
+
+def target_of(target: str | None, classes: Sequence[str] | None) -> str | list[str] | None:
+    """What is asked about: the target, or the score of each class. ValueError where both are given."""
+    if target is not None and classes:
+        raise ValueError("--target and --class both say what is asked about; give one")
+    return [f"logits:{name}" for name in classes] if classes else target
+
+
 def open_network(
     spec: str | None = None,
     architecture: str | None = None,

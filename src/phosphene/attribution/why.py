@@ -1,0 +1,147 @@
+"""Why this answer: several methods side by side on one photo, for one class or for several.
+
+Methods measure different things, so each has a range of its own; for several classes it is one for all of them, so that
+what a class gets less of looks paler. A method that can't answer for a network says so at the foot of the sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..instrument import Result, instrument
+from ..network import Network
+from ..picture import (
+    Block,
+    ColourBar,
+    ImageBlock,
+    Picture,
+    Range,
+    Row,
+    TextBlock,
+    apply_range,
+    compact,
+    map_range,
+    sheet,
+    words,
+)  # fmt: skip
+from ..showing import seen
+from .attribution import Attribution
+from .contenders import Contender, contenders, possible
+from .laying import colours, laid
+from .targets import Target, questions
+
+WIDTH = 250.0  # of a picture
+COLUMNS = 4  # pictures in a row
+DEFAULT = ("cam", "grad_cam", "occlusion", "guided", "integrated_gradients", "lrp", "smooth_grad")
+SIGNED, PLAIN = "symmetric:99.5", "percentile:0:99.5"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Why(Result):
+    """What several methods find for the same targets."""
+
+    network: str
+    targets: tuple[str, ...]
+    names: tuple[str, ...]  # of the methods, in words
+    found: tuple[Attribution, ...] = field(repr=False)  # one a method
+    refused: dict[str, str]  # methods that can't answer for this network, and what they say
+
+    def ranges(self, rule: str | None = None) -> list[Range]:
+        """One range a method, over all its maps."""
+        maps = [one.maps.float().cpu().numpy() for one in self.found]
+        return [
+            map_range(values, rule or (SIGNED if one.signed else PLAIN)).ranges[0]
+            for values, one in zip(maps, self.found, strict=True)
+        ]
+
+    def picture(self, *, range: str | None = None) -> Picture:
+        """The photo, and every method's map over it; with several targets a block for each.
+
+        - `range`: how each method's values become colours, over all targets: symmetric, symmetric:percentile, minmax,
+          percentile:low:high or low:high; up to the 99.5th percentile if not given
+        """
+        ranges = self.ranges(range)
+        blocks: list[Block] = []
+        for index, target in enumerate(self.targets):
+            photo, frame = self.found[0].photo(index)
+            told = f"{target} · {compact(float(self.found[0].scores[index]))}"
+            blocks.append(TextBlock(told, size=20, weight="bold"))
+            cells = [ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False)]
+            for name, one, scale in zip(self.names, self.found, ranges, strict=True):
+                shares = apply_range(one.maps[index].float().cpu().numpy(), scale)
+                over = laid(photo, frame, shares, one.signed)
+                cells.append(ImageBlock(over, heading=name, caption=_ends(scale), width=WIDTH, crisp=False))
+            blocks += [Row(cells[at : at + COLUMNS], gap=20) for at in _range(0, len(cells), COLUMNS)]
+        for signed, label in ((True, "against · for"), (False, "little · much")):
+            kinds = [scale for scale, one in zip(ranges, self.found, strict=True) if one.signed == signed]
+            if kinds:
+                ends = Range(-1.0, 1.0, "-1:1") if signed else Range(0.0, 1.0, "unit")
+                blocks.append(ColourBar(colours(signed), ends, f"{label}, share of the range"))
+        over_all = "one over all targets" if len(self.targets) > 1 else "stated below its picture"
+        rules = " and ".join(dict.fromkeys(words(scale.rule) for scale in ranges))
+        caption = f"Each method has its own range, {over_all} ({rules})."
+        caption += "".join(f" {_sentence(name, said)}" for name, said in self.refused.items())
+        photos = self.found[0].names
+        width = min(COLUMNS, len(self.found) + 1) * (WIDTH + 20) - 20 + 96
+        drawing = sheet(
+            "Why this answer", f"{self.network} on {photos}", blocks, caption=caption, width=max(width, 700)
+        )
+        told = f"{self.network} on {photos}: {', '.join(self.targets)} by {', '.join(self.names)}"
+        return self.drawn(drawing, told, ranges, **({} if range is None else {"range": range}))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "targets": list(self.targets),
+            "methods": [{"name": name, **one.to_dict()} for name, one in zip(self.names, self.found, strict=True)],
+            "refused": self.refused,
+        }
+
+
+_range = range  # `picture` has an option of that name
+
+
+@instrument
+def why(network: Network, images: Any, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
+    """Why the network says so: several methods' maps of the same answer, side by side.
+
+    Raises LookupError for targets and methods that are not there, ValueError where none of the methods can answer. A
+    method that is named and can't answer for this network raises what it has to say.
+
+    - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
+    - `method`: one of those that `phosphene judge` knows, with its options, such as grad_cam or
+      occlusion:window=48,stride=24; several with commas between them; if not given, a choice of seven
+    """
+    x = network.inputs(images)
+    question = questions(network, x, target)
+    asked = [str(address) for address in question.addresses]
+    named = contenders(method if method else list(DEFAULT))
+    found: list[tuple[Contender, Attribution]] = []
+    refused: dict[str, str] = {}
+    for one in named:
+        work = one.found
+        if method:
+            found.append((one, work(network, images, asked)))
+            continue
+        result, said = possible(one, work, network, images, asked)
+        if said is None:
+            found.append((one, result))
+        else:
+            refused[one.name] = said
+    if not found:
+        raise ValueError(f"no method can answer for {network.name}: {next(iter(refused.values()))}")
+    return Why(
+        network=network.name, targets=question.names, names=tuple(one.name for one, _ in found),
+        found=tuple(result for _, result in found), refused=refused,
+    )  # fmt: skip
+
+
+def _ends(scale: Range) -> str:
+    """A range in a few words."""
+    return f"±{compact(scale.high)}" if scale.low == -scale.high else f"{compact(scale.low)} to {compact(scale.high)}"
+
+
+def _sentence(name: str, said: str) -> str:
+    return f"Without {name}: {said.rstrip('.')}."

@@ -1,0 +1,65 @@
+"""Several methods side by side: each is what its instrument gives, and one range holds for all targets."""
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+import phosphene as ph
+from phosphene.picture import Text
+
+
+def classifier():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 6, 5), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)]
+    return ph.Network(nn.Sequential(*layers), labels=["ant", "bee", "cat", "dog"])
+
+
+def foot(found):
+    """All that is written on the sheet, in one line."""
+    return " ".join(mark.string for mark in found.picture().drawing.marks if isinstance(mark, Text))
+
+
+def test_every_map_is_what_its_instrument_gives(unchanged):
+    network, x = classifier(), torch.rand(1, 3, 32, 32)
+    with unchanged(network.module):
+        found = ph.why(network, x, "logits:bee", method="gradient,cam,occlusion:window=16,stride=8")
+    torch.testing.assert_close(found.found[0].maps, ph.gradient(network, x, "logits:bee").maps)
+    torch.testing.assert_close(found.found[1].maps, ph.cam(network, x, "logits:bee").maps)
+    expected = ph.occlusion(network, x, "logits:bee", window=16, stride=8)
+    torch.testing.assert_close(found.found[2].maps, expected.maps)
+    assert found.names == ("gradient", "class activation map", "occlusion (window 16, stride 8)")
+
+
+def test_a_method_has_one_range_for_all_targets():
+    network, x = classifier(), torch.rand(1, 3, 32, 32)
+    found = ph.why(network, x, ["logits:bee", "logits:dog"], method=["gradient", "cam"])
+    gradients = found.found[0].maps
+    assert found.ranges("minmax")[0].high == pytest.approx(float(gradients.max()))
+    assert len(found.picture().ranges) == 2
+    assert "one over all targets" in foot(found)
+
+
+def test_a_method_that_cannot_answer_is_named_at_the_foot():
+    torch.manual_seed(0)
+    network = ph.Network(timm.create_model("vit_tiny_patch16_224", img_size=32, depth=1, num_classes=4))
+    x = torch.rand(1, 3, 32, 32)
+    found = ph.why(network, x, "logits:1")
+    assert "found no ReLU" in found.refused["guided backprop"]
+    assert "class activation map" in found.refused
+    assert "Without guided backprop: " in foot(found)
+    with pytest.raises(LookupError, match="found no ReLU"):
+        ph.why(network, x, "logits:1", method="guided")
+
+
+def test_what_is_asked_is_fixed_before_the_methods_run():
+    network, x = classifier(), torch.rand(2, 3, 32, 32)
+    found = ph.why(network, x, method="gradient,occlusion:window=16,stride=16")
+    best = network.record(x, "logits")["logits"].argmax(1)
+    assert [target.partition(" ")[0] for target in found.targets] == [f"logits:{int(b)}" for b in best]
+    assert found.to_dict()["methods"][1]["name"].startswith("occlusion")
+
+
+def test_a_wrong_method_gets_a_sentence():
+    with pytest.raises(LookupError, match="near it: gradient"):
+        ph.why(classifier(), torch.rand(1, 3, 32, 32), method="gradint")
