@@ -79,6 +79,15 @@ def test_marks_that_leave_the_paper_are_cut_off_without_cost():
     assert rasterise(Drawing(40, 30, marks)).size == (40, 30)
 
 
+@pytest.mark.parametrize("size", [1e-9, 0.01, 0.2])
+def test_marks_much_smaller_than_a_pixel_are_drawn_without_an_error(size):
+    marks = (
+        Line(10, 10, 10 + size, 10, stroke_width=size), Polyline(((1, 1), (1 + size, 1), (5, 5))), Circle(9, 9, size),
+        Rect(20, 20, size, 5, fill="ink", opacity=0.5), Rect(30, 20, 5, size, stroke="ink", stroke_width=size),
+    )  # fmt: skip
+    assert rasterise(Drawing(40, 40, marks)).size == (40, 40)
+
+
 def test_shifted_marks_draw_the_same_elsewhere():
     one = np.asarray(rasterise(Drawing(100, 60, EVERY)))
     two = np.asarray(rasterise(Drawing(130, 80, shifted(EVERY, 30, 20))))

@@ -63,7 +63,7 @@ def paint(canvas: Pillow.Image, mark: Mark, theme: str, scale: float) -> None:
                 box,
                 rgb(mark.fill, theme),
                 mark.opacity,
-                lambda draw, at: draw.ellipse((*at(box[:2]), *before(at(box[2:]))), fill=255),
+                lambda draw, at: draw.ellipse(cells(at, box[:2], box[2:]), fill=255),
             )
         case Text():
             paint_text(canvas, mark, theme, scale)
@@ -99,17 +99,17 @@ def paint_rect(canvas: Pillow.Image, mark: Rect, theme: str, scale: float) -> No
             rgb(mark.fill, theme),
             mark.opacity,
             lambda draw, at: draw.rounded_rectangle(
-                (*at((left, top)), *before(at((right, bottom)))), radius * OVERSAMPLING, fill=255
+                cells(at, (left, top), (right, bottom)), radius * OVERSAMPLING, fill=255
             ),
         )
     if mark.stroke:
         half = mark.stroke_width * scale / 2
 
         def ring(draw: ImageDraw.ImageDraw, at: Callable[[Point], Point]) -> None:
-            outer = (*at((left - half, top - half)), *before(at((right + half, bottom + half))))
+            outer = cells(at, (left - half, top - half), (right + half, bottom + half))
             draw.rounded_rectangle(outer, (radius + half) * OVERSAMPLING if radius else 0, fill=255)
             if right - left > 2 * half and bottom - top > 2 * half:
-                inner = (*at((left + half, top + half)), *before(at((right - half, bottom - half))))
+                inner = cells(at, (left + half, top + half), (right - half, bottom - half))
                 draw.rounded_rectangle(inner, max(0, radius - half) * OVERSAMPLING, fill=0)
 
         box = (left - half, top - half, right + half, bottom + half)
@@ -135,11 +135,11 @@ def stroke(canvas: Pillow.Image, points: tuple[Point, ...], mark: Line | Polylin
             corners += [(x2 - across, y2 - along), (x1 - across, y1 - along)]
             if straight:
                 x0, y0, x3, y3 = bounds(corners, 0)
-                draw.rectangle((*at((x0, y0)), *before(at((x3, y3)))), fill=255)
+                draw.rectangle(cells(at, (x0, y0), (x3, y3)), fill=255)
             else:
                 draw.polygon([at(corner) for corner in corners], fill=255)
         for x, y in scaled[1:-1]:
-            draw.ellipse((*at((x - half, y - half)), *before(at((x + half, y + half)))), fill=255)
+            draw.ellipse(cells(at, (x - half, y - half), (x + half, y + half)), fill=255)
 
     through_mask(canvas, bounds(scaled, half), rgb(mark.stroke, theme), mark.opacity, lines)
 
@@ -185,9 +185,10 @@ def bounds(points: list[Point], margin: float) -> tuple[float, float, float, flo
     return min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin
 
 
-def before(corner: Point) -> Point:
-    """Pillow counts a box's last pixel in; our boxes end before it."""
-    return corner[0] - 1, corner[1] - 1
+def cells(at: Callable[[Point], Point], first: Point, last: Point) -> tuple[float, float, float, float]:
+    """The mask's pixels of a box, at least one; Pillow counts a box's last pixel in, and our boxes end before it."""
+    (left, top), (right, bottom) = at(first), at(last)
+    return left, top, max(right - 1, left), max(bottom - 1, top)
 
 
 def rgb(colour: str, theme: str) -> Colour:
