@@ -78,7 +78,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _entry in _ENTRIES.values():
-    app.command(_entry.command, help=_entry.help)(lambda: None)  # a name and a line; _Lazy puts the command in its place
+    # a name and a line of help; _Lazy puts the command in its place
+    app.command(_entry.command, help=_entry.help)(lambda: None)
 
 
 def _version(wanted: bool) -> None:

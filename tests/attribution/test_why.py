@@ -48,7 +48,7 @@ def test_a_method_that_cannot_answer_is_named_at_the_foot():
     assert "found no ReLU" in found.refused["guided backprop"]
     assert "class activation map" in found.refused
     assert "Without guided backprop: " in foot(found)
-    with pytest.raises(LookupError, match="found no ReLU"):
+    with pytest.raises(ValueError, match="found no ReLU"):
         ph.why(network, x, "logits:1", method="guided")
 
 

@@ -22,6 +22,7 @@ from ..picture import (
     TextBlock,
     apply_range,
     compact,
+    ends,
     map_range,
     sheet,
     words,
@@ -72,13 +73,13 @@ class Why(Result):
             for name, one, scale in zip(self.names, self.found, ranges, strict=True):
                 shares = apply_range(one.maps[index].float().cpu().numpy(), scale)
                 over = laid(photo, frame, shares, one.signed)
-                cells.append(ImageBlock(over, heading=name, caption=_ends(scale), width=WIDTH, crisp=False))
+                cells.append(ImageBlock(over, heading=name, caption=ends(scale), width=WIDTH, crisp=False))
             blocks += [Row(cells[at : at + COLUMNS], gap=20) for at in _range(0, len(cells), COLUMNS)]
         for signed, label in ((True, "against · for"), (False, "little · much")):
             kinds = [scale for scale, one in zip(ranges, self.found, strict=True) if one.signed == signed]
             if kinds:
-                ends = Range(-1.0, 1.0, "-1:1") if signed else Range(0.0, 1.0, "unit")
-                blocks.append(ColourBar(colours(signed), ends, f"{label}, share of the range"))
+                bar = Range(-1.0, 1.0, "-1:1") if signed else Range(0.0, 1.0, "unit")
+                blocks.append(ColourBar(colours(signed), bar, f"{label}, share of the range"))
         over_all = "one over all targets" if len(self.targets) > 1 else "stated below its picture"
         rules = " and ".join(dict.fromkeys(words(scale.rule) for scale in ranges))
         caption = f"Each method has its own range, {over_all} ({rules})."
@@ -107,8 +108,8 @@ _range = range  # `picture` has an option of that name
 def why(network: Network, images: Any, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
     """Why the network says so: several methods' maps of the same answer, side by side.
 
-    Raises LookupError for targets and methods that are not there, ValueError where none of the methods can answer. A
-    method that is named and can't answer for this network raises what it has to say.
+    Methods that can't answer for this network are left out and say so. Raises LookupError for targets and methods that
+    are not there, ValueError where none of the methods can answer.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
     - `method`: one of those that `phosphene judge` knows, with its options, such as grad_cam or
@@ -121,26 +122,18 @@ def why(network: Network, images: Any, target: Target = None, *, method: Sequenc
     found: list[tuple[Contender, Attribution]] = []
     refused: dict[str, str] = {}
     for one in named:
-        work = one.found
-        if method:
-            found.append((one, work(network, images, asked)))
-            continue
-        result, said = possible(one, work, network, images, asked)
+        result, said = possible(one, one.found, network, images, asked)
         if said is None:
             found.append((one, result))
         else:
             refused[one.name] = said
     if not found:
-        raise ValueError(f"no method can answer for {network.name}: {next(iter(refused.values()))}")
+        said = "; ".join(dict.fromkeys(refused.values()))
+        raise ValueError(f"none of the methods can answer for {network.name}: {said}")
     return Why(
         network=network.name, targets=question.names, names=tuple(one.name for one, _ in found),
         found=tuple(result for _, result in found), refused=refused,
     )  # fmt: skip
-
-
-def _ends(scale: Range) -> str:
-    """A range in a few words."""
-    return f"±{compact(scale.high)}" if scale.low == -scale.high else f"{compact(scale.low)} to {compact(scale.high)}"
 
 
 def _sentence(name: str, said: str) -> str:

@@ -7,7 +7,7 @@ result's `picture(...)`; the command line adds its own for the network and for t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
@@ -84,7 +84,7 @@ def _plan(function: Callable[..., Any]) -> _Plan:
     parameters, hints, helps = _named(function), get_type_hints(function), described(function).parameters
     _words(plan, parameters, helps.get("layer", "which layer"))
     for name, parameter in parameters.items():
-        hint = hints.get(name, Any)
+        hint = Sequence[str] | None if name == "target" else hints.get(name, Any)  # an option that may come again
         if _is_network(hint) or name == "network":
             plan.networks.append(name)
             hint = str

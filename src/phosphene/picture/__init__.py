@@ -27,7 +27,7 @@ from .overlay import draw_boxes, overlay, resample
 from .paragraph import Placed
 from .photo import Photo
 from .picture import PICTURE_SUFFIXES, Picture, plain, write_whole
-from .ranges import Mapped, Range, apply_range, map_range, ranges_caption, rule_name, words
+from .ranges import Mapped, Range, apply_range, ends, map_range, ranges_caption, rule_name, words
 from .raster import rasterise
 from .reading import read
 from .record import read_made
@@ -70,6 +70,7 @@ __all__ = [
     "colour",
     "compact",
     "draw_boxes",
+    "ends",
     "enlarge",
     "fit",
     "grid",

@@ -56,7 +56,8 @@ def command(
     if network.spec != EMBEDDED:
         words += ["--network", network.spec]
     for option, value in (options or {}).items():
-        words += [f"--{option.replace('_', '-')}", str(value)]
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words += [f"--{option.replace('_', '-')}", str(one)]
     return shlex.join(words)
 
 

@@ -27,9 +27,9 @@ SUFFIXES = (".html", ".htm")
 def report(network: Network, photo: Photo, path: str | os.PathLike[str]) -> Path:
     """One self-contained HTML file that tells what the network sees in the photo; returns its path.
 
-    It shows the photo as the network gets it, the five best classes, the network drawn with a table of its layers, its
-    filters, and for an early, a middle and a late layer its activation maps and its strongest units with what they see
-    of the photo. The file appears whole or not at all.
+    It shows the photo as the network gets it, the five best classes and maps of why the best two got their scores, the
+    network drawn with a table of its layers, its filters, and for an early, a middle and a late layer its activation
+    maps and its strongest units with what they see of the photo. The file appears whole or not at all.
 
     Raises ValueError for a suffix that is not .html or a network that does not run on the photo, TypeError for what is
     no photo or no network, FileNotFoundError for a missing folder, OSError if the disk refuses.
@@ -47,6 +47,7 @@ def page(network: Network, photo: Photo) -> str:
     """The report as HTML."""
     chosen = choose(network.layers(network.frame(photo).size))
     filters, no_filters = sections.kernels(network)
+    classes = sections.classes(network, photo)
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
     record = {
         "network": {"spec": network.spec, "class": type(network.module).__name__, "fingerprint": network.fingerprint},
@@ -68,7 +69,8 @@ def page(network: Network, photo: Photo) -> str:
         kind=type(network.module).__name__,
         photo=photo,
         header=sections.header(network, photo),
-        classes=sections.classes(network, photo),
+        classes=classes,
+        reasons=sections.reasons(network, photo, classes) if classes else None,
         outputs=network.layer("logits", network.frame(photo).size).shape,
         architecture=sections.architecture(network),
         filters=filters,

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from ..attribution import why
+from ..attribution.laying import laid
 from ..inspection import activations, draw, filters, strongest
 from ..inspection.activations import WIDTH
 from ..network import Box, Guess, Network
-from ..picture import Photo, Picture, Range, apply_range, compact, overlay, ranges_caption
+from ..picture import Photo, Picture, Range, apply_range, compact, ends, overlay, ranges_caption
 from ..showing import input_box, seen
 from .again import Made, made
 from .choose import Chosen, deeper_convolution
@@ -26,6 +28,8 @@ ROWS = 4  # rows of maps that are shown of a layer
 KERNELS = 96  # kernels of a deeper layer that are shown, of one plane each; fewer if they have more
 UNITS = 6
 LONGEST = 1100  # pixels of the photo's longer side
+CLASSES = 2  # of which the report says why
+METHODS = ("cam", "grad_cam", "occlusion:window=64,stride=32", "guided", "lrp")
 VIEW = 420  # pixels of the longer side of the photo behind a unit
 
 
@@ -74,6 +78,35 @@ class Units:
     gradient: str
 
 
+@dataclass(frozen=True)
+class View:
+    """One method's map over the photo, and its range in words."""
+
+    name: str
+    over: Shown
+    range: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A class with its score, and what the methods show for it."""
+
+    name: str
+    score: str
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why the best classes got their scores, by several methods."""
+
+    reasons: tuple[Reason, ...]
+    caption: str
+    notes: tuple[str, ...]
+    made: Made
+    gradients: tuple[str, str]  # of signed maps, and of magnitudes
+
+
 def header(network: Network, photo: Photo) -> dict[str, Any]:
     """The photo with the part that the network sees, and the network's input as it comes out of the preprocessing."""
     frame = network.frame(photo)
@@ -95,6 +128,28 @@ def classes(network: Network, photo: Photo, k: int = 5) -> list[Guess] | None:
         return None
     guesses = network.classify(photo, k)
     return [guess for guess in guesses if isinstance(guess, Guess)]
+
+
+def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons:
+    """Maps of the best classes by methods that take few passes."""
+    targets = [f"logits:{guess.index}" for guess in guesses[:CLASSES]]
+    options = {"target": targets, "method": METHODS}
+    found = why(network, photo, targets, method=[*METHODS])
+    ranges = found.ranges()
+    reasons = []
+    for at, guess in enumerate(guesses[:CLASSES]):
+        views = []
+        for name, one, scale in zip(found.names, found.found, ranges, strict=True):
+            shares = apply_range(one.maps[at].float().cpu().numpy(), scale)
+            over = laid(*one.photo(at), shares, one.signed)
+            views.append(View(name, photograph(over, VIEW), ends(scale)))
+        reasons.append(Reason(guess.label, compact(guess.score), tuple(views)))
+    caption = f"Each method has its own range, one for all classes ({ranges_caption(tuple(ranges))})."
+    notes = tuple(f"Without {name}: {said.rstrip('.')}." for name, said in found.refused.items())
+    return Reasons(
+        tuple(reasons), caption, notes, made(network, "why", photo, None, options),
+        (gradient("diverging"), gradient("sequential")),
+    )  # fmt: skip
 
 
 def architecture(network: Network) -> dict[str, Any]:
