@@ -91,7 +91,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "guided": lambda: (ph.guided(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
     "unpooling": lambda: (unpooling(), {}),
     "patterns": lambda: (ph.patterns(net, photo("cat"), "blocks.2"), {}),
-    "objects": lambda: (ph.objects(net, photo("coffee"), "logits:espresso", method="grad_cam"), {}),
+    "objects": lambda: (ph.objects(net, photo("coffee"), "logits:espresso"), {}),
     "integrated": lambda: (ph.integrated_gradients(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
     "smoothgrad": lambda: (ph.smooth_grad(net, photo("cat"), "logits:Egyptian cat"), {}),
     "rise": lambda: (ph.rise(net, photo("cat"), "probabilities:Egyptian cat", masks=1000), {}),

@@ -88,7 +88,7 @@ def objects(
     images: Any,
     target: Target = None,
     *,
-    method: str = "gradient",
+    method: str = "grad_cam",
     foreground: float = 0.95,
     background: float = 0.30,
     smooth: float = 0.10,
@@ -102,7 +102,7 @@ def objects(
     with too few different values.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
-    - `method`: where the map comes from: gradient, guided, grad_cam, occlusion and others, with options as
+    - `method`: where the map comes from: grad_cam, gradient (the paper's), occlusion and others, with options as
       'occlusion:window=48'
     - `foreground`: the object begins where the map reaches this quantile
     - `background`: the background begins where the map stays within this quantile

@@ -144,7 +144,7 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons:
             over = laid(*one.photo(at), shares, one.signed)
             views.append(View(name, photograph(over, VIEW), ends(scale)))
         reasons.append(Reason(guess.label, compact(guess.score), tuple(views)))
-    caption = f"Each method has its own range, one for all classes ({ranges_caption(tuple(ranges))})."
+    caption = f"A method has one range for all classes; {ranges_caption(tuple(ranges))}."
     notes = tuple(f"Without {name}: {said.rstrip('.')}." for name, said in found.refused.items())
     return Reasons(
         tuple(reasons), caption, notes, made(network, "why", photo, None, options),
