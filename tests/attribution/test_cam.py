@@ -486,3 +486,27 @@ def test_the_picture_and_the_numbers_say_the_layer():
     exact = ph.cam(ph.Network(Headed(LINEAR_HEADS["mean"])), torch.rand(1, 3, 16, 16), "logits:1")
     assert len(exact.to_dict()["bias"]) == 1
     assert exact.signed
+
+
+def test_an_image_of_one_colour_hides_no_head_that_bends():
+    class Squared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.linear = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.linear(self.convolution(x).mean((2, 3)) ** 2)
+
+    torch.manual_seed(0)
+    with pytest.raises(ValueError, match="something that is not linear"):
+        ph.cam(ph.Network(Squared().eval()), torch.zeros(1, 3, 16, 16), "logits:1")
+
+
+def test_a_layer_after_the_target_is_refused():
+    torch.manual_seed(0)
+    network = ph.Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU()).eval())
+    x = torch.randn(1, 3, 12, 12)
+    with pytest.raises(ValueError, match="2 is computed after 0, which does not hang on it"):
+        ph.grad_cam(network, x, "0:1", layer="2")
+    assert ph.grad_cam(network, x, "2:1", layer="0").layer == "0"
+    assert ph.grad_cam(network, x, "2:1", layer="2").layer == "2"

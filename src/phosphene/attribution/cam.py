@@ -27,6 +27,7 @@ from .grids import Grid, grids, last_grid
 from .targets import Question, Target, questions
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest number; 2e-2 for half precision
+LEAST = 0.1  # standard deviation of noise that probes a network whose inputs are of the order of 1
 
 
 class NoMeanError(ValueError):
@@ -95,9 +96,9 @@ def _weights(grid: Grid) -> Tensor | None:
 
 
 def _probes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Other images: noise as strong as the first, and the first turned over."""
+    """Other images: noise as strong as the first, also where that is one colour, and the first turned over."""
     noise = torch.randn(x[:1].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return noise.to(x) * x[:1].std() + x[:1].mean(), -x[:1].flip(-1)
+    return noise.to(x) * x[:1].std().clamp(min=LEAST) + x[:1].mean(), -x[:1].flip(-1)
 
 
 def _bend(network: Network, layer: str, size: tuple[int, int]) -> str | None:

@@ -24,7 +24,7 @@ from ..instrument import instrument
 from ..network import Network
 from .attribution import shown
 from .class_map import ClassMap, stretched
-from .grids import Grid, grids, last_grid
+from .grids import Grid, computed_after, grids, last_grid
 from .reversing import Reversal, signals
 from .signal import Signal
 from .targets import Question, Target, questions
@@ -77,6 +77,12 @@ def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> tu
     named = [name.strip() for part in several for name in part.replace("+", ",").split(",") if name.strip()]
     if not named:
         raise ValueError("no layer was given; name one, or leave it out for the last with a grid of places")
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    for name in named:
+        if computed_after(network, network.layer(name, size).name, question.layer, size):
+            raise ValueError(
+                f"{name} is computed after {question.layer}, which does not hang on it; name a layer before it"
+            )
     return grids(network, x, question, list(dict.fromkeys(named)))
 
 

@@ -121,9 +121,7 @@ def last_grid(network: Network, x: Tensor, question: Question) -> tuple[Grid, Te
 def _grids_before(network: Network, target: str, size: tuple[int, int]) -> list[str]:
     layers = network.layers(size)
     if target not in OUTPUTS:
-        own = [f"{target}.", network.layer(target, size).name]
-        inside = [layer.name == own[1] or layer.name.startswith(own[0]) for layer in layers]
-        layers = layers[: inside.index(True)]
+        layers = layers[: _parts(network, target, size).index(True)]
     spread = [
         layer
         for layer in layers
@@ -131,6 +129,20 @@ def _grids_before(network: Network, target: str, size: tuple[int, int]) -> list[
     ]
     stream = next((layer.shape for layer in reversed(spread) if _is_tokens(layer)), None)
     return [layer.name for layer in spread if not _is_tokens(layer) or layer.shape == stream]
+
+
+def _parts(network: Network, name: str, size: tuple[int, int]) -> list[bool]:
+    """Of each of the network's layers whether it is the one named, or inside it."""
+    own = network.layer(name, size).name
+    return [layer.name == own or layer.name.startswith(f"{name}.") for layer in network.layers(size)]
+
+
+def computed_after(network: Network, name: str, other: str, size: tuple[int, int]) -> bool:
+    """Whether all of a layer is computed after the whole of another, which so can't depend on it."""
+    if other in OUTPUTS:
+        return False
+    one, two = (_parts(network, each, size) for each in (name, other))
+    return one.index(True) > max(place for place, inside in enumerate(two) if inside)
 
 
 def _is_tokens(layer: Layer) -> bool:
