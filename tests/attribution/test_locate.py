@@ -154,3 +154,8 @@ def test_what_the_command_refuses_is_one_sentence(run, words, said):
     result = run("photo.png", "-n", "tiny.py:build", *words)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+def test_a_method_may_be_written_as_on_the_command_line(photo):
+    found = ph.locate(ph.Network(build()), photo, "logits:0", method="grad-cam")
+    assert "Grad-CAM" in found.picture().caption

@@ -74,7 +74,7 @@ class Located(Result):
         cropped = any(frame.seen != Box(0, 0, photo.width, photo.height) for photo, frame in self.map.photos)
         unseen = " What the network does not see keeps its colours." if cropped else ""
         drawing = sheet(
-            f"Located by {METHODS[self.method.partition(':')[0]]}", f"{self.map.network} on {self.map.names}{where}",
+            f"Located by {METHODS[named(self.method).name]}", f"{self.map.network} on {self.map.names}{where}",
             blocks, caption=f"The box is drawn {rule}.{unseen} {capital(mapped.caption())}.", width=2 * WIDTH + 24 + 96,
         )  # fmt: skip
         found = "; ".join(f"{self.map.targets[i]} in {', '.join(map(str, self.boxes[i]))}" for i in chosen)
