@@ -189,3 +189,11 @@ def test_a_unit_inside_is_asked_too(network):
 def test_a_wrong_option_gets_a_sentence(network, options, error, said):
     with pytest.raises(error, match=said):
         ph.cascade(network, images(), **{"methods": "gradient", **options})
+
+
+def test_a_caller_in_inference_mode_gets_the_same(network):
+    how = {"methods": "gradient,lrp", "depths": 2}
+    expected = ph.cascade(network, images(), "logits:1", **how)
+    with torch.inference_mode():
+        found = ph.cascade(network, images(), "logits:1", **how)
+    np.testing.assert_array_equal(found.spearman, expected.spearman)

@@ -389,3 +389,12 @@ def test_every_named_composite_is_read_as_it_is_written():
     for name, text in COMPOSITES.items():
         assert composite(name) == composite(text)
         assert composite(str(composite(name))) == composite(name)
+
+
+def test_a_caller_in_inference_mode_gets_the_same():
+    network, x = ph.Network(small()), torch.randn(1, 2, 9, 9, dtype=torch.float64)
+    expected = ph.lrp(network, x, "logits:1")
+    with torch.inference_mode():
+        found = ph.lrp(network, x, "logits:1")
+    torch.testing.assert_close(found.values.clone(), expected.values, rtol=0, atol=0)
+    torch.testing.assert_close(found.absorbed.clone(), expected.absorbed, rtol=0, atol=0)

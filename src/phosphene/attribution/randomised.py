@@ -98,7 +98,8 @@ def _copied(network: Network, how: How) -> Network:
     if how not in get_args(How):
         raise ValueError(f"weights are randomised by {' or '.join(get_args(How))}, not {how!r}")
     try:
-        module = copy.deepcopy(network.module)
+        with torch.inference_mode(False):  # else its weights would be ones that no gradient can pass
+            module = copy.deepcopy(network.module)
     except (TypeError, RuntimeError) as error:
         raise ValueError(f"{network.name} can't be copied, so its weights can't be randomised: {error}") from error
     return Network(module, network.preprocessing, network.labels)
