@@ -278,3 +278,26 @@ def test_the_command_refuses_in_a_sentence(run, words, said):
     assert result.exit_code == 2
     assert said in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_several_classes_are_refused(network):
+    with pytest.raises(ValueError, match="by one class for all images, not by 2"):
+        ph.judge(network, torch.rand(2, 3, SIZE, SIZE), ["logits:1", "logits:2"], methods="gradient")
+
+
+def test_one_method_under_two_spellings_is_named_twice():
+    with pytest.raises(ValueError, match="named twice"):
+        contenders("grad_cam,grad-cam")
+
+
+def test_a_batch_of_no_images_is_refused(network):
+    with pytest.raises(ValueError, match="batch is a whole number, at least 1, not 0"):
+        ph.judge(network, torch.rand(1, 3, SIZE, SIZE), methods="gradient", batch=0)
+
+
+def test_a_caller_in_inference_mode_gets_the_same(network):
+    x = torch.rand(1, 3, SIZE, SIZE)
+    expected = ph.judge(network, x, methods="gradient,lrp", tests="randomised")
+    with torch.inference_mode():
+        found = ph.judge(network, x, methods="gradient,lrp", tests="randomised")
+    np.testing.assert_array_equal(found.values["randomised"], expected.values["randomised"])

@@ -92,7 +92,7 @@ def contenders(specs: str | Sequence[str] | None) -> list[Contender]:
         if spec in BASELINES:
             raise ValueError(f"{spec!r} is a baseline, which stands beside the methods in any case; leave it out")
         one = method(spec)
-        if any(spec == other.spec for other in found):
+        if any(str(one) == other.name for other in found):
             raise ValueError(f"the method {spec!r} is named twice; name it once")
         found.append(Contender(spec, str(one), one))
     if not found:

@@ -28,6 +28,7 @@ from .contenders import Contender, baselines, contenders, possible
 from .faithfulness import area, deletion, drops, insertion, sensitivity_n, subsets
 from .intervals import Interval, difference, interval
 from .likeness import spearman
+from .pinned import whole
 from .pointing import Corners, pointing
 from .stability import max_sensitivity
 from .targets import Target, questions
@@ -165,6 +166,8 @@ def judging(
     batch: int = 32,
 ) -> Iterator[Judgement]:
     """The judgement after each image, so that a caller can show how far it is, and stop; options as of `judge`."""
+    whole(steps, "steps", 1)
+    whole(batch, "batch", 1)
     wanted = contenders(methods)
     made = _tests(tests)
     corners = _boxes(boxes)
@@ -183,6 +186,8 @@ def judging(
         asked = questions(network, x, target)
         if asked.layer not in OUTPUTS:
             raise ValueError(f"methods are judged by a class's score, such as 'logits:281', not by {asked.names[0]}")
+        if len(asked.addresses) > 1:
+            raise ValueError(f"methods are judged by one class for all images, not by {len(asked.addresses)}; name one")
         size = (int(x.shape[-2]), int(x.shape[-1]))
         if "randomised" in made and size not in others:
             others = {size: wholly_random(network, size, seed=seed)}
