@@ -246,6 +246,9 @@ def test_a_changed_tensor_is_the_maps_it_stands_for():
     [
         ({"window": 80}, "a window of 80 × 80 px does not fit into the input of 64 × 64 px"),
         ({"window": 0}, "a window is a number of pixels or \\(height, width\\), at least 1, not 0"),
+        ({"window": 8.5}, "a window is a number of pixels or \\(height, width\\), at least 1, not 8.5"),
+        ({"window": (8, 8.5)}, "a window is a number of pixels"),
+        ({"batch": 0}, "batch is a whole number, at least 1, not 0"),
         ({"stride": (4, 0)}, "a stride is a number of pixels"),
         ({"window": torch.ones(3, 3)}, "a window's shape is a bool tensor \\(height, width\\) with some True"),
         ({"fill": "grey"}, "filled with mean, zero, blur, noise or a tensor, not 'grey'"),

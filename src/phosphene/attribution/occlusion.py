@@ -25,6 +25,7 @@ from ..showing import seen
 from .attribution import Attribution, capital, shown
 from .covers import Fill, cover_of
 from .laying import laid
+from .pinned import whole
 from .targets import Question, Target, questions, units
 
 WIDTH = 340.0
@@ -134,6 +135,8 @@ def occlusion(
       blurred), noise (of the image's mean and spread, the same at every place), or a tensor as large as the image
     - `batch`: covered images at once; as many as fit into memory if not given
     """
+    if batch is not None:
+        whole(batch, "batch", 1)
     x = network.inputs(images).detach()
     question = questions(network, x, target)
     size = (int(x.shape[-2]), int(x.shape[-1]))
@@ -201,8 +204,8 @@ def _shape(window: int | Sequence[int] | Tensor) -> Tensor:
 
 
 def _pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or min(pair) < 1:
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(hasattr(side, "__index__") and side >= 1 for side in pair):
         raise ValueError(f"a {name} is a number of pixels or (height, width), at least 1, not {value!r}")
     return int(pair[0]), int(pair[1])
 
