@@ -398,3 +398,21 @@ def test_a_caller_in_inference_mode_gets_the_same():
         found = ph.lrp(network, x, "logits:1")
     torch.testing.assert_close(found.values.clone(), expected.values, rtol=0, atol=0)
     torch.testing.assert_close(found.absorbed.clone(), expected.absorbed, rtol=0, atol=0)
+
+
+def test_what_biases_keep_is_each_images_own_where_images_are_not_the_first_dimension():
+    class SequenceFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches, self.mix, self.head = nn.Conv2d(3, 16, 8, 8), nn.Linear(16, 16), nn.Linear(16, 5)
+
+        def forward(self, x):
+            tokens = self.patches(x).flatten(2).permute(2, 0, 1)
+            return self.head(self.mix(tokens).relu().mean(0))
+
+    torch.manual_seed(0)
+    network, x = ph.Network(SequenceFirst().double().eval()), torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    both = ph.lrp(network, x, "logits:1")
+    alone = torch.cat([ph.lrp(network, x[i : i + 1], "logits:1").absorbed for i in range(2)])
+    torch.testing.assert_close(both.absorbed, alone, rtol=0, atol=1e-12)
+    torch.testing.assert_close(both.gap, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-9)

@@ -87,10 +87,12 @@ def lrp(
     if question.layer == "probabilities":
         raise ValueError("relevance is that of a score, which a sum makes; ask for logits: in place of probabilities:")
     limits = _limits(network, x)
+    layers = network.layers((int(x.shape[-2]), int(x.shape[-1])))
+    together = 1 if any(layer.batch for layer in layers) else AT_ONCE  # the account takes images to come first
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     met: dict[str, str] = {}
-    for start in range(0, len(question.addresses), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
+    for start in range(0, len(question.addresses), together):
+        some = slice(start, start + together)
         own = Question(question.layer, question.addresses[some], ())
         account = Account(len(own.addresses), bias)
         rules = propagation(table, limits, account)
