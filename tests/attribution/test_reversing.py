@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import phosphene as ph
+from phosphene.attribution import cropped, reversing
 from phosphene.attribution.unpooling import unpooled
 
 aten = torch.ops.aten
@@ -228,6 +229,119 @@ def test_many_units_of_one_image_at_once_are_what_they_are_alone(resnet):
         torch.testing.assert_close(together.values[index], alone.values[0], rtol=1e-4, atol=1e-7)
         assert together.scores[index] == pytest.approx(alone.scores[0].item())
     assert together.targets[40] == "layer2:5@1,2"
+
+
+PIECES = {
+    "vgg11": ("features.12", "features.7"),
+    "resnet18": ("layer1", "layer2.0.downsample"),
+    "googlenet": ("conv3", "inception3a"),
+    "mobilenet_v2": ("features.4", "features.5.conv.0.0"),
+    "squeezenet1_1": ("features.4", "features.7"),
+    "tf_efficientnet_lite0": ("blocks.1", "blocks.2"),
+}
+
+
+def _anywhere(network, layer, size):
+    """Units in the corners, on the borders and inside, several at some places."""
+    channels, rows, columns = network.layer(layer, size).maps_shape
+    draw = torch.Generator().manual_seed(1)
+    edges = [(r, c) for r in (0, 1, rows // 2, rows - 1) for c in (0, columns // 2, columns - 2, columns - 1)]
+    edges += [edges[5]] * 3 + [edges[0]] * 2
+    chosen = torch.randint(channels, (len(edges),), generator=draw).tolist()
+    return [f"{layer}:{channel}@{row},{column}" for channel, (row, column) in zip(chosen, edges, strict=True)]
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_pieces_of_the_image_give_what_the_whole_image_gives(name, monkeypatch):
+    torch.manual_seed(0)
+    network = ph.Network(NETWORKS[name]().double())
+    x = torch.randn(1, 3, 86, 77, dtype=torch.float64)
+    monkeypatch.setattr(cropped, "WORTH", 3.0)
+    first, second = PIECES[name]
+    for layer, relu, pooling in (
+        (first, "forward", "places"),
+        (first, "backward", "places"),
+        (second, "both", "places"),
+        (second, "both", "centre"),
+    ):
+        targets = _anywhere(network, layer, (86, 77))
+        with monkeypatch.context() as patched:
+            taken = _counted(patched)
+            found = ph.reverse(network, x, targets, relu=relu, pooling=pooling)
+            assert taken == [True]
+            patched.setattr(reversing, "MANY", 1000)
+            expected = ph.reverse(network, x, targets, relu=relu, pooling=pooling)
+            assert taken == [True, False]
+        most = expected.values.abs().amax((1, 2, 3))
+        apart = (found.values - expected.values).abs().amax((1, 2, 3))
+        assert (apart <= 1e-12 * most).all(), (layer, relu, pooling)
+        assert most.max() > 0
+        assert torch.equal(found.scores, expected.scores)
+
+
+def _counted(monkeypatch):
+    """Whether each call found that its pieces agree with the whole image."""
+    taken = []
+    through = reversing._in_pieces
+
+    def counted(*args):
+        found = through(*args)
+        taken.append(found is not None)
+        return found
+
+    monkeypatch.setattr(reversing, "_in_pieces", counted)
+    return taken
+
+
+def test_pieces_cut_where_the_formula_says():
+    """Two convolutions of three taps, the first with stride 2 and padding 1: unit i sees 2 i - 3 ... 2 i + 3."""
+    module = nn.Sequential(nn.Conv2d(1, 1, 3, 2, 1), nn.Conv2d(1, 1, 3, 1, 1))
+    network = ph.Network(module, ph.Preprocessing.plain(20, channels=1))
+    plan = cropped.Pieces(network.layer("1", (20, 21)), (20, 21))
+    assert plan.size == (8, 9)
+    assert [plan.begin((0, row, 4)) for row in (0, 1, 2, 3, 8, 9)] == [(y, 4) for y in (0, 0, 0, 2, 12, 12)]
+    assert [plan.within((5, row, 4)) for row in (0, 1, 3, 8, 9)] == [(5, r, 2) for r in (0, 1, 2, 2, 3)]
+    assert plan.shares([(0, 0, 4), (1, 9, 9), (2, 1, 4), (3, 2, 4)]) == [[0, 2, 3], [1]]
+
+
+class Placed(nn.Module):
+    """Adds what depends on the place in the image, or on all of it, and says no to small images."""
+
+    def __init__(self, how) -> None:
+        super().__init__()
+        self.how, self.conv = how, nn.Conv2d(3, 12, 5, 2, 2)
+
+    def forward(self, x):
+        if self.how == "places":
+            x = x + torch.linspace(0, 1, x.shape[-1], dtype=x.dtype) * x.sign()
+        elif self.how == "whole":
+            x = x * x.abs().amax()
+        elif x.shape[-1] < 32:
+            raise KeyError("too small")
+        return self.conv(x).relu().mean((2, 3))
+
+
+@pytest.mark.parametrize("how", ["places", "whole", "refuses"])
+def test_where_pieces_are_not_the_same_whole_images_are_taken(how, monkeypatch):
+    torch.manual_seed(0)
+    network = ph.Network(Placed(how).double())
+    x = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    taken = _counted(monkeypatch)
+    targets = [f"conv:{channel}" for channel in range(12)]
+    planned = cropped.pieces(network, "conv", (64, 64), [(0, 9, 9)] * 12) is not None
+    assert planned == (how != "whole")  # its units see the whole image, which is known beforehand
+    together = ph.gradient(network, x, targets)
+    alone = torch.cat([ph.gradient(network, x, target).values for target in targets])
+    torch.testing.assert_close(together.values, alone, rtol=1e-12, atol=1e-15)
+    assert taken == [False]
+
+
+def test_windows_that_overwrite_are_read_in_the_whole_image(resnet):
+    x = torch.randn(1, 3, 96, 96)
+    targets = [f"layer1:{channel}" for channel in range(16)]
+    together = ph.reverse(resnet, x, targets, reading="overwrite").values
+    alone = torch.cat([ph.reverse(resnet, x, target, reading="overwrite").values for target in targets])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-7)
 
 
 def test_each_image_has_its_own_target_and_its_best_class_where_none_is_given(resnet):

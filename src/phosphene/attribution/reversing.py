@@ -18,13 +18,15 @@ from ..instrument import instrument
 from ..network import Network, Rules
 from ..network.survey import first_tensor
 from .attribution import shown
+from .cropped import alike, pieces, signals_in
 from .rectifiers import MASKS, Mask, rectifiers
 from .signal import Signal
 from .targets import Target, questions, units
 from .unpooling import Pooling, Reading, poolings
 
 METHODS = {"forward": "gradient", "backward": "deconvnet", "both": "guided backprop", "none": "no rectifiers"}
-AT_ONCE = 32  # signals of one image that run back together
+PIXELS = 4 * 224 * 224  # of the signals that run back together; with more, a processor's caches overflow
+MANY = 8  # units for which pieces of the image are looked for
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,44 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
             seeds = torch.zeros_like(value).flatten(1).scatter(1, at[:, None], 1.0).view_as(value)
             (found,) = torch.autograd.grad(value, x, seeds)
             return found, values.gather(1, at[:, None])[:, 0], question.names
-        parts = []
-        for some in at.split(AT_ONCE):
-            seeds = torch.zeros(len(some), value.numel(), dtype=value.dtype, device=value.device)
-            seeds = seeds.scatter(1, some[:, None], 1.0).view(-1, *value.shape)
-            (part,) = torch.autograd.grad(value, x, seeds, is_grads_batched=True, retain_graph=True)
-            parts.append(part[:, 0])
-        return torch.cat(parts), values[0, at], question.names
+        several = _in_pieces(network, x, question.layer, value, at, reversal)
+        return _whole(x, value, at) if several is None else several, values[0, at], question.names
+
+
+def _whole(x: Tensor, value: Tensor, at: Tensor) -> Tensor:
+    """The signals (B, C, H, W) of the units `at` (B,), flat indices into the `value` of the one image `x`."""
+    parts = []
+    for some in at.split(max(1, PIXELS // (x.shape[-2] * x.shape[-1]))):
+        seeds = torch.zeros(len(some), value.numel(), dtype=value.dtype, device=value.device)
+        seeds = seeds.scatter(1, some[:, None], 1.0).view(-1, *value.shape)
+        (part,) = torch.autograd.grad(value, x, seeds, is_grads_batched=True, retain_graph=True)
+        parts.append(part[:, 0])
+    return torch.cat(parts)
+
+
+def _in_pieces(network: Network, x: Tensor, layer: str, value: Tensor, at: Tensor, reversal: Reversal) -> Tensor | None:
+    """The same, of the pieces of the image that the units see; None where that is not less work, or not the same.
+
+    Windows that overwrite do so even with nothing: which of them stands is no matter of the unit's own window alone.
+    """
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    layout = network.layer(layer, size).layout
+    if len(at) < MANY or reversal.reading == "overwrite" or layout is None or value.ndim != 4:
+        return None
+    numbers = layout.maps(torch.arange(value.numel()).view(value.shape))[0]
+    order = numbers.flatten().argsort()
+    rows, columns = numbers.shape[1:]
+    places = [(i // (rows * columns), i // columns % rows, i % columns) for i in order[at.cpu()].tolist()]
+    plan = pieces(network, layer, size, places)
+    if plan is None:
+        return None
+    try:
+        own, found = signals_in(network, x, plan, places, reversal.rules())
+    except Exception:  # whatever a network does at a size that it was not made for
+        return None
+    ends = sorted(range(len(at)), key=lambda index: places[index][1:])[:: len(at) - 1]  # the uppermost and the lowest
+    same = alike(own, value.detach().flatten()[at]) and alike(found[ends], _whole(x, value, at[ends]))
+    return found if same else None
 
 
 def _signal(network: Network, images: Any, target: Target, reversal: Reversal) -> Signal:
