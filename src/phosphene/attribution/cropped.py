@@ -34,7 +34,7 @@ LEAST = (
     96,
 )  # pixels of a side, to choose from: many networks refuse an image that their last maps vanish in
 SHARED = 8  # units that share a piece at most
-PIXELS = 224 * 224  # that go through the network together; with more, a processor's caches overflow
+PIXELS = 224 * 224  # that go through the network together on a processor; with more, its caches overflow
 WORTH = 0.7  # of the work on whole images: with more than that, pieces are not worth it
 
 
@@ -109,7 +109,7 @@ def signals_in(
     values, signals = x.new_zeros(len(units)), x.new_zeros(len(units), *x.shape[1:])
     layout, (high, wide) = plan.layer.layout, plan.size
     assert layout is not None
-    shares, at_once = plan.shares(units), max(1, PIXELS // (high * wide))
+    shares, at_once = plan.shares(units), max(1, room(x) // (high * wide))
     for first in range(0, len(shares), at_once):
         some = shares[first : first + at_once]
         begins = [plan.begin(units[share[0]]) for share in some]
@@ -129,6 +129,11 @@ def signals_in(
                 top, left = begins[index]
                 signals[unit, :, top : top + high, left : left + wide] = found[index]
     return values, signals
+
+
+def room(x: Tensor) -> int:
+    """How many pixels go through the network together, on the device of `x`."""
+    return PIXELS if x.device.type == "cpu" else 8 * PIXELS
 
 
 def alike(found: Tensor, expected: Tensor) -> bool:

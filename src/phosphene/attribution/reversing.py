@@ -18,14 +18,13 @@ from ..instrument import instrument
 from ..network import Network, Rules
 from ..network.survey import first_tensor
 from .attribution import shown
-from .cropped import alike, pieces, signals_in
+from .cropped import alike, pieces, room, signals_in
 from .rectifiers import MASKS, Mask, rectifiers
 from .signal import Signal
 from .targets import Target, questions, units
 from .unpooling import Pooling, Reading, poolings
 
 METHODS = {"forward": "gradient", "backward": "deconvnet", "both": "guided backprop", "none": "no rectifiers"}
-PIXELS = 4 * 224 * 224  # of the signals that run back together; with more, a processor's caches overflow
 MANY = 8  # units for which pieces of the image are looked for
 
 
@@ -82,7 +81,7 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
 def _whole(x: Tensor, value: Tensor, at: Tensor) -> Tensor:
     """The signals (B, C, H, W) of the units `at` (B,), flat indices into the `value` of the one image `x`."""
     parts = []
-    for some in at.split(max(1, PIXELS // (x.shape[-2] * x.shape[-1]))):
+    for some in at.split(max(1, 4 * room(x) // (x.shape[-2] * x.shape[-1]))):
         seeds = torch.zeros(len(some), value.numel(), dtype=value.dtype, device=value.device)
         seeds = seeds.scatter(1, some[:, None], 1.0).view(-1, *value.shape)
         (part,) = torch.autograd.grad(value, x, seeds, is_grads_batched=True, retain_graph=True)
