@@ -510,3 +510,19 @@ def test_a_layer_after_the_target_is_refused():
         ph.grad_cam(network, x, "0:1", layer="2")
     assert ph.grad_cam(network, x, "2:1", layer="0").layer == "0"
     assert ph.grad_cam(network, x, "2:1", layer="2").layer == "2"
+
+
+def test_a_network_that_keeps_no_gradient_is_refused():
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+        def forward(self, x):
+            with torch.no_grad():
+                return self.body(x)
+
+    network, x = ph.Network(Frozen().eval()), torch.rand(1, 3, 12, 12)
+    for method in (ph.grad_cam, ph.cam, ph.smooth_grad, ph.integrated_gradients):
+        with pytest.raises(ValueError, match="no gradient comes back from logits"):
+            method(network, x, "logits:1")

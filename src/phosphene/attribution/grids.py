@@ -48,6 +48,10 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
         recorded = network.record(x.detach().clone().requires_grad_(), *layers, question.layer)
         value = first_tensor(recorded[question.layer])
         assert value is not None
+        if not value.requires_grad:
+            raise ValueError(
+                f"no gradient comes back from {question.layer}: {network.name} computes it without keeping one"
+            )
         at = units(network, question, value, size)
         found = [first_tensor(recorded[name]) for name in layers]
         gradients = _gradients(value, at, [part for part in found if part is not None])

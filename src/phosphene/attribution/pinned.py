@@ -83,6 +83,8 @@ def gradients(
         images = images.detach().requires_grad_()
         value = first_tensor(network.record(images, layer, rules=rules)[layer])
         assert value is not None
+        if not value.requires_grad:
+            raise ValueError(f"no gradient comes back from {layer}: {network.name} computes it without keeping one")
         found = value.flatten(1)[:, at]
         sums = found.sum(0)  # an image's gradient is that of its own value alone
     for own, row in zip(found.detach().T, torch.eye(len(at), dtype=sums.dtype, device=sums.device), strict=True):
