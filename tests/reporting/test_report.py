@@ -129,6 +129,16 @@ def test_a_network_without_maps_is_reported_without_them(photo, tmp_path):
     assert "maps with more than one place" in text
 
 
+def test_a_network_that_no_method_answers_for_is_reported_without_reasons(photo, tmp_path):
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3))
+
+    network = Network(Mean(), Preprocessing.plain(32))
+    page = report(network, photo, tmp_path / "mean.html").read_text(encoding="utf-8")
+    assert "Why it says so" not in page and "#why" not in page
+
+
 def test_layers_are_chosen_in_order_and_before_a_ceiling(embedded):
     early, middle, late = choose(embedded.layers())
     names = [layer.name for layer in embedded.layers()]

@@ -130,11 +130,14 @@ def classes(network: Network, photo: Photo, k: int = 5) -> list[Guess] | None:
     return [guess for guess in guesses if isinstance(guess, Guess)]
 
 
-def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons:
-    """Maps of the best classes by methods that take few passes."""
+def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | None:
+    """Maps of the best classes by methods that take few passes; None where none of them can answer."""
     targets = [f"logits:{guess.index}" for guess in guesses[:CLASSES]]
     options = {"target": targets, "method": METHODS}
-    found = why(network, photo, targets, method=[*METHODS])
+    try:
+        found = why(network, photo, targets, method=[*METHODS])
+    except ValueError:
+        return None
     ranges = found.ranges()
     reasons = []
     for at, guess in enumerate(guesses[:CLASSES]):
