@@ -32,7 +32,8 @@ from safetensors import safe_open
 import phosphene as ph
 from phosphene.attribution.contenders import baselines, contenders
 from phosphene.attribution.intervals import interval
-from phosphene.attribution.judging import AGAINST, FEWEST, TESTS, Judgement, judging
+from phosphene.attribution.judgement import AGAINST, FEWEST, TESTS, Judgement
+from phosphene.attribution.judging import judging
 from phosphene.attribution.methods import METHODS
 from phosphene.attribution.selectivity import GROUPS, of_pairs
 from phosphene.instrument import accounted

@@ -14,7 +14,8 @@ import phosphene as ph
 import phosphene.cli
 from phosphene.attribution.contenders import baselines, contenders, noise, split
 from phosphene.attribution.faithfulness import area, deletion, drops, insertion, sensitivity_n, subsets
-from phosphene.attribution.judging import Judgement, judging
+from phosphene.attribution.judgement import Judgement
+from phosphene.attribution.judging import judging
 from phosphene.attribution.likeness import spearman
 from phosphene.attribution.methods import METHODS
 from phosphene.attribution.randomised import parametrised, randomised

@@ -9,7 +9,8 @@ from .grad_cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, 
 from .heatmap import Heatmap
 from .input_x_gradient import input_x_gradient
 from .integrated import Integrated, integrated_gradients
-from .judging import Judgement, judge
+from .judgement import Judgement
+from .judging import judge
 from .locate import Located, locate
 from .lrp import Relevance, lrp
 from .objects import Objects, objects

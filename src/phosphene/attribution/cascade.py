@@ -119,9 +119,13 @@ def cascade(
     for other in descending(network, steps, cumulative=order == "cascading", how=how, seed=seed):
         probabilities.append(_probabilities(other, x, classes, len(asked)))
         for at, contender in enumerate(chosen):
-            found = contender.found(other, x, asked)
-            maps[at].append(found.maps[0].float().cpu())
-            likeness[at].append(compared(trained[at], found))
+            found, said = possible(contender, contender.found, other, x, asked)
+            if said is None:
+                maps[at].append(found.maps[0].float().cpu())
+                likeness[at].append(compared(trained[at], found))
+            else:  # a method may refuse random weights
+                maps[at].append(torch.full_like(maps[at][0], torch.nan))
+                likeness[at].append((torch.full((len(asked),), torch.nan),) * 3)
     values = np.array([[[part.cpu().numpy() for part in parts] for parts in rows] for rows in likeness])
     return Cascade(
         network=network.name, targets=question.names, photos=shown(network, images)["photos"], order=order, how=how,

@@ -10,7 +10,7 @@ from ..picture import Circle, Drawing, DrawingBlock, Line, Mark, Rect, Text, Tex
 from ..picture.blocks import Block
 
 if TYPE_CHECKING:
-    from .judging import Judgement
+    from .judgement import Judgement
 
 NAME, COLUMN, GAP, ROW, HEAD, SECONDS = 190.0, 168.0, 22.0, 30.0, 64.0, 70.0
 WORDS = {
@@ -111,7 +111,7 @@ def _ends(test: str, values: list[float]) -> tuple[float, float]:
 
 
 def _ink(found: Judgement, name: str, test: str) -> str:
-    from .judging import AGAINST
+    from .judgement import AGAINST
 
     if name in found.baselines:
         return "muted"

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..network import OUTPUTS, Address, Network
 from ..network.seam import OUTPUT
 from ..network.survey import first_tensor
+from ..showing import peaks
 
 Target = str | Sequence[str] | None
 
@@ -64,7 +65,8 @@ def _name(network: Network, address: Address) -> str:
 def units(network: Network, question: Question, value: Tensor, size: tuple[int, int]) -> Tensor:
     """Where in each image's part of the layer's `value` (N, ...) the addressed units lie: flat indices (B,).
 
-    Address i is of image i, or all are of the only image. A channel without a place stands for its largest activation.
+    Address i is of image i, or all are of the only image. A channel without a place stands for its largest activation;
+    of several that are equal, for the one nearest to their middle.
     """
     layout = network.layer(question.layer, size).layout
     numbers = torch.arange(value[0].numel()).view(1, *value.shape[1:])
@@ -78,8 +80,10 @@ def units(network: Network, question: Question, value: Tensor, size: tuple[int, 
         elif address.place is not None:
             at = places[address.channel, address.place[0], address.place[1]]
         else:
-            among = places[address.channel].flatten()
+            among = places[address.channel]
+            among = among if among.ndim == 2 else among.reshape(1, -1)
             own = value[min(index, len(value) - 1)].detach().flatten()
-            at = among[own[among.to(own.device)].argmax()]
+            row, column = peaks(own[among.to(own.device)].double().cpu().numpy())
+            at = among[row, column]
         found.append(at)
     return torch.stack(found).to(value.device)

@@ -10,7 +10,7 @@ import typer
 from . import options, show
 
 if TYPE_CHECKING:
-    from ..attribution.judging import Judgement
+    from ..attribution.judgement import Judgement
 
 HEADINGS = {
     "insertion": "insertion ↑",
@@ -70,8 +70,9 @@ def judge(
     if limit < 1:
         raise ValueError(f"--limit is the number of photos to look at, at least 1, not {limit}")
     with show.working("importing"):
-        from ..attribution.judging import files, judging
+        from ..attribution.collection import files
         from ..attribution.judging import judge as judge_them
+        from ..attribution.judging import judging
         from ..instrument import accounted
     given = images or [str(Path(options.shipped_photo()).parent)]
     path = None
@@ -137,7 +138,7 @@ def _print(result: Judgement) -> None:
 
 def _cell(result: Judgement, name: str, test: str) -> str:
     """'0.43 [0.39, 0.47] +r −e'."""
-    from ..attribution.judging import AGAINST
+    from ..attribution.judgement import AGAINST
 
     score = result.score(name, test)
     if score.count == 0:
