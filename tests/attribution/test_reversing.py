@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import phosphene as ph
 from phosphene.attribution import cropped, reversing
 from phosphene.attribution.unpooling import unpooled
+from phosphene.showing import peaks
 
 aten = torch.ops.aten
 FORWARD = torch.tensor([[1.0, -1, 5], [2, -5, -7], [-3, 2, 4]])
@@ -397,3 +398,34 @@ def test_a_signal_in_the_photos_coordinates_and_as_a_picture():
     picture = found.picture()
     assert "guided backprop" in picture.caption
     assert "percentiles 0 to 99.5" in picture.caption
+
+
+@pytest.mark.parametrize("how", ["no gradient", "detached", "argmax"])
+def test_a_network_without_a_way_back_is_refused_in_a_sentence(how):
+    class Blind(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
+
+        def forward(self, x):
+            if how == "no gradient":
+                with torch.no_grad():
+                    return self.head(self.layer(x).relu().mean((2, 3)))
+            y = self.layer(x.detach()).relu().mean((2, 3))
+            y = self.head(y)
+            return F.one_hot(y.argmax(1), 3).float() if how == "argmax" else y
+
+    for method in (ph.gradient, ph.guided):
+        with pytest.raises(ValueError, match="no gradient comes back from logits"):
+            method(ph.Network(Blind()), torch.rand(1, 3, 16, 16), "logits:1")
+
+
+def test_a_channel_that_is_largest_at_many_places_stands_for_the_one_nearest_to_their_middle():
+    module = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1), nn.ReLU6(), nn.Conv2d(2, 3, 3))
+    module[0].weight.data.fill_(10)  # all of its first channel is at the ceiling
+    network, x = ph.Network(module), torch.rand(1, 3, 16, 20)
+    row, column = peaks(network.record(x, "1")["1"][0, 0].detach().numpy())
+    assert 6 < row < 9
+    assert 8 < column < 11
+    for method in (ph.lrp, ph.gradient, ph.integrated_gradients):
+        torch.testing.assert_close(method(network, x, "1:0").values, method(network, x, f"1:0@{row},{column}").values)

@@ -37,6 +37,12 @@ def cover_of(image: Tensor, fill: Any, index: int, what: str = "a window is fill
     raise ValueError(f"{what} mean, zero, blur, noise or a tensor, not {fill!r}")
 
 
+def check_count(fill: Any, count: int) -> None:
+    """ValueError for a batch of covers that is neither one for all images nor one each."""
+    if isinstance(fill, Tensor) and fill.ndim == 4 and len(fill) not in (1, count):
+        raise ValueError(f"{len(fill)} fills don't fit {count} images; give one for all, or one each")
+
+
 def blurred(image: Tensor, sigma: float) -> Tensor:
     """The image under a Gaussian of `sigma` pixels, repeated beyond its border."""
     reach = min(int(3 * sigma + 0.5), min(image.shape[-2:]) - 1)

@@ -23,7 +23,7 @@ from ..network.survey import first_tensor
 from ..picture import ColourBar, ImageBlock, Picture, Row, apply_range, colour, grid, map_range, sheet
 from ..showing import seen
 from .attribution import Attribution, capital, shown
-from .covers import Fill, cover_of
+from .covers import Fill, check_count, cover_of
 from .laying import laid
 from .pinned import whole
 from .targets import Question, Target, questions, units
@@ -138,6 +138,7 @@ def occlusion(
     if batch is not None:
         whole(batch, "batch", 1)
     x = network.inputs(images).detach()
+    check_count(fill, len(x))
     question = questions(network, x, target)
     size = (int(x.shape[-2]), int(x.shape[-1]))
     shape, wide = _shape(window), _pair(stride, "stride")

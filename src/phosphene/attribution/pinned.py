@@ -83,12 +83,31 @@ def gradients(
         images = images.detach().requires_grad_()
         value = first_tensor(network.record(images, layer, rules=rules)[layer])
         assert value is not None
-        if not value.requires_grad:
-            raise ValueError(f"no gradient comes back from {layer}: {network.name} computes it without keeping one")
+        check_gradient(network, layer, value, images)
         found = value.flatten(1)[:, at]
         sums = found.sum(0)  # an image's gradient is that of its own value alone
     for own, row in zip(found.detach().T, torch.eye(len(at), dtype=sums.dtype, device=sums.device), strict=True):
         yield own, torch.autograd.grad(sums, images, row, retain_graph=True)[0]
+
+
+def check_gradient(network: Network, layer: str, value: Tensor, images: Tensor) -> None:
+    """ValueError where no gradient leads from the layer's value back to the images."""
+    if not value.requires_grad or not _leads_to(value, images):
+        raise ValueError(f"no gradient comes back from {layer}: {network.name} computes it without keeping one")
+
+
+def _leads_to(value: Tensor, images: Tensor) -> bool:
+    """Whether the graph behind the value reaches the images, which are a leaf of it."""
+    ahead, met = [value.grad_fn], set()
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in met:
+            continue
+        if getattr(node, "variable", None) is images:
+            return True
+        met.add(node)
+        ahead += [behind for behind, _ in node.next_functions]
+    return value is images
 
 
 def at_once(network: Network, x: Tensor, batch: int | None, *, back: bool) -> int:

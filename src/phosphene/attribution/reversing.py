@@ -19,6 +19,7 @@ from ..network import Network, Rules
 from ..network.survey import first_tensor
 from .attribution import shown
 from .cropped import alike, pieces, room, signals_in
+from .pinned import check_gradient
 from .rectifiers import MASKS, Mask, rectifiers
 from .signal import Signal
 from .targets import Target, questions, units
@@ -68,6 +69,7 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
         recorded = network.record(x, question.layer, rules=reversal.rules())
         value = first_tensor(recorded[question.layer])
         assert value is not None
+        check_gradient(network, question.layer, value, x)
         at = units(network, question, value, size)
         values = value.detach().flatten(1)
         if len(x) == len(at):
@@ -107,7 +109,7 @@ def _in_pieces(network: Network, x: Tensor, layer: str, value: Tensor, at: Tenso
         return None
     try:
         own, found = signals_in(network, x, plan, places, reversal.rules())
-    except Exception:  # whatever a network does at a size that it was not made for
+    except (RuntimeError, TypeError, ValueError, LookupError, AssertionError):  # a size that it was not made for
         return None
     ends = sorted(range(len(at)), key=lambda index: places[index][1:])[:: len(at) - 1]  # the uppermost and the lowest
     same = alike(own, value.detach().flatten()[at]) and alike(found[ends], _whole(x, value, at[ends]))

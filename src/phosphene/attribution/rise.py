@@ -29,7 +29,7 @@ from ..network import Network
 from ..picture import Block, ColourBar, ImageBlock, Picture, Row, TextBlock, colour, compact, map_range, sheet
 from ..showing import seen
 from .attribution import capital, shown
-from .covers import Fill, cover_of
+from .covers import Fill, check_count, cover_of
 from .heatmap import Heatmap
 from .laying import colours, laid
 from .paging import page_of
@@ -172,6 +172,7 @@ def rise(
         if target is None:
             target = [f"probabilities:{best.channel}" for best in questions(network, x, None).addresses]
         units = pinned(network, x, target)
+        check_count(fill, len(x))
         covers = [cover_of(x[index : index + 1], fill, index, "masked parts show") for index in range(len(x))]
         count = at_once(network, x, batch, back=False)
         found = [
