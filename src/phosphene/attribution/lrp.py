@@ -35,7 +35,7 @@ class Relevance(Signal):
 
     rule: str
     absorbed: Tensor = field(repr=False)  # (N,) relevance that biases and constants kept
-    gap: Tensor = field(repr=False)  # (N,) score - relevance - absorbed; zero but for functions that lose relevance
+    gap: Tensor = field(repr=False)  # (N,) relevance + absorbed - score; zero but for functions that lose relevance
     rules: Mapping[str, str] = field(default_factory=dict, repr=False)  # layer -> the rule that stood there
 
     def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
@@ -46,7 +46,7 @@ class Relevance(Signal):
         - `page`: which page of twelve, from 1
         """
         told = tuple(
-            f"{target} · {compact(float(score))} = {compact(float(score - kept - gap))} in pixels"
+            f"{target} · {compact(float(score))} = {compact(float(score - kept + gap))} in pixels"
             f" + {compact(float(kept))} kept by biases{_missing(float(gap), float(score))}"
             for target, score, kept, gap in zip(self.targets, self.scores, self.absorbed, self.gap, strict=True)
         )
@@ -60,7 +60,7 @@ class Relevance(Signal):
 
 
 def _missing(gap: float, score: float) -> str:
-    return f", {compact(gap)} lost" if abs(gap) > 1e-3 * abs(score) else ""
+    return f", {compact(-gap)} lost" if abs(gap) > 1e-3 * abs(score) else ""
 
 
 @instrument
@@ -112,7 +112,7 @@ def lrp(
     values, scores, absorbed = (torch.cat(part) for part in zip(*found, strict=True))
     return Relevance(
         method=f"relevance ({rule})", targets=question.names, values=values, scores=scores, shares=True, rule=rule,
-        absorbed=absorbed, gap=scores - values.flatten(1).sum(1) - absorbed, rules=met, **shown(network, images),
+        absorbed=absorbed, gap=values.flatten(1).sum(1) + absorbed - scores, rules=met, **shown(network, images),
     )  # fmt: skip
 
 
