@@ -12,7 +12,7 @@ from ..picture.blocks import Block
 if TYPE_CHECKING:
     from .judgement import Judgement
 
-NAME, COLUMN, GAP, ROW, HEAD, SECONDS = 190.0, 168.0, 22.0, 30.0, 64.0, 70.0
+NAME, COLUMN, GAP, ROW, HEAD = 190.0, 168.0, 22.0, 30.0, 64.0
 WORDS = {
     "insertion": ("insertion", "↑ area, 0 to 1"),
     "deletion": ("deletion", "↓ area, 0 to 1"),
@@ -28,12 +28,10 @@ LARGEST = 2.0  # of max-sensitivity on its axis
 def drawing(found: Judgement) -> Drawing:
     """The whole sheet."""
     tests = [test for test in WORDS if test in found.tests]
-    width = NAME + len(tests) * (COLUMN + GAP) + SECONDS
+    width = NAME + len(tests) * (COLUMN + GAP) - GAP
     marks: list[Mark] = []
     for column, test in enumerate(tests):
         _column(marks, found, test, NAME + column * (COLUMN + GAP))
-    marks.append(Text(width, 16, "seconds", 14, "bold", "end"))
-    marks.append(Text(width, 34, "one map", 12, anchor="end", colour="muted"))
     for row, name in enumerate(found.names):
         y = HEAD + row * ROW + ROW / 2
         known = name not in found.baselines
@@ -50,8 +48,6 @@ def drawing(found: Judgement) -> Drawing:
                     0, y + 5 + 14 * (at - (len(lines) - 1) / 2), words, size, weight, colour="ink" if known else "muted"
                 )
             )
-        seconds = float(np.nanmedian(found.seconds[row]))
-        marks.append(Text(width, y + 5, compact(seconds, 2), 12, anchor="end", colour="muted", mono=True))
     blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(found.names) * ROW + 24, tuple(marks)))]
     blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in found.refused.items()]
     count = len(found.images)
