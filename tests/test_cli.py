@@ -202,10 +202,24 @@ def test_every_instrument_becomes_a_command_and_each_word_and_option_has_its_hel
     for name, function in INSTRUMENTS.items():
         assert instrument_command(function).__signature__.parameters, name  # type: ignore[attr-defined]
         assert described(function).line, name
-        assert name in phosphene.cli._ENTRIES, name
+        assert name.replace("_", "-") in phosphene.cli._ENTRIES, name
     for entry in phosphene.cli._ENTRIES.values():
         for parameter in typer.main.get_command(phosphene.cli._single(entry)).params:
             assert parameter.hidden or parameter.help, f"{entry.name} {parameter.name}"  # type: ignore[attr-defined]
+
+
+def test_a_command_is_called_as_it_is_listed_or_as_in_python(runner: CliRunner) -> None:
+    listed, python = (run(runner, name, "--help") for name in ("grad-cam", "grad_cam"))
+    assert listed.exit_code == python.exit_code == 0
+    assert "phosphene grad-cam" in listed.stdout
+    assert listed.stdout == python.stdout
+
+
+def test_targets_and_classes_may_be_given_several_times(runner: CliRunner, tmp_path: Path) -> None:
+    words = ["cam", "--class", "lynx", "--class", "285", "--target", "logits:tabby", "--json"]
+    found = json.loads(run(runner, *words).stdout)
+    asked = [one["target"].partition(" ")[0] for one in found["maps"]]
+    assert asked == ["logits:281", "logits:287", "logits:285"]
 
 
 # ---- what goes wrong
