@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ def shown(network: Network, images: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Attribution(Result):
+class Attribution(Result, ABC):
     """Maps of what matters to a value, one for each target, in the coordinates of the network's input."""
 
     method: str  # in words, for captions
@@ -31,14 +32,14 @@ class Attribution(Result):
     photos: tuple[tuple[Photo, Frame], ...] = field(repr=False)  # one for each target, or one for all
 
     @property
+    @abstractmethod
     def maps(self) -> Tensor:
         """(N, H, W): a number for each pixel of the input; NaN where nothing is known."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def signed(self) -> bool:
         """Whether negative numbers speak against the target; if not, only magnitudes are there."""
-        raise NotImplementedError
 
     @property
     def names(self) -> str:

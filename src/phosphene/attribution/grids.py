@@ -16,7 +16,7 @@ from torch.autograd.graph import GradientEdge
 
 from ..network import OUTPUTS, Layer, Network
 from ..network.survey import first_tensor
-from .targets import Question, units
+from .targets import Question, check_gradient, units
 
 AT_ONCE = 32  # gradients of one image that are taken together
 LOOKED_AT = 24  # layers among which the last that matters is looked for in one run
@@ -45,13 +45,11 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
                 "places; choose a layer that has one"
             )
     with torch.inference_mode(False), torch.enable_grad():
-        recorded = network.record(x.detach().clone().requires_grad_(), *layers, question.layer)
+        x = x.detach().clone().requires_grad_()
+        recorded = network.record(x, *layers, question.layer)
         value = first_tensor(recorded[question.layer])
         assert value is not None
-        if not value.requires_grad:
-            raise ValueError(
-                f"no gradient comes back from {question.layer}: {network.name} computes it without keeping one"
-            )
+        check_gradient(network, question.layer, value, x)
         at = units(network, question, value, size)
         found = [first_tensor(recorded[name]) for name in layers]
         gradients = _gradients(value, at, [part for part in found if part is not None])

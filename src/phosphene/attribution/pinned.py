@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..network import OUTPUTS, Address, Network, Rules
 from ..network.survey import first_tensor
-from .targets import Question, Target, questions, units
+from .targets import Question, Target, check_gradient, questions, units
 
 MEMORY = 1 << 30  # bytes that one batch may take on a processor; a share of the device's memory elsewhere
 SHARE = 16
@@ -88,26 +88,6 @@ def gradients(
         sums = found.sum(0)  # an image's gradient is that of its own value alone
     for own, row in zip(found.detach().T, torch.eye(len(at), dtype=sums.dtype, device=sums.device), strict=True):
         yield own, torch.autograd.grad(sums, images, row, retain_graph=True)[0]
-
-
-def check_gradient(network: Network, layer: str, value: Tensor, images: Tensor) -> None:
-    """ValueError where no gradient leads from the layer's value back to the images."""
-    if not value.requires_grad or not _leads_to(value, images):
-        raise ValueError(f"no gradient comes back from {layer}: {network.name} computes it without keeping one")
-
-
-def _leads_to(value: Tensor, images: Tensor) -> bool:
-    """Whether the graph behind the value reaches the images, which are a leaf of it."""
-    ahead, met = [value.grad_fn], set()
-    while ahead:
-        node = ahead.pop()
-        if node is None or node in met:
-            continue
-        if getattr(node, "variable", None) is images:
-            return True
-        met.add(node)
-        ahead += [behind for behind, _ in node.next_functions]
-    return value is images
 
 
 def at_once(network: Network, x: Tensor, batch: int | None, *, back: bool) -> int:

@@ -19,10 +19,9 @@ from ..network import Network, Rules
 from ..network.survey import first_tensor
 from .attribution import shown
 from .cropped import alike, pieces, room, signals_in
-from .pinned import check_gradient
 from .rectifiers import MASKS, Mask, rectifiers
 from .signal import Signal
-from .targets import Target, questions, units
+from .targets import Target, check_gradient, questions, units
 from .unpooling import Pooling, Reading, poolings
 
 METHODS = {"forward": "gradient", "backward": "deconvnet", "both": "guided backprop", "none": "no rectifiers"}

@@ -87,3 +87,23 @@ def units(network: Network, question: Question, value: Tensor, size: tuple[int, 
             at = among[row, column]
         found.append(at)
     return torch.stack(found).to(value.device)
+
+
+def check_gradient(network: Network, layer: str, value: Tensor, images: Tensor) -> None:
+    """ValueError where no gradient leads from the layer's value back to the images."""
+    if not value.requires_grad or not _leads_to(value, images):
+        raise ValueError(f"no gradient comes back from {layer}: {network.name} computes it without keeping one")
+
+
+def _leads_to(value: Tensor, images: Tensor) -> bool:
+    """Whether the graph behind the value reaches the images, which are a leaf of it."""
+    ahead, met = [value.grad_fn], set()
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in met:
+            continue
+        if getattr(node, "variable", None) is images:
+            return True
+        met.add(node)
+        ahead += [behind for behind, _ in node.next_functions]
+    return value is images
