@@ -142,10 +142,14 @@ def test_the_command_prints_json(run, tmp_path):
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".png", ".py"]
 
 
+def test_the_command_takes_several_classes_and_targets(run):
+    result = run("photo.png", "-n", "tiny.py:build", "--class", "0", "--target", "logits:1", "--json")
+    assert [one["target"].partition(" ")[0] for one in json.loads(result.stdout)["found"]] == ["logits:1", "logits:0"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--class", "0", "--target", "logits:1"), "both say what to look for"),
         (("--threshold", "0"), "in (0, 1], not 0"),
         (("--method", "camm"), "near it: cam"),
     ],

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from . import options, show
 
@@ -16,11 +14,8 @@ if TYPE_CHECKING:
 def locate(
     photo: options.PhotoWord = None,
     *,
-    target: str | None = None,
-    label: Annotated[
-        str | None,
-        typer.Option("--class", metavar="TEXT", help="The same for a class by its name or number: --class goose."),
-    ] = None,
+    target: list[str] | None = None,
+    classes: options.ClassNames = None,
     method: str | None = None,
     threshold: float = 0.2,
     network: options.Spec = None,
@@ -43,8 +38,6 @@ def locate(
       where the network allows it, and grad_cam where not
     - `threshold`: a pixel belongs to the class if its number is at least this share of the map's largest
     """
-    if target is not None and label is not None:
-        raise ValueError(f"--target {target} and --class {label} both say what to look for; give one")
     shown = photo or options.shipped_photo()
     path = show.target(out, ("locate", network, Path(shown).stem), shown) if out is not None or not json else None
     opened = options.open_photo(photo)
@@ -52,7 +45,7 @@ def locate(
     with show.working("locating"):
         from ..attribution import locate as located
 
-        asked = target if label is None else f"logits:{label}"
+        asked = options.target_of(target, classes)
         result = located(found, opened, asked, method=method, threshold=threshold)
     if json:
         show.print_json(result.to_dict())
