@@ -16,9 +16,20 @@ FLOORS = {
     "showing": {"network", "picture"},
     "inspection": {"network", "picture", "instrument", "showing"},
     "attribution": {"network", "picture", "instrument", "showing"},
-    "reporting": {"network", "picture", "instrument", "showing", "inspection", "attribution"},
-    "commands": {"network", "picture", "instrument", "remaking", "inspection", "attribution", "reporting"},
-    "cli": {"network", "picture", "instrument", "remaking", "inspection", "attribution", "reporting", "commands"},
+    "synthesis": {"network", "picture", "instrument", "showing"},
+    "reporting": {"network", "picture", "instrument", "showing", "inspection", "attribution", "synthesis"},
+    "commands": {"network", "picture", "instrument", "remaking", "inspection", "attribution", "synthesis", "reporting"},
+    "cli": {
+        "network",
+        "picture",
+        "instrument",
+        "remaking",
+        "inspection",
+        "attribution",
+        "synthesis",
+        "reporting",
+        "commands",
+    },
     "__main__": {"cli"},
     "__init__": set(),  # names only; each module is opened when it is asked for
 }

@@ -4,6 +4,9 @@ An instrument is one typed function `(network, image or images, target, options)
 mark notes it by name, so that the command line, `phosphene again` and the page offer it from its own signature and
 docstring, and writes into every result how it was made: instrument, network and its fingerprint, photos and their
 hashes, options, versions.
+
+A long instrument is written as a generator that yields its result as it stands after every step. Called, it gives the
+last one; its `steps` gives them one by one, for who shows how far it is, keeps frames, or stops.
 """
 
 from __future__ import annotations
@@ -13,11 +16,11 @@ import functools
 import inspect
 import operator
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ParamSpec, Protocol, TypeVar, get_args, get_type_hints, overload
 
 from torch import nn
 
@@ -26,8 +29,9 @@ from .picture import Drawing, Photo, Picture, Range
 
 INSTRUMENTS: dict[str, Callable[..., Any]] = {}
 _SAVING = ("theme", "scale")  # options of `save` itself
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 _Result = TypeVar("_Result", bound="Result")
+_Made = TypeVar("_Made", bound="Result", covariant=True)
+_Given = ParamSpec("_Given")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,13 +91,28 @@ def _no_drawing_option(result: Result, wrong: str, known: Sequence[str]) -> str:
     return f"the picture of {name} has no option {wrong!r}{near(wrong, [*known, *_SAVING]) or '; ' + listed}"
 
 
-def instrument(function: _Function) -> _Function:
+class Stepwise(Protocol[_Given, _Made]):
+    """A long instrument: called, it gives its last result; `steps` gives the result after every step."""
+
+    def __call__(self, *args: _Given.args, **kwargs: _Given.kwargs) -> _Made: ...
+
+    def steps(self, *args: _Given.args, **kwargs: _Given.kwargs) -> Iterator[_Made]: ...
+
+
+@overload
+def instrument(function: Callable[_Given, Iterator[_Made]]) -> Stepwise[_Given, _Made]: ...
+
+
+@overload
+def instrument(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]: ...
+
+
+def instrument(function: Callable[..., Any]) -> Any:
     """Notes the function as an instrument of its name, and how each of its results was made."""
     signature = inspect.signature(function)
     name = function.__name__
 
-    @functools.wraps(function)
-    def noted(*args: Any, **kwargs: Any) -> Any:
+    def arguments(args: tuple, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         for wrong in kwargs:
             if wrong not in signature.parameters:
                 raise TypeError(_no_option(name, wrong, signature.parameters, _options_of_picture(function)))
@@ -103,11 +122,43 @@ def instrument(function: _Function) -> _Function:
             raise TypeError(f"{name}: {error}; it is called as {name}({', '.join(signature.parameters)})") from None
         bound.apply_defaults()
         _check_kinds(name, signature, bound.arguments)
-        result = function(*args, **kwargs)
-        return replace(result, made=_account(name, bound.arguments))
+        return bound.arguments
 
+    def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        account = _account(name, arguments(args, kwargs))
+        for number, result in enumerate(function(*args, **kwargs), 1):
+            yield replace(result, made={**account, "step": number})
+
+    @functools.wraps(function)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        if stepwise:
+            return last(steps(*args, **kwargs))
+        given = arguments(args, kwargs)
+        result = function(*args, **kwargs)
+        return replace(result, made=_account(name, given))
+
+    stepwise = inspect.isgeneratorfunction(function)
+    if stepwise:
+        noted.steps = functools.wraps(function)(steps)  # type: ignore[attr-defined]
     INSTRUMENTS[name] = noted
-    return noted  # type: ignore[return-value]
+    return noted
+
+
+def last(results: Iterator[_Result], most: int | None = None) -> _Result:
+    """The last of an instrument's steps, or number `most` where there are more."""
+    found = next(results)
+    for number, result in enumerate(results, 2):
+        if most is not None and number > most:
+            break
+        found = result
+    return found
+
+
+def result_kind(function: Callable[..., Any]) -> type[Result] | None:
+    """The kind of result that an instrument gives, also one that gives it step by step; None where it does not say."""
+    found = get_type_hints(function).get("return")
+    found = next(iter(get_args(found)), found)
+    return found if isinstance(found, type) and issubclass(found, Result) else None
 
 
 def accounted(result: _Result, function: Callable[..., Any], *args: Any, **kwargs: Any) -> _Result:
@@ -143,8 +194,8 @@ def _how(name: str, signature: inspect.Signature, value: Any) -> str:
 
 def _options_of_picture(function: Callable[..., Any]) -> list[str]:
     """The options of the picture that the instrument's result draws."""
-    result = get_type_hints(function).get("return")
-    if not (isinstance(result, type) and issubclass(result, Result)):
+    result = result_kind(function)
+    if result is None:
         return []
     return [name for name in inspect.signature(result.picture).parameters if name != "self"]
 

@@ -40,9 +40,16 @@ def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = N
         photos = [_found(part, path, photo) for part in parts]
         arguments[key] = photos if isinstance(value, list) else photos[0]
     try:
-        return function(**arguments, **account["options"]).picture(**account.get("picture", {}))
+        return _result(function, account, arguments).picture(**account.get("picture", {}))
     except TypeError as error:
         raise damaged(path, str(error)) from error
+
+
+def _result(function: Any, account: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+    """What the instrument gives; after as many steps as the picture was made with, where it works in steps."""
+    if hasattr(function, "steps"):
+        return instrument.last(function.steps(**arguments, **account["options"]), account.get("step"))
+    return function(**arguments, **account["options"])
 
 
 def _named(name: str, path: Path) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .network import Box, Frame, Network
+from .network import OUTPUTS, Address, Box, Frame, Network
 from .picture import Photo, map_range, read
 
 
@@ -32,6 +32,14 @@ def photo_of(network: Network, images: Any, index: int = 0) -> tuple[Photo, Fram
 def first_of(name: str, count: int) -> str:
     """The photo's name, with what is not shown where only the first of several images is."""
     return name if count == 1 else f"{name} (image 1 of {count})"
+
+
+def named(network: Network, address: Address) -> str:
+    """The address in words, with the class's name."""
+    channel = address.channel
+    if address.layer in OUTPUTS and isinstance(channel, int) and channel < len(network.labels):
+        return f"{address} ({network.labels[channel]})"
+    return str(address)
 
 
 def of_channel(network: Network, images: Any, layer: str, channel: Any = None) -> tuple[str, int | None]:

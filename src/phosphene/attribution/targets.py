@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..network import OUTPUTS, Address, Network
+from ..network import Address, Network
 from ..network.seam import OUTPUT
 from ..network.survey import first_tensor
-from ..showing import peaks
+from ..showing import named, peaks
 
 Target = str | Sequence[str] | None
 
@@ -52,14 +52,7 @@ def questions(network: Network, x: Tensor, target: Target) -> Question:
         found *= len(x)
     if len(x) not in (1, len(found)):
         raise ValueError(f"{len(found)} targets don't fit {len(x)} images; give one for all, one each, or one image")
-    return Question(layers[0], tuple(found), tuple(_name(network, address) for address in found))
-
-
-def _name(network: Network, address: Address) -> str:
-    channel = address.channel
-    if address.layer in OUTPUTS and isinstance(channel, int) and channel < len(network.labels):
-        return f"{address} ({network.labels[channel]})"
-    return str(address)
+    return Question(layers[0], tuple(found), tuple(named(network, address) for address in found))
 
 
 def units(network: Network, question: Question, value: Tensor, size: tuple[int, int]) -> Tensor:

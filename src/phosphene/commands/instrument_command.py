@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from . import options as shared
-from . import show
+from . import show, stepping
 from .command import option, sign
 from .described import as_sentence, described
 from .values import Kind, kind_of
@@ -67,6 +67,7 @@ class _Plan:
     needs_layer: bool = False
     drawing: list[str] = field(default_factory=list)  # options of the picture
     draws: bool = False
+    stepwise: bool = False  # whether it gives its result step by step
 
     def add(self, name: str, annotation: Any, default: Any) -> None:
         """A word or option of the command line's own, unless the instrument has taken the name."""
@@ -80,6 +81,8 @@ class _Plan:
 
 
 def _plan(function: Callable[..., Any]) -> _Plan:
+    from ..instrument import result_kind
+
     plan = _Plan(function)
     parameters, hints, helps = _named(function), get_type_hints(function), described(function).parameters
     _words(plan, parameters, helps.get("layer", "which layer"))
@@ -94,7 +97,10 @@ def _plan(function: Callable[..., Any]) -> _Plan:
             plan.offer(parameter, hint, helps.get(name, ""))
     if "target" in plan.kinds:
         plan.add("classes", shared.ClassNames, None)
-    _picture(plan, hints.get("return"), parameters)
+    _picture(plan, result_kind(function), parameters)
+    plan.stepwise = hasattr(function, "steps")
+    if plan.stepwise:
+        plan.add("film", stepping.Film, None)
     for name, (annotation, default) in ((NETWORK if "network" in plan.networks else {}) | OUTPUT).items():
         plan.add(name, annotation, default)
     return plan
@@ -122,11 +128,11 @@ def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], text: str) 
         plan.add("layer", Annotated[str | None, argument], None)
 
 
-def _picture(plan: _Plan, result: Any, taken: Mapping[str, Any]) -> None:
+def _picture(plan: _Plan, result: type[Any] | None, taken: Mapping[str, Any]) -> None:
     """The options of the result's picture, without those whose names the instrument has taken."""
     from ..instrument import Result
 
-    if not (isinstance(result, type) and issubclass(result, Result)):
+    if result is None:
         return
     method = result.picture
     plan.draws = method is not Result.picture
@@ -150,6 +156,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     layer, photo = _given_words(plan, values)
     output = _own(plan, values, OUTPUT)
     as_json = output["json"] or not plan.draws
+    stepping.check_film(values.get("film"))
     path = _path(plan, output["out"], values.get("network"), layer, photo) if output["out"] or not as_json else None
 
     arguments: dict[str, Any] = {}
@@ -167,8 +174,11 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
         chosen["target"] = shared.target_of(chosen["target"], values.get("classes"))
     drawing = {name: chosen.pop(name) for name in plan.drawing}
 
-    with show.working(plan.function.__name__):
-        result = plan.function(**arguments, **chosen)
+    if plan.stepwise:
+        result = stepping.taken(plan.function, {**arguments, **chosen}, values["film"])
+    else:
+        with show.working(plan.function.__name__):
+            result = plan.function(**arguments, **chosen)
     if as_json:
         show.print_json(result.to_dict())
     if path is not None:

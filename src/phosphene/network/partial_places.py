@@ -103,17 +103,18 @@ def linear(input: Tensor, weight: Tensor, bias: Any = None) -> Any:
 def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[int], bool]:
     """The values of all in rectangles that hold the changes of all, where those lie, and whether they are copies."""
     first, found = several[0], []
+    lain = dict.fromkeys((tuple(x.top), tuple(x.left), x.patch_size) for x in several)  # most lie where another does
     for axis, size in enumerate(first.map_size):
-        starts = [[x.top, x.left][axis] for x in several]
+        starts = [(tops, lefts)[axis] for tops, lefts, _ in lain]
+        ends = [[a + sides[axis] for a in s] for s, (_, _, sides) in zip(starts, lain, strict=True)]
         start = [min(a) for a in zip(*starts, strict=True)]
-        ends = [[a + x.patch_size[axis] for a in s] for x, s in zip(several, starts, strict=True)]
         length = min(max(max(e) - a for e, a in zip(zip(*ends, strict=True), start, strict=True)), size)
         found.append(([min(a, size - length) for a in start], length))
     (top, height), (left, width) = found
     if first.plan.in_full(height, width, first.map_size):
         zeros = [0] * len(top)
         return [x.full() for x in several], zeros, zeros, False
-    if all((x.top, x.left, x.patch_size) == (top, left, (height, width)) for x in several):
+    if list(lain) == [(tuple(top), tuple(left), (height, width))]:
         return [x.patch for x in several], top, left, False
     return [x.window(top, left, height, width) for x in several], top, left, True
 

@@ -27,6 +27,7 @@ from .overlay import draw_boxes, overlay, resample
 from .paragraph import Placed
 from .photo import Photo
 from .picture import PICTURE_SUFFIXES, Picture, plain, write_whole
+from .plot import line_plot
 from .ranges import Mapped, Range, apply_range, ends, map_range, ranges_caption, rule_name, words
 from .raster import rasterise
 from .reading import read
@@ -75,6 +76,7 @@ __all__ = [
     "fit",
     "grid",
     "labelled",
+    "line_plot",
     "map_range",
     "overlay",
     "pages",

@@ -1,0 +1,5 @@
+"""What a network would like to see: images made by gradient ascent, for whatever can be asked of it."""
+
+from .synthesize import synthesize
+
+__all__ = ["synthesize"]

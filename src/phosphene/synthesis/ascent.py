@@ -1,0 +1,156 @@
+"""The engine: gradient ascent on an image, for any objective, kind of image, transform, prior and optimiser.
+
+    x = image(),  s = objective(network(transform(x)), x),  image ← optimiser(d s / d image),  then the steps that priors take
+
+It is a generator: it yields after every step and the caller decides what to show, keep, or stop. The network runs no
+further than the objective reads, in evaluation mode, and gradients are taken for the image alone, never for weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ..network import Network
+from .images import Image, Pixels
+from .objectives import IMAGES, Objective
+from .priors import Prior
+from .transforms import Transform
+
+Optimisers = Callable[[Iterable[Tensor]], Optimizer]
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Where an ascent stands: the images that were scored, and what they scored."""
+
+    step: int  # from 1
+    images: Tensor = field(repr=False)  # (N, 3, H, W) in [0, 1]
+    scores: Tensor  # (N,)
+    parts: dict[str, Tensor] = field(repr=False)  # each term's values (N,)
+
+
+def adam(rate: float = 0.05, **settings: Any) -> Optimisers:
+    """Adam (D. Kingma and J. Ba 2015) with the rate that is usual for Fourier images."""
+    return lambda values: torch.optim.Adam(values, lr=rate, **settings)
+
+
+def sgd(rate: float, momentum: float = 0.0) -> Optimisers:
+    """Plain gradient steps, with momentum where asked, as the papers before 2016 take them."""
+    return lambda values: torch.optim.SGD(values, lr=rate, momentum=momentum)
+
+
+def lbfgs(rate: float = 1.0, history: int = 10, evaluations: int = 20) -> Optimisers:
+    """L-BFGS with a line search that meets the strong Wolfe conditions; a step may evaluate the objective many times."""
+    return lambda values: torch.optim.LBFGS(
+        values, lr=rate, max_iter=evaluations, history_size=history, line_search_fn="strong_wolfe"
+    )
+
+
+def ascend(
+    network: Network,
+    objective: Objective,
+    image: Image,
+    *,
+    steps: int,
+    transform: Transform | None = None,
+    optimiser: Optimisers | None = None,
+    priors: Sequence[Prior] = (),
+    seed: int = 0,
+    precise: bool = False,
+) -> Iterator[Moment]:
+    """Raises the objective's score of every image, and yields where it stands after each of `steps` steps.
+
+    A moment's images are those that its scores belong to, so the first is the start itself. `priors` are for images of
+    `Pixels`. On a GPU the network computes in bfloat16 where that is enough, unless `precise`. The same seed gives the
+    same images on the same machine. Continue to take moments to go on; stop taking them to stop.
+
+    Raises ValueError where no gradient reaches the image, or where scores cease to be finite.
+    """
+    image.to(network.device, network.dtype)
+    if priors and not isinstance(image, Pixels):
+        raise ValueError(f"priors that change pixels need an image of pixels, not {type(image).__name__}")
+    generator = torch.Generator().manual_seed(seed)
+    optimise = (optimiser or adam())(list(image.parameters()))
+    scoring = _Scoring(network, objective, image, transform, generator, precise)
+    for number in range(1, steps + 1):
+        if isinstance(optimise, torch.optim.LBFGS):
+            before = generator.get_state()
+            moments: list[Moment] = []
+
+            def closure() -> Tensor:
+                generator.set_state(before)  # a line search compares what differs in the image alone
+                moments.append(scoring(number))
+                return -moments[-1].scores.double().sum()
+
+            optimise.step(closure)
+            moment = moments[0]
+        else:
+            moment = scoring(number)
+            optimise.step()
+        if isinstance(image, Pixels):
+            _changed(image, priors, number)
+        image.project()
+        yield moment
+
+
+def _changed(image: Pixels, priors: Sequence[Prior], number: int) -> None:
+    """Lets the priors change the pixels, after the optimiser has."""
+    gradient = image.pixels.grad
+    assert gradient is not None
+    with torch.no_grad():
+        for prior in priors:
+            image.pixels.copy_(prior(image.pixels, -gradient, number))
+
+
+class _Scoring:
+    """Scores the images as they are, and leaves in the values' `grad` what raises the scores when it is subtracted."""
+
+    def __init__(
+        self, network: Network, objective: Objective, image: Image, transform: Transform | None,
+        generator: torch.Generator, precise: bool,
+    ) -> None:  # fmt: skip
+        self.network, self.objective, self.image = network, objective, image
+        self.transform, self.generator, self.precise = transform, generator, precise
+        self.values = list(image.parameters())
+
+    def __call__(self, step: int) -> Moment:
+        with torch.inference_mode(False), torch.enable_grad():
+            images = self.image()
+            shown = images if self.transform is None else self.transform(images, self.generator)
+            values = evaluated(self.network, self.objective, shown, self.precise) | {IMAGES: images}
+            parts, scores = self.objective.parts(values), self.objective.score(values)
+        if not torch.isfinite(scores.detach().sum()):
+            raise ValueError(f"the objective is not finite at step {step}; take smaller steps or lighter priors")
+        for value, gradient in zip(self.values, self._gradients(scores), strict=True):
+            value.grad = gradient
+        return Moment(step, images.detach().clone(), scores.detach(), {k: part.detach() for k, part in parts.items()})
+
+    def _gradients(self, scores: Tensor) -> Sequence[Tensor]:
+        if not scores.requires_grad:
+            raise ValueError(f"no gradient comes back from {self.objective.name}: {self.network.name} keeps none there")
+        return torch.autograd.grad(-scores.sum(), self.values)
+
+
+def evaluated(network: Network, objective: Objective, images: Tensor, precise: bool = False) -> dict[str, Tensor]:
+    """What the objective reads of the network for the images (N, 3, H, W) in [0, 1]; `precise` as in `ascend`."""
+    reads = objective.reads - {IMAGES}
+    if not reads:
+        return {}
+    x = network.normalise(images).contiguous(memory_format=torch.channels_last)
+    kind = network.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" and not precise):
+        values = network.record(x, *reads)
+    return {address: value.float() if value.dtype == torch.bfloat16 else value for address, value in values.items()}
+
+
+def scored(network: Network, objective: Objective, images: Tensor) -> Tensor:
+    """The objective's scores (N,) of the images as they are, without a transform; no gradient."""
+    with torch.no_grad():
+        values = evaluated(network, objective, images, precise=True) | {IMAGES: images}
+        return objective.score(values)

@@ -1,0 +1,32 @@
+"""Options that recipes share, checked."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from ..network import Network
+from .objectives import Size
+
+LARGEST = 4096  # pixels; a side beyond it asks for more memory than it is worth
+
+
+def input_size(network: Network, size: int | tuple[int, int] | list[int] | None) -> Size:
+    """The (height, width) of the images; the network's usual input where none is given."""
+    if size is None:
+        return network.preprocessing.size
+    pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if len(pair) != 2 or not all(hasattr(side, "__index__") and 1 <= side <= LARGEST for side in pair):
+        raise ValueError(f"a size is a number of pixels or (height, width), from 1 to {LARGEST}, not {size!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def count(value: Any, name: str, least: int = 1) -> int:
+    """A whole number of at least `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, not {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name} is at least {least}, not {number}")
+    return number

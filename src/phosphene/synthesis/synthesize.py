@@ -1,0 +1,79 @@
+"""Images of units: gradient ascent on whatever an address names, from noise, with the settings of recent practice.
+
+The image is a spectrum in decorrelated colours, and the network sees it shifted, scaled and turned a little each time
+(C. Olah, A. Mordvintsev and L. Schubert, Feature visualization, 2017). Every other recipe is the same loop with other
+parts; this is the one to start from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import torch
+
+from ..instrument import instrument
+from ..network import Network
+from ..showing import named
+from .ascent import adam, ascend
+from .images import Fourier, Image, Pixels, noise
+from .objectives import Size, unit
+from .options import count, input_size
+from .stepping import stepped
+from .synthesis import Synthesis
+from .transforms import ROBUST
+
+Kind = Literal["fourier", "pixels"]
+
+
+@instrument
+def synthesize(
+    network: Network,
+    target: str | Sequence[str],
+    *,
+    size: int | tuple[int, int] | None = None,
+    steps: int = 256,
+    batch: int = 1,
+    seed: int = 0,
+    image: Kind = "fourier",
+    robust: bool = True,
+    rate: float = 0.05,
+) -> Iterator[Synthesis]:
+    """What a unit, channel, layer or class would like to see, by gradient ascent from noise.
+
+    Raises LookupError for a target that is not there, ValueError for one that no gradient reaches.
+
+    - `target`: what to raise, such as 'blocks.3:17' (a channel's mean), 'blocks.3:17@5,6' (one neuron), 'blocks.3' (a
+      layer's mean square), 'logits:goose' or 'probabilities:goose'; several make a batch, an image each
+    - `size`: the image's side in pixels, or height and width; the network's usual input if not given
+    - `steps`: how many steps of gradient ascent to take
+    - `batch`: images of each target, from different starts
+    - `seed`: the start and the transforms; the same seed gives the same images
+    - `image`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
+    - `robust`: show the network the image shifted, scaled and turned, another way at every step
+    - `rate`: Adam's step size
+    """
+    height, width = input_size(network, size)
+    targets = [target] if isinstance(target, str) else list(target)
+    batch = count(batch, "batch")
+    titles = [named(network, network.address(each, (height, width))) for each in targets for _ in range(batch)]
+    asked = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
+    objective = unit(network, asked, (height, width))
+    start = started(image, len(titles), (height, width), seed)
+    moments = ascend(network, objective, start, steps=count(steps, "steps"), optimiser=adam(rate),
+                     transform=ROBUST if robust else None, seed=seed)  # fmt: skip
+    how = f"{_KINDS[image]}{', shifted, scaled and turned' if robust else ''}, Adam with rate {rate:g}"
+    yield from stepped(network, objective, start, moments, steps, titles=tuple(titles), how=how, seed=seed)
+
+
+_KINDS = {"fourier": "Fourier image in decorrelated colours", "pixels": "image of pixels"}
+
+
+def started(kind: Kind, many: int, size: Size, seed: int) -> Image:
+    """Images of a kind as they are before the first step."""
+    generator = torch.Generator().manual_seed(seed)
+    if kind == "fourier":
+        return Fourier(many, size, generator=generator)
+    if kind == "pixels":
+        return Pixels(noise(many, size, generator=generator))
+    raise ValueError(f"an image is optimised as {' or '.join(_KINDS)}, not {kind!r}")

@@ -1,0 +1,69 @@
+"""Transforms: small random changes of an image before the network sees it.
+
+An image that must please a unit wherever it stands, a little larger, smaller or turned, can't rely on single pixels; what
+remains of it is larger and clearer (Olah et al. 2017). A transform is a value: `transform(images, generator)` gives
+images (N, 3, H, W) of the same size, each changed in its own way, and the same generator gives the same changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Transform = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Roll:
+    """Each batch shifted by whole pixels, up to `most` each way; what leaves on one side enters on the other.
+
+    The jitter of DeepDream (A. Mordvintsev, C. Olah and M. Tyka, 2015): nothing is lost and nothing blurred.
+    """
+
+    most: int
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        down, right = torch.randint(-self.most, self.most + 1, (2,), generator=generator).tolist()
+        return images.roll((down, right), (-2, -1))
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Each image shifted, scaled and turned about its middle, all in one resampling; what comes in from outside is grey.
+
+    Shifts are even in ± `shift` of the image's side, scales in (1 - `scale`, 1 + `scale`), angles in ± `turn` degrees.
+    """
+
+    shift: float = 16 / 224
+    scale: float = 0.1
+    turn: float = 10.0
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        draw = 2 * torch.rand(4, len(images), generator=generator) - 1
+        angle, size = draw[0] * math.radians(self.turn), 1 / (1 + self.scale * draw[1])
+        right, down = 2 * self.shift * draw[2], 2 * self.shift * draw[3]  # a grid's side is 2
+        height, width = images.shape[-2:]
+        cos, sin = angle.cos() * size, angle.sin() * size
+        rows = [torch.stack([cos, -sin * height / width, right], 1), torch.stack([sin * width / height, cos, down], 1)]
+        grid = F.affine_grid(torch.stack(rows, 1).to(images), list(images.shape), align_corners=False)
+        return F.grid_sample(images - 0.5, grid, align_corners=False) + 0.5
+
+
+@dataclass(frozen=True)
+class Several:
+    """One transform after the other."""
+
+    transforms: tuple[Transform, ...]
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        for transform in self.transforms:
+            images = transform(images, generator)
+        return images
+
+
+ROBUST = Moved()  # near the published choice for images of units: padded by 16 px, scaled by ± 10 %, turned by ± 10°
