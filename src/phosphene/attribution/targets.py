@@ -82,6 +82,24 @@ def units(network: Network, question: Question, value: Tensor, size: tuple[int, 
     return torch.stack(found).to(value.device)
 
 
+def placed(network: Network, question: Question, at: Tensor, size: tuple[int, int]) -> tuple[Address, ...]:
+    """The addresses with the places where `units` found them (`at`, flat indices), if the layer has places."""
+    layer = network.layer(question.layer, size)
+    if layer.layout is None:
+        return question.addresses
+    shape = list(layer.shape)
+    numbers = torch.arange(torch.Size(shape).numel()).view(1, *shape)
+    places = layer.layout.maps(numbers)[0]
+    found = []
+    for address, index in zip(question.addresses, at.tolist(), strict=True):
+        if address.place is None and address.token is None:
+            assert isinstance(address.channel, int)
+            row, column = (places[address.channel] == index).nonzero()[0].tolist()
+            address = Address(address.layer, address.channel, (row, column))
+        found.append(address)
+    return tuple(found)
+
+
 def check_gradient(network: Network, layer: str, value: Tensor, images: Tensor) -> None:
     """ValueError where no gradient leads from the layer's value back to the images."""
     if not value.requires_grad or not _leads_to(value, images):

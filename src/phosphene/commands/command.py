@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -47,6 +48,13 @@ def option(parameter: inspect.Parameter, kind: Kind, text: str, panel: str | Non
     default = kind.shown(parameter.default)
     annotation = kind.type if default is not None else kind.type | None
     return parameter.replace(annotation=Annotated[annotation, made], default=default)
+
+
+def word(parameter: inspect.Parameter, kind: Kind, text: str) -> inspect.Parameter:
+    """The parameter, which must be given, as a word of the command line; several words where it takes several."""
+    shown = kind.metavar if kind.type is Path else parameter.name.upper()
+    made = typer.Argument(metavar=shown, help=as_sentence(text), show_default=False)
+    return parameter.replace(annotation=Annotated[kind.type, made])
 
 
 def _evaluated(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -16,7 +16,7 @@ import typer
 
 from . import options as shared
 from . import show, stepping
-from .command import option, sign
+from .command import option, sign, word
 from .described import as_sentence, described
 from .values import Kind, kind_of
 
@@ -56,7 +56,10 @@ def instrument_command(function: Callable[..., Any]) -> Callable[..., None]:
 
 @dataclass
 class _Plan:
-    """How the words and options of a command line become the arguments of an instrument and of its picture."""
+    """How the words and options of a command line become the arguments of an instrument and of its picture.
+
+    The photo and the layer are words, and so is whatever else the instrument can't do without.
+    """
 
     function: Callable[..., Any]
     parameters: dict[str, inspect.Parameter] = field(default_factory=dict)  # of the command
@@ -76,8 +79,11 @@ class _Plan:
 
     def offer(self, parameter: inspect.Parameter, hint: Any, text: str, panel: str | None = None) -> None:
         """An option for a parameter of the instrument or of its picture."""
-        self.kinds[parameter.name] = kind_of(hint, parameter.default)
-        self.parameters[parameter.name] = option(parameter, self.kinds[parameter.name], text, panel)
+        kind = self.kinds[parameter.name] = kind_of(hint, parameter.default)
+        if parameter.default is inspect.Parameter.empty:
+            self.parameters[parameter.name] = word(parameter, kind, text)
+        else:
+            self.parameters[parameter.name] = option(parameter, kind, text, panel)
 
 
 def _plan(function: Callable[..., Any]) -> _Plan:
@@ -87,7 +93,7 @@ def _plan(function: Callable[..., Any]) -> _Plan:
     parameters, hints, helps = _named(function), get_type_hints(function), described(function).parameters
     _words(plan, parameters, helps.get("layer", "which layer"))
     for name, parameter in parameters.items():
-        hint = Sequence[str] | None if name == "target" else hints.get(name, Any)  # an option that may come again
+        hint = Sequence[str] if name == "target" else hints.get(name, Any)  # may come several times
         if _is_network(hint) or name == "network":
             plan.networks.append(name)
             hint = str
@@ -95,7 +101,7 @@ def _plan(function: Callable[..., Any]) -> _Plan:
             plan.add(name, shared.Spec, None)
         elif name not in plan.parameters:
             plan.offer(parameter, hint, helps.get(name, ""))
-    if "target" in plan.kinds:
+    if "target" in plan.kinds and parameters["target"].default is not inspect.Parameter.empty:
         plan.add("classes", shared.ClassNames, None)
     _picture(plan, result_kind(function), parameters)
     plan.stepwise = hasattr(function, "steps")

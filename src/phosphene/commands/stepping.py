@@ -1,4 +1,4 @@
-"""Long instruments on the command line: a bar that shows the objective, frames for a film, and Ctrl-C that keeps all."""
+"""Long instruments on the command line: a bar that shows the objective, a film, and Ctrl-C that keeps what stands."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from ..picture import Photo, read
+
 METAVARS = {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT"}  # what help shows for a value; a flag has none
 _SEQUENCES = (list, tuple, Sequence)
 
@@ -49,6 +51,8 @@ def kind_of(hint: Any, default: Any = None) -> Kind:
         return Kind(str, "PIXELS|HEIGHTxWIDTH", _size)
     if int in parts and any(get_origin(part) in _SEQUENCES and int in get_args(part) for part in parts):
         return Kind(str, "NUMBER|NUMBER,NUMBER,…", _numbers)
+    if Photo in parts:
+        return Kind(str, "FILE", read)
     if str in parts or literals:
         return Kind(str, METAVARS[str], _whole if int in parts else lambda given: given)
     for wanted in (float, int, bool):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -40,7 +41,7 @@ def write_film(path: str | os.PathLike[str], frames: Iterable[np.ndarray], per_s
 
 def _write_animation(path: Path, frames: Sequence[np.ndarray], per_second: float) -> None:
     images = [Image.fromarray(frame) for frame in frames]
-    options: dict[str, object] = {"quality": 85, "method": 4} if path.suffix.lower() == ".webp" else {"optimize": True}
+    options: dict[str, Any] = {"quality": 85, "method": 4} if path.suffix.lower() == ".webp" else {"optimize": True}
     images[0].save(
         path, save_all=True, append_images=images[1:], duration=max(10, round(1000 / per_second)), loop=0, **options
     )

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from .drawing import Drawing, Line, Mark, Polyline, Rect, Text
-from .numbers import compact
 from .paragraph import SMALL
 from .typesetting import text_width
 
@@ -37,7 +36,7 @@ def line_plot(
     low, high = min(low, ups[0]), max(high, ups[-1])
     length = max((len(row) for row in rows), default=1)
     end = start + step * max(1, length - 1)
-    labels = [compact(tick) for tick in ups]
+    labels = [f"{tick:,g}".replace("-", "−") for tick in ups]
     left = max(text_width(label, SMALL) for label in labels) + 10
     right = max((text_width(name, SMALL) for name in names), default=0) + 10
     top, bottom = (22.0 if up else 8.0), height - (38 if across else 22)
@@ -55,7 +54,7 @@ def line_plot(
         marks.append(Text(left - 6, y(tick) + 4, label, SMALL, anchor="end", colour="muted", mono=True))
     for tick in ticks(start, end, 4):
         if start <= tick <= end:
-            marks.append(Text(x(tick), bottom + 16, compact(tick), SMALL, anchor="middle", colour="muted", mono=True))
+            marks.append(Text(x(tick), bottom + 16, f"{tick:,g}", SMALL, anchor="middle", colour="muted", mono=True))
     if across:
         marks.append(Text(left + wide / 2, height - 4, across, SMALL, anchor="middle", colour="muted"))
     if up:

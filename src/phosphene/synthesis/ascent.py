@@ -1,6 +1,6 @@
 """The engine: gradient ascent on an image, for any objective, kind of image, transform, prior and optimiser.
 
-    x = image(),  s = objective(network(transform(x)), x),  image ← optimiser(d s / d image),  then the steps that priors take
+    x = image(),  s = objective(network(transform(x)), x),  image ← optimiser(ds / d image),  then what priors change
 
 It is a generator: it yields after every step and the caller decides what to show, keep, or stop. The network runs no
 further than the objective reads, in evaluation mode, and gradients are taken for the image alone, never for weights.
@@ -46,7 +46,7 @@ def sgd(rate: float, momentum: float = 0.0) -> Optimisers:
 
 
 def lbfgs(rate: float = 1.0, history: int = 10, evaluations: int = 20) -> Optimisers:
-    """L-BFGS with a line search that meets the strong Wolfe conditions; a step may evaluate the objective many times."""
+    """L-BFGS with a line search that meets the strong Wolfe conditions; each step evaluates often."""
     return lambda values: torch.optim.LBFGS(
         values, lr=rate, max_iter=evaluations, history_size=history, line_search_fn="strong_wolfe"
     )
@@ -80,16 +80,7 @@ def ascend(
     scoring = _Scoring(network, objective, image, transform, generator, precise)
     for number in range(1, steps + 1):
         if isinstance(optimise, torch.optim.LBFGS):
-            before = generator.get_state()
-            moments: list[Moment] = []
-
-            def closure() -> Tensor:
-                generator.set_state(before)  # a line search compares what differs in the image alone
-                moments.append(scoring(number))
-                return -moments[-1].scores.double().sum()
-
-            optimise.step(closure)
-            moment = moments[0]
+            moment = _searched(optimise, scoring, number, generator)
         else:
             moment = scoring(number)
             optimise.step()
@@ -97,6 +88,20 @@ def ascend(
             _changed(image, priors, number)
         image.project()
         yield moment
+
+
+def _searched(optimise: Optimizer, scoring: _Scoring, number: int, generator: torch.Generator) -> Moment:
+    """One step of an optimiser that evaluates the objective often, and where it began."""
+    before = generator.get_state()
+    moments: list[Moment] = []
+
+    def closure() -> Tensor:
+        generator.set_state(before)  # a line search compares what differs in the image alone
+        moments.append(scoring(number))
+        return -moments[-1].scores.double().sum()
+
+    optimise.step(closure)  # type: ignore[arg-type]
+    return moments[0]
 
 
 def _changed(image: Pixels, priors: Sequence[Prior], number: int) -> None:

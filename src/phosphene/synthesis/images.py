@@ -66,19 +66,18 @@ class Fourier(Image):
     colours: Tensor
 
     def __init__(
-        self, count: int, size: tuple[int, int], *, deviation: float = 0.01, decay: float = 1.0, decorrelated: bool = True,
-        generator: torch.Generator | None = None, like: Tensor | None = None,
+        self, count: int, size: tuple[int, int], *, deviation: float = 0.01, decay: float = 1.0,
+        decorrelated: bool = True, generator: torch.Generator | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         height, width = size
         rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)
         frequency = (rows**2 + columns**2).sqrt().clamp(min=1 / max(height, width))
         start = deviation * torch.randn(count, 3, *frequency.shape, 2, generator=generator)
-        into = {} if like is None else {"dtype": like.dtype, "device": like.device}
         self.size = size
-        self.spectrum = nn.Parameter(start.to(**into))
-        self.register_buffer("scale", (frequency**-decay / 4).to(**into))
-        self.register_buffer("colours", (torch.tensor(COLOURS) if decorrelated else torch.eye(3)).to(**into))
+        self.spectrum = nn.Parameter(start)
+        self.register_buffer("scale", frequency**-decay / 4)
+        self.register_buffer("colours", torch.tensor(COLOURS) if decorrelated else torch.eye(3))
 
     def forward(self) -> Tensor:
         spectrum = torch.view_as_complex(self.spectrum) * self.scale

@@ -131,7 +131,7 @@ def _each(network: Network, addresses: Sequence[Address], size: Size) -> Callabl
             raise ValueError(f"{len(channels)} targets don't fit {len(found)} images; give one for each")
         if layer.layout is not None:
             found = layer.layout.maps(found.movedim(layer.batch, 0))
-        chosen = found[torch.arange(len(found)), channels].flatten(1)
+        chosen = found[torch.arange(len(found)), channels].reshape(len(found), -1)
         columns = layer.maps_shape[2]
         whole = chosen.mean(1)
         placed = [i for i, address in enumerate(addresses) if address.place]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from torch import Tensor
+
 from ..network import Network
 from .objectives import Size
 
@@ -30,3 +32,8 @@ def count(value: Any, name: str, least: int = 1) -> int:
     if number < least:
         raise ValueError(f"{name} is at least {least}, not {number}")
     return number
+
+
+def seen_images(network: Network, images: Any) -> Tensor:
+    """What the network sees of photos, or of a tensor that is its input, as images (N, 3, H, W) in [0, 1]."""
+    return network.preprocessing.denormalise(network.inputs(images).detach()).clamp(0, 1)

@@ -71,7 +71,7 @@ class Blur:
 
 @dataclass(frozen=True)
 class ClipNorm:
-    """Sets the pixels whose norm over the colours is below the image's `percentile` to `mean` (Yosinski et al. 2015)."""
+    """Sets the pixels whose norm over the colours is below the image's `percentile` to `mean` (Yosinski 2015)."""
 
     percentile: float
     mean: float = 0.5
@@ -82,7 +82,7 @@ class ClipNorm:
 
 @dataclass(frozen=True)
 class ClipContribution:
-    """Sets the pixels that contribute least, by |sum over colours of x · gradient|, to `mean` (Yosinski et al. 2015)."""
+    """Sets the pixels that contribute least, by |sum over colours of x · gradient|, to `mean` (same)."""
 
     percentile: float
     mean: float = 0.5

@@ -19,7 +19,7 @@ _Kind = TypeVar("_Kind", bound=Synthesis)
 
 def stepped(
     network: Network, objective: Objective, image: Image, moments: Iterable[Moment], steps: int,
-    kind: type[_Kind] = Synthesis, **told: Any,
+    kind: type[_Kind], **told: Any,
 ) -> Iterator[_Kind]:  # fmt: skip
     """A result for every moment; the last one's images are those after the last step, scored without a transform.
 

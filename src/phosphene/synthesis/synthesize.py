@@ -23,7 +23,7 @@ from .stepping import stepped
 from .synthesis import Synthesis
 from .transforms import ROBUST
 
-Kind = Literal["fourier", "pixels"]
+Space = Literal["fourier", "pixels"]
 
 
 @instrument
@@ -35,7 +35,7 @@ def synthesize(
     steps: int = 256,
     batch: int = 1,
     seed: int = 0,
-    image: Kind = "fourier",
+    space: Space = "fourier",
     robust: bool = True,
     rate: float = 0.05,
 ) -> Iterator[Synthesis]:
@@ -49,7 +49,7 @@ def synthesize(
     - `steps`: how many steps of gradient ascent to take
     - `batch`: images of each target, from different starts
     - `seed`: the start and the transforms; the same seed gives the same images
-    - `image`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
+    - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
     - `robust`: show the network the image shifted, scaled and turned, another way at every step
     - `rate`: Adam's step size
     """
@@ -59,21 +59,21 @@ def synthesize(
     titles = [named(network, network.address(each, (height, width))) for each in targets for _ in range(batch)]
     asked = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
     objective = unit(network, asked, (height, width))
-    start = started(image, len(titles), (height, width), seed)
+    start = started(space, len(titles), (height, width), seed)
     moments = ascend(network, objective, start, steps=count(steps, "steps"), optimiser=adam(rate),
                      transform=ROBUST if robust else None, seed=seed)  # fmt: skip
-    how = f"{_KINDS[image]}{', shifted, scaled and turned' if robust else ''}, Adam with rate {rate:g}"
-    yield from stepped(network, objective, start, moments, steps, titles=tuple(titles), how=how, seed=seed)
+    how = f"{_SPACES[space]}{', shifted, scaled and turned' if robust else ''}, Adam with rate {rate:g}"
+    yield from stepped(network, objective, start, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
 
 
-_KINDS = {"fourier": "Fourier image in decorrelated colours", "pixels": "image of pixels"}
+_SPACES = {"fourier": "Fourier image in decorrelated colours", "pixels": "image of pixels"}
 
 
-def started(kind: Kind, many: int, size: Size, seed: int) -> Image:
+def started(space: Space, many: int, size: Size, seed: int) -> Image:
     """Images of a kind as they are before the first step."""
     generator = torch.Generator().manual_seed(seed)
-    if kind == "fourier":
+    if space == "fourier":
         return Fourier(many, size, generator=generator)
-    if kind == "pixels":
+    if space == "pixels":
         return Pixels(noise(many, size, generator=generator))
-    raise ValueError(f"an image is optimised as {' or '.join(_KINDS)}, not {kind!r}")
+    raise ValueError(f"an image is optimised as {' or '.join(_SPACES)}, not {space!r}")

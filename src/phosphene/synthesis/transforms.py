@@ -1,8 +1,8 @@
 """Transforms: small random changes of an image before the network sees it.
 
-An image that must please a unit wherever it stands, a little larger, smaller or turned, can't rely on single pixels; what
-remains of it is larger and clearer (Olah et al. 2017). A transform is a value: `transform(images, generator)` gives
-images (N, 3, H, W) of the same size, each changed in its own way, and the same generator gives the same changes.
+An image that must please a unit wherever it stands, a little larger, smaller or turned, can't rely on single pixels;
+what remains of it is larger and clearer (Olah et al. 2017). A transform is a value: `transform(images, generator)`
+gives images (N, 3, H, W) of the same size, changed, and the same generator gives the same changes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Roll:
 
 @dataclass(frozen=True)
 class Moved:
-    """Each image shifted, scaled and turned about its middle, all in one resampling; what comes in from outside is grey.
+    """Each image shifted, scaled and turned about its middle, in one resampling; what comes in from outside is grey.
 
     Shifts are even in ± `shift` of the image's side, scales in (1 - `scale`, 1 + `scale`), angles in ± `turn` degrees.
     """
