@@ -1,16 +1,22 @@
 """Patterns: what runs back from one place stays inside what the unit there sees, and equals `reverse`."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import timm
 import torch
 import torchvision.models as tv
 from torch import nn
+from typer.testing import CliRunner
 
 import phosphene as ph
-from phosphene.attribution.patterns import Pattern, _runs, projected
+import phosphene.cli
 from phosphene.attribution.patterns_picture import coloured, patch
+from phosphene.attribution.projecting import Pattern, _runs, projected
 from phosphene.attribution.reversing import Reversal
+from phosphene.commands import options
 from phosphene.network import Address
 from phosphene.picture import Range
 from phosphene.showing import peaks
@@ -126,6 +132,58 @@ def test_one_channel_over_photos_shows_each_photo_once():
     assert found.to_dict()["units"][0]["patterns"][0]["outside"] == 0
 
 
+def test_files_and_folders_are_read_one_at_a_time_and_broken_ones_named(tmp_path):
+    torch.manual_seed(1)
+    network = ph.Network(Branches(), ph.Preprocessing.plain(40))
+    generator = np.random.default_rng(0)
+    photos = [ph.read(generator.integers(0, 256, (44, 60, 3), dtype=np.uint8)) for _ in range(4)]
+    (tmp_path / "deeper").mkdir()
+    for number, photo in enumerate(photos):
+        photo.pil().save(tmp_path / ("deeper" if number % 2 else "") / f"{number}.png")
+    (tmp_path / "broken.png").write_bytes(b"no photo")
+    expected = ph.patterns(network, photos, "join", units=3, patches=2)
+    for given in (tmp_path, [str(tmp_path / "broken.png"), tmp_path / "deeper", tmp_path / "0.png", photos[2]]):
+        found = ph.patterns(network, given, "join", units=3, patches=2)
+        assert sorted(found.looked_at) == sorted(
+            ["0.png", "1.png", photos[2].name if given != tmp_path else "2.png", "3.png"]
+        )
+        assert len(found.unreadable) == 1
+        assert "broken.png" in found.unreadable[0]
+        for unit, other in zip(found.units, expected.units, strict=True):
+            assert [pattern.address for pattern in unit] == [pattern.address for pattern in other]
+            assert all(torch.equal(one.signal, two.signal) for one, two in zip(unit, other, strict=True))
+    with pytest.raises(ValueError, match="none of the 1 files can be read as a photo; the first: "):
+        ph.patterns(network, tmp_path / "broken.png", "join")
+
+
+def test_the_command_takes_photos_and_folders_in_any_order(tmp_path):
+    shipped = Path(options.shipped_photo())
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_bytes(shipped.read_bytes())
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no photo")
+    coffee = str(shipped.parent / "coffee.jpg")
+    given = [coffee, "conv_stem:3", str(tmp_path / "photos"), "--json"]
+    result = CliRunner().invoke(phosphene.cli.app, ["patterns", *given])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["photos"] == ["coffee.jpg", "cat.jpg"]
+    assert {found["photo"] for found in told["units"][0]["patterns"]} == {"cat.jpg", "coffee.jpg"}
+    assert "left out" in result.stderr
+    assert "broken.jpg" in result.stderr
+
+
+def test_words_of_the_command_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "features").mkdir()
+    assert options.layer_and_photos(("layer1", "a.jpg", None, "b.png")) == ("layer1", ["a.jpg", "b.png"])
+    assert options.layer_and_photos(("features", "layer1")) == ("layer1", ["features"])
+    assert options.layer_and_photos(("features",)) == ("features", [])
+    with pytest.raises(ValueError, match="which layer"):
+        options.layer_and_photos(("a.jpg",))
+    with pytest.raises(FileNotFoundError, match="neither 'x' nor 'y' is a photo's file"):
+        options.layer_and_photos(("x", "y"))
+
+
 def test_places_that_run_together_and_alone():
     addresses = [Address("a", 0), Address("a", 1), Address("a", 0), Address("b", 0), Address("a", 5)]
     images = [(1, "s"), (1, "s"), (2, "s"), (3, "s"), (4, "s")]
@@ -178,7 +236,9 @@ def _texts(found) -> str:
 
 @pytest.mark.parametrize(("options", "error", "sentence"), [
     ({"layer": "nowhere"}, LookupError, "layer 'nowhere' is not in"),
-    ({"layer": "join", "units": 0}, ValueError, "at least one unit"),
+    ({"layer": "join", "units": 0}, ValueError, "units is a whole number, at least 1, not 0"),
+    ({"layer": "join", "units": 1.5}, ValueError, "units is a whole number, at least 1, not 1.5"),
+    ({"layer": "join", "patches": True}, ValueError, "patches is a whole number, at least 1, not True"),
     ({"layer": "join:3@1,1"}, ValueError, "is one place"),
     ({"layer": "join", "relu": "up"}, ValueError, "relu is one of"),
 ])  # fmt: skip

@@ -14,6 +14,8 @@ from ..network import Frame, Network
 from ..picture import Photo, photos, read
 from .pointing import Corners
 
+Images = Tensor | Photo | str | os.PathLike[str] | Sequence[Photo | str | os.PathLike[str]]  # files and folders, too
+
 
 def inputs(network: Network, images: Any) -> Iterator[tuple[Tensor, str, Frame] | str]:
     """Each image as the network's input, its name and frame, one at a time; a sentence for a file that is broken."""
@@ -56,8 +58,12 @@ def corners(boxes: Any) -> Mapping[str, Sequence[Corners]]:
     if isinstance(boxes, (str, os.PathLike)):
         try:
             boxes = json.loads(Path(boxes).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"there is no file of boxes {os.fspath(boxes)!r}") from None
+        except OSError as error:
+            raise ValueError(f"the file of boxes {os.fspath(boxes)!r} can't be read: {error.strerror}") from error
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"the file of boxes is no JSON: {error}") from error
+            raise ValueError(f"the file of boxes {os.fspath(boxes)!r} is no JSON: {error}") from error
     good = isinstance(boxes, Mapping) and all(
         isinstance(each, Sequence) and all(isinstance(box, Sequence) and len(box) == 4 for box in each)
         for each in boxes.values()

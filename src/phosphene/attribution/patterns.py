@@ -1,19 +1,21 @@
 """Which pattern in an image caused this activation? (M. Zeiler and R. Fergus, 2013, figure 2)
 
 A unit answers most to some place of a photo. What it can have seen there is its receptive field R; what of it mattered
-is the signal that starts with 1 at that one place, 0 everywhere else, and runs back to the pixels through the reversed
-network (`reversing`). Outside R that signal is exactly zero, so the part inside is all of it:
+is the signal that runs back from that one place to the pixels (`projecting`):
 
     place    (photo, row, column) = argmax of the channel's activation, at most one place a photo
     pattern  signal[R]  beside  photo[R]
 
-`patterns` chooses units and places; `projected` runs places back that someone has chosen, however they were found.
+Photos are looked at one at a time: of each only the channels' largest activations, their means and places are kept, so
+that a folder may hold any number of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,36 +23,15 @@ import torch
 from torch import Tensor
 
 from ..instrument import Result, instrument
-from ..network import UNKNOWN, WHOLE, Address, Box, Extent, Frame, Network
-from ..picture import Photo, Picture
+from ..network import Address, Box, Network
+from ..picture import Picture, read
 from ..showing import of_channel, peaks, photo_of
+from .collection import Images, files
+from .pinned import whole
+from .projecting import Pattern, Place, projected
 from .rectifiers import Mask
-from .reversing import Reversal, signals
+from .reversing import Reversal
 from .unpooling import Pooling, Reading
-
-IMAGES_AT_ONCE = 8
-
-Place = tuple[Any, str | Address]  # a photo, or an input (1, C, H, W), and the address of a unit on it
-
-
-@dataclass(frozen=True, eq=False)
-class Pattern:
-    """One place of one unit on one photo, and the signal that runs back from it."""
-
-    address: Address
-    name: str  # the address in words, with a class's name
-    value: float  # of the unit there
-    signal: Tensor = field(repr=False)  # (C, height, width) of `box`, in the input's pixels
-    box: Box  # the part of the input that is kept: what the unit sees, or all of it
-    sees: Box | Extent  # WHOLE, or UNKNOWN where it can't be told
-    outside: float  # the largest magnitude of the signal outside `box`: 0
-    photo: Photo = field(repr=False)
-    frame: Frame = field(repr=False)
-
-    @property
-    def window(self) -> Box:
-        """The box in the photo's pixels; padding is left out."""
-        return self.frame.to_photo(self.box)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,6 +44,7 @@ class Patterns(Result):
     receptive_field: str  # of the layer, in words
     units: tuple[tuple[Pattern, ...], ...] = field(repr=False)
     looked_at: tuple[str, ...]  # the names of all photos that places were chosen from
+    unreadable: tuple[str, ...] = ()  # a sentence for each file that is no photo
 
     def picture(
         self, *, range: str = "symmetric:99.5", per: Literal["tile", "unit", "picture"] = "tile", page: int = 1
@@ -86,6 +68,7 @@ class Patterns(Result):
             "method": self.method,
             "receptive_field": self.receptive_field,
             "photos": list(self.looked_at),
+            "unreadable": list(self.unreadable),
             "units": [
                 {
                     "unit": f"{found[0].address.layer}:{found[0].address.channel}",
@@ -109,7 +92,7 @@ class Patterns(Result):
 @instrument
 def patterns(
     network: Network,
-    images: Any,
+    images: Images,
     layer: str,
     *,
     units: int = 9,
@@ -120,8 +103,10 @@ def patterns(
 ) -> Patterns:
     """Which pattern caused a unit's activation: what it sees of the photo, and its projection back from that one place.
 
-    Of several photos each unit shows those that it answers most to, at its strongest place. Raises LookupError for a
-    layer that is not there or a reversal that meets nothing, ValueError for a layer without a grid of places.
+    Takes photos, files and folders of any number. Of several photos each unit shows those that it answers most to, at
+    its strongest place; files that can't be read are left out and named. Raises LookupError for a layer that is not
+    there or a reversal that meets nothing, ValueError for a layer without a grid of places and where no file can be
+    read.
 
     - `layer`: which layer's strongest units, or one channel ('blocks.2:17'); `phosphene layers` lists them
     - `units`: how many units
@@ -131,22 +116,27 @@ def patterns(
     - `pooling`: where max pooling sends it: places (those recorded on the way forward) or the centre of each window
     - `reading`: what happens where windows overlap: sum or overwrite (the last window stands)
     """
-    if units < 1 or patches < 1:
-        raise ValueError(f"at least one unit and one patch are asked for, not {units} and {patches}")
-    layer, channel = of_channel(network, images, layer)
-    given = _each(images)
-    x = network.inputs(given[0])
-    size = (int(x.shape[-2]), int(x.shape[-1]))
-    places = _strongest(network, given, layer, channel, units, patches)
+    whole(units, "units", 1)
+    whole(patches, "patches", 1)
+    unreadable: list[str] = []
+    following = _opened(images, unreadable)
+    first = next(following, None)
+    if first is None:
+        raise ValueError(f"none of the {len(unreadable)} files can be read as a photo; the first: {unreadable[0]}")
+    layer, channel = of_channel(network, first[1], layer)
+    seen = [_answered(network, source, image, layer) for source, image in chain([first], following)]
+    x = network.inputs(first[1])
+    flat = network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).layout is None
+    places = _strongest(seen, layer, channel, units, patches, flat)
     reversal = Reversal(relu or "forward", pooling, reading)
     if relu is None and rectified(network, x, layer):
         reversal = Reversal("both", pooling, reading)
     found = iter(projected(network, [place for unit in places for place in unit], reversal))
     return Patterns(
         network=network.name, layer=layer if channel is None else f"{layer}:{channel}", method=str(reversal),
-        receptive_field=str(network.layer(layer, size).field),
+        receptive_field=str(network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).field),
         units=tuple(tuple(next(found) for _ in unit) for unit in places),
-        looked_at=tuple(photo_of(network, image)[0].name for image in given),
+        looked_at=tuple(one.name for one in seen), unreadable=tuple(unreadable),
     )  # fmt: skip
 
 
@@ -160,111 +150,53 @@ def rectified(network: Network, x: Tensor, layer: str) -> bool:
     return True
 
 
-def projected(network: Network, places: Sequence[Place], reversal: Reversal | None = None) -> list[Pattern]:
-    """The pattern at each place; guided backprop if no reversal is given.
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """How a layer's channels answer to one image."""
 
-    An address without a place stands for its channel's strongest one. Places of one photo run back together, and so do
-    single places of several photos. Raises LookupError for a unit that is not there.
-    """
-    reversal = reversal or Reversal("both")
-    inputs = {id(image): network.inputs(image)[:1].detach() for image, _ in places}
-    shown = {id(image): photo_of(network, image) for image, _ in places}
-    asked = [_placed(network, inputs[id(image)], address) for image, address in places]
-    found: dict[int, Pattern] = {}
-    for run in _runs([(id(image), inputs[id(image)].shape) for image, _ in places], asked):
-        keys = [id(places[index][0]) for index in run]
-        x = inputs[keys[0]] if len(set(keys)) == 1 else torch.cat([inputs[key] for key in keys])
-        values, scores, names = signals(network, x, [str(asked[index]) for index in run], reversal)
-        for index, key, signal, score, name in zip(run, keys, values, scores, names, strict=True):
-            found[index] = _cropped(network, asked[index], name, float(score), signal, *shown[key])
-    return [found[index] for index in range(len(places))]
+    source: Any  # the photo, input (1, C, H, W), or the file that holds it
+    name: str
+    largest: np.ndarray  # (channels,)
+    mean: np.ndarray  # (channels,)
+    at: np.ndarray  # (channels, 2): where the largest is
 
 
-def _cropped(
-    network: Network, address: Address, name: str, value: float, signal: Tensor, photo: Photo, frame: Frame
-) -> Pattern:
-    """The signal (C, H, W) inside what the unit sees; all of it where that is not known, or nothing."""
-    size = (int(signal.shape[-2]), int(signal.shape[-1]))
-    whole = Box(0, 0, size[1], size[0])
-    sees = _sees(network, address, size)
-    box = sees if isinstance(sees, Box) and sees.width > 0 and sees.height > 0 else whole
-    left, top, right, bottom = (int(edge) for edge in box.as_tuple())
-    beyond = signal.abs()
-    beyond[:, top:bottom, left:right] = 0
-    return Pattern(
-        address, name, value, signal[:, top:bottom, left:right].clone(), box, sees, float(beyond.max()), photo, frame
-    )
-
-
-def _sees(network: Network, address: Address, size: tuple[int, int]) -> Box | Extent:
-    if address.place is None:
-        field = network.layer(address.layer, size).field
-        return field if isinstance(field, Extent) else UNKNOWN
-    box = network.receptive_field(address, size=size)
-    if box == Box(0, 0, size[1], size[0]):
-        return WHOLE
-    return box if isinstance(box, Box) else UNKNOWN
-
-
-def _each(images: Any) -> list[Any]:
-    """Photos, or inputs (1, C, H, W), one by one."""
+def _opened(images: Any, unreadable: list[str]) -> Iterator[tuple[Any, Any]]:
+    """Photos, or inputs (1, C, H, W), one by one, each after what it was given as; broken files are noted instead."""
     if isinstance(images, Tensor):
-        return list(images.split(1)) if images.ndim == 4 else [images]
-    return list(images) if isinstance(images, (list, tuple)) else [images]
+        yield from ((one, one) for one in (images.split(1) if images.ndim == 4 else [images]))
+        return
+    for one in files(images):
+        try:
+            yield one, read(one)
+        except (ValueError, OSError) as error:
+            unreadable.append(str(error))
+
+
+def _answered(network: Network, source: Any, image: Any, layer: str) -> _Answers:
+    with torch.no_grad():
+        maps = network.maps(image, layer)[0].double().cpu().numpy()
+    return _Answers(source, photo_of(network, image)[0].name, maps.max((1, 2)), maps.mean((1, 2)), peaks(maps))
 
 
 def _strongest(
-    network: Network, images: Sequence[Any], layer: str, channel: int | None, units: int, patches: int
+    seen: Sequence[_Answers], layer: str, channel: int | None, units: int, patches: int, flat: bool
 ) -> list[list[Place]]:
     """For each of the strongest units its strongest places, at most one an image.
 
     Channels are ordered by their largest activation, then by their mean; images alike.
     """
-    largest, means, at = [], [], []
-    for image in images:
-        with torch.no_grad():
-            maps = network.maps(image, layer)[0].double().cpu().numpy()
-        largest.append(maps.max((1, 2)))
-        means.append(maps.mean((1, 2)))
-        at.append(peaks(maps))
-    values, mean = np.stack(largest), np.stack(means)  # (images, channels)
+    values, mean = (np.stack(parts) for parts in ([one.largest for one in seen], [one.mean for one in seen]))
     best = np.lexsort((-mean.mean(0), -values.max(0)))[:units] if channel is None else [channel]
-    x = network.inputs(images[0])
-    flat = network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).layout is None
+    shown: dict[int, Any] = {}  # each image that is shown is opened once more
     found: list[list[Place]] = []
     for unit in map(int, best):
-        order = np.lexsort((-mean[:, unit], -values[:, unit]))[:patches]
-        found.append([(images[i], Address(layer, unit, None if flat else _pair(at[i][unit]))) for i in order])
+        places: list[Place] = []
+        for index in np.lexsort((-mean[:, unit], -values[:, unit]))[:patches]:
+            one = seen[index]
+            if index not in shown:
+                shown[index] = read(one.source) if isinstance(one.source, Path) else one.source
+            row, column = one.at[unit].tolist()
+            places.append((shown[index], Address(layer, unit, None if flat else (row, column))))
+        found.append(places)
     return found
-
-
-def _placed(network: Network, x: Tensor, address: str | Address) -> Address:
-    """The address with its strongest place, where it names none and there are places."""
-    size = (int(x.shape[-2]), int(x.shape[-1]))
-    found = network.address(address, size)
-    if found.channel is None:
-        raise ValueError(f"say which unit of {found.layer}: {found.layer}:17, or {found.layer}:17@row,column")
-    if found.place is not None or found.token is not None or network.layer(found.layer, size).layout is None:
-        return found
-    with torch.no_grad():
-        values = network.maps(x, found.layer)[0, int(found.channel)].double().cpu().numpy()
-    return Address(found.layer, found.channel, _pair(peaks(values)))
-
-
-def _pair(place: np.ndarray) -> tuple[int, int]:
-    return int(place[0]), int(place[1])
-
-
-def _runs(images: Sequence[tuple[int, Any]], asked: Sequence[Address]) -> list[list[int]]:
-    """Which places run together: all of one image and layer, or one of each of some images of one size."""
-    together: dict[Any, list[int]] = {}
-    for index, ((image, _), address) in enumerate(zip(images, asked, strict=True)):
-        together.setdefault((image, address.layer), []).append(index)
-    runs = [run for run in together.values() if len(run) > 1]
-    alone: dict[Any, list[int]] = {}
-    for run in together.values():
-        if len(run) == 1:
-            alone.setdefault((images[run[0]][1], asked[run[0]].layer), []).append(run[0])
-    for many in alone.values():
-        runs += [many[at : at + IMAGES_AT_ONCE] for at in range(0, len(many), IMAGES_AT_ONCE)]
-    return runs

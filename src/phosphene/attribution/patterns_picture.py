@@ -35,7 +35,8 @@ from .attribution import capital
 from .paging import page_of
 
 if TYPE_CHECKING:
-    from .patterns import Pattern, Patterns
+    from .patterns import Patterns
+    from .projecting import Pattern
 
 WIDTH = 1104.0  # inside a sheet's margins
 ALONE, AMONG = 171.0, 84.0  # pixels of a tile's longer side: in a pair, in a grid of patches

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..network import OUTPUTS, Address, Network, Rules
+from ..network import Network, Rules
 from ..network.survey import first_tensor
-from .targets import Question, Target, check_gradient, questions, units
+from ..showing import named
+from .targets import Target, check_gradient, placed, questions, units
 
 MEMORY = 1 << 30  # bytes that one batch may take on a processor; a share of the device's memory elsewhere
 SHARE = 16
@@ -46,23 +47,8 @@ def pinned(network: Network, x: Tensor, target: Target) -> Pinned:
     at = units(network, question, value, size)
     flat = value.flatten(1)
     scores = flat[0, at] if len(x) == 1 else flat.gather(1, at[:, None])[:, 0]
-    return Pinned(question.layer, at, scores, _names(network, question, value, at, size), len(x))
-
-
-def _names(network: Network, question: Question, value: Tensor, at: Tensor, size: tuple[int, int]) -> tuple[str, ...]:
-    """The targets in words, with the places that were found."""
-    layout = network.layer(question.layer, size).layout
-    if layout is None or question.layer in OUTPUTS:
-        return question.names
-    places = layout.maps(torch.arange(value[0].numel()).view(1, *value.shape[1:]))[0]
-    names = []
-    for address, name, found in zip(question.addresses, question.names, at.tolist(), strict=True):
-        if address.place is None and address.token is None:
-            assert isinstance(address.channel, int)
-            row, column = (places[address.channel] == found).nonzero()[0].tolist()
-            name = str(Address(address.layer, address.channel, (row, column)))
-        names.append(name)
-    return tuple(names)
+    names = tuple(named(network, address) for address in placed(network, question, at, size))
+    return Pinned(question.layer, at, scores, names, len(x))
 
 
 def values(network: Network, images: Tensor, layer: str, at: Tensor) -> Tensor:

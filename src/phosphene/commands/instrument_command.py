@@ -7,10 +7,11 @@ result's `picture(...)`; the command line adds its own for the network and for t
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -66,6 +67,7 @@ class _Plan:
     kinds: dict[str, Kind] = field(default_factory=dict)  # of the instrument's and its picture's own options
     networks: list[str] = field(default_factory=list)  # parameters that take a network
     photo: str | None = None  # the parameter that takes the photo
+    several: bool = False  # whether it takes several photos, and folders
     layer: bool = False
     needs_layer: bool = False
     drawing: list[str] = field(default_factory=list)  # options of the picture
@@ -91,7 +93,7 @@ def _plan(function: Callable[..., Any]) -> _Plan:
 
     plan = _Plan(function)
     parameters, hints, helps = _named(function), get_type_hints(function), described(function).parameters
-    _words(plan, parameters, helps.get("layer", "which layer"))
+    _words(plan, parameters, hints, helps.get("layer", "which layer"))
     for name, parameter in parameters.items():
         hint = Sequence[str] if name == "target" else hints.get(name, Any)  # may come several times
         if _is_network(hint) or name == "network":
@@ -118,7 +120,7 @@ def _named(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return {name: each for name, each in inspect.signature(function).parameters.items() if each.kind not in variadic}
 
 
-def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], text: str) -> None:
+def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], hints: Mapping[str, Any], text: str) -> None:
     """The positional words: the photo and the layer, which comes first where it must be given."""
     plan.photo = next((name for name in parameters if name in PHOTOS), None)
     plan.layer = "layer" in parameters
@@ -128,8 +130,9 @@ def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], text: str) 
     )
     if plan.needs_layer:
         plan.add("layer", Annotated[str, argument], inspect.Parameter.empty)
+        plan.several = any(get_origin(part) is Sequence for part in get_args(hints.get(plan.photo or "")))
     if plan.photo is not None:
-        plan.add(plan.photo, shared.PhotoWord, None)
+        plan.add(plan.photo, shared.PhotosWord if plan.several else shared.PhotoWord, None)
     if plan.layer:
         plan.add("layer", Annotated[str | None, argument], None)
 
@@ -159,7 +162,8 @@ def _is_network(hint: Any) -> bool:
 
 
 def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
-    layer, photo = _given_words(plan, values)
+    layer, photos = _given_words(plan, values)
+    photo = photos[0] if photos else None
     output = _own(plan, values, OUTPUT)
     as_json = output["json"] or not plan.draws
     stepping.check_film(values.get("film"))
@@ -167,14 +171,15 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
 
     arguments: dict[str, Any] = {}
     if plan.photo is not None:
-        arguments[plan.photo] = shared.open_photo(photo)
+        many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
+        arguments[plan.photo] = photos if many else shared.open_photo(photo)
     if plan.layer:
         arguments["layer"] = layer
     for name in plan.networks:
         how = _own(plan, values, NETWORK) if name == "network" else {}
         arguments[name] = shared.open_network(values[name], **how)
     if plan.needs_layer and layer is not None and "network" in arguments:
-        shared.check_layer(arguments["network"], layer)
+        shared.check_layer(arguments["network"], layer, plan.several)
     chosen = {name: kind.value(name, values[name]) for name, kind in plan.kinds.items() if name not in arguments}
     if "target" in chosen:
         chosen["target"] = shared.target_of(chosen["target"], values.get("classes"))
@@ -185,6 +190,8 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     else:
         with show.working(plan.function.__name__):
             result = plan.function(**arguments, **chosen)
+    for sentence in getattr(result, "unreadable", ()):
+        show.note(f"left out: {sentence}")
     if as_json:
         show.print_json(result.to_dict())
     if path is not None:
@@ -193,12 +200,14 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
         show.save(picture, path, output["theme"], output["scale"], output["open"], quiet=as_json)
 
 
-def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The layer and the photo that are named, in whichever order."""
+def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """The layer and the photos that are named, in whichever order; more than one photo only where several are taken."""
     layer, photo = values.get("layer"), values.get(plan.photo or "")
+    if plan.several:
+        return shared.layer_and_photos((layer, *(photo or ())))
     if plan.photo is not None and plan.layer:
-        return shared.sorted_words((layer, photo), plan.needs_layer)
-    return layer, photo
+        layer, photo = shared.sorted_words((layer, photo), plan.needs_layer)
+    return layer, [] if photo is None else [photo]
 
 
 def _path(plan: _Plan, out: Path | None, spec: str | None, layer: str | None, photo: str | None) -> Path:

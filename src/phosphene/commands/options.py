@@ -72,6 +72,12 @@ PhotoWord = Annotated[
     str | None,
     typer.Argument(metavar="PHOTO", show_default=False, help="A photo's file; without one, the shipped cat."),
 ]
+PhotosWord = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PHOTOS", show_default=False, help="Photos, or folders of them; without any, the shipped cat."
+    ),
+]
 _LAYER = "Which layer; 'phosphene layers' lists them."
 LayerWord = Annotated[
     str | None, typer.Argument(metavar="LAYER", autocompletion=complete_layer, show_default=False, help=_LAYER)
@@ -154,20 +160,36 @@ def sorted_words(words: Sequence[str | None], needs_layer: bool) -> tuple[str | 
     return (others[0] if others else None), (files[0] if files else None)
 
 
+def layer_and_photos(words: Sequence[str | None]) -> tuple[str, list[str]]:
+    """The layer, and the photos and folders of photos, from the words of a command line in any order."""
+    given = [word for word in words if word is not None]
+    photos = [word for word in given if names_a_file(word) or os.path.isdir(word)]
+    others = [word for word in given if word not in photos]
+    if not others and given and not names_a_file(given[0]):  # a layer whose name a folder has, too
+        others, photos = given[:1], given[1:]
+    if len(others) > 1:
+        raise FileNotFoundError(f"neither '{others[0]}' nor '{others[1]}' is a photo's file; give one layer and photos")
+    if not others:
+        raise ValueError("which layer? Name one before the photos; 'phosphene layers' lists them")
+    return others[0], photos
+
+
 def a_folder(word: str) -> str:
     """What to say where a folder stands in a photo's place."""
     return f"{word!r} is a folder; give one photo in it"
 
 
-def check_layer(network: Network, layer: str) -> None:
-    """Refuses a layer that is not there before anything is computed or shown; a folder was meant as the photo."""
+def check_layer(network: Network, layer: str, several: bool = False) -> None:
+    """Refuses a layer that is not there before anything is computed or shown; a folder was meant as the photo, or, where
+    `several` are taken, as photos."""
     from ..network import Address
 
     try:
         network.layer(Address.parse(layer).layer)
     except (LookupError, ValueError) as error:
         if os.path.isdir(layer):
-            raise ValueError(a_folder(layer)) from None
+            said = f"{layer!r} is a folder and no layer; name a layer before it" if several else a_folder(layer)
+            raise ValueError(said) from None
         raise error
 
 
