@@ -180,8 +180,8 @@ def a_folder(word: str) -> str:
 
 
 def check_layer(network: Network, layer: str, several: bool = False) -> None:
-    """Refuses a layer that is not there before anything is computed or shown; a folder was meant as the photo, or, where
-    `several` are taken, as photos."""
+    """Refuses a layer that is not there before anything is computed or shown; a folder was meant as the photo, or,
+    where `several` are taken, as photos."""
     from ..network import Address
 
     try:
