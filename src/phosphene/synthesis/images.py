@@ -79,6 +79,17 @@ class Fourier(Image):
         self.register_buffer("scale", frequency**-decay / 4)
         self.register_buffer("colours", torch.tensor(COLOURS) if decorrelated else torch.eye(3))
 
+    @classmethod
+    def of(cls, images: Tensor, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
+        """The spectrum of images (N, 3, H, W) in [0, 1], to start there; black and white come in by 0.001."""
+        size = (int(images.shape[-2]), int(images.shape[-1]))
+        found = cls(len(images), size, decay=decay, decorrelated=decorrelated)
+        back = torch.linalg.inv(found.colours.double())
+        values = coloured(torch.logit(images.detach().double().cpu().clamp(1e-3, 1 - 1e-3)), back)
+        spectrum = torch.view_as_real(torch.fft.rfft2(values, norm="ortho") / found.scale)
+        found.spectrum = nn.Parameter(spectrum.float().contiguous())
+        return found
+
     def forward(self) -> Tensor:
         spectrum = torch.view_as_complex(self.spectrum) * self.scale
         values = torch.fft.irfft2(spectrum, s=self.size, norm="ortho")
