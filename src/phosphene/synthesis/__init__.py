@@ -1,5 +1,6 @@
 """What a network would like to see: images made by gradient ascent, for whatever can be asked of it."""
 
+from .adversarial import adversarial
 from .synthesize import synthesize
 
-__all__ = ["synthesize"]
+__all__ = ["adversarial", "synthesize"]
