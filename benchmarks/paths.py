@@ -32,8 +32,8 @@ def main() -> None:
     print(f"\n| photo | masks | largest gain | standard error of the gain | of the paper's map |\n|{' --- |' * 5}")
     for name, photo in photos.items():
         rise = ph.rise(network, photo, masks=options.masks)
-        errors = [float(error.mean()) for error in (rise.gain_error, rise.error)]
-        print(f"| {name} | {rise.masks} | {float(rise.gain.abs().max()):.4f} | {errors[0]:.4f} | {errors[1]:.4f} |")
+        errors = [float(error.mean()) for error in (rise.error, rise.mean_error)]
+        print(f"| {name} | {rise.masks} | {float(rise.values.abs().max()):.4f} | {errors[0]:.4f} | {errors[1]:.4f} |")
 
 
 if __name__ == "__main__":

@@ -47,15 +47,15 @@ def test_equal_to_the_papers_sum_written_out(network, module, x, unchanged):
     for index in range(2):
         answers = torch.stack([module((x[index] * mask)[None]).softmax(1)[0, 2] for mask in masks]).detach()
         each = answers[:, None, None] * masks / 0.4
-        torch.testing.assert_close(found.values[index], each.mean(0))
-        torch.testing.assert_close(found.error[index], each.std(0) / 50**0.5)
+        torch.testing.assert_close(found.mean[index], each.mean(0))
+        torch.testing.assert_close(found.mean_error[index], each.std(0) / 50**0.5)
         off = (answers - answers.mean())[:, None, None] * (masks - masks.mean(0)) / 0.4
-        torch.testing.assert_close(found.gain[index], off.sum(0) / 49)
+        torch.testing.assert_close(found.values[index], off.sum(0) / 49)
         spread = (off.square().sum(0) - 50 * (off.sum(0) / 49) ** 2) / 49 / 50
-        torch.testing.assert_close(found.gain_error[index], spread.sqrt())
+        torch.testing.assert_close(found.error[index], spread.sqrt())
         torch.testing.assert_close(found.level[index], answers.mean())
-    assert torch.equal(found.maps, found.gain)
-    assert found.values.min() >= 0
+    assert torch.equal(found.maps, found.values)
+    assert found.mean.min() >= 0
 
 
 @pytest.mark.parametrize("fill", ["zero", "mean", "blur", "image"])
@@ -69,7 +69,7 @@ def test_masked_parts_show_the_fill(network, module, x, fill):
     masks = masks_by_hand(9, 3, 0.5, 0, (30, 26))[:, None]
     answers = module(masks * x[:1] + (1 - masks) * cover)[:, 1].detach()
     torch.testing.assert_close(found.level[0], answers.mean())
-    torch.testing.assert_close(found.values[0], (answers[:, None, None] * masks[:, 0]).mean(0) / 0.5)
+    torch.testing.assert_close(found.mean[0], (answers[:, None, None] * masks[:, 0]).mean(0) / 0.5)
 
 
 @pytest.mark.parametrize(("cells", "size"), [(7, (32, 32)), (4, (30, 26)), (1, (9, 9)), (12, (8, 10))])
@@ -94,17 +94,17 @@ def test_it_finds_the_pixels_that_matter_and_the_sign():
     found = ph.rise(ph.Network(Two()), image, "logits:0", masks=1500, batch=500)
     assert found.signed
     for (row, column), sign in (((6, 6), 1), ((22, 22), -1)):
-        assert sign * found.gain[0, row, column] > 8 * found.gain_error[0, row, column]
-    nothing = found.gain[0, 2:8, 18:26] / found.gain_error[0, 2:8, 18:26]  # more than a cell from both
+        assert sign * found.values[0, row, column] > 8 * found.error[0, row, column]
+    nothing = found.values[0, 2:8, 18:26] / found.error[0, 2:8, 18:26]  # more than a cell from both
     assert nothing.abs().max() < 4
-    highest = divmod(int(found.gain[0].argmax()), 28)
+    highest = divmod(int(found.values[0].argmax()), 28)
     assert 3 <= highest[0] <= 8
     assert 3 <= highest[1] <= 8
 
 
 def test_the_standard_errors_are_those_of_repeated_runs(network, x):
     runs = [ph.rise(network, x[:1], "logits:2", masks=60, cells=4, seed=seed, batch=60) for seed in range(60)]
-    for value, error in (("values", "error"), ("gain", "gain_error")):
+    for value, error in (("mean", "mean_error"), ("values", "error")):
         spread = torch.stack([getattr(run, value)[0] for run in runs]).std(0)
         said = torch.stack([getattr(run, error)[0] for run in runs]).mean(0)
         assert 0.85 < (spread / said).mean() < 1.15, value
@@ -122,19 +122,19 @@ def test_the_gain_has_the_expectation_of_the_papers_map_and_a_smaller_error(modu
             return self.inside(y) + 5
 
     found = ph.rise(ph.Network(High()), x[:1], "logits:2", masks=4000, cells=4, batch=500)
-    off = found.values - found.level[:, None, None] - found.gain
-    assert (off.abs() < 5 * found.error).all()
-    assert found.gain_error.mean() < 0.2 * found.error.mean()
+    off = found.mean - found.level[:, None, None] - found.values
+    assert (off.abs() < 5 * found.mean_error).all()
+    assert found.error.mean() < 0.2 * found.mean_error.mean()
 
 
 @pytest.mark.parametrize("batch", [1, 8, None])
 def test_the_same_seed_gives_the_same_whatever_the_batch(network, x, batch):
     one = ph.rise(network, x, "logits:0", masks=20, cells=3, seed=4, batch=batch)
     again = ph.rise(network, x, "logits:0", masks=20, cells=3, seed=4, batch=batch)
-    assert torch.equal(one.values, again.values)
-    assert torch.equal(one.gain_error, again.gain_error)
-    torch.testing.assert_close(one.gain, ph.rise(network, x, "logits:0", masks=20, cells=3, seed=4, batch=6).gain)
-    assert not torch.equal(one.gain, ph.rise(network, x, "logits:0", masks=20, cells=3, seed=5, batch=batch).gain)
+    assert torch.equal(one.mean, again.mean)
+    assert torch.equal(one.error, again.error)
+    torch.testing.assert_close(one.values, ph.rise(network, x, "logits:0", masks=20, cells=3, seed=4, batch=6).values)
+    assert not torch.equal(one.values, ph.rise(network, x, "logits:0", masks=20, cells=3, seed=5, batch=batch).values)
 
 
 def test_several_targets_take_one_pass_and_are_what_they_are_alone(network, module, x):
@@ -144,8 +144,10 @@ def test_several_targets_take_one_pass_and_are_what_they_are_alone(network, modu
     handle.remove()
     assert passes.count(10) == 2
     images = ph.rise(network, x, ["logits:3", "logits:2"], masks=20, cells=3, batch=10)
-    torch.testing.assert_close(classes.gain[1], images.gain[0])
-    torch.testing.assert_close(images.gain[1], ph.rise(network, x[1:], "logits:2", masks=20, cells=3, batch=10).gain[0])
+    torch.testing.assert_close(classes.values[1], images.values[0])
+    torch.testing.assert_close(
+        images.values[1], ph.rise(network, x[1:], "logits:2", masks=20, cells=3, batch=10).values[0]
+    )
 
 
 def test_without_a_target_it_asks_for_the_probability_of_the_best_class(network, module, x):
@@ -158,8 +160,8 @@ def test_without_a_target_it_asks_for_the_probability_of_the_best_class(network,
 def test_a_unit_inside_gains_nothing_where_it_does_not_see(network, x):
     found = ph.rise(network, x[:1], "2:5@2,2", masks=600, cells=6, batch=200)
     seen = network.receptive_field("2", (2, 2), (30, 26))
-    assert found.gain[0, int(seen.top) : int(seen.bottom), int(seen.left) : int(seen.right)].abs().max() > 0
-    far = (found.gain / found.gain_error)[0, 24:, 20:]  # further than a cell's width from what it sees
+    assert found.values[0, int(seen.top) : int(seen.bottom), int(seen.left) : int(seen.right)].abs().max() > 0
+    far = (found.values / found.error)[0, 24:, 20:]  # further than a cell's width from what it sees
     assert far.abs().max() < 4.5
 
 
@@ -167,7 +169,7 @@ def test_a_caller_in_inference_mode_gets_the_same(module, x):
     network = ph.Network(module)
     expected = ph.rise(network, x, "logits:1", masks=6)
     with torch.inference_mode():
-        assert torch.equal(ph.rise(network, x + 0, "logits:1", masks=6).gain, expected.gain)
+        assert torch.equal(ph.rise(network, x + 0, "logits:1", masks=6).values, expected.values)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_a_wrong_option_is_one_sentence(network, x, options, said):
 
 def test_the_caption_says_how_sure_it_is(network, x):
     found = ph.rise(network, x, "logits:0", masks=30, cells=4)
-    share = (found.gain_error.mean((1, 2)) / found.gain.abs().amax((1, 2))).max()
+    share = (found.error.mean((1, 2)) / found.values.abs().amax((1, 2))).max()
     caption = found.picture().caption
     assert "30 masks of 4 × 4 cells, 0.5 of them shown, rest zero" in caption
     assert f"a pixel's standard error is {share:.0%} of the largest gain" in caption

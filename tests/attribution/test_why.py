@@ -63,3 +63,25 @@ def test_what_is_asked_is_fixed_before_the_methods_run():
 def test_a_wrong_method_gets_a_sentence():
     with pytest.raises(LookupError, match="near it: gradient"):
         ph.why(classifier(), torch.rand(1, 3, 32, 32), method="gradint")
+
+
+def test_many_targets_are_laid_out_on_pages():
+    torch.manual_seed(0)
+    network = ph.Network(nn.Sequential(nn.Conv2d(3, 4, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 20)))
+    x = torch.rand(1, 3, 16, 16)
+    targets = [f"logits:{number}" for number in range(15)]
+    for found in (
+        ph.why(network, x, targets, method="gradient"),
+        ph.occlusion(network, x, targets, window=8, stride=8),
+    ):
+        first, second = (" ".join(_told(found.picture(page=page))) for page in (1, 2))
+        assert "logits:11 ·" in first
+        assert "logits:12 ·" not in first
+        assert "logits:12 ·" in second
+        assert "page 2 of 2" in second
+        with pytest.raises(ValueError, match=r"there are 2 pages of .*, no 3"):
+            found.picture(page=3)
+
+
+def _told(picture):
+    return [mark.string for mark in picture.drawing.marks if isinstance(mark, Text)]

@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..picture import Block, ColourBar, ImageBlock, Picture, Row, TextBlock, colour, compact, map_range, sheet
-from ..showing import seen
+from ..picture import Block, ColourBar, ImageBlock, Picture, colour, compact, map_range, sheet
 from .attribution import Attribution, capital
-from .laying import colours, laid
+from .laying import colours, map_rows, sheet_width
 from .paging import page_of
 
 WIDTH = 300.0  # of a picture in a row
@@ -49,17 +48,13 @@ class Heatmap(Attribution):
             raw = self.raw[index].float().cpu().numpy()
             cells = ((raw - scale.low) / ((scale.high - scale.low) or 1)).clip(0, 1)
             told = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
-            blocks.append(TextBlock(told, size=20, weight="bold"))
             heading = f"{raw.shape[0]} × {raw.shape[1]} numbers"
-            pictures = [
-                ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False),
-                ImageBlock(colour(cells, kind), heading=heading, width=WIDTH, crisp=True),
-                ImageBlock(laid(photo, frame, shares, self.signed), heading="over the photo", width=WIDTH, crisp=False),
-            ]
-            blocks += [Row(pictures, gap=24), ColourBar(kind, scale, self.method)]
+            numbers = [ImageBlock(colour(cells, kind), heading=heading, width=WIDTH)]
+            bars = [ColourBar(kind, scale, self.method)]
+            blocks += map_rows(told, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
         drawing = sheet(
             capital(self.method), f"{self.network} on {self.names}{where}", blocks,
-            caption=f"{capital(mapped.caption())}.", width=3 * WIDTH + 48 + 96,
+            caption=f"{capital(mapped.caption())}.", width=sheet_width(3, WIDTH),
         )  # fmt: skip
         caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
         options = {"page": page} if range is None else {"range": range, "page": page}

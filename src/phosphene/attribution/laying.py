@@ -1,14 +1,21 @@
-"""A map laid over its photo: the stronger the colour, the more the place matters; the rest of the photo stays grey."""
+"""A map laid over its photo: the stronger the colour, the more the place matters; the rest of the photo stays grey.
+
+And the row that sheets of maps are made of: the photo, the numbers, the map over the photo.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..network import Box, Frame
-from ..picture import Photo, overlay
+from ..picture import Block, ColourBar, ImageBlock, Photo, Row, TextBlock, overlay
 from ..showing import input_box, seen
 
 SIGNED, PLAIN = "diverging", "sequential"  # colour maps
+GAP = 20.0  # between pictures in a row
+MARGINS = 96.0  # of a sheet, both together
 
 
 def colours(signed: bool) -> str:
@@ -31,3 +38,32 @@ def laid(photo: Photo, frame: Frame, shares: np.ndarray, signed: bool, *, whole:
         view.pixels, known, colours(signed), np.where(np.isnan(shares), 0.0, 0.1 + 0.8 * strength),
         box=box,
     )  # fmt: skip
+
+
+def photo_block(photo: Photo, frame: Frame, width: float) -> ImageBlock:
+    """The part of the photo that the network sees."""
+    return ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=width, crisp=False)
+
+
+def over_block(
+    photo: Photo, frame: Frame, shares: np.ndarray, signed: bool, width: float, heading: str = "over the photo",
+    caption: str = "",
+) -> ImageBlock:  # fmt: skip
+    """That part under a map of shares."""
+    pixels = laid(photo, frame, shares, signed)
+    return ImageBlock(pixels, heading=heading, caption=caption, width=width, crisp=False)
+
+
+def map_rows(
+    told: str, photo: Photo, frame: Frame, before: Sequence[ImageBlock], shares: np.ndarray, signed: bool,
+    after: Sequence[ImageBlock], bars: Sequence[ColourBar], width: float,
+) -> list[Block]:  # fmt: skip
+    """What a sheet shows of one map: heading; photo, `before`, map over the photo, `after` in a row; colour bars."""
+    over = over_block(photo, frame, shares, signed, width)
+    row = Row([photo_block(photo, frame, width), *before, over, *after], gap=GAP)
+    return [TextBlock(told, size=20, weight="bold"), row, *bars]
+
+
+def sheet_width(pictures: int, width: float) -> float:
+    """The width of a sheet whose rows hold so many pictures."""
+    return pictures * (width + GAP) - GAP + MARGINS

@@ -20,11 +20,11 @@ from ..network import Network
 from ..network.editing import edited
 from ..network.seam import OUTPUT
 from ..network.survey import first_tensor
-from ..picture import ColourBar, ImageBlock, Picture, Row, apply_range, colour, grid, map_range, sheet
-from ..showing import seen
+from ..picture import Block, ColourBar, ImageBlock, Picture, apply_range, colour, compact, grid, map_range, sheet
 from .attribution import Attribution, capital, shown
 from .covers import Fill, check_count, cover_of
-from .laying import laid
+from .laying import map_rows, sheet_width
+from .paging import page_of
 from .pinned import whole
 from .targets import Question, Target, questions, units
 
@@ -65,36 +65,37 @@ class Occlusion(Attribution):
                 count[place] += shape
         return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
 
-    def picture(self, *, range: str = "symmetric") -> Picture:
+    def picture(self, *, range: str = "symmetric", page: int = 1) -> Picture:
         """The drops by place, and over the photo: warm where covering lowers the answer, cold where it raises it.
 
         - `range`: how drops become colours: symmetric (about zero), minmax, percentile:low:high or low:high
+        - `page`: which page of twelve maps, from 1
         """
-        blocks: list[Any] = []
-        mapped = map_range(self.drops.float().cpu().numpy(), range, "tile")
-        spread = self.values.float().cpu().numpy()
-        for index, target in enumerate(self.targets):
+        chosen, where = page_of(len(self.drops), page, "maps")
+        blocks: list[Block] = []
+        mapped = map_range(self.drops[chosen].float().cpu().numpy(), range, "tile")
+        spread = self.values[chosen].float().cpu().numpy()
+        rows, columns = self.drops.shape[1:]
+        for at, index in enumerate(chosen):
             photo, frame = self.photo(index)
-            over = laid(photo, frame, apply_range(spread[index], mapped.ranges[index]), self.signed)
-            cells = grid(colour(mapped.values01[index : index + 1], "diverging"),
-                         scale=max(1, int(WIDTH) // max(self.drops.shape[1:])))  # fmt: skip
-            rows, columns = self.drops.shape[1:]
-            pictures = [
-                ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False),
-                ImageBlock(cells.pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH),
-                ImageBlock(over, heading="over the photo", width=WIDTH, crisp=False),
-            ]
-            label = f"drop of {target}, {float(self.scores[index]):.3g} when nothing is covered"
-            blocks += [Row(pictures, gap=24), ColourBar("diverging", mapped.ranges[index], label)]
+            shares = apply_range(spread[at], mapped.ranges[at])
+            cells = grid(
+                colour(mapped.values01[at : at + 1], "diverging"), scale=max(1, int(WIDTH) // max(rows, columns))
+            )
+            drops = ImageBlock(cells.pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH)
+            bars = [ColourBar("diverging", mapped.ranges[at], "drop where covered")]
+            told = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
+            blocks += map_rows(told, photo, frame, [drops], shares, self.signed, [], bars, WIDTH)
         (h, w), (sy, sx) = self.window, self.stride
         what = "window" if self.shape.all() else f"window of {int(self.shape.sum())} pixels within"
         how = f"{what} {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
         caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
         drawing = sheet(
-            "Occlusion", f"{self.network} on {self.names}", blocks, caption=caption, width=3 * WIDTH + 48 + 96
+            "Occlusion", f"{self.network} on {self.names}{where}", blocks, caption=caption, width=sheet_width(3, WIDTH)
         )
-        told = f"{self.network}, occlusion of {', '.join(self.targets)} on {self.names}; {how}; {mapped.caption()}"
-        return self.drawn(drawing, told, mapped.ranges, range=range)
+        asked = ", ".join(self.targets[index] for index in chosen)
+        told = f"{self.network}, occlusion of {asked} on {self.names}; {how}; {mapped.caption()}"
+        return self.drawn(drawing, told, mapped.ranges, range=range, page=page)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -124,15 +125,16 @@ def occlusion(
 ) -> Occlusion:
     """How much a value drops where a sliding window covers the image, exact, at a fraction of the usual cost.
 
-    Raises LookupError for a target that is not there, ValueError for images, windows and fills that don't fit.
+    In Python a window of another shape is a bool tensor (height, width) of the pixels that it covers, and what covers
+    may be a tensor as large as the image. Raises LookupError for a target that is not there, ValueError for images,
+    windows and fills that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
-    - `window`: the window's side in pixels of the network's input, or height and width; or a bool tensor (height,
-      width), of which the pixels that are True are covered
+    - `window`: the window's side in pixels of the network's input, or its height and width
     - `stride`: pixels from one place to the next, or down and across
     - `fill`: what covers: mean (the image's mean colour), zero (zeros in the network's input), blur (the image itself,
-      blurred), noise (of the image's mean and spread, the same at every place), or a tensor as large as the image
+      blurred) or noise (of the image's mean and spread, the same at every place)
     - `batch`: covered images at once; as many as fit into memory if not given
     """
     if batch is not None:

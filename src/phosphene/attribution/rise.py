@@ -26,12 +26,11 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from ..picture import Block, ColourBar, ImageBlock, Picture, Row, TextBlock, colour, compact, map_range, sheet
-from ..showing import seen
+from ..picture import Block, ColourBar, ImageBlock, Picture, colour, compact, map_range, sheet
 from .attribution import capital, shown
 from .covers import Fill, check_count, cover_of
 from .heatmap import Heatmap
-from .laying import colours, laid
+from .laying import colours, map_rows, sheet_width
 from .paging import page_of
 from .pinned import Pinned, at_once, pinned, values, whole
 from .targets import Target, questions
@@ -41,14 +40,11 @@ WIDTH = 250.0  # of a picture in a row
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rise(Heatmap):
-    """Mean answers where each pixel is shown, and what showing it adds to the mean answer; both with standard errors.
-
-    `values` is the paper's map; `maps`, which is drawn and compared, is the `gain`.
-    """
+    """What showing each pixel adds to the mean answer (`values`, the gain), and the paper's map; both with errors."""
 
     error: Tensor = field(repr=False)  # (N, H, W): standard error of `values`
-    gain: Tensor = field(repr=False)  # (N, H, W)
-    gain_error: Tensor = field(repr=False)  # (N, H, W)
+    mean: Tensor = field(repr=False)  # (N, H, W): the mean answer where the pixel is shown, the paper's map
+    mean_error: Tensor = field(repr=False)  # (N, H, W): standard error of `mean`
     level: Tensor = field(repr=False)  # (N,): the mean answer of all masked images
     masks: int
     cells: int
@@ -57,19 +53,11 @@ class Rise(Heatmap):
     seed: int
 
     @property
-    def maps(self) -> Tensor:
-        return self.gain
-
-    @property
-    def signed(self) -> bool:
-        return True
-
-    @property
     def foot(self) -> str:
         how = (
             f"{self.masks} masks of {self.cells} × {self.cells} cells, {self.share:.3g} of them shown, rest {self.fill}"
         )
-        error = float((self.gain_error.mean((1, 2)) / self.gain.abs().amax((1, 2))).nan_to_num(0).max())
+        error = float((self.error.mean((1, 2)) / self.values.abs().amax((1, 2))).nan_to_num(0).max())
         return f"{how}; a pixel's standard error is {error:.0%} of the largest gain"
 
     def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
@@ -78,40 +66,34 @@ class Rise(Heatmap):
         - `range`: how gains become colours: symmetric (if not given), minmax, percentile:low:high or low:high
         - `page`: which page of twelve maps, from 1
         """
-        chosen, where = page_of(len(self.gain), page, "maps")
-        mapped = map_range(self.gain[chosen].float().cpu().numpy(), range or "symmetric", "tile")
-        errors = map_range(self.gain_error[chosen].float().cpu().numpy(), "minmax", "tile")
+        chosen, where = page_of(len(self.values), page, "maps")
+        mapped = map_range(self.values[chosen].float().cpu().numpy(), range or "symmetric", "tile")
+        errors = map_range(self.error[chosen].float().cpu().numpy(), "minmax", "tile")
         kind = colours(self.signed)
         blocks: list[Block] = []
         for at, index in enumerate(chosen):
             photo, frame = self.photo(index)
             shares = mapped.values01[at]
             level = f"{compact(float(self.scores[index]))}; {compact(float(self.level[index]))} on average under masks"
-            blocks.append(TextBlock(f"{self.targets[index]} · {level}", size=20, weight="bold"))
-            over = laid(photo, frame, shares, self.signed)
-            pictures = [
-                ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False),
-                ImageBlock(colour(shares, kind), heading="gain where shown", width=WIDTH, crisp=False),
-                ImageBlock(over, heading="over the photo", width=WIDTH, crisp=False),
-                ImageBlock(
-                    colour(errors.values01[at], "sequential"), heading="standard error", width=WIDTH, crisp=False
-                ),
-            ]
-            blocks += [
-                Row(pictures, gap=20),
+            unsure = colour(errors.values01[at], "sequential")
+            gain = ImageBlock(colour(shares, kind), heading="gain where shown", width=WIDTH, crisp=False)
+            error = ImageBlock(unsure, heading="standard error", width=WIDTH, crisp=False)
+            bars = [
                 ColourBar(kind, mapped.ranges[at], "gain: answers where the pixel is shown, less the mean answer"),
                 ColourBar("sequential", errors.ranges[at], "standard error of the gain"),
             ]
+            told = f"{self.targets[index]} · {level}"
+            blocks += map_rows(told, photo, frame, [gain], shares, self.signed, [error], bars, WIDTH)
         drawing = sheet(
             "RISE", f"{self.network} on {self.names}{where}", blocks,
-            caption=f"{capital(self.foot)}. {capital(mapped.caption())}.", width=4 * WIDTH + 60 + 96,
+            caption=f"{capital(self.foot)}. {capital(mapped.caption())}.", width=sheet_width(4, WIDTH),
         )  # fmt: skip
         caption = f"{self.network}, RISE of {', '.join(self.targets[i] for i in chosen)} on {self.names}; {self.foot}"
         options = {"page": page} if range is None else {"range": range, "page": page}
         return self.drawn(drawing, f"{caption}; {mapped.caption()}", mapped.ranges, **options)
 
     def to_dict(self) -> dict[str, Any]:
-        cells = F.adaptive_avg_pool2d(self.gain[:, None].float(), self.cells)[:, 0]
+        cells = F.adaptive_avg_pool2d(self.values[:, None].float(), self.cells)[:, 0]
         return {
             "method": self.method,
             "network": self.network,
@@ -125,9 +107,9 @@ class Rise(Heatmap):
                     "target": target,
                     "value": float(self.scores[index]),
                     "level": float(self.level[index]),
-                    "lowest": float(self.gain[index].min()),
-                    "highest": float(self.gain[index].max()),
-                    "error": float(self.gain_error[index].mean()),
+                    "lowest": float(self.values[index].min()),
+                    "highest": float(self.values[index].max()),
+                    "error": float(self.error[index].mean()),
                     "cells": cells[index].tolist(),
                 }
                 for index, target in enumerate(self.targets)
@@ -179,10 +161,10 @@ def rise(
             _estimates(network, x[i : i + 1], covers[i], units, i, Masks(masks, cells, share, seed), count)
             for i in range(len(x))
         ]
-    level, mapped, error, gain, gain_error = (torch.cat(parts) for parts in zip(*found, strict=True))
+    level, mean, mean_error, gain, gain_error = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Rise(
-        method="RISE", targets=units.names, values=mapped, raw=mapped, scores=units.scores, error=error, gain=gain,
-        gain_error=gain_error, level=level, masks=masks, cells=cells, share=share,
+        method="RISE", targets=units.names, values=gain, raw=gain, scores=units.scores, error=gain_error, mean=mean,
+        mean_error=mean_error, level=level, both_signs=True, masks=masks, cells=cells, share=share,
         fill=fill if isinstance(fill, str) else "a given image", seed=seed, **shown(network, images),
     )  # fmt: skip
 

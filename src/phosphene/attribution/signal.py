@@ -13,17 +13,14 @@ from ..picture import (
     ColourBar,
     ImageBlock,
     Picture,
-    Row,
-    TextBlock,
     as_rgb,
     colour,
     compact,
     map_range,
     sheet,
 )  # fmt: skip
-from ..showing import seen
 from .attribution import Attribution, capital
-from .laying import colours, laid
+from .laying import colours, map_rows, sheet_width
 from .paging import page_of
 
 WIDTH = 250.0  # of a picture in a row
@@ -72,20 +69,18 @@ class Signal(Attribution):
             photo, frame = self.photo(index)
             shares = mapped.values01[at]
             told = self.headings[index] if self.headings else self._heading(index)
-            blocks.append(TextBlock(told, size=20, weight="bold"))
             cut = max(abs(mapped.ranges[at].low), abs(mapped.ranges[at].high))
-            pictures = [
-                ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False),
+            numbers = [
                 ImageBlock(_coloured(values[at], cut), heading="signal", width=WIDTH, crisp=False),
                 ImageBlock(colour(shares, kind), heading=name, width=WIDTH, crisp=False),
-                ImageBlock(laid(photo, frame, shares, self.signed), heading="over the photo", width=WIDTH, crisp=False),
             ]
-            blocks += [Row(pictures, gap=20), ColourBar(kind, mapped.ranges[at], name)]
+            bars = [ColourBar(kind, mapped.ranges[at], name)]
+            blocks += map_rows(told, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
         grey = "the signal's grey is zero; it is cut where the map is"
         drawing = sheet(
             capital(self.method), f"{self.network} on {self.names}{where}", blocks,
             caption=" ".join(f"{capital(part)}." for part in (self.foot, grey, mapped.caption()) if part),
-            width=4 * WIDTH + 60 + 96,
+            width=sheet_width(4, WIDTH),
         )  # fmt: skip
         caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
         options = {"page": page} if range is None else {"range": range, "page": page}

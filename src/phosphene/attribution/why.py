@@ -15,7 +15,6 @@ from ..network import Network
 from ..picture import (
     Block,
     ColourBar,
-    ImageBlock,
     Picture,
     Range,
     Row,
@@ -27,10 +26,10 @@ from ..picture import (
     sheet,
     words,
 )  # fmt: skip
-from ..showing import seen
 from .attribution import Attribution
 from .contenders import Contender, contenders, possible
-from .laying import colours, laid
+from .laying import GAP, colours, over_block, photo_block, sheet_width
+from .paging import page_of
 from .targets import Target, questions
 
 WIDTH = 250.0  # of a picture
@@ -57,24 +56,25 @@ class Why(Result):
             for values, one in zip(maps, self.found, strict=True)
         ]
 
-    def picture(self, *, range: str | None = None) -> Picture:
+    def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
         """The photo, and every method's map over it; with several targets a block for each.
 
         - `range`: how each method's values become colours, over all targets: symmetric, symmetric:percentile, minmax,
           percentile:low:high or low:high; up to the 99.5th percentile if not given
+        - `page`: which page of twelve targets, from 1
         """
+        chosen, where = page_of(len(self.targets), page, "targets")
         ranges = self.ranges(range)
         blocks: list[Block] = []
-        for index, target in enumerate(self.targets):
+        for index in chosen:
             photo, frame = self.found[0].photo(index)
-            told = f"{target} · {compact(float(self.found[0].scores[index]))}"
+            told = f"{self.targets[index]} · {compact(float(self.found[0].scores[index]))}"
             blocks.append(TextBlock(told, size=20, weight="bold"))
-            cells = [ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=WIDTH, crisp=False)]
+            cells = [photo_block(photo, frame, WIDTH)]
             for name, one, scale in zip(self.names, self.found, ranges, strict=True):
                 shares = apply_range(one.maps[index].float().cpu().numpy(), scale)
-                over = laid(photo, frame, shares, one.signed)
-                cells.append(ImageBlock(over, heading=name, caption=ends(scale), width=WIDTH, crisp=False))
-            blocks += [Row(cells[at : at + COLUMNS], gap=20) for at in _range(0, len(cells), COLUMNS)]
+                cells.append(over_block(photo, frame, shares, one.signed, WIDTH, name, ends(scale)))
+            blocks += [Row(cells[at : at + COLUMNS], gap=GAP) for at in _range(0, len(cells), COLUMNS)]
         for signed, label in ((True, "against · for"), (False, "little · much")):
             kinds = [scale for scale, one in zip(ranges, self.found, strict=True) if one.signed == signed]
             if kinds:
@@ -85,12 +85,11 @@ class Why(Result):
         caption = f"Each method has its own range, {over_all} ({rules})."
         caption += "".join(f" {_sentence(name, said)}" for name, said in self.refused.items())
         photos = self.found[0].names
-        width = min(COLUMNS, len(self.found) + 1) * (WIDTH + 20) - 20 + 96
-        drawing = sheet(
-            "Why this answer", f"{self.network} on {photos}", blocks, caption=caption, width=max(width, 700)
-        )
-        told = f"{self.network} on {photos}: {', '.join(self.targets)} by {', '.join(self.names)}"
-        return self.drawn(drawing, told, ranges, **({} if range is None else {"range": range}))
+        width = max(700.0, sheet_width(min(COLUMNS, len(self.found) + 1), WIDTH))
+        drawing = sheet("Why this answer", f"{self.network} on {photos}{where}", blocks, caption=caption, width=width)
+        told = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in chosen)} by {', '.join(self.names)}"
+        options = {"page": page} if range is None else {"range": range, "page": page}
+        return self.drawn(drawing, told, ranges, **options)
 
     def to_dict(self) -> dict[str, Any]:
         return {
