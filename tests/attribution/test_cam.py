@@ -151,6 +151,27 @@ def test_networks_with_other_heads_are_refused(make, why):
         ph.cam(ph.Network(make()), torch.randn(1, 3, 64, 64), "logits:2")
 
 
+@pytest.mark.parametrize("activation", [torch.sigmoid, F.silu, lambda x: x.softmax(1)])
+def test_only_what_lies_between_the_maps_and_the_target_counts(activation):
+    torch.manual_seed(0)
+    after = Headed(lambda m, f: activation(m.linear(f.relu().mean((2, 3)))))
+    x = torch.randn(2, 3, 16, 16)
+    found = ph.cam(ph.Network(after), x, "linear:2")
+    close(found.raw.mean((1, 2)) + found.bias, found.scores, 1, 1e-5)
+    with pytest.raises(ValueError, match="in Headed "):
+        ph.cam(ph.Network(after), x, "logits:2")
+    beside = Headed(lambda m, f: (m.linear(f.relu().mean((2, 3))), activation(m.linear(f.mean((2, 3)))))[0])
+    beside.load_state_dict(after.state_dict())
+    assert torch.equal(ph.cam(ph.Network(beside), x, "logits:2").raw, found.raw)
+
+
+def test_an_activation_that_bends_too_little_to_be_seen_is_named():
+    torch.manual_seed(0)
+    network = ph.Network(Headed(lambda m, f: torch.tanh(1e-3 * m.linear(f.mean((2, 3))))))
+    with pytest.raises(ValueError, match="a tanh follows body"):
+        ph.cam(network, torch.randn(1, 3, 16, 16), "logits:2")
+
+
 def test_a_probability_is_refused_and_the_score_named():
     network = ph.Network(Headed(LINEAR_HEADS["mean"]))
     with pytest.raises(ValueError, match="ask for 'logits:2', or use grad_cam"):
@@ -259,6 +280,12 @@ def test_the_maps_of_several_layers_are_joined_each_by_its_largest_number():
     assert joined.layer == "3, 5"
     close(ph.layer_cam(network, x, "logits:1", layer=["3", "5"]).values, expected)
     close(ph.layer_cam(network, x, "logits:1", layer="3+5").values, expected)
+
+
+@pytest.mark.parametrize("batch", [0, 2.5, True])
+def test_a_batch_that_is_no_number_of_images_is_refused(batch):
+    with pytest.raises(ValueError, match=f"batch is a whole number, at least 1, not {batch}"):
+        ph.score_cam(ph.Network(tiny()), torch.randn(1, 3, 16, 16, dtype=F64), "logits:1", batch=batch)
 
 
 def test_score_cam_equals_running_every_masked_image(unchanged):

@@ -302,3 +302,14 @@ def test_a_caller_in_inference_mode_gets_the_same(network):
     with torch.inference_mode():
         found = ph.judge(network, x, methods="gradient,lrp", tests="randomised")
     np.testing.assert_array_equal(found.values["randomised"], expected.values["randomised"])
+
+
+def test_a_file_of_boxes_that_is_not_there_is_named(network, tmp_path):
+    x = torch.rand(1, 3, SIZE, SIZE)
+    with pytest.raises(FileNotFoundError, match=r"there is no file of boxes '.*nope.json'"):
+        ph.judge(network, x, methods="gradient", boxes=tmp_path / "nope.json")
+    with pytest.raises(ValueError, match=r"the file of boxes .* can't be read"):
+        ph.judge(network, x, methods="gradient", boxes=str(tmp_path))
+    (tmp_path / "boxes.json").write_text("[")
+    with pytest.raises(ValueError, match=r"the file of boxes .*boxes.json' is no JSON"):
+        ph.judge(network, x, methods="gradient", boxes=tmp_path / "boxes.json")

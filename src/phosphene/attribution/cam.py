@@ -13,6 +13,7 @@ written and in either order (SqueezeNet pools the classes' own maps); any other 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from ..network import Network
 from ..network.rules import ACTIVATIONS
 from .attribution import shown
 from .class_map import ClassMap, stretched
-from .grids import Grid, grids, last_grid
+from .grids import Grid, between, grids, last_grid
 from .targets import Question, Target, questions
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest number; 2e-2 for half precision
@@ -64,7 +65,7 @@ def class_maps(network: Network, x: Tensor, question: Question) -> tuple[str, Te
     weights = _weights(grid)
     if weights is None:
         raise _refusal(network, f"the score does not take all places of {layer} alike")
-    if bend := _bend(network, layer, (int(x.shape[-2]), int(x.shape[-1]))):
+    if bend := _bend(network, x, layer, question.layer):
         raise _refusal(network, f"a {bend} follows {layer}")
     raw = (weights[:, :, None, None] * grid.maps).sum(1)
     bias = scores - raw.mean((1, 2))
@@ -101,13 +102,12 @@ def _probes(x: Tensor) -> tuple[Tensor, Tensor]:
     return noise.to(x) * x[:1].std().clamp(min=LEAST) + x[:1].mean(), -x[:1].flip(-1)
 
 
-def _bend(network: Network, layer: str, size: tuple[int, int]) -> str | None:
-    """An activation function after the layer. Small numbers, as random weights make them, may hide that it bends."""
-    layers = network.layers(size)
-    after = layers[[one.name for one in layers].index(layer) + 1 :]
+def _bend(network: Network, x: Tensor, layer: str, target: str) -> str | None:
+    """An activation function between the layer and the target. Small numbers, as random weights make them, may hide
+    that it bends."""
     known = {name.replace("_", ""): words for name, words in ACTIVATIONS.items()}
-    kinds = [one.kind.lower().replace("_", "") for one in after]
-    return next((known[kind] for kind in kinds if kind in known), None)
+    met = [re.sub(r"(kernel)?backward\d*$", "", name.lower()) for name in between(network, x, layer, target)]
+    return next((words for name, words in known.items() if name in met), None)
 
 
 def _refusal(network: Network, why: str) -> NoMeanError:

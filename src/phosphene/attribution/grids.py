@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -95,6 +96,31 @@ def _edge(copy: Tensor) -> GradientEdge:
     node, number = copy.grad_fn.next_functions[0]
     assert node is not None
     return GradientEdge(node, number)
+
+
+def between(network: Network, x: Tensor, layer: str, target: str) -> set[str]:
+    """The names of autograd's functions on the ways from a layer's value to that of the layer `target`."""
+    with torch.inference_mode(False), torch.enable_grad():
+        recorded = network.record(x[:1].detach().clone().requires_grad_(), layer, target)
+        start, end = first_tensor(recorded[layer]), first_tensor(recorded[target])
+        assert start is not None
+        assert end is not None
+        users: dict[Any, list[Any]] = {end.grad_fn: []}  # function -> those that its result goes into
+        ahead = [end.grad_fn]
+        while ahead:
+            node = ahead.pop()
+            for before, _ in node.next_functions if node is not None else ():
+                if before not in users:
+                    users[before] = []
+                    ahead.append(before)
+                users[before].append(node)
+        met, ahead = set(), [_edge(start).node]
+        while ahead:
+            for node in users.get(ahead.pop(), ()):
+                if node not in met:
+                    met.add(node)
+                    ahead.append(node)
+    return {node.name() for node in met}
 
 
 def last_grid(network: Network, x: Tensor, question: Question) -> tuple[Grid, Tensor]:

@@ -19,6 +19,7 @@ from ..network import Network
 from ..network.survey import first_tensor
 from .class_map import ClassMap, stretched
 from .grad_cam import Layers, chosen, joined
+from .pinned import whole
 from .targets import Target, questions, units
 
 
@@ -35,8 +36,7 @@ def score_cam(
     - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
     - `batch`: how many masked images run at once
     """
-    if batch < 1:
-        raise ValueError(f"at least one image runs at once, not {batch}")
+    whole(batch, "batch", 1)
     x = network.inputs(images).detach()
     question = questions(network, x, target)
     found, scores = chosen(network, x, question, layer)
