@@ -133,7 +133,7 @@ class _Scoring:
         if not torch.isfinite(scores.detach().sum()):
             raise ValueError(f"the objective is not finite at step {step}; take smaller steps or lighter priors")
         for value, gradient in zip(self.values, self._gradients(scores), strict=True):
-            value.grad = gradient
+            value.grad = gradient.contiguous()  # L-BFGS takes views
         return Moment(step, images.detach().clone(), scores.detach(), {k: part.detach() for k, part in parts.items()})
 
     def _gradients(self, scores: Tensor) -> Sequence[Tensor]:

@@ -1,0 +1,104 @@
+"""The engine: gradients and steps against a loop written out, seeds, stopping, and what it refuses."""
+
+import pytest
+import torch
+from torch import nn
+
+import phosphene as ph
+from phosphene.synthesis.ascent import adam, ascend, lbfgs, scored, sgd
+from phosphene.synthesis.images import Fourier, Pixels, Squashed
+from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.priors import Decay, squared_norm
+from phosphene.synthesis.transforms import Roll
+
+SIZE = (24, 24)
+
+
+@pytest.fixture
+def start():
+    return torch.rand(2, 3, *SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def test_equal_to_the_loop_written_out(network, start, unchanged):
+    objective = unit(network, "3:2", SIZE) - 0.3 * squared_norm()
+    with unchanged(network.module):
+        found = list(ascend(network, objective, Pixels(start), steps=4, optimiser=sgd(2.0), priors=[Decay(0.1)]))
+    x = start.clone()
+    for moment in found:
+        x.requires_grad_()
+        score = network.module[:4](network.normalise(x))[:, 2].mean((1, 2))
+        score = score - 0.3 * (x - 0.5).square().mean((1, 2, 3))
+        torch.testing.assert_close(moment.images, x.detach())
+        torch.testing.assert_close(moment.scores, score.detach())
+        x = (x + 2.0 * torch.autograd.grad(score.sum(), x)[0]).detach()
+        x = (0.5 + 0.9 * (x - 0.5)).clamp(0, 1)
+    assert [moment.step for moment in found] == [1, 2, 3, 4]
+    assert list(found[0].parts) == ["3:2", "squared norm"]
+
+
+def test_a_batch_is_its_images_one_by_one(network, start):
+    objective = unit(network, "logits:1", SIZE)
+    together = list(ascend(network, objective, Pixels(start), steps=5, optimiser=adam(0.1)))[-1]
+    for index in range(2):
+        alone = list(ascend(network, objective, Pixels(start[index : index + 1]), steps=5, optimiser=adam(0.1)))[-1]
+        torch.testing.assert_close(together.images[index], alone.images[0])
+
+
+@pytest.mark.parametrize(
+    ("image", "optimiser"),
+    [(Pixels, adam(0.05)), (Squashed, lbfgs()), (lambda start: Fourier(2, SIZE), adam(0.05)), (Pixels, sgd(5.0, 0.9))],
+)
+def test_every_kind_of_image_and_optimiser_raises_the_score(network, start, image, optimiser):
+    objective, made = unit(network, "logits:goose", SIZE), image(start)
+    before = scored(network, objective, made().detach().double())
+    for moment in ascend(network, objective, made, steps=25, optimiser=optimiser):
+        assert moment.images.min() >= 0
+        assert moment.images.max() <= 1
+    assert (moment.scores > before + 0.05).all()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_lbfgs_sees_one_transform_a_step(network, start):
+    for optimiser, image in ((adam(), Pixels), (lbfgs(), Squashed)):
+        runs = []
+        for seed in (3, 3, 4):
+            made = image(start)
+            moments = ascend(network, unit(network, "3:1", SIZE), made, steps=4, transform=Roll(4),
+                             optimiser=optimiser, seed=seed)  # fmt: skip
+            runs.append(list(moments)[-1].images)
+        assert torch.equal(runs[0], runs[1])
+        assert not torch.equal(runs[0], runs[2])
+
+
+def test_it_goes_on_where_it_stopped(network, start):
+    objective = unit(network, "3:1", SIZE)
+    whole = list(ascend(network, objective, Pixels(start), steps=6))[-1]
+    moments = ascend(network, objective, Pixels(start), steps=6)
+    for _ in range(3):
+        next(moments)
+    assert torch.equal(list(moments)[-1].images, whole.images)
+
+
+def test_the_network_runs_no_further_than_the_objective_reads():
+    class Stops(nn.Module):
+        def forward(self, x):
+            raise AssertionError("went too far")
+
+    network = ph.Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), Stops()))
+    network._surveys[(16, 16)] = ph.Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())).survey((16, 16))
+    objective = unit(network, "1:2", (16, 16))
+    assert len(list(ascend(network, objective, Fourier(1, (16, 16)), steps=2))) == 2
+
+
+def test_what_can_not_be_raised_is_refused_in_a_sentence(network, start):
+    class Cut(nn.Module):
+        def forward(self, x):
+            return x.detach().mean((2, 3))
+
+    cut = ph.Network(nn.Sequential(nn.Conv2d(3, 4, 3), Cut()).double())
+    with pytest.raises(ValueError, match="no gradient comes back from logits:1"):
+        next(ascend(cut, unit(cut, "logits:1", SIZE), Pixels(start), steps=1))
+    with pytest.raises(ValueError, match="not finite at step 1"):
+        objective = 1e300 * (1e300 * unit(network, "logits:1", SIZE) * 1e300)
+        next(ascend(network, objective, Pixels(start), steps=1))
+    with pytest.raises(ValueError, match="need an image of pixels, not Fourier"):
+        next(ascend(network, unit(network, "3:1", SIZE), Fourier(1, SIZE), steps=1, priors=[Decay(0.1)]))

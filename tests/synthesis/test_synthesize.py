@@ -1,0 +1,76 @@
+"""The plain recipe: shapes, titles, seeds, size, steps one by one, and the picture."""
+
+import pytest
+import torch
+
+import phosphene as ph
+from phosphene.synthesis.ascent import scored
+from phosphene.synthesis.objectives import unit
+
+
+def test_a_batch_of_targets_with_several_starts_each(network, unchanged):
+    with unchanged(network.module):
+        found = ph.synthesize(network, ["logits:cat", "logits:goose"], steps=6, batch=2)
+    assert found.images.shape == (4, 3, 24, 24)
+    assert found.titles == ("logits:0 (cat)", "logits:0 (cat)", "logits:2 (goose)", "logits:2 (goose)")
+    assert found.history.shape == (6, 4)
+    assert (found.scores > found.history[0]).all()
+    expected = scored(network, unit(network, ["logits:0", "logits:0", "logits:2", "logits:2"], (24, 24)), found.images)
+    torch.testing.assert_close(found.scores, expected)
+    assert len({image.numpy().tobytes() for image in found.images}) == 4
+
+
+@pytest.mark.parametrize("space", ["fourier", "pixels"])
+def test_the_same_seed_gives_the_same_bytes(network, space):
+    runs = [ph.synthesize(network, "3:1", steps=4, seed=seed, space=space).images for seed in (1, 1, 2)]
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def test_the_steps_are_the_way_to_the_result(network):
+    steps = list(ph.synthesize.steps(network, "3:1", steps=5, size=(20, 28)))
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5]
+    assert all(step.steps == 5 for step in steps)
+    assert steps[0].images.shape == (1, 3, 20, 28)
+    assert [len(step.history) for step in steps] == [1, 2, 3, 4, 5]
+    assert torch.equal(steps[-1].images, ph.synthesize(network, "3:1", steps=5, size=(20, 28)).images)
+    assert steps[2].made["step"] == 3
+    assert steps[2].frame().shape == (20, 28, 3)
+    assert steps[2].progress.startswith("3:1: ")
+
+
+def test_a_picture_that_was_stopped_says_so_and_is_made_again(tmp_path):
+    network = ph.load()
+    steps = ph.synthesize.steps(network, "blocks.0.0:3", steps=50, size=48)
+    stopped = next(result for result in steps if result.step == 3)
+    picture = stopped.picture()
+    assert "stopped after 3 of 50 steps" in picture.caption
+    path = picture.save(tmp_path / "stopped.png")
+    made = ph.again(path).save(tmp_path / "again.png")
+    assert made.read_bytes() == path.read_bytes()
+
+
+def test_it_finds_what_a_unit_detects():
+    """A filter of vertical edges gets an image that varies across more than down."""
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 5), torch.nn.ReLU())
+    edge = torch.tensor([-1.0, -1, 0, 1, 1]).expand(3, 5, 5)
+    module[0].weight.data, module[0].bias.data = torch.stack([edge, edge.mT]), torch.zeros(2)
+    found = ph.synthesize(ph.Network(module), ["1:0", "1:1"], steps=200, size=32, robust=False)
+    across = [float(image.diff(dim=2).square().mean() / image.diff(dim=1).square().mean()) for image in found.images]
+    assert across[0] > 1.4
+    assert across[1] < 1 / 1.4
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"steps": 0}, "steps is at least 1, not 0"),
+        ({"batch": 1.5}, "batch is a whole number, not 1.5"),
+        ({"size": 100_000}, "from 1 to 4096, not 100000"),
+        ({"space": "wavelet"}, "fourier or pixels, not 'wavelet'"),
+        ({"stepps": 3}, "near it: steps"),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_sentence(network, options, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        ph.synthesize(network, "3:1", **options)
