@@ -46,8 +46,10 @@ def taken(function: Any, arguments: Mapping[str, Any], film: Path | None) -> Any
     if film is not None and found is not None:
         from ..picture.film import write_film
 
+        if not _is_shown(found.step, found.steps):
+            frames.append(found.frame())
         with show.working(f"writing {film}"):
-            show.told(write_film(film, [*frames, found.frame()], PER_SECOND), False)
+            show.told(write_film(film, frames, PER_SECOND), False)
     return found
 
 
