@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..network import Labels, Network
+from ..network import Network
+from ..network.stated import stated_class
 from ..picture import Photo, labelled, photos, read
 from .check_finding import Finding, listed
 
 SHIPPED = Path(__file__).parent.parent / "photos"
 BATCH = 8
-_SYNSET = re.compile(r"(\d{4})_n\d{8}\.\w+$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,7 @@ def gather(network: Network, folder: str | None, limit: int) -> Material:
             continue
         found.append(photo)
         names.append(name)
-        targets.append(target(network.labels, path, name))
+        targets.append(stated_class(network.labels, path, name))
     if not found:
         raise ValueError(
             f"none of the {len(unreadable)} pictures in {folder!r} can be read; the first: {unreadable[0]}"
@@ -82,20 +81,6 @@ def spread(total: int, count: int) -> list[int]:
     if count >= total:
         return list(range(total))
     return [i * total // count for i in range(count)]
-
-
-def target(labels: Labels, path: Path, name: str | None) -> int:
-    """The class that a file's name (0207_n02099601.jpg) or its sub-folder states; -1 for none."""
-    if synset := _SYNSET.search(path.name):
-        return int(synset[1])
-    if name is None:
-        return -1
-    for text in (name, name.replace("_", " ")):
-        try:
-            return labels.index(text)
-        except LookupError:
-            continue
-    return -1
 
 
 def images(network: Network, found: Sequence[Photo]) -> Tensor:
