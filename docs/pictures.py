@@ -94,6 +94,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "objects": lambda: (ph.objects(net, photo("coffee"), "logits:espresso"), {}),
     "integrated": lambda: (ph.integrated_gradients(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
     "smoothgrad": lambda: (ph.smooth_grad(net, photo("cat"), "logits:Egyptian cat"), {}),
+    "synthesize": lambda: (ph.synthesize(net, ["blocks.3.0:5", "blocks.3.0:17", "blocks.3.0:26", "blocks.3.0:40"]), {}),
     "rise": lambda: (ph.rise(net, photo("cat"), "probabilities:Egyptian cat", masks=1000), {}),
     "occlusion": lambda: (ph.occlusion(net, photo("cat"), "logits:Egyptian cat"), {}),
     "lrp": lambda: (ph.lrp(net, photo("cat"), ["logits:Egyptian cat", "logits:tabby"]), {}),
