@@ -78,7 +78,7 @@ def adversarial(
         "before": before,
         "goals": tuple(goals),
         "targeted": targeted,
-        "labels": network.labels,
+        "class_names": network.labels,
         "seed": seed,
     }
     if method == "lbfgs":

@@ -33,7 +33,7 @@ class Adversarial(Synthesis):
     saved: Tensor = field(repr=False)
     goals: tuple[int, ...]  # each image's class: to be reached if `targeted`, to be left if not
     targeted: bool
-    labels: Labels = field(repr=False)
+    class_names: Labels = field(repr=False)
 
     @property
     def change(self) -> Tensor:
@@ -136,7 +136,7 @@ class Adversarial(Synthesis):
         return "\n".join(f"{value:.1%} {self._name(i)}" for value, i in zip(*map(Tensor.tolist, best), strict=True))
 
     def _name(self, index: int) -> str:
-        return self.labels[index] if index < len(self.labels) else f"class {index}"
+        return self.class_names[index] if index < len(self.class_names) else f"class {index}"
 
     def to_dict(self) -> dict[str, Any]:
         return super().to_dict() | {
