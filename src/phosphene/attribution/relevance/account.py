@@ -21,4 +21,4 @@ class Account:
 
     def absorb(self, relevance: Tensor) -> None:
         """Notes relevance (any shape, the images first) that no input gets."""
-        self.absorbed = self.absorbed + relevance.detach().reshape(self.count, -1).double().sum(1).cpu()
+        self.absorbed = self.absorbed + relevance.detach().reshape(self.count, -1).sum(1, dtype=torch.float64).cpu()

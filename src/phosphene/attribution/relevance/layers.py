@@ -19,7 +19,7 @@ from ...network import functions
 from ...network.seam import running
 from .account import Account
 from .composites import Composite, Range, Rule, Run
-from .sharing import Share, nonzero, shared, shifted
+from .sharing import nonzero, shared, shifted
 
 
 @dataclass
@@ -94,17 +94,15 @@ class Layers:
         rule = self.composite.rule(kind, path, first=not self.rules)
         self.counts[path] += 1
         self.rules[name] = rule
-        return self.ruled(rule, run, x, weight, bias)
-
-    def ruled(self, rule: Rule, run: Run, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         weight = weight.detach()
-        plain = bias is None
-        bias = weight.new_zeros(()) if bias is None else bias.detach()
         with torch.no_grad():
             z = run(x, weight)
-            z = z if plain else z + bias
-        shares: list[Share] = rule.shares(run, x, weight, bias, self.limits)
-        out = shared(z, shares, self.account)
+            z = z if bias is None else z + bias
+        return self.ruled(rule, run, x, z, weight, weight.new_zeros(()) if bias is None else bias.detach())
+
+    def ruled(self, rule: Rule, run: Run, x: Tensor, z: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """The layer's value z = run(x, weight) + bias, shared out by the rule."""
+        out = shared(x, z, lambda x: rule.shares(run, x, weight, bias, self.limits), self.account)
         out.origin = Origin(run, x, weight, bias, rule, out._version)  # type: ignore[attr-defined]
         return out
 
@@ -121,7 +119,8 @@ class Layers:
         if origin is not None and origin.version == input._version and len(scale) == len(origin.weight):
             folded = origin.weight * scale.view(-1, *[1] * (origin.weight.ndim - 1))
             scale, shift = (channelwise(part, origin.weight.ndim - 2) for part in (scale, shift))
-            return self.ruled(origin.rule, origin.run, origin.x, folded, origin.bias * scale + shift)
+            z = input.detach() * scale + shift
+            return self.ruled(origin.rule, origin.run, origin.x, z, folded, origin.bias * scale + shift)
         scale, shift = (channelwise(part, max(input.ndim - 2, 0)) for part in (scale, shift))
         return shifted(input * scale, shift, self.account)
 

@@ -9,7 +9,7 @@ its sign, in this division and where relevance is read, so that nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,33 +48,39 @@ class Share:
 
 
 class _Shared(torch.autograd.Function):
-    """Holds the value z, and sends its relevance through the shares."""
+    """Holds the value z, and sends its relevance through the shares, which are only made on the way back."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, shares: Sequence[Share], account: Account, *outs: Tensor) -> Tensor:
-        ctx.save_for_backward(z, *outs)
-        ctx.shares, ctx.account = [(s.constant, s.factor, s.sign, s.epsilon) for s in shares], account
+    def forward(
+        ctx: Any, x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], account: Account
+    ) -> Tensor:
+        ctx.save_for_backward(x.detach().clone(), z)  # a copy, as the network may write into x
+        ctx.shares, ctx.account = shares, account
         return z.clone()
 
     @staticmethod
     def backward(ctx: Any, signal: Tensor) -> tuple[Any, ...]:
-        z, *outs = ctx.saved_tensors
-        relevance = nonzero(z) * signal
-        through, kept = [], torch.zeros_like(z)
-        for out, (constant, factor, sign, epsilon) in zip(outs, ctx.shares, strict=True):
-            divisor = stabilised(out if ctx.account.shares else out + constant, epsilon)
-            quotient = factor * relevance / divisor
-            if sign:
-                quotient = torch.where(nonzero(z) * sign > 0, quotient, 0.0)
-            through.append(quotient)
-            kept += quotient * (divisor - out)
-        ctx.account.absorb(kept)
-        return None, None, None, *through
+        x, z = ctx.saved_tensors
+        with torch.enable_grad():
+            x = x.requires_grad_()
+            shares = ctx.shares(x)
+        filled = nonzero(z)
+        relevance, quotients = filled * signal, []
+        for share in shares:
+            out = share.out.detach()
+            divisor = stabilised(out if ctx.account.shares else out + share.constant, share.epsilon)
+            quotient = relevance / divisor if share.factor == 1 else share.factor * relevance / divisor
+            if share.sign:
+                quotient = torch.where(filled * share.sign > 0, quotient, 0.0)
+            ctx.account.absorb(quotient * (divisor - out))
+            quotients.append(quotient)
+        (through,) = torch.autograd.grad([share.out for share in shares], x, quotients)
+        return through, None, None, None
 
 
-def shared(z: Tensor, shares: Sequence[Share], account: Account) -> Tensor:
-    """z, whose relevance goes to the shares."""
-    return _Shared.apply(z.detach(), shares, account, *(share.out for share in shares))
+def shared(x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], account: Account) -> Tensor:
+    """z, whose relevance goes to x by the shares that `shares(x)` gives."""
+    return _Shared.apply(x, z.detach(), shares, account)
 
 
 class _Standing(torch.autograd.Function):
