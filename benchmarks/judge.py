@@ -35,7 +35,8 @@ from phosphene.attribution.intervals import interval
 from phosphene.attribution.judgement import AGAINST, FEWEST, TESTS, Judgement
 from phosphene.attribution.judging import judging
 from phosphene.attribution.methods import METHODS
-from phosphene.attribution.selectivity import GROUPS, of_pairs
+from phosphene.attribution.selectivity import of_pairs
+from phosphene.attribution.starting import GROUPS
 from phosphene.instrument import accounted
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
@@ -130,10 +131,10 @@ def taken(found: Judgement) -> dict[str, dict[str, float]]:
     }
 
 
-def run_judge(name: str, wanted: str | None, until: float, numbers: Numbers) -> None:
+def run_judge(name: str, wanted: str | None, until: float, numbers: Numbers, made: str | None) -> None:
     """All tests but pointing: first the methods that the photos seen so far lack, then further photos."""
     methods, done = specs(wanted), numbers.of("judge", name)
-    tests = [test for test in TESTS if test != "pointing"]
+    tests = [test for test in (made.split(",") if made else TESTS) if test != "pointing"]
     photos = [photo for _, photo in zip(range(200), imagenet(), strict=False)]
     lacking = sorted(
         {method for photo in photos if photo.name in done for method in missing(methods, done[photo.name])}
@@ -318,6 +319,7 @@ def main() -> None:
     parser.add_argument("part", choices=("judge", "pointing", "cascade", "selectivity", "tables"))
     parser.add_argument("network", nargs="?", default="embedded", choices=NETWORKS)
     parser.add_argument("--methods", default=None)
+    parser.add_argument("--tests", default=None, help="those of `judge`; if not given, all")
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--count", type=int, default=10, help="photos of cascade and selectivity")
     parser.add_argument("--numbers", type=Path, nargs="+", default=[Path("judge-numbers.json")])
@@ -340,9 +342,10 @@ def main() -> None:
         run_cascade(given.network, given.methods, until, numbers, given.count)
     elif given.part == "selectivity":
         run_selectivity(given.network, until, numbers, given.count)
+    elif given.part == "judge":
+        run_judge(given.network, given.methods, until, numbers, given.tests)
     else:
-        run = run_judge if given.part == "judge" else run_pointing
-        run(given.network, given.methods, until, numbers)
+        run_pointing(given.network, given.methods, until, numbers)
 
 
 if __name__ == "__main__":

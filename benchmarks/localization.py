@@ -21,6 +21,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -160,7 +161,9 @@ def contestant(name: str) -> Contestant:
     return Contestant(name, network, "features", None, ("features.7", "features"))
 
 
-def ours(who: Contestant, score_cam: bool) -> dict[str, Callable[[Tensor, str], ph.attribution.ClassMap]]:
+def ours(
+    who: Contestant, score_cam: bool, wanted: list[str]
+) -> dict[str, Callable[[Tensor, str], ph.attribution.ClassMap]]:
     net, fused = who.network, ",".join(who.fused)
     methods = {
         "CAM": lambda x, target: ph.cam(net, x, target),
@@ -172,7 +175,7 @@ def ours(who: Contestant, score_cam: bool) -> dict[str, Callable[[Tensor, str], 
     }
     if score_cam:
         methods["Score-CAM"] = lambda x, target: ph.score_cam(net, x, target, layer=who.last)
-    return methods
+    return {name: found for name, found in methods.items() if any(fnmatch(name, pattern) for pattern in wanted)}
 
 
 def torch_cams(who: Contestant) -> dict[str, Callable[[Tensor, int], Tensor]]:
@@ -240,7 +243,7 @@ def interval(values: np.ndarray, rounds: int = 10_000) -> tuple[float, float]:
 
 
 def hits_of(
-    who: Contestant, shown: list[Example], score_cam: bool
+    who: Contestant, shown: list[Example], score_cam: bool, wanted: list[str]
 ) -> tuple[dict[str, np.ndarray], float, dict[str, float], np.ndarray]:
     """What the tables hold.
 
@@ -248,7 +251,7 @@ def hits_of(
     the network's best; each method's largest difference from torch-cam's maps, both brought to 0 ... 1; and how alike
     the map of a photo and that of its mirror image are (shifts).
     """
-    methods, peers = ours(who, score_cam), torch_cams(who)
+    methods, peers = ours(who, score_cam, wanted), torch_cams(who)
     hits: dict[str, list[list[bool]]] = {}
     network, best = who.network, 0
     apart: dict[str, float] = {}
@@ -278,7 +281,8 @@ def hits_of(
         hits.setdefault("centre box", []).append([right(box, example.boxes) for box in centred(example.photo)])
         whole = (0, 0, example.photo.width, example.photo.height)
         hits.setdefault("whole photo", []).append([right(whole, example.boxes)] * len(THRESHOLDS))
-    return {name: np.array(found) for name, found in hits.items()}, best / len(shown), apart, np.nanmean(mirrored, 0)
+    alike = np.nanmean(mirrored, 0) if mirrored else np.array([])
+    return {name: np.array(found) for name, found in hits.items()}, best / len(shown), apart, alike
 
 
 def evenly(raw: Tensor, size: tuple[int, int]) -> np.ndarray:
@@ -310,6 +314,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="*", default=["efficientnet_lite0", "squeezenet1_1", "mobilenet_v2"])
     parser.add_argument("--least", type=float, default=0.05, help="share of the photo that the largest object fills")
+    parser.add_argument("--methods", nargs="+", default=["*"], help="patterns of their names, such as 'Layer-CAM at *'")
     parser.add_argument("--score-cam", nargs="*", default=[], help="networks that also get Score-CAM, which is slow")
     options = parser.parse_args()
     if not (DATA / "coco_mini.zip").is_file():
@@ -325,13 +330,15 @@ def main() -> None:
     print(f"{len(shown)} photos of {kinds} categories, whose largest object fills at least {options.least:.0%}.\n")
     for name in options.networks:
         who = contestant(name)
-        hits, best, apart, mirrored = hits_of(who, shown, name in options.score_cam)
+        hits, best, apart, mirrored = hits_of(who, shown, name in options.score_cam, options.methods)
         print(f"### {name}, at `{who.last}`\n")
         differ = ", ".join(f"{method} {by:.1g}" for method, by in apart.items()) or "not compared"
         print(f"Its best class belongs to the category on {best:.0%} of the photos.\n")
         print(f"Largest difference from torch-cam's maps before enlarging, both brought to 0 ... 1: {differ}.\n")
-        alike = ", ".join(f"{cells:+d}: {like:.2f}" for cells, like in zip(SHIFTS, mirrored, strict=True))
-        print(f"Correlation of a photo's CAM with that of its mirror image, turned back, by cells of shift: {alike}.\n")
+        if len(mirrored):
+            alike = ", ".join(f"{cells:+d}: {like:.2f}" for cells, like in zip(SHIFTS, mirrored, strict=True))
+            told = "Correlation of a photo's CAM with that of its mirror image, turned back, by cells of shift"
+            print(f"{told}: {alike}.\n")
         print("| box from | error | 95 % | less than the centre box, 95 % | thresholds |")
         print("| --- | ---: | --- | --- | --- |")
         centre, _ = judged(hits["centre box"])

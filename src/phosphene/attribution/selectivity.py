@@ -10,12 +10,12 @@ within a group every two projections are compared, and the mean over all pairs i
     noise       the strongest channel, and vectors of Gaussian noise over all channels, started at its place
     classes     the best class and random classes, started at their scores
 
-A rule without any selectivity has similarity 1 in all of them.
+A rule without any selectivity has similarity 1 in all of them. `starting` chooses the starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +25,13 @@ from torch import Tensor
 
 from ..instrument import Result, instrument
 from ..network import Frame, Network, near
-from ..network.seam import OUTPUT
 from ..network.survey import first_tensor
 from ..picture import Photo, Picture
 from .attribution import shown
 from .intervals import DRAWS, LEVEL, Interval
 from .likeness import ranks
 from .reversing import Reversal
+from .starting import GROUPS, deepest, starts_of
 
 RULES: dict[str, Reversal] = {  # names of Mahendran and Vedaldi in brackets
     "gradient": Reversal("forward"),  # SaliNet
@@ -43,7 +43,6 @@ RULES: dict[str, Reversal] = {  # names of Mahendran and Vedaldi in brackets
     "guided-centre": Reversal("both", "centre"),
 }
 NAMES = {"gradient": "gradient", "deconvnet": "deconvnet", "guided": "guided backprop", "none": "no rectifiers"}
-GROUPS = ("strongest", "random", "noise", "classes")
 MEASURES = ("signal", "map", "rank")
 
 
@@ -116,14 +115,14 @@ def selectivity(
     if not names or units < 2:
         raise ValueError(f"compare at least 2 units under at least 1 rule, not {units} under {len(names)}")
     x = network.inputs(images).detach()
-    layer = layer or _deepest(network, (int(x.shape[-2]), int(x.shape[-1])))
+    layer = layer or deepest(network, (int(x.shape[-2]), int(x.shape[-1])))
     rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
     kept: dict[str, Tensor] = {}
     first: dict[str, tuple[str, ...]] = {}
     for index in range(len(x)):
         image = x[index : index + 1]
         generator = torch.Generator().manual_seed(seed + index)
-        for group, where, told, seeds in _starts(network, image, layer, units, generator):
+        for group, where, told, seeds in starts_of(network, image, layer, units, generator):
             first.setdefault(group, told)
             for rule in names:
                 found = projections(network, image, where, seeds, RULES[rule])
@@ -153,62 +152,6 @@ def projections(network: Network, x: Tensor, layer: str, seeds: Tensor, reversal
         assert value is not None
         (found,) = torch.autograd.grad(value, x, seeds.to(value)[:, None], is_grads_batched=True)
     return found[:, 0].detach()
-
-
-def _starts(
-    network: Network, image: Tensor, layer: str, units: int, generator: torch.Generator
-) -> Iterator[tuple[str, str, tuple[str, ...], Tensor]]:
-    """For each group: its name, the layer, what its starts are called, and the signals that start (K, C, ...)."""
-    value = first_tensor(network.record(image, layer)[layer])
-    found = network.layer(layer, (int(image.shape[-2]), int(image.shape[-1])))
-    if value is None or found.layout is None or found.maps_shape[0] < units:
-        raise ValueError(f"{layer} has no maps of at least {units} channels to start at; choose another layer")
-    numbers = torch.arange(value[0].numel()).view(1, *value.shape[1:])
-    places = found.layout.maps(numbers)[0].flatten(1)  # (channels, places): where each lies in the flat value
-    maps = value.detach()[0].flatten().cpu()[places]
-    largest, at = maps.max(1)
-    best = largest.topk(units).indices
-    place = int(at[best[0]])
-
-    def seeds(where: Tensor, values: Tensor) -> Tensor:
-        empty = torch.zeros(len(where), value[0].numel(), dtype=torch.float64)
-        return empty.scatter(1, where, values.double()).view(-1, *value.shape[1:])
-
-    ones = torch.ones(units, 1)
-    told = tuple(f"{layer}:{int(channel)}" for channel in best)
-    yield "strongest", layer, told, seeds(places[best, at[best]][:, None], ones)
-
-    active = (maps[:, place] > 0).nonzero()[:, 0]
-    others = active[active != best[0]]
-    drawn = others[torch.randperm(len(others), generator=generator)[: units - 1]]
-    if len(drawn):
-        chosen = torch.cat([best[:1], drawn])
-        told = tuple(f"{layer}:{int(channel)}" for channel in chosen)
-        yield "random", layer, told, seeds(places[chosen, place][:, None], ones[: len(chosen)])
-
-    noise = torch.randn(units - 1, len(places), generator=generator, dtype=torch.float64)
-    unit = torch.zeros(1, len(places), dtype=torch.float64)
-    unit[0, best[0]] = 1
-    told = (f"{layer}:{int(best[0])}", *(f"noise {number + 1}" for number in range(units - 1)))
-    yield "noise", layer, told, seeds(places[:, place].expand(units, -1), torch.cat([unit, noise]))
-
-    scores = first_tensor(network.record(image, OUTPUT)[OUTPUT])
-    if scores is not None and scores.ndim == 2 and scores.shape[1] >= units:
-        top = int(scores[0].argmax())
-        shuffled = torch.randperm(scores.shape[1], generator=generator)
-        classes = torch.cat([torch.tensor([top]), shuffled[shuffled != top][: units - 1]])
-        flat = torch.zeros(units, scores.shape[1], dtype=torch.float64).scatter(1, classes[:, None], 1.0)
-        yield "classes", OUTPUT, tuple(f"logits:{int(class_)}" for class_ in classes), flat
-
-
-def _deepest(network: Network, size: tuple[int, int]) -> str:
-    """The last convolution whose maps have more than one place, or the last layer with such maps: before a rectifier
-    nothing is cut yet, while at the ceiling of a ReLU6 the strongest units have no gradient."""
-    found = [layer for layer in network.layers(size) if layer.module and layer.layout is not None]
-    found = [layer for layer in found if layer.maps_shape[1] * layer.maps_shape[2] > 1]
-    if not found:
-        raise ValueError(f"{network.name} has no layer with a grid of places; name a layer")
-    return next((layer.name for layer in reversed(found) if layer.kind == "Conv2d"), found[-1].name)
 
 
 # ---- how alike they are

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import Rules, functions
@@ -20,7 +19,8 @@ from ...network.rules import RuledCall
 from .account import Account
 from .attention import multi_head_attention, scaled_dot_product_attention
 from .composites import Composite, Range
-from .layers import Layers, channelwise
+from .layers import Layers
+from .normalising import group_norm, instance_norm, layer_norm, local_response_norm, normalize, rms_norm
 from .sharing import halved, kept, padded, passed, shifted
 
 ACTIVATIONS = (
@@ -83,12 +83,12 @@ def propagation(composite: Composite, limits: Range | None, account: Account) ->
     for name in STATISTICS:
         for function in functions(name):
             table[function] = _constant(function)
-    stand(_layer_norm(account), "layer_norm")
-    stand(_group_norm(account), "group_norm")
-    stand(_instance_norm(account), "instance_norm")
-    stand(_rms_norm, "rms_norm")
-    stand(_local_response_norm, "local_response_norm")
-    stand(_normalize, "normalize")
+    stand(layer_norm(account), "layer_norm")
+    stand(group_norm(account), "group_norm")
+    stand(instance_norm(account), "instance_norm")
+    stand(rms_norm, "rms_norm")
+    stand(local_response_norm, "local_response_norm")
+    stand(normalize, "normalize")
     stand(scaled_dot_product_attention, "scaled_dot_product_attention")
     stand(multi_head_attention(layers), "multi_head_attention_forward")
     stand(_pad(account), "pad")
@@ -141,73 +141,6 @@ def _constant(function: Callable) -> Callable:
             return function(*args, **kwargs)
 
     return rule
-
-
-def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, account: Account) -> Tensor:
-    y = x if weight is None else x * weight.detach()
-    return y if bias is None else shifted(y, bias, account)
-
-
-def _standardised(x: Tensor, dims: list[int], eps: float) -> Tensor:
-    """(x - mean) / deviation with the deviation held constant."""
-    with torch.no_grad():
-        deviation = (x.var(dims, correction=0, keepdim=True) + eps).sqrt()
-    return (x - x.mean(dims, keepdim=True)) / deviation
-
-
-def _layer_norm(account: Account) -> Callable:
-    def rule(
-        input: Tensor, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
-    ) -> Any:
-        dims = list(range(-len(tuple(normalized_shape)), 0))
-        return _affine(_standardised(input, dims, eps), weight, bias, account)
-
-    return rule
-
-
-def _by_channel(x: Tensor, values: Tensor | None) -> Tensor | None:
-    return None if values is None else channelwise(values, x.ndim - 2)
-
-
-def _group_norm(account: Account) -> Callable:
-    def rule(input: Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-        groups = input.unflatten(1, (num_groups, -1)).flatten(2)
-        plain = _standardised(groups, [-1], eps).view(input.shape)
-        return _affine(plain, _by_channel(input, weight), _by_channel(input, bias), account)
-
-    return rule
-
-
-def _instance_norm(account: Account) -> Callable:
-    def rule(
-        input: Tensor, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
-        use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
-    ) -> Any:  # fmt: skip
-        if not use_input_stats:
-            return NotImplemented
-        plain = _standardised(input, list(range(2, input.ndim)), eps)
-        return _affine(plain, _by_channel(input, weight), _by_channel(input, bias), account)
-
-    return rule
-
-
-def _rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Any = None, eps: Any = None) -> Any:
-    with torch.no_grad():
-        y = F.rms_norm(input, normalized_shape, None, eps)
-        ratio = torch.where(input == 0, 0.0, y / input)
-    return input * (ratio if weight is None else ratio * weight)
-
-
-def _local_response_norm(input: Tensor, *args: Any, **kwargs: Any) -> Any:
-    with torch.no_grad():
-        ratio = torch.where(input == 0, 0.0, F.local_response_norm(input, *args, **kwargs) / input)
-    return input * ratio
-
-
-def _normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Any:
-    with torch.no_grad():
-        length = input.norm(p, dim, keepdim=True).clamp_min(eps)
-    return input / length
 
 
 def _sum(function: Callable, account: Account) -> Callable:
