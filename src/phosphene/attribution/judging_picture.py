@@ -40,9 +40,9 @@ def drawing(found: Judgement) -> Drawing:
         weight: Literal["regular", "bold"] = "bold" if known else "regular"
         count = max(found.score(name, test).count for test in tests) if tests else len(found.images)
         name += f", {count} images" if count < len(found.images) else ""
-        lines = [name] if text_width(name, 14, weight) < NAME - 8 else wrap(name, 12, NAME - 8, weight)[:2]
+        size = 14.0 if text_width(name, 14, weight) < NAME - 8 else 12.0
+        lines = [name] if size == 14 else wrap(name, 12, NAME - 8, weight)[:2]
         for at, words in enumerate(lines):
-            size = 14.0 if len(lines) == 1 else 12.0
             marks.append(
                 Text(
                     0, y + 5 + 14 * (at - (len(lines) - 1) / 2), words, size, weight, colour="ink" if known else "muted"
