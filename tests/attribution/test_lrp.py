@@ -416,3 +416,44 @@ def test_what_biases_keep_is_each_images_own_where_images_are_not_the_first_dime
     alone = torch.cat([ph.lrp(network, x[i : i + 1], "logits:1").absorbed for i in range(2)])
     torch.testing.assert_close(both.absorbed, alone, rtol=0, atol=1e-12)
     torch.testing.assert_close(both.gap, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-9)
+
+
+class WrittenInto(nn.Module):
+    """Writes into a value that a convolution has taken, as networks with activations before their convolutions do."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+        self.second, self.head, self.in_place = nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 3), in_place
+
+    def forward(self, x):
+        x = self.norm(self.first(x))
+        y = self.second(x)
+        x = F.relu_(x) if self.in_place else F.relu(x)
+        return self.head((x + y).mean((2, 3)))
+
+
+@pytest.mark.parametrize("rule", ["composite", "zplus", "epsilon-gamma-box", "alphabeta"])
+def test_a_value_written_into_after_a_layer_took_it_is_the_one_it_took(rule):
+    torch.manual_seed(0)
+    module = WrittenInto(True).double().eval()
+    plain = WrittenInto(False).double().eval()
+    plain.load_state_dict(module.state_dict())
+    x = torch.randn(2, 3, 9, 9, dtype=torch.float64)
+    found, expected = (ph.lrp(ph.Network(each), x, "logits:1", rule=rule) for each in (module, plain))
+    assert torch.equal(found.values, expected.values)
+    assert found.values.any()
+    torch.testing.assert_close(found.absorbed, expected.absorbed)
+
+
+def test_a_layer_that_a_norm_follows_is_shared_out_once(monkeypatch):
+    calls = []
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(196, 3)).eval()
+    x = torch.rand(1, 3, 9, 9)
+    network = ph.Network(module)
+    rule = composite("zplus").table[0][1]
+    shares = type(rule).shares
+    monkeypatch.setattr(type(rule), "shares", lambda *given: calls.append(given[1]) or shares(*given))
+    ph.lrp(network, x, "logits:1", rule="zplus")
+    assert len(calls) == 2  # of the convolution with its norm, and of the linear layer
