@@ -23,7 +23,9 @@ _HOMES = {
     "attribution": "gradient deconvnet guided reverse occlusion lrp patterns objects cam grad_cam grad_cam_plus_plus"
     " x_grad_cam layer_cam score_cam guided_grad_cam boxes locate selectivity cascade judge why"
     " input_x_gradient integrated_gradients smooth_grad var_grad rise",
-    "synthesis": "synthesize adversarial robustness fool",
+    "synthesis": "synthesize adversarial robustness fool diverse facets starts unit_image side_by_side"
+    " class_image class_recipes quantities checkerboard hog"
+    " invert inversions caricature dream deepdream style",
     "reporting": "report",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -20,6 +20,7 @@ from ..network import Network
 from .images import Image, Pixels
 from .objectives import IMAGES, Objective
 from .priors import Prior
+from .searches import SeparateLBFGS
 from .transforms import Transform
 
 Optimisers = Callable[[Iterable[Tensor]], Optimizer]
@@ -40,6 +41,13 @@ def adam(rate: float = 0.05, **settings: Any) -> Optimisers:
     return lambda values: torch.optim.Adam(values, lr=rate, **settings)
 
 
+def adamw(rate: float, decay: float, betas: tuple[float, float] = (0.9, 0.999)) -> Optimisers:
+    """Adam whose values also lose the share rate · decay at every step, whatever the gradient (I. Loshchilov and
+    F. Hutter 2019): a prior that needs no weight, as it holds for objectives of every scale.
+    """
+    return lambda values: torch.optim.AdamW(values, lr=rate, betas=betas, weight_decay=decay)
+
+
 def sgd(rate: float, momentum: float = 0.0) -> Optimisers:
     """Plain gradient steps, with momentum where asked, as the papers before 2016 take them."""
     return lambda values: torch.optim.SGD(values, lr=rate, momentum=momentum)
@@ -50,6 +58,11 @@ def lbfgs(rate: float = 1.0, history: int = 10, evaluations: int = 20) -> Optimi
     return lambda values: torch.optim.LBFGS(
         values, lr=rate, max_iter=evaluations, history_size=history, line_search_fn="strong_wolfe"
     )
+
+
+def separate_lbfgs(iterations: int = 5, history: int = 10) -> Optimisers:
+    """L-BFGS of each image by itself, so that images of one batch come out as they would alone."""
+    return lambda values: SeparateLBFGS(values, iterations, history)
 
 
 def ascend(
@@ -79,7 +92,7 @@ def ascend(
     optimise = (optimiser or adam())(list(image.parameters()))
     scoring = _Scoring(network, objective, image, transform, generator, precise)
     for number in range(1, steps + 1):
-        if isinstance(optimise, torch.optim.LBFGS):
+        if isinstance(optimise, (torch.optim.LBFGS, SeparateLBFGS)):
             moment = _searched(optimise, scoring, number, generator)
         else:
             moment = scoring(number)
@@ -98,7 +111,8 @@ def _searched(optimise: Optimizer, scoring: _Scoring, number: int, generator: to
     def closure() -> Tensor:
         generator.set_state(before)  # a line search compares what differs in the image alone
         moments.append(scoring(number))
-        return -moments[-1].scores.double().sum()
+        losses = -moments[-1].scores
+        return losses if isinstance(optimise, SeparateLBFGS) else losses.double().sum()
 
     optimise.step(closure)  # type: ignore[arg-type]
     return moments[0]

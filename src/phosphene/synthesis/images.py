@@ -90,6 +90,17 @@ class Fourier(Image):
         found.spectrum = nn.Parameter(spectrum.float().contiguous())
         return found
 
+    @classmethod
+    def at(cls, start: Tensor, *, decay: float = 1.0) -> Fourier:
+        """The spectrum that stands for images (N, 3, H, W); values beyond 0.001 and 0.999 are brought there."""
+        height, width = start.shape[-2:]
+        image = cls(len(start), (height, width), decay=decay).to(start)
+        with torch.no_grad():
+            values = coloured(torch.logit(start.clamp(1e-3, 1 - 1e-3)), torch.linalg.inv(image.colours))
+            spectrum = torch.fft.rfft2(values, norm="ortho") / image.scale
+            image.spectrum.copy_(torch.view_as_real(spectrum))
+        return image
+
     def forward(self) -> Tensor:
         spectrum = torch.view_as_complex(self.spectrum) * self.scale
         values = torch.fft.irfft2(spectrum, s=self.size, norm="ortho")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -31,6 +32,14 @@ def count(value: Any, name: str, least: int = 1) -> int:
         raise TypeError(f"{name} is a whole number, not {value!r}") from None
     if number < least:
         raise ValueError(f"{name} is at least {least}, not {number}")
+    return number
+
+
+def positive(value: Any, name: str, zero: bool = False) -> float:
+    """A finite number above 0, or at least 0 where `zero` is allowed."""
+    number = float(value)
+    if not (math.isfinite(number) and (number > 0 or (zero and number == 0))):
+        raise ValueError(f"{name} is a number {'of at least' if zero else 'above'} 0, not {value!r}")
     return number
 
 

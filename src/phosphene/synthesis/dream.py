@@ -1,0 +1,178 @@
+"""DeepDream: a photo in which a layer sees more and more of what it already sees a little of.
+
+    x ← clip(x + rate · g / mean|g|),    g = ∂/∂x ½ |φ(x)|²
+
+The gradient at the layer is set to its own activations, which is the gradient of half their squared norm. The photo is
+shifted at random before every step and worked on in octaves, from small to large. A. Mordvintsev, C. Olah and M. Tyka,
+Inceptionism, 2015, and their notebook, whose constants these are: 10 steps in each of 4 octaves of 1.4, steps of 1.5
+grey levels, shifts up to 32 pixels. With a guide the gradient is, at every place of the layer, the guide's feature
+vector with the largest dot product there. Zooms go on from the finished picture, enlarged a little each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..instrument import instrument
+from ..network import Network
+from ..picture import Block, Photo, Picture, compact, sheet
+from ..showing import named
+from .ascent import scored
+from .codes import code, reading
+from .normalised import normalised_steps
+from .objectives import Objective, Size, objective
+from .octaves import climbed, octave_sizes
+from .options import count, positive
+from .own_size import own_images, resized
+from .synthesis import WIDTH, Synthesis, pixels, tiled, trace
+
+STEP = 1.5 / 255  # mean change of a value in [0, 1]
+OCTAVES, SCALE, JITTER = 4, 1.4, 32
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dream(Synthesis):
+    """Photos (N, 3, h, w) in [0, 1] as far as they are dreamt, at the size of the octave that is being worked on."""
+
+    originals: Tensor = field(repr=False)  # (N, 3, H, W)
+    sizes: tuple[Size, ...]  # of the octaves, from small to large
+    layer: str
+    guide: np.ndarray | None = field(repr=False, default=None)  # (height, width, 3), uint8
+
+    def frame(self) -> np.ndarray:
+        """The image at its final size (height, width, 3), uint8; of several, side by side."""
+        whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
+        return np.concatenate(list(pixels(whole)), axis=1)
+
+    def picture(self) -> Picture:
+        """The photo, what became of it, and how the layer's answer grew."""
+        whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
+        pairs = torch.stack([self.originals, whole], 1).flatten(0, 1)
+        labels = [text for score in self.scores for text in ("photo", f"{self.titles[0]}: {compact(float(score))}")]
+        columns = 2 if whole.shape[-1] <= 2 * whole.shape[-2] else 1
+        blocks: list[Block] = [tiled(pairs, labels, columns), trace(self.history, self.objective)]
+        drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
+        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+
+    @property
+    def heading(self) -> str:
+        return f"A dream of {self.layer}"
+
+    @property
+    def caption(self) -> str:
+        told = ", ".join(f"{height} × {width}" for height, width in self.sizes)
+        taken = f"{self.step} steps" if self.step == self.steps else f"stopped after {self.step} of {self.steps} steps"
+        return f"{self.how}; at {told} px (height × width), {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
+
+
+@instrument
+def dream(
+    network: Network,
+    images: Any,
+    layer: str,
+    *,
+    steps: int = 10,
+    octaves: int = OCTAVES,
+    scale: float = SCALE,
+    rate: float = STEP,
+    jitter: int = JITTER,
+    guide: Photo | None = None,
+    zoom: int = 0,
+    enlarge: float = 0.03,
+    size: int | None = None,
+    seed: int = 0,
+) -> Iterator[Dream]:
+    """A photo at its own size, in which a layer's activations are raised in proportion to what they are.
+
+    The network must run at sizes other than its usual one. Raises LookupError for a layer that is not there, ValueError
+    for a size that the network can't take.
+
+    - `layer`: what dreams: a layer, or one channel of it, such as 'blocks.3:17'
+    - `steps`: how many steps in each octave, and for each zoom a third of them
+    - `octaves`: at how many sizes, from small to the photo's own; sizes below 64 pixels are left out
+    - `scale`: how much larger each octave is than the one before
+    - `rate`: by how much a step changes the values on average, in [0, 1]
+    - `jitter`: by how many pixels the photo is shifted at most before a step
+    - `guide`: a second image: the layer's features are drawn to the most alike of its own
+    - `zoom`: how many times to enlarge the finished dream and dream on; film them with --film
+    - `enlarge`: the part of the side that each zoom cuts off
+    - `size`: the longer side in pixels, where the photo's is above it; the photo's own if not given
+    - `seed`: the shifts; the same seed gives the same picture
+    """
+    photos = own_images(network, images, size)
+    full = (int(photos.shape[-2]), int(photos.shape[-1]))
+    sizes = octave_sizes(full, count(octaves, "octaves"), _above_one(scale))
+    each, later = count(steps, "steps"), max(1, steps // 3)
+    total = each * len(sizes) + later * count(zoom, "zoom", least=0)
+    guiding = None if guide is None else own_images(network, guide, size or max(full))
+    aim_at = _aims(network, layer, guiding)
+    optimiser = normalised_steps(positive(rate, "rate"))
+    history = torch.empty(total, len(photos), dtype=photos.dtype)
+    address = named(network, network.address(layer, full))
+    how = f"{'guided, ' if guide is not None else ''}steps of {255 * rate:.2g} of 255, shifts up to {jitter} px"
+    told = {
+        "network": network.name, "titles": (address,) * len(photos), "objective": aim_at(full).name, "how": how,
+        "originals": photos.cpu(), "sizes": tuple(sizes), "layer": address, "seed": seed, "steps": total,
+        "guide": None if guiding is None else pixels(guiding)[0],
+    }  # fmt: skip
+    current = photos
+    for stage in range(1 + zoom):
+        current = zoomed(current, positive(enlarge, "enlarge")) if stage else current
+        begun = each * len(sizes) + later * (stage - 1) if stage else 0
+        moments = climbed(
+            network, aim_at, current, [full] if stage else sizes, steps=later if stage else each,
+            jitter=count(jitter, "jitter", least=0), optimiser=optimiser, seed=seed + 1000 * stage,
+        )  # fmt: skip
+        for aim, moment in moments:
+            step = begun + moment.step
+            history[step - 1] = moment.scores.cpu()
+            scores = scored(network, aim, moment.images) if step == total else moment.scores
+            yield Dream(images=moment.images.cpu(), scores=scores.cpu(), history=history[:step], step=step, **told)
+            current = moment.images
+
+
+deepdream = dream
+
+
+def zoomed(images: Tensor, share: float) -> Tensor:
+    """The middle of the images, `share` of each side cut off, at the size that they had."""
+    height, width = images.shape[-2:]
+    down, right = max(1, round(height * share / 2)), max(1, round(width * share / 2))
+    return resized(images[..., down : height - down, right : width - right], (height, width)).clamp(0, 1)
+
+
+def _above_one(scale: float) -> float:
+    if not scale > 1:
+        raise ValueError(f"each octave is larger than the one before: scale is above 1, not {scale!r}")
+    return float(scale)
+
+
+def _aims(network: Network, layer: str, guide: Tensor | None) -> Callable[[Size], Objective]:
+    """What is raised at each size: half the mean square, or the likeness to the guide's features."""
+    wanted = None
+    if guide is not None:
+        read = code(network, layer, (int(guide.shape[-2]), int(guide.shape[-1])))
+        wanted = read.features(reading(network, {layer: read}, guide)[layer])[0]
+
+    def at(size: Size) -> Objective:
+        read = code(network, layer, size)
+        if wanted is None:
+            return objective(f"half the mean square of {layer}", read.reads, lambda v: read(v).square().mean(1) / 2)
+        return objective(
+            f"likeness of {layer} to the guide", read.reads, lambda value: guided_likeness(read.features(value), wanted)
+        )
+
+    return at
+
+
+def guided_likeness(features: Tensor, wanted: Tensor) -> Tensor:
+    """The mean over places of each feature's (N, C, P) product with the most alike of `wanted` (C, Q), over C: (N,)."""
+    products = torch.einsum("ncp,cq->npq", features.detach(), wanted)
+    chosen = wanted.T[products.argmax(2)]  # (N, P, C)
+    return (features.transpose(1, 2) * chosen).mean((1, 2))

@@ -1,0 +1,61 @@
+"""A photo worked on at several sizes, from small to large: what is found at one size is carried up to the next.
+
+    x_k = photo at size k + detail from size k − 1, enlarged;    detail = x_k after the work − photo at size k
+
+The octaves of DeepDream (A. Mordvintsev, C. Olah and M. Tyka 2015): structure of all sizes, and a detail of the photo
+itself that no size has lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ..network import Network
+from .ascent import Moment, Optimisers, ascend
+from .images import Pixels
+from .objectives import Objective, Size
+from .own_size import resized
+from .stepping import shown
+from .transforms import Roll
+
+SMALLEST = 64  # pixels; networks see little below it
+
+
+def octave_sizes(size: Size, count: int, scale: float) -> list[Size]:
+    """`count` sizes, each `scale` times the one before, up to `size`; those with a side below SMALLEST are left out."""
+    sizes = [(round(size[0] / scale**k), round(size[1] / scale**k)) for k in range(count)]
+    return [size, *(each for each in sizes[1:] if min(each) >= SMALLEST)][::-1]
+
+
+def climbed(
+    network: Network,
+    objective_at: Callable[[Size], Objective],
+    photos: Tensor,
+    sizes: Sequence[Size],
+    *,
+    steps: int,
+    jitter: int,
+    optimiser: Optimisers,
+    seed: int = 0,
+) -> Iterator[tuple[Objective, Moment]]:
+    """The moments of an ascent at every size, `steps` at each, counted through; the last holds the finished images.
+
+    The image is shifted by up to `jitter` pixels each way before every step, what leaves on one side entering on the
+    other, and values are brought back into [0, 1].
+    """
+    detail = torch.zeros_like(resized(photos, sizes[0]))
+    for number, size in enumerate(sizes):
+        base = resized(photos, size)
+        image = Pixels((base + resized(detail, size)).clamp(0, 1))
+        aim = objective_at(size)
+        roll = Roll(min(jitter, min(size) // 4))
+        moments = ascend(
+            network, aim, image, steps=steps, transform=roll, optimiser=optimiser, seed=seed + number
+        )  # fmt: skip
+        for moment in moments:
+            after = shown(image)
+            yield aim, Moment(number * steps + moment.step, after, moment.scores, moment.parts)
+        detail = shown(image) - base

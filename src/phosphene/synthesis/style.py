@@ -1,0 +1,177 @@
+"""Neural style: one image's content in another's manner.
+
+    L = ratio · |F − P|² / |P|² + mean over layers of |G_l − A_l|² / |A_l|²,    G_l = F_l F_lᵀ / places
+
+F are a layer's features (channels × places) of the image, P those of the content image, G the Gram matrices of the
+features of several layers and A those of the style image. L. Gatys, A. Ecker and M. Bethge, A neural algorithm of
+artistic style, 2015, eq. 1-7; their ratio is α / β. Theirs are squared errors that grow with channels and places; ours
+are relative to the images' own, so that one ratio means the same for any network, layer and size. As they do, we search
+by L-BFGS, from the content image or noise; unlike them, on a spectrum (`images.Fourier`), each image by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..instrument import instrument
+from ..network import Network
+from ..picture import Block, ImageBlock, Photo, Picture, Row, sheet
+from .ascent import ascend, separate_lbfgs
+from .codes import code, reading
+from .depths import first_of_each_size
+from .images import Fourier, Image
+from .objectives import Objective, Size, objective
+from .options import count, positive
+from .own_size import own_images
+from .parted import Parted, parted
+from .priors import total_variation
+from .synthesis import WIDTH, pixels, tiled, trace
+
+CONTENT, STYLE = "content loss", "style loss"
+SMOOTH = 0.05  # weight of V^β; keeps grain away that no layer asks for
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Styled(Parted):
+    """Images (N, 3, H, W) with the content of one image and the style of another, one for each ratio."""
+
+    content: Tensor = field(repr=False)  # (3, H, W)
+    style: Tensor = field(repr=False)  # (3, h, w)
+    ratios: tuple[float, ...]
+
+    @property
+    def losses(self) -> dict[str, Tensor]:
+        """The content's and the style's loss on the way: (steps taken, N) each; relative to the two images' own."""
+        return {name: self.part_history[name] for name in (CONTENT, STYLE)}
+
+    @property
+    def progress(self) -> str:
+        return ", ".join(f"{name} {float(self.parts[name].mean()):.3g}" for name in (CONTENT, STYLE))
+
+    def picture(self, *, columns: int = 3) -> Picture:
+        """Content and style, the image of each ratio with its two losses, and how they fell.
+
+        - `columns`: images in a row
+        """
+        labels = [
+            f"α/β {ratio:g}: content {float(content):.2g}, style {float(style):.2g}"
+            for ratio, content, style in zip(self.ratios, self.parts[CONTENT], self.parts[STYLE], strict=True)
+        ]
+        high = 220.0
+        given = [
+            ImageBlock(pixels(each[None])[0], heading=name, width=high * each.shape[2] / each.shape[1], crisp=False)
+            for name, each in (("content", self.content), ("style", self.style))
+        ]
+        falls = [
+            trace(self.part_history[name].clamp(min=1e-6).log10(), f"{name} (power of ten)")
+            for name in (CONTENT, STYLE)
+        ]
+        blocks: list[Block] = [Row(given), tiled(self.images, labels, columns), Row(falls)]
+        drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
+        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
+
+    @property
+    def heading(self) -> str:
+        return "One image's content, another's style"
+
+
+@instrument
+def style(
+    network: Network,
+    content: Photo,
+    style: Photo,
+    *,
+    ratio: float = 0.05,
+    ratios: Sequence[float] | None = None,
+    layers: Sequence[str] | None = None,
+    content_layer: str | None = None,
+    start: Literal["content", "noise"] = "content",
+    steps: int = 40,
+    size: int = 320,
+    seed: int = 0,
+) -> Iterator[Styled]:
+    """The content image's features and the style image's Gram matrices, in one image.
+
+    The network must run at sizes other than its usual one. Both images may also be tensors that are its input.
+
+    - `content`: the photo whose content to keep
+    - `style`: the image whose manner to take
+    - `ratio`: α / β: how much the content counts beside the style
+    - `ratios`: several at once, an image for each, in the place of `ratio`
+    - `layers`: whose Gram matrices count; if not given, the first rectified one of each size of maps
+    - `content_layer`: whose features count as content; if not given, the last but one of `layers`
+    - `start`: start at the content image, or at noise
+    - `steps`: how many steps; each evaluates the network about six times
+    - `size`: the longer side in pixels, of both images
+    - `seed`: the noise; the same seed gives the same image
+    """
+    photo, manner = (own_images(network, given, count(size, "size")) for given in (content, style))
+    if len(photo) > 1 or len(manner) > 1:
+        raise ValueError("one content image and one style image, please; give several ratios for several images")
+    weights = [positive(each, "ratio", zero=True) for each in (ratios or [ratio])]
+    full = (int(photo.shape[-2]), int(photo.shape[-1]))
+    names = [layers] if isinstance(layers, str) else list(layers or first_of_each_size(network, full))
+    held = content_layer or names[max(0, len(names) - 2)]
+    aim = styled(network, photo, manner, names, held, torch.tensor(weights))
+    image = _started(start, photo, len(weights), seed)
+    moments = ascend(network, aim, image, steps=count(steps, "steps"), optimiser=separate_lbfgs(), precise=True)
+    how = f"content of {held}, Gram matrices of {', '.join(names)}, from {start}, Fourier image, L-BFGS"
+    titles = tuple(f"α/β {weight:g}" for weight in weights)
+    yield from parted(
+        network, aim, image, moments, steps, Styled,
+        titles=titles, how=how, seed=seed, content=photo[0].cpu(), style=manner[0].cpu(), ratios=tuple(weights),
+    )  # fmt: skip
+
+
+def styled(
+    network: Network, content: Tensor, style: Tensor, layers: Sequence[str], content_layer: str, ratios: Tensor
+) -> Objective:
+    """Minus both losses, the content's times each image's ratio (N,), and a little of V^β."""
+    here = {name: code(network, name, _size(content)) for name in {*layers, content_layer}}
+    there = {name: code(network, name, _size(style)) for name in layers}
+    kept = here[content_layer]
+    content_value = reading(network, {content_layer: kept}, content)[content_layer]
+    values = reading(network, there, style)
+    grams = [gram_matrix(there[name].features(values[name])) for name in layers]
+    manner = {here[name].reads: gram for name, gram in zip(layers, grams, strict=True)}
+    readers = {here[name].reads: here[name] for name in layers}
+
+    def style_loss(*found: Tensor) -> Tensor:
+        errors = [_apart(gram_matrix(readers[at].features(v)), manner[at]) for at, v in zip(manner, found, strict=True)]
+        return torch.stack(errors).mean(0)
+
+    wanted = kept(content_value)
+    content_loss = objective(CONTENT, kept.reads, lambda found: _apart(kept(found), wanted))
+    ratios = ratios.to(content)
+    weighted = objective("α/β times it", kept.reads, lambda found: ratios * _apart(kept(found), wanted))
+    told = 0.0 * content_loss  # before its ratio, to be shown
+    return -weighted - objective(STYLE, list(manner), style_loss) - SMOOTH * total_variation() + told
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Of features (N, C, places) the products of channels, averaged over places: (N, C, C)."""
+    return features @ features.transpose(1, 2) / features.shape[2]
+
+
+def _apart(found: Tensor, wanted: Tensor) -> Tensor:
+    """|found − wanted|² / |wanted|² for each image: (N,)."""
+    norm = wanted.square().sum().clamp(min=torch.finfo(wanted.dtype).tiny)
+    return (found - wanted).square().flatten(1).sum(1) / norm
+
+
+def _started(start: str, photo: Tensor, many: int, seed: int) -> Image:
+    if start == "content":
+        return Fourier.at(photo.repeat(many, 1, 1, 1))
+    if start == "noise":
+        generator = torch.Generator().manual_seed(seed)
+        return Fourier(many, _size(photo), deviation=0.1, generator=generator)
+    raise ValueError(f"an image starts at content or noise, not {start!r}")
+
+
+def _size(images: Tensor) -> Size:
+    return int(images.shape[-2]), int(images.shape[-1])
