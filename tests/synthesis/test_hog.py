@@ -1,0 +1,115 @@
+"""HOG: scikit-image's numbers, strokes along edges, and images made from descriptors."""
+
+import numpy as np
+import pytest
+import torch
+
+import phosphene as ph
+from phosphene.picture import Line
+from phosphene.synthesis.hog_descriptor import HOG, Settings, hog_network
+from phosphene.synthesis.hog_glyphs import energies, glyphs
+
+skimage = pytest.importorskip("skimage.feature")
+CAT = "src/phosphene/photos/cat.jpg"
+
+
+def photo(height: int = 60, width: int = 77, seed: int = 0) -> ph.Photo:
+    """A photo with edges in all directions, ties among the colours, flat parts, and sides that no cell divides."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    pixels[:20] //= 32  # many equal gradients
+    pixels[30:, :30] = 77
+    pixels[:, 50:] = pixels[:, 50:, :1]
+    return ph.read(pixels)
+
+
+@pytest.mark.parametrize("normalise", ["L2-Hys", "L2", "L1", "L1-sqrt"])
+@pytest.mark.parametrize(("orientations", "cell", "block"), [(9, 8, 2), (8, 8, 3), (12, 7, 1), (4, 5, 2), (9, 16, 2)])
+def test_the_descriptor_is_scikit_images(orientations, cell, block, normalise):
+    for shown in (photo(), ph.read(CAT)):
+        found = ph.hog(shown, orientations=orientations, cell=cell, block=block, normalise=normalise)
+        expected = skimage.hog(shown.pixels, orientations, (cell, cell), (block, block), normalise, channel_axis=-1)
+        np.testing.assert_allclose(found.values, expected, atol=1e-6, rtol=0)
+        assert found.values.dtype == torch.float64
+        whole = skimage.hog(
+            shown.pixels, orientations, (cell, cell), (block, block), normalise, channel_axis=-1, feature_vector=False
+        )
+        np.testing.assert_allclose(found.blocks, whole, atol=1e-6, rtol=0)
+
+
+def test_an_edge_votes_for_its_own_direction():
+    steep = np.zeros((32, 32, 3), np.uint8)
+    steep[:, 16:] = 200  # a vertical edge: the gradient points right, at 0 degrees
+    cells = HOG(Settings(orientations=4, cell=8, block=1), white=255).cells(
+        HOG(Settings(), white=255).gradients(torch.from_numpy(steep.astype(float)).permute(2, 0, 1)[None])
+    )
+    assert cells[0].sum((1, 2)).nonzero().flatten().tolist() == [0]
+    marks = glyphs(energies(ph.hog(ph.read(steep), orientations=4).blocks.numpy()), 400).marks
+    strokes = [mark for mark in marks if isinstance(mark, Line)]
+    assert strokes
+    assert all(abs(mark.y2 - mark.y1) > 2 * abs(mark.x2 - mark.x1) for mark in strokes)
+
+
+def test_energies_are_means_over_a_cells_blocks():
+    blocks = np.random.default_rng(0).random((3, 4, 2, 2, 5))
+    slow = np.zeros((4, 5, 5))
+    for row in range(4):
+        for column in range(5):
+            own = [
+                blocks[r, c, row - r, column - c]
+                for r in range(3) for c in range(4) if 0 <= row - r < 2 and 0 <= column - c < 2
+            ]  # fmt: skip
+            slow[row, column] = np.mean(own, 0)
+    np.testing.assert_allclose(energies(blocks), slow)
+
+
+def test_shared_votes_turn_smoothly_and_sum_to_the_whole():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 24, 24, generator=generator, dtype=torch.float64)
+    whole, shared = (HOG(Settings(), shared=way) for way in (False, True))
+    gradients = whole.gradients(images)
+    torch.testing.assert_close(whole.cells(gradients).sum(1), shared.cells(gradients).sum(1))
+    angles = torch.linspace(0, 2 * torch.pi, 721, dtype=torch.float64)
+    turning = torch.stack([angles.sin(), angles.cos()])[:, None].expand(-1, 8, -1)[None]
+    votes = shared.cells._shared(turning)[0, :, 0]
+    assert votes.diff(dim=1).abs().max() < 0.03
+    torch.testing.assert_close(votes.sum(0), torch.ones(721, dtype=torch.float64))
+
+
+def test_the_shared_descriptors_gradient_is_the_difference_quotient():
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(1, 3, 6, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(HOG(Settings(cell=2), shared=True), images, eps=1e-7, atol=1e-4)
+
+
+def test_flat_images_have_finite_gradients():
+    for shared in (False, True):
+        images = torch.full((1, 3, 16, 16), 0.5, requires_grad=True)
+        HOG(Settings(), shared=shared)(images).sum().backward()
+        assert torch.isfinite(images.grad).all()
+
+
+def test_the_descriptor_is_a_network_with_layers():
+    network = hog_network(Settings(), (32, 48))
+    assert network.layer("cells").shape == (9, 4, 6)
+    assert network.layer("blocks").shape == (36, 3, 5)
+    assert network.record(torch.rand(2, 3, 32, 48), "logits")["logits"].shape == (2, 540)
+
+
+def test_what_makes_no_sense_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="no room for a block of 32 × 32"):
+        ph.hog(photo(30, 40), cell=16)
+    with pytest.raises(ValueError, match="blocks are normalised by"):
+        ph.hog(photo(), normalise="L3")
+    with pytest.raises(ValueError, match="cell is at least 1"):
+        ph.hog(photo(), cell=0)
+    with pytest.raises(TypeError, match="hog takes a photo"):
+        ph.hog(np.zeros((32, 32, 3)))
+
+
+def test_the_picture_says_its_range(tmp_path):
+    found = ph.hog(photo())
+    found.save(tmp_path / "hog.png", theme="dark")
+    found.save(tmp_path / "hog.svg")
+    assert found.picture().ranges[0].high > 0
+    assert found.to_dict()["shape"] == [6, 8, 2, 2, 9]
