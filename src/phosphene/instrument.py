@@ -213,7 +213,7 @@ def _no_option(name: str, wrong: str, own: Iterable[str], pictures: Iterable[str
 
 
 def _account(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    networks = {key: value for key, value in arguments.items() if isinstance(value, Network)}
+    networks = {key: value for key, value in arguments.items() if _is_network(value)}
     images = {key: value for key, value in arguments.items() if _is_image(value)}
     options = {key: value for key, value in arguments.items() if key not in networks and key not in images}
     return {
@@ -232,12 +232,19 @@ def _plain(value: Any) -> Any:
     return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else value
 
 
+def _is_network(value: Any) -> bool:
+    several = isinstance(value, (list, tuple)) and value
+    return isinstance(value, Network) or bool(several and all(isinstance(part, Network) for part in value))
+
+
 def _is_image(value: Any) -> bool:
     first = value[0] if isinstance(value, (list, tuple)) and value else value
     return isinstance(first, Photo) or type(first).__name__ in ("Tensor", "ndarray", "Parameter")
 
 
-def _network_account(network: Network) -> dict[str, Any]:
+def _network_account(network: Any) -> Any:
+    if isinstance(network, (list, tuple)):
+        return [_network_account(part) for part in network]
     return {
         "opening": network.opening,
         "class": type(network.module).__name__,

@@ -75,7 +75,14 @@ def _check_names(function: Callable[..., Any], account: Mapping[str, Any], path:
         raise damaged(path, f"it does not say {', '.join(missing)}")
 
 
-def _reopened(account: Mapping[str, Any], path: Path, trust: bool) -> Network:
+def _reopened(account: Any, path: Path, trust: bool) -> Network | list[Network]:
+    """The network, or each of several."""
+    if isinstance(account, list):
+        return [_opened(part, path, trust) for part in account]
+    return _opened(account, path, trust)
+
+
+def _opened(account: Mapping[str, Any], path: Path, trust: bool) -> Network:
     opening = account["opening"]
     if not opening:
         raise ValueError(

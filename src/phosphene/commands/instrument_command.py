@@ -74,6 +74,11 @@ class _Plan:
     draws: bool = False
     stepwise: bool = False  # whether it gives its result step by step
 
+    @property
+    def opens(self) -> list[str]:
+        """The networks that the options on weights and device are for."""
+        return [name for name in self.networks if name in ("network", "networks")]
+
     def add(self, name: str, annotation: Any, default: Any) -> None:
         """A word or option of the command line's own, unless the instrument has taken the name."""
         keyword = inspect.Parameter.KEYWORD_ONLY
@@ -95,10 +100,12 @@ def _plan(function: Callable[..., Any]) -> _Plan:
     parameters, hints, helps = _named(function), get_type_hints(function), described(function).parameters
     _words(plan, parameters, hints, helps.get("layer", "which layer"))
     for name, parameter in parameters.items():
-        hint = Sequence[str] if name == "target" else hints.get(name, Any)  # may come several times
+        hint = hints.get(name, Any)
+        if name == "target" and hint is not str:  # may come several times
+            hint = Sequence[str]
         if _is_network(hint) or name == "network":
             plan.networks.append(name)
-            hint = str
+            hint = Sequence[str] if get_origin(hint) is Sequence else str
         if name == "network":
             plan.add(name, shared.Spec, None)
         elif name not in plan.parameters:
@@ -109,7 +116,7 @@ def _plan(function: Callable[..., Any]) -> _Plan:
     plan.stepwise = hasattr(function, "steps")
     if plan.stepwise:
         plan.add("film", stepping.Film, None)
-    for name, (annotation, default) in ((NETWORK if "network" in plan.networks else {}) | OUTPUT).items():
+    for name, (annotation, default) in ((NETWORK if plan.opens else {}) | OUTPUT).items():
         plan.add(name, annotation, default)
     return plan
 
@@ -122,8 +129,9 @@ def _named(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], hints: Mapping[str, Any], text: str) -> None:
     """The positional words: the photo and the layer, which comes first where it must be given."""
-    plan.photo = next((name for name in parameters if name in PHOTOS), None)
-    plan.layer = "layer" in parameters
+    plan.photo = next((name for name in parameters if name in PHOTOS and hints.get(name) is not int), None)
+    asks = "target" in parameters and parameters["target"].default is inspect.Parameter.empty  # it is the word then
+    plan.layer = "layer" in parameters and not asks
     plan.needs_layer = plan.layer and parameters["layer"].default is inspect.Parameter.empty
     argument = typer.Argument(
         metavar="LAYER", autocompletion=shared.complete_layer, help=as_sentence(text), show_default=False
@@ -176,13 +184,17 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     if plan.layer:
         arguments["layer"] = layer
     for name in plan.networks:
-        how = _own(plan, values, NETWORK) if name == "network" else {}
-        arguments[name] = shared.open_network(values[name], **how)
+        how = _own(plan, values, NETWORK) if name in plan.opens else {}
+        given = values[name]
+        several = isinstance(given, list)
+        opened = [shared.open_network(spec, **how) for spec in (given if several else [given])]
+        arguments[name] = opened if several else opened[0]
     if plan.needs_layer and layer is not None and "network" in arguments:
         shared.check_layer(arguments["network"], layer, plan.several)
     chosen = {name: kind.value(name, values[name]) for name, kind in plan.kinds.items() if name not in arguments}
     if "target" in chosen:
-        chosen["target"] = shared.target_of(chosen["target"], values.get("classes"))
+        given = chosen["target"]
+        chosen["target"] = shared.target_of([given] if isinstance(given, str) else given, values.get("classes"))
     drawing = {name: chosen.pop(name) for name in plan.drawing}
 
     if plan.stepwise:

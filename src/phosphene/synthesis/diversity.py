@@ -44,7 +44,7 @@ def gram_likeness(layer: Layer, groups: int = 1) -> Objective:
     maps = as_maps(layer)
 
     def measure(value: Tensor) -> Tensor:
-        return torch.cat([_mean_of_others(gram_cosines(part)) for part in maps(value).chunk(groups)])
+        return torch.cat([mean_of_others(gram_cosines(part)) for part in maps(value).chunk(groups)])
 
     return objective(f"Gram likeness at {layer.name}", layer.name, measure)
 
@@ -61,7 +61,8 @@ def gram_cosines(maps: Tensor) -> Tensor:
     return products / (lengths[:, None] * lengths)
 
 
-def _mean_of_others(cosines: Tensor) -> Tensor:
+def mean_of_others(cosines: Tensor) -> Tensor:
+    """Each row's mean without its diagonal (N,)."""
     return (cosines.sum(1) - cosines.diagonal()) / max(1, len(cosines) - 1)
 
 
@@ -122,14 +123,14 @@ class Diverse(Synthesis):
         """Both rows, those by themselves above, as one frame of a film."""
         return grid(pixels(torch.cat([self.plain, self.images])), scale=1, columns=len(self.images)).pixels
 
-    def picture(self) -> Picture:
+    def picture(self) -> Picture:  # type: ignore[override]
         """The images by themselves, those that were pushed apart, and in numbers what that changed."""
         rows = (("Each by itself", self.plain, self.plain_scores), ("Pushed apart", self.images, self.scores))
         blocks: list[Block] = [
             tiled(images, [compact(float(score)) for score in scores], len(images), heading)
             for heading, images, scores in rows
         ]
-        lines = [each.float().mean(1).numpy() for each in (self.plain_history, self.history)]
+        lines = [each.float().mean(1).tolist() for each in (self.plain_history, self.history)]
         names = ["by itself", "pushed apart"]
         plot = line_plot(lines, names, start=1, across="step", up=f"mean of {self.objective}", width=560)
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))

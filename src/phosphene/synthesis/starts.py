@@ -1,8 +1,8 @@
 """One objective from several starts, in one batch: what of an image is the unit's, and what came with the start.
 
-Gradient ascent climbs the hill that it stands on. From the network's zero (its mean colour), from noise and from a photo
-it ends at images that score much alike and look different; what they share is what the unit asks for. K. Simonyan et
-al. (2014) start at the zero image, A. Nguyen et al. (2014) at the mean image, C. Olah et al. (2017) at weak noise.
+Gradient ascent climbs the hill that it stands on. From the network's zero (its mean colour), from noise and from a
+photo it ends at images that score much alike and look different; what they share is what the unit asks for. K. Simonyan
+et al. (2014) start at the zero image, A. Nguyen et al. (2014) at the mean image, C. Olah et al. (2017) at weak noise.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def starts(
     All are raised in one batch. Raises LookupError for a target that is not there, ValueError for one that no gradient
     reaches.
 
-    - `target`: what to raise, such as 'blocks.3:17' (a channel's mean), 'blocks.3:17@5,6' (one neuron) or 'logits:goose'
+    - `target`: what to raise, such as 'blocks.3:17' (a channel's mean), 'blocks.3:17@5,6' (one neuron), 'logits:goose'
     - `start`: a photo to start at as well
     - `random`: how many times to start at weak noise
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given

@@ -1,0 +1,157 @@
+"""How a unit answers to given photos: one pass over any number of them, of which only numbers are kept.
+
+A photo's score is the objective's, as for images that are synthesised: a channel's mean over its places, one neuron, a
+class's score. A channel's place is where it answers most; what it sees there is its receptive field.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..network import Address, Box, Layer, Network
+from ..picture import Photo, photos, read
+from ..showing import peaks
+from .layers import as_maps
+from .objectives import unit
+from .options import seen_images
+
+BATCH = 16  # photos that run through the network together
+
+Photos = Sequence[str]  # files and folders; photos that are open, and a tensor of inputs, will do as well
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a unit answers to each of the photos (N), and what a layer says of them."""
+
+    address: Address
+    sources: list[Any] = field(repr=False)  # photos, files, or inputs (1, C, H, W)
+    names: tuple[str, ...]
+    scores: np.ndarray  # (N,)
+    values: np.ndarray  # (N,): at the unit's strongest place
+    places: np.ndarray  # (N, 2): row and column of it; -1 where the unit has no places
+    features: np.ndarray = field(repr=False)  # (N, D): the layer's means over its places
+    unreadable: tuple[str, ...]
+
+    def photo(self, index: int) -> Any:
+        """The photo number `index`, opened once more, or its input (1, C, H, W)."""
+        source = self.sources[index]
+        return read(source) if isinstance(source, Path) else source
+
+    def image(self, network: Network, index: int) -> Tensor:
+        """What the network sees of it: (1, 3, H, W) in [0, 1]."""
+        return seen_images(network, self.photo(index)).float().cpu()
+
+    def patch(self, network: Network, index: int, side: int) -> np.ndarray:
+        """What the unit sees of it at its strongest place: (side, side, 3), uint8; grey lies beyond the input."""
+        pixels = (self.image(network, index)[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        row, column = (int(at) for at in self.places[index])
+        size = (pixels.shape[0], pixels.shape[1])
+        if row < 0:
+            return _resized(pixels, side)
+        box = network.receptive_field(Address(self.address.layer, self.address.channel), (row, column), size)
+        return _resized(_windowed(pixels, box) if isinstance(box, Box) else pixels, side)
+
+
+def look_through(network: Network, given: Any, address: Address, layer: Layer | None = None) -> Seen:
+    """The unit's answers to all the photos, and, where a layer is given, its features of each.
+
+    Files that can't be read are left out and named. Raises ValueError where nothing is left.
+    """
+    unreadable: list[str] = []
+    kept: list[tuple[Any, str]] = []
+    found: list[tuple[np.ndarray, ...]] = []
+    for batch in _batches(network, given, unreadable):
+        sources, names, inputs = zip(*batch, strict=True)
+        kept += zip(sources, names, strict=True)
+        found.append(_answers(network, torch.cat(inputs), address, layer))
+    if not kept:
+        raise ValueError(f"none of the {len(unreadable)} files can be read as a photo; the first: {unreadable[0]}")
+    scores, values, places, features = (np.concatenate(part) for part in zip(*found, strict=True))
+    sources, names = zip(*kept, strict=True)
+    return Seen(address, list(sources), names, scores, values, places, features, tuple(unreadable))
+
+
+def _answers(network: Network, x: Tensor, address: Address, layer: Layer | None) -> tuple[np.ndarray, ...]:
+    objective = unit(network, address, (int(x.shape[-2]), int(x.shape[-1])))
+    reads = sorted(objective.reads) + ([layer.name] if layer else [])
+    with torch.no_grad():
+        values = network.record(x, *reads)
+        scores = objective.score(values).double().cpu().numpy()
+        features = as_maps(layer)(values[layer.name]).flatten(2).mean(2).float().cpu().numpy() if layer else None
+    maps = values[reads[0]]
+    places, strongest = np.full((len(x), 2), -1), scores
+    if address.place is not None:
+        places[:] = address.place
+    elif address.channel is not None and isinstance(maps, Tensor) and maps.ndim == 3:
+        channel = maps.double().cpu().numpy()
+        places, strongest = peaks(channel), channel.max((1, 2))
+    return scores, strongest, places, np.zeros((len(x), 0)) if features is None else features
+
+
+def _batches(network: Network, given: Any, unreadable: list[str]) -> Iterator[list[tuple[Any, str, Tensor]]]:
+    """Photos with their names and inputs, as many together as are of one size."""
+    batch: list[tuple[Any, str, Tensor]] = []
+    for one in _opened(network, given, unreadable):
+        if len(batch) == BATCH or (batch and batch[0][2].shape != one[2].shape):
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def _opened(network: Network, given: Any, unreadable: list[str]) -> Iterator[tuple[Any, str, Tensor]]:
+    if isinstance(given, Tensor):
+        for index, one in enumerate(network.inputs(given).detach().split(1)):
+            yield one, f"image {index + 1}", one
+        return
+    for source in files(given):
+        try:
+            photo = source if isinstance(source, Photo) else read(source)
+        except (ValueError, OSError) as error:
+            unreadable.append(str(error))
+            continue
+        yield source, photo.name, network.inputs(photo).detach()
+
+
+def files(given: Any) -> list[Any]:
+    """Photos and paths, with each folder's pictures in its place. ValueError where there are none."""
+    found: list[Any] = []
+    for one in given if isinstance(given, (list, tuple)) else [given]:
+        if isinstance(one, Photo):
+            found.append(one)
+        elif isinstance(one, (str, os.PathLike)):
+            found += photos(one) if os.path.isdir(one) else [Path(one)]
+        else:
+            raise TypeError(f"photos are open ones, files, folders or a tensor (N, C, H, W), not {type(one).__name__}")
+    if not found:
+        raise ValueError("no photos were given; give photos, files or a folder")
+    return found
+
+
+def _windowed(pixels: np.ndarray, box: Box) -> np.ndarray:
+    """The box of the pixels (H, W, 3), made square with what lies around it, grey where that is beyond the image."""
+    box = box.round()
+    left, top, right, bottom = (int(edge) for edge in box.as_tuple())
+    side = max(right - left, bottom - top, 1)
+    height, width = pixels.shape[:2]
+    square = np.full((side, side, 3), 128, np.uint8)
+    down = side - (bottom - top) if top == 0 and bottom < height else 0
+    across = side - (right - left) if left == 0 and right < width else 0
+    square[down : down + bottom - top, across : across + right - left] = pixels[top:bottom, left:right]
+    return square
+
+
+def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
+    how = Image.Resampling.LANCZOS if side < pixels.shape[0] else Image.Resampling.BICUBIC
+    return np.array(Image.fromarray(pixels).resize((side, side), how))

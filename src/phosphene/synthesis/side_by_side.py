@@ -1,0 +1,227 @@
+"""Several networks on one sheet: what each would like to see, for the same question, with equal settings.
+
+The question is a class by its name, or a channel at the same share of the depth: 0 is the first layer of weights that
+has a grid of places, 1 the last. All images have one size, start at the same noise and take the same steps. Scores of
+two networks are numbers of two kinds and say nothing beside each other; for a class, every network is therefore asked
+what it makes of the images of all the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..instrument import instrument
+from ..network import OUTPUTS, Address, Network
+from ..picture import Block, Picture, Table, compact, grid, sheet
+from ..showing import named
+from .ascent import adam, ascend, evaluated, scored
+from .images import Fourier
+from .layers import places
+from .objectives import Objective, Size, objective, unit
+from .options import count, input_size
+from .stepping import shown
+from .synthesis import WIDTH, Synthesis, pixels, tiled
+from .transforms import ROBUST
+
+BEST = 5  # a class counts as seen where it is among so many
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a network makes of the images of a class that were made for another, or for itself."""
+
+    probability: float  # of the class, mean over the images
+    seen: int  # images that have it among the best five
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SideBySide(Synthesis):
+    """For each network a row of images, the rows one after the other in `images`."""
+
+    names: tuple[str, ...]  # of the networks
+    columns: int  # images of each
+    judged: tuple[tuple[Judged, ...], ...] = ()  # [made for][seen by]; for classes, at the end
+
+    def row(self, index: int) -> slice:
+        """Where the images of network number `index` are."""
+        return slice(index * self.columns, (index + 1) * self.columns)
+
+    def frame(self) -> np.ndarray:
+        """A row for each network, as one frame of a film."""
+        return grid(pixels(self.images), scale=1, columns=self.columns).pixels
+
+    def picture(self) -> Picture:  # type: ignore[override]
+        """A row of images for each network; for a class, also what each network makes of the others' images."""
+        blocks: list[Block] = []
+        for index, name in enumerate(self.names):
+            own = self.row(index)
+            labels = [
+                f"{title} · {compact(float(score))}"
+                for title, score in zip(self.titles[own], self.scores[own], strict=True)
+            ]
+            blocks.append(tiled(self.images[own], labels, self.columns, name))
+        if self.judged:
+            blocks.append(self._table())
+        drawing = sheet(self.heading, f"{len(self.names)} networks", blocks, caption=self.caption, width=WIDTH + 96)
+        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+
+    def _table(self) -> Table:
+        rows = [
+            (name, *(f"{each.seen} of {self.columns}, p = {each.probability:.2f}" for each in row))
+            for name, row in zip(self.names, self.judged, strict=True)
+        ]
+        heading = f"The class among the best {BEST}, and its probability (mean)"
+        return Table(["images made for", *(f"seen by {name}" for name in self.names)], rows, heading)
+
+    @property
+    def heading(self) -> str:
+        return f"{self.objective}, side by side"
+
+    def to_dict(self) -> dict[str, Any]:
+        found = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]
+        return {**super().to_dict(), "names": list(self.names), "columns": self.columns, "judged": found}
+
+
+@instrument
+def side_by_side(
+    networks: Sequence[Network],
+    target: str | None = None,
+    *,
+    depth: Sequence[float] | None = None,
+    channel: int = 0,
+    images: int = 3,
+    size: int | tuple[int, int] | None = None,
+    steps: int = 256,
+    seed: int = 0,
+    rate: float = 0.05,
+) -> Iterator[SideBySide]:
+    """What several networks would like to see, on one sheet: the same class, or a channel at the same depth of each.
+
+    Raises LookupError where a network has no such class or channel, ValueError where neither a target nor a depth is
+    given, or both are.
+
+    - `networks`: which networks, two or more, such as torchvision:resnet18; 'phosphene networks' lists those with names
+    - `target`: what to raise in each, such as 'logits:goose': a class that all of them know by this name
+    - `depth`: instead, where in each network to look: shares of its layers of weights, such as 0.25, 0.5 and 0.75
+    - `channel`: which channel there
+    - `images`: how many of a class, from different starts
+    - `size`: the images' side in pixels, or height and width; the first network's usual input if not given
+    - `steps`: how many steps of gradient ascent to take for each network
+    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `rate`: Adam's step size
+    """
+    several = _checked(networks)
+    wanted, steps = input_size(several[0], size), count(steps, "steps")
+    asked = [_asked(network, target, depth, channel, count(images, "images"), wanted) for network in several]
+    titles = [_title(network, each) for network, own in zip(several, asked, strict=True) for each in own]
+    columns = len(asked[0])
+    made, scores = torch.full((len(titles), 3, *wanted), 0.5), torch.full((len(titles),), float("nan"))
+    history = torch.full((steps, len(titles)), float("nan"))
+    heading = titles[0] if depth is None else f"Channel {channel} at {_told(depth)} of the depth"
+    found = SideBySide(
+        network=", ".join(network.name for network in several), names=tuple(network.name for network in several),
+        objective=heading, titles=tuple(titles), columns=columns, images=made, scores=scores, history=history,
+        step=0, steps=steps * len(several), seed=seed,
+        how=f"Fourier image in decorrelated colours, shifted, scaled and turned, Adam with rate {rate:g}",
+    )  # fmt: skip
+    for index, (network, own) in enumerate(zip(several, asked, strict=True)):
+        image = Fourier(columns, wanted, generator=torch.Generator().manual_seed(seed))
+        raised = each_its_own(network, own, wanted)
+        for moment in ascend(network, raised, image, steps=steps, optimiser=adam(rate), transform=ROBUST, seed=seed):
+            made, scores, history = made.clone(), scores.clone(), history.clone()
+            now, reached = moment.images, moment.scores
+            history[moment.step - 1, found.row(index)] = reached.float().cpu()
+            if moment.step == steps:
+                now = shown(image)
+                reached = scored(network, raised, now)
+            made[found.row(index)], scores[found.row(index)] = now.float().cpu(), reached.float().cpu()
+            step = index * steps + moment.step
+            end = step == found.steps and depth is None and asked[0][0].layer in OUTPUTS
+            judged = _judged(several, [own[0] for own in asked], made, columns) if end else ()
+            yield replace(found, images=made, scores=scores, history=history, step=step, judged=judged)
+
+
+def _checked(networks: Any) -> list[Network]:
+    if isinstance(networks, Network) or not all(isinstance(network, Network) for network in networks):
+        raise TypeError("side_by_side takes a list of networks: ph.side_by_side([ph.load(), ...], ...)")
+    if len(networks) < 2:
+        raise ValueError(f"two networks or more stand side by side, not {len(networks)}")
+    return list(networks)
+
+
+def _asked(
+    network: Network, target: str | None, depth: Sequence[float] | float | None, channel: int, images: int, size: Size
+) -> list[Address]:
+    """What each of a network's images is of."""
+    if (target is None) == (depth is None):
+        raise ValueError("give either a target, such as 'logits:goose', or depths, such as 0.25 and 0.5")
+    if target is not None:
+        return [network.address(target, size)] * images
+    shares = [depth] if isinstance(depth, (int, float)) else list(depth or ())
+    return [network.address(Address(at_depth(network, share, size), channel), size) for share in shares]
+
+
+def each_its_own(network: Network, addresses: Sequence[Address], size: Size) -> Objective:
+    """Image i raises unit i, whichever layers they are of."""
+    parts = [unit(network, address, size) for address in addresses]
+    reads = [next(iter(part.reads)) for part in parts]
+
+    def measure(*values: Tensor) -> Tensor:
+        scores = [part.score({read: value}) for part, read, value in zip(parts, reads, values, strict=True)]
+        return torch.stack([score[index] for index, score in enumerate(scores)])
+
+    return objective(", ".join(map(str, dict.fromkeys(addresses))), reads, measure)
+
+
+def at_depth(network: Network, share: float, size: Size) -> str:
+    """The layer of weights at this share of the network's depth, from 0 (the first) to 1 (the last).
+
+    Counted are convolutions and linear layers whose values lie on a grid, in the order of computing.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"a depth is a share of the network's layers, from 0 to 1, not {share}")
+    layers = network.layers(size)
+    names = [layer.name for layer in layers]
+    found = [
+        layer.name
+        for layer in layers
+        if layer.module and layer.parameters and layer.layout is not None and places(layer) > 1
+        and "Norm" not in layer.kind and not any(name.startswith(f"{layer.name}.") for name in names)
+    ]  # fmt: skip
+    if not found:
+        raise ValueError(f"{network.name} has no layer of weights with a grid of places")
+    return found[round(share * (len(found) - 1))]
+
+
+def _title(network: Network, address: Address) -> str:
+    return named(network, address)
+
+
+def _told(depth: Sequence[float] | float) -> str:
+    return ", ".join(f"{share:g}" for share in ([depth] if isinstance(depth, (int, float)) else depth))
+
+
+def _judged(
+    networks: Sequence[Network], addresses: Sequence[Address], images: Tensor, columns: int
+) -> tuple[tuple[Judged, ...], ...]:
+    """What each network makes of all images: [made for][seen by]."""
+    seen_by = []
+    for network, address in zip(networks, addresses, strict=True):
+        scores = unit(network, "logits", (int(images.shape[-2]), int(images.shape[-1])))
+        with torch.no_grad():
+            values = evaluated(network, scores, images.to(network.device, network.dtype), precise=True)["logits"]
+        chances = values.double().softmax(1).cpu()
+        own = chances[:, int(address.channel)]  # type: ignore[arg-type]
+        seen_by.append((own, (chances > own[:, None]).sum(1) < BEST))
+    return tuple(
+        tuple(
+            Judged(float(own[at].mean()), int(best[at].sum())) for own, best in seen_by
+        )
+        for at in (slice(row * columns, (row + 1) * columns) for row in range(len(networks)))
+    )  # fmt: skip

@@ -1,0 +1,182 @@
+"""A unit's sheet: what it would like to see beside what it saw.
+
+Synthesised images show what drives a unit and nothing that merely comes with it; photos show what it meets in the world
+(C. Olah, A. Mordvintsev and L. Schubert, Feature visualization, 2017). Either misleads without the other. The images
+are pushed apart by their Gram matrices (`diversity`), the photos' patches are the unit's receptive field at its
+strongest place, at most one a photo, the strongest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..instrument import instrument
+from ..network import UNKNOWN, Address, Network
+from ..picture import Block, DrawingBlock, ImageBlock, Picture, Row, Table, TextBlock, compact, grid, line_plot, sheet
+from .ascent import adam, ascend
+from .collection import Photos, Seen, look_through
+from .diversity import WEIGHT, asked, pushed_apart, single, weighed
+from .images import Fourier
+from .options import count, input_size
+from .stepping import stepped
+from .synthesis import WIDTH, Synthesis, tiled
+from .transforms import ROBUST
+
+SIDE = 224  # pixels of a patch on the sheet
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A photo's part that the unit answers to."""
+
+    photo: str
+    value: float  # at the unit's strongest place
+    score: float  # of the whole photo, as images are scored
+    place: tuple[int, int] | None  # row and column of the unit
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UnitImage(Synthesis):
+    """Images that were made for a unit, and the photos' patches that it answers to most."""
+
+    sees: str  # the unit's receptive field, in words
+    patches: tuple[Patch, ...] = ()
+    patch_pixels: np.ndarray = field(default_factory=lambda: np.zeros((0, SIDE, SIDE, 3), np.uint8), repr=False)
+    looked_at: int = 0  # photos
+    best_photo: str = ""  # the one with the highest score
+    best_score: float = float("nan")
+    unreadable: tuple[str, ...] = ()
+
+    def picture(self) -> Picture:  # type: ignore[override]
+        """The images, the patches below them, the way of the scores, and the best image beside the best photo."""
+        labels = [compact(float(score)) for score in self.scores]
+        blocks: list[Block] = [tiled(self.images, labels, len(labels), "What it would like to see")]
+        if self.patches:
+            tiles = grid(self.patch_pixels, columns=min(8, len(self.patches)), gutter=16)
+            heading = f"What it answers to most among {self.looked_at} photos"
+            labels = [compact(patch.value) for patch in self.patches]
+            width = WIDTH * min(8, len(self.patches)) / 8
+            block = ImageBlock(tiles.pixels, heading, cells=tiles.cells, labels=labels, width=width, crisp=False)
+            blocks.append(block)
+        series, names = [self.history.mean(1).tolist(), self.history.amax(1).tolist()], ["mean", "highest"]
+        if self.patches:
+            series, names = [*series, [self.best_score] * len(self.history)], [*names, "best photo"]
+        plot = line_plot(series, names, start=1, across="step", up=self.objective, width=560)
+        blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
+        if not self.patches:
+            blocks.append(TextBlock("No photos were given to compare with.", "muted"))
+        drawing = sheet(self.heading, f"{self.network} · {self.sees}", blocks, caption=self.caption, width=WIDTH + 96)
+        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+
+    def _table(self) -> Table:
+        rows: list[tuple[str, str]] = [("best image", compact(float(self.scores.max())))]
+        if self.patches:
+            rows += [(f"best photo ({self.best_photo})", compact(self.best_score)),
+                     ("image over photo", f"{compact(self.ratio)} ×")]  # fmt: skip
+        return Table(["", f"score of {self.objective}"], rows)
+
+    @property
+    def ratio(self) -> float:
+        """The best image's score as a multiple of the best photo's; NaN where that is not above 0, or not known."""
+        return float(self.scores.max()) / self.best_score if self.best_score > 0 else float("nan")
+
+    @property
+    def heading(self) -> str:
+        return f"The unit {self.objective}"
+
+    @property
+    def caption(self) -> str:
+        if not self.patches:
+            return super().caption
+        values = "Patches show what the unit can see at its strongest place, with its value there"
+        return f"{super().caption} {values}; a photo's score is taken like an image's, over the whole of it."
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **super().to_dict(),
+            "sees": self.sees,
+            "photos": self.looked_at,
+            "best_photo": {"photo": self.best_photo, "score": self.best_score} if self.patches else None,
+            "patches": [
+                {"photo": each.photo, "value": each.value, "score": each.score, "place": each.place}
+                for each in self.patches
+            ],
+            "unreadable": list(self.unreadable),
+        }
+
+
+@instrument
+def unit_image(
+    network: Network,
+    target: str,
+    photos: Photos | None = None,
+    *,
+    images: int = 4,
+    patches: int = 8,
+    weight: float = WEIGHT,
+    size: int | tuple[int, int] | None = None,
+    steps: int = 256,
+    seed: int = 0,
+    rate: float = 0.05,
+) -> Iterator[UnitImage]:
+    """A unit's sheet: different images of what it would like to see, beside the photos' patches that it likes best.
+
+    Raises LookupError for a target that is not there, ValueError for one that no gradient reaches.
+
+    - `target`: which unit: a channel such as 'blocks.3:17', a neuron such as 'blocks.3:17@5,6', a class, 'logits:goose'
+    - `photos`: a photo, or a folder of them, to look for its strongest patches in; files that can't be read are named
+    - `images`: how many images to make
+    - `patches`: how many patches to show, at most
+    - `weight`: what it costs images to be alike, as a share of the score; 0 for nothing
+    - `size`: the images' side in pixels, or height and width; the network's usual input if not given
+    - `steps`: how many steps of gradient ascent to take
+    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `rate`: Adam's step size
+    """
+    wanted, many, steps = input_size(network, size), count(images, "images"), count(steps, "steps")
+    base, at = asked(network, target, None, wanted)
+    told: dict[str, Any] = {"sees": _sees(network, single(network, target, wanted), wanted)}
+    if photos is not None:
+        seen = look_through(network, photos, network.address(target))
+        told |= _strongest(network, seen, count(patches, "patches"))
+    image = Fourier(many, wanted, generator=torch.Generator().manual_seed(seed))
+    objective = base if many == 1 else pushed_apart(base, at, weighed(weight))
+    moments = (
+        replace(moment, scores=moment.parts[base.name])
+        for moment in ascend(network, objective, image, steps=steps, optimiser=adam(rate), transform=ROBUST, seed=seed)
+    )
+    how = f"Fourier image in decorrelated colours, shifted, scaled and turned, Adam with rate {rate:g}"
+    if many > 1 and weight:
+        how += f", {weight:g} shares of the score for what is alike"
+    yield from stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,
+                       seed=seed, **told)  # fmt: skip
+
+
+def _strongest(network: Network, seen: Seen, most: int) -> dict[str, Any]:
+    """The strongest patches, and the photo with the highest score."""
+    order = np.lexsort((-seen.scores, -seen.values))[:most]
+    found = tuple(
+        Patch(seen.names[index], float(seen.values[index]), float(seen.scores[index]),
+              None if seen.places[index][0] < 0 else (int(seen.places[index][0]), int(seen.places[index][1])))
+        for index in order
+    )  # fmt: skip
+    best = int(seen.scores.argmax())
+    return {
+        "patches": found,
+        "patch_pixels": np.stack([seen.patch(network, int(index), SIDE) for index in order]),
+        "looked_at": len(seen.names),
+        "best_photo": seen.names[best],
+        "best_score": float(seen.scores[best]),
+        "unreadable": seen.unreadable,
+    }
+
+
+def _sees(network: Network, address: Address, size: tuple[int, int]) -> str:
+    """How much of the input the unit sees, in words."""
+    window = network.receptive_field(Address(address.layer, address.channel), None, size)
+    return "what it sees is not known" if window is UNKNOWN else f"receptive field {window}"
