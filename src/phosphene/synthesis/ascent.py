@@ -151,9 +151,10 @@ class _Scoring:
         return Moment(step, images.detach().clone(), scores.detach(), {k: part.detach() for k, part in parts.items()})
 
     def _gradients(self, scores: Tensor) -> Sequence[Tensor]:
-        if not scores.requires_grad:
+        found = torch.autograd.grad(-scores.sum(), self.values, allow_unused=True) if scores.requires_grad else (None,)
+        if any(gradient is None for gradient in found):
             raise ValueError(f"no gradient comes back from {self.objective.name}: {self.network.name} keeps none there")
-        return torch.autograd.grad(-scores.sum(), self.values)
+        return found
 
 
 def evaluated(network: Network, objective: Objective, images: Tensor, precise: bool = False) -> dict[str, Tensor]:

@@ -45,10 +45,14 @@ class Synthesis(Result):
 
         - `columns`: images in a row
         """
-        labels = [f"{title}: {compact(float(score))}" for title, score in zip(self.titles, self.scores, strict=True)]
-        blocks: list[Block] = [tiled(self.images, labels, columns), trace(self.history, self.objective)]
+        blocks: list[Block] = [tiled(self.images, self.labels, columns), trace(self.history, self.objective)]
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
+
+    @property
+    def labels(self) -> list[str]:
+        """What stands below each image."""
+        return [f"{title}: {compact(float(score))}" for title, score in zip(self.titles, self.scores, strict=True)]
 
     @property
     def heading(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -47,11 +48,38 @@ class Moved:
         draw = 2 * torch.rand(4, len(images), generator=generator) - 1
         angle, size = draw[0] * math.radians(self.turn), 1 / (1 + self.scale * draw[1])
         right, down = 2 * self.shift * draw[2], 2 * self.shift * draw[3]  # a grid's side is 2
-        height, width = images.shape[-2:]
-        cos, sin = angle.cos() * size, angle.sin() * size
-        rows = [torch.stack([cos, -sin * height / width, right], 1), torch.stack([sin * width / height, cos, down], 1)]
-        grid = F.affine_grid(torch.stack(rows, 1).to(images), list(images.shape), align_corners=False)
-        return F.grid_sample(images - 0.5, grid, align_corners=False) + 0.5
+        return _resampled(images - 0.5, size, angle, right, down, "zeros") + 0.5
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """Of each image another piece, brought to the image's own size: `low` to `high` of its side, turned by ± `turn` °.
+
+    A piece lies anywhere in the image; one larger than the image has all of it, small, and the rest is mirrored.
+    Units see the image at many sizes, as in the crops of MACO (T. Fel et al., 2023).
+    """
+
+    low: float = 0.5
+    high: float = 1.2
+    turn: float = 10.0
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        draw = torch.rand(4, len(images), generator=generator)
+        size = self.low + (self.high - self.low) * draw[0]
+        angle = math.radians(self.turn) * (2 * draw[1] - 1)
+        room = (1 - size).abs()  # of the grid's side of 2, half
+        right, down = room * (2 * draw[2] - 1), room * (2 * draw[3] - 1)
+        return _resampled(images, size, angle, right, down, "reflection")
+
+
+@dataclass(frozen=True)
+class Noised:
+    """Each pixel with normal noise of standard deviation `deviation` added, so that faint patterns are lost in it."""
+
+    deviation: float = 0.05
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        return images + self.deviation * torch.randn(images.shape, generator=generator).to(images)
 
 
 @dataclass(frozen=True)
@@ -66,4 +94,18 @@ class Several:
         return images
 
 
+def _resampled(
+    images: Tensor, size: Tensor, angle: Tensor, right: Tensor, down: Tensor, outside: Literal["zeros", "reflection"]
+) -> Tensor:
+    """Each image's piece of `size` times its sides, turned by `angle`, its middle moved, in units of half a side."""
+    height, width = images.shape[-2:]
+    cos, sin = angle.cos() * size, angle.sin() * size
+    rows = [torch.stack([cos, -sin * height / width, right], 1), torch.stack([sin * width / height, cos, down], 1)]
+    grid = F.affine_grid(torch.stack(rows, 1).to(images), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode=outside, align_corners=False)
+
+
 ROBUST = Moved()  # near the published choice for images of units: padded by 16 px, scaled by ± 10 %, turned by ± 10°
+PIECES = Several(
+    (Cropped(), Noised())
+)  # of many sizes; how they were found: docs/methods/class_image.md

@@ -1,0 +1,139 @@
+"""Class images: what a classifier takes for the best example of a class, by one of seven published recipes.
+
+    x* = argmax over x of S_c(x) - cost(x)
+
+S_c is the class's score before the softmax (K. Simonyan, A. Vedaldi and A. Zisserman, 2014). What the recipes differ in
+is what keeps the image natural: `recipes.py` has their values and sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..instrument import instrument
+from ..network import Network
+from ..picture import compact
+from .answers import LOGITS, in_words
+from .ascent import Moment, evaluated
+from .objectives import Objective, Size, Term, unit
+from .options import count, input_size
+from .recipes import RecipeName, followed, recipe_of
+from .stepping import stepped
+from .synthesis import Synthesis
+
+PROBABILITY = "probability"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassImage(Synthesis):
+    """Images of a class, and the probability that the network itself gives it in each."""
+
+    label: str
+    index: int
+    recipe: str
+    probabilities: Tensor  # (N,)
+
+    @property
+    def labels(self) -> list[str]:
+        return [
+            f"{title}: score {compact(float(score))}, p {chance(float(probability))}"
+            for title, score, probability in zip(self.titles, self.scores, self.probabilities, strict=True)
+        ]
+
+    @property
+    def heading(self) -> str:
+        return f"{self.label}, by recipe {self.recipe}"
+
+    @property
+    def progress(self) -> str:
+        return f"{self.label}: {compact(float(self.scores.float().mean()))}"
+
+    def to_dict(self) -> dict[str, Any]:
+        own = {"label": self.label, "index": self.index, "recipe": self.recipe}
+        return super().to_dict() | own | {"probabilities": self.probabilities.tolist()}
+
+
+@instrument
+def class_image(
+    network: Network,
+    label: str | int,
+    *,
+    recipe: RecipeName = "fourier",
+    size: int | tuple[int, int] | None = None,
+    steps: int | None = None,
+    batch: int = 1,
+    seed: int = 0,
+) -> Iterator[ClassImage]:
+    """What the network takes for the best example of a class.
+
+    The result's `scores` and `probabilities` are the class's, before and after the softmax, in the final images; those
+    of results on the way are under the recipe's transforms. `history` has the recipe's whole objective.
+
+    Raises LookupError for a class that is not there, ValueError for a recipe that is not.
+
+    - `label`: the class, by its name or its number
+    - `recipe`: how: a spectrum seen in pieces (fourier), phases alone (maco), Simonyan's or one of Yosinski's four
+    - `size`: the image's side in pixels, or height and width; the network's usual input if not given
+    - `steps`: how many steps of gradient ascent to take; the recipe's own number if not given
+    - `batch`: images of the class, from different starts
+    - `seed`: the start and the transforms; the same seed gives the same images
+    """
+    chosen = recipe_of(recipe)
+    shape, many = input_size(network, size), count(batch, "batch")
+    steps = chosen.steps if steps is None else count(steps, "steps")
+    index = class_number(network, label, shape)
+    name = in_words(network, index)
+    asked = unit(network, f"{LOGITS}:{index}", shape) + watched_probability([index] * many)
+    score = asked.terms[0][1].name
+    objective, image, moments = followed(network, asked, chosen, many, shape, steps=steps, seed=seed)
+    latest: list[Moment] = []
+    told = {"titles": (name,) * many, "label": name, "index": index, "recipe": recipe, "how": chosen.how, "seed": seed}
+    results = stepped(network, objective, image, noted(moments, latest), steps, ClassImage,
+                      probabilities=torch.zeros(0), **told)  # fmt: skip
+    for result in results:
+        found = {key: part.cpu() for key, part in latest[-1].parts.items()}
+        if result.step == steps:
+            found = final_parts(network, asked, result.images)
+        yield replace(result, objective=score, scores=found[score], probabilities=found[PROBABILITY])
+
+
+def final_parts(network: Network, asked: Objective, images: Tensor) -> dict[str, Tensor]:
+    """The objective's parts for the images as they are, in full precision; no gradient."""
+    with torch.no_grad():
+        values = evaluated(network, asked, images.to(network.device, network.dtype), precise=True)
+        return {name: part.cpu() for name, part in asked.parts(values).items()}
+
+
+def class_number(network: Network, label: Any, size: Size) -> int:
+    """The number of the class that a name or a number means."""
+    channel = network.address(f"{LOGITS}:{label}", size).channel
+    assert channel is not None
+    return int(channel)
+
+
+def watched_probability(classes: list[int]) -> Objective:
+    """The probability of each image's class as a part of weight 0: read from the same run, and not asked for."""
+
+    def measure(logits: Tensor) -> Tensor:
+        return logits.detach().softmax(1)[torch.arange(len(logits)), classes]
+
+    return Objective(((0.0, Term(PROBABILITY, (LOGITS,), measure)),))
+
+
+def noted(moments: Iterable[Moment], latest: list[Moment]) -> Iterator[Moment]:
+    """The moments, each of them left in `latest` while it is the last."""
+    for moment in moments:
+        latest[:] = [moment]
+        yield moment
+
+
+def chance(probability: float) -> str:
+    """A probability with three places; 0.9996 is not 1."""
+    if probability > 0.999:
+        return "> 0.999"
+    return "< 0.001" if probability < 0.001 else f"{probability:.3f}"
