@@ -19,6 +19,7 @@ from ..picture import THEMES, Photo, compact, write_whole
 from . import sections
 from .again import command, script
 from .choose import choose
+from .wishes import wishes
 
 PACKAGES = ("phosphene", "torch", "torchvision", "timm", "numpy", "pillow")
 SUFFIXES = (".html", ".htm")
@@ -29,7 +30,8 @@ def report(network: Network, photo: Photo, path: str | os.PathLike[str]) -> Path
 
     It shows the photo as the network gets it, the five best classes and maps of why the best two got their scores, the
     network drawn with a table of its layers, its filters, and for an early, a middle and a late layer its activation
-    maps and its strongest units with what they see of the photo. The file appears whole or not at all.
+    maps and its strongest units with what they see of the photo, and images made for its best class and those units.
+    The file appears whole or not at all.
 
     Raises ValueError for a suffix that is not .html or a network that does not run on the photo, TypeError for what is
     no photo or no network, FileNotFoundError for a missing folder, OSError if the disk refuses.
@@ -56,6 +58,7 @@ def page(network: Network, photo: Photo) -> str:
         "layers": {part.part: part.layer.name for part in chosen},
         "versions": versions,
     }
+    units = [sections.units(network, photo, part) for part in chosen]
     environment = Environment(
         loader=PackageLoader("phosphene.reporting", "."),
         autoescape=True,
@@ -76,7 +79,8 @@ def page(network: Network, photo: Photo) -> str:
         filters=filters,
         no_filters=no_filters,
         maps=[sections.maps(network, photo, part) for part in chosen],
-        units=[sections.units(network, photo, part) for part in chosen],
+        units=units,
+        wishes=wishes(network, classes, units),
         themes=THEMES,
         versions=versions,
         script=script(network, photo),
