@@ -27,9 +27,10 @@ from .objectives import Objective, objective
 from .options import count, positive, seen_images
 from .parted import Parted, parted
 from .synthesis import WIDTH, tiled, trace
-from .transforms import ROBUST
+from .transforms import Moved
 
 PRODUCT = "inner product"
+SHAKEN = Moved(shift=2 / 224, scale=0.01, turn=1.0)  # little: activations are compared place by place
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,7 +66,7 @@ class Caricature(Parted):
 
     @property
     def caption(self) -> str:
-        return f"{super().caption} Numbers are ⟨φ0, φ(x)⟩ / |φ0|²; on the way, of the transformed images."
+        return f"{super().caption} Numbers are inner products with the photo's activations, whose own is 1."
 
     def to_dict(self) -> dict[str, Any]:
         return {**super().to_dict(), "layer": self.layer, "products": self.products.tolist()}
@@ -78,7 +79,7 @@ def caricature(
     layer: str,
     *,
     steps: int = 100,
-    prior: float = 0.5,
+    prior: float = 0.1,
     seed: int = 0,
     robust: bool = True,
     rate: float = 0.03,
@@ -92,7 +93,7 @@ def caricature(
     - `steps`: how many steps of gradient ascent to take
     - `prior`: what the photo's own variation and contrast cost beside its product of 1; more is smoother
     - `seed`: the transforms; the same seed gives the same images
-    - `robust`: show the network the image shifted, scaled and turned, another way at every step
+    - `robust`: show the network the image shifted, scaled and turned a little, another way at every step
     - `rate`: Adam's step size
     """
     photos = seen_images(network, images)
@@ -102,8 +103,8 @@ def caricature(
     )
     start = Fourier.at(photos)
     moments = ascend(network, aim, start, steps=count(steps, "steps"), optimiser=adam(rate),
-                     transform=ROBUST if robust else None, seed=seed)  # fmt: skip
-    moved = ", shifted, scaled and turned" if robust else ""
+                     transform=SHAKEN if robust else None, seed=seed)  # fmt: skip
+    moved = ", shifted, scaled and turned a little" if robust else ""
     how = f"from the photo, Fourier image in decorrelated colours{moved}, Adam with rate {rate:g}, prior {prior:g}"
     titles = tuple(f"image {index + 1}" for index in range(len(photos)))
     yield from parted(

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from ..picture import Block, Photo, Picture, compact, sheet
+from ..picture import Block, ImageBlock, Photo, Picture, compact, grid, sheet
 from ..showing import named
 from .ascent import scored
 from .codes import code, reading
@@ -30,7 +30,7 @@ from .objectives import Objective, Size, objective
 from .octaves import climbed, octave_sizes
 from .options import count, positive
 from .own_size import own_images, resized
-from .synthesis import WIDTH, Synthesis, pixels, tiled, trace
+from .synthesis import WIDTH, Synthesis, pixels, trace
 
 STEP = 1.5 / 255  # mean change of a value in [0, 1]
 OCTAVES, SCALE, JITTER = 4, 1.4, 32
@@ -55,8 +55,9 @@ class Dream(Synthesis):
         whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
         pairs = torch.stack([self.originals, whole], 1).flatten(0, 1)
         labels = [text for score in self.scores for text in ("photo", f"{self.titles[0]}: {compact(float(score))}")]
-        columns = 2 if whole.shape[-1] <= 2 * whole.shape[-2] else 1
-        blocks: list[Block] = [tiled(pairs, labels, columns), trace(self.history, self.objective)]
+        tiles = grid(pixels(pairs), columns=2, scale=1)
+        shown = ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=WIDTH, crisp=False)
+        blocks: list[Block] = [shown, trace(self.history, self.objective)]
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
 

@@ -57,7 +57,8 @@ class Inversion(Parted):
 
     @property
     def caption(self) -> str:
-        return f"{super().caption} Errors are |φ(x) − φ0|² / |φ0|²."
+        told = "squared distances between the layer's activations and the photo's, over the photo's squared norm"
+        return f"{super().caption} Errors are {told}."
 
     def to_dict(self) -> dict[str, Any]:
         own = {"layer": self.layer, "errors": self.errors.tolist(), "distances": self.distances.tolist()}

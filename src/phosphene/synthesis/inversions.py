@@ -81,8 +81,9 @@ class Inversions(Result):
     def caption(self) -> str:
         first = self.found[0]
         return (
-            "Each image was made from noise to have the photo's activations at that layer. Errors are |φ(x) − φ0|² / "
-            f"|φ0|²; pixels differ by the root mean square, of 1. {first.caption.split('Colours')[0]}"
+            "Each image was made from noise to have the photo's activations at that layer. Errors are squared "
+            "distances from the photo's activations, over the photo's squared norm; pixels differ by the root mean "
+            f"square, of 1. {first.caption.split('Colours')[0]}"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from ..picture import Block, ImageBlock, Photo, Picture, Row, sheet
+from ..picture import Block, ImageBlock, Photo, Picture, Row, grid, sheet
 from .ascent import ascend, separate_lbfgs
 from .codes import code, reading
 from .depths import first_of_each_size
@@ -30,7 +30,7 @@ from .options import count, positive
 from .own_size import own_images
 from .parted import Parted, parted
 from .priors import total_variation
-from .synthesis import WIDTH, pixels, tiled, trace
+from .synthesis import WIDTH, pixels, trace
 
 CONTENT, STYLE = "content loss", "style loss"
 SMOOTH = 0.05  # weight of V^β; keeps grain away that no layer asks for
@@ -59,7 +59,7 @@ class Styled(Parted):
         - `columns`: images in a row
         """
         labels = [
-            f"α/β {ratio:g}: content {float(content):.2g}, style {float(style):.2g}"
+            f"ratio {ratio:g}: content {float(content):.2g}, style {float(style):.2g}"
             for ratio, content, style in zip(self.ratios, self.parts[CONTENT], self.parts[STYLE], strict=True)
         ]
         high = 220.0
@@ -71,13 +71,21 @@ class Styled(Parted):
             trace(self.part_history[name].clamp(min=1e-6).log10(), f"{name} (power of ten)")
             for name in (CONTENT, STYLE)
         ]
-        blocks: list[Block] = [Row(given), tiled(self.images, labels, columns), Row(falls)]
+        blocks: list[Block] = [Row(given), _wide(self.images, labels, columns), Row(falls)]
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
 
     @property
     def heading(self) -> str:
         return "One image's content, another's style"
+
+
+def _wide(images: Tensor, labels: Sequence[str], columns: int) -> ImageBlock:
+    """The images in rows as wide as the sheet; two or one no wider than they need be."""
+    columns = max(1, min(columns, len(images)))
+    tiles = grid(pixels(images), columns=columns, scale=1)
+    width = min(WIDTH, columns * WIDTH / 2)
+    return ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=width, crisp=False)
 
 
 @instrument
@@ -121,7 +129,7 @@ def style(
     image = _started(start, photo, len(weights), seed)
     moments = ascend(network, aim, image, steps=count(steps, "steps"), optimiser=separate_lbfgs(), precise=True)
     how = f"content of {held}, Gram matrices of {', '.join(names)}, from {start}, Fourier image, L-BFGS"
-    titles = tuple(f"α/β {weight:g}" for weight in weights)
+    titles = tuple(f"ratio {weight:g}" for weight in weights)
     yield from parted(
         network, aim, image, moments, steps, Styled,
         titles=titles, how=how, seed=seed, content=photo[0].cpu(), style=manner[0].cpu(), ratios=tuple(weights),
@@ -148,7 +156,7 @@ def styled(
     wanted = kept(content_value)
     content_loss = objective(CONTENT, kept.reads, lambda found: _apart(kept(found), wanted))
     ratios = ratios.to(content)
-    weighted = objective("α/β times it", kept.reads, lambda found: ratios * _apart(kept(found), wanted))
+    weighted = objective("content loss times its ratio", kept.reads, lambda found: ratios * _apart(kept(found), wanted))
     told = 0.0 * content_loss  # before its ratio, to be shown
     return -weighted - objective(STYLE, list(manner), style_loss) - SMOOTH * total_variation() + told
 

@@ -1,0 +1,117 @@
+"""DeepDream: steps are the notebook's, octaves carry detail up, guides choose the most alike, zooms go on."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import phosphene as ph
+from phosphene.synthesis.dream import guided_likeness, zoomed
+from phosphene.synthesis.octaves import octave_sizes
+
+
+@pytest.fixture
+def wide():
+    """A network without a fixed input size."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 6, 3, 2), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU()).double()
+    return ph.Network(module, ph.Preprocessing((32, 32), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25)))
+
+
+@pytest.fixture
+def photo():
+    generator = np.random.default_rng(0)
+    rough = generator.integers(40, 215, (10, 15, 3), dtype=np.uint8)
+    return ph.read(rough.repeat(9, 0).repeat(9, 1))  # 90 × 135
+
+
+def dreamt_by_hand(network, x, layer, steps, rate):
+    """The notebook's loop without shifts: gradient of a layer set to its activations, L1-normalised, clipped."""
+    for _ in range(steps):
+        x = x.clone().requires_grad_()
+        value = network.record(network.normalise(x), layer)[layer]
+        gradient = torch.autograd.grad(value, x, grad_outputs=value.detach())[0]
+        x = (x + rate * gradient / gradient.abs().mean()).clamp(0, 1).detach()
+    return x
+
+
+def test_steps_are_the_notebooks(wide, photo, unchanged):
+    with unchanged(wide.module):
+        found = ph.dream(wide, photo, "2", steps=4, octaves=1, jitter=0, rate=0.01)
+    start = torch.tensor(photo.pixels).permute(2, 0, 1)[None].double() / 255
+    assert torch.allclose(found.images, dreamt_by_hand(wide, start, "2", 4, 0.01), atol=1e-10)
+
+
+def test_octaves_go_from_small_to_the_photos_own_size(wide, photo):
+    assert octave_sizes((200, 280), 3, 2.0) == [(100, 140), (200, 280)]  # 50 px would be below the smallest
+    steps = list(ph.dream.steps(wide, photo, "2", steps=2, octaves=2, scale=1.3))
+    assert [tuple(each.images.shape[-2:]) for each in steps] == [(69, 104), (69, 104), (90, 135), (90, 135)]
+    assert {each.frame().shape for each in steps} == {(90, 135, 3)}
+    assert steps[-1].step == steps[-1].steps == 4
+
+
+def test_detail_is_carried_up(wide, photo):
+    """The first image of the larger octave is the photo and the enlarged change, not the photo alone."""
+    steps = list(ph.dream.steps(wide, photo, "2", steps=3, octaves=2, scale=1.3, rate=0.05, jitter=0))
+    once = list(ph.dream.steps(wide, photo, "2", steps=3, octaves=1, rate=0.05, jitter=0))
+    own = steps[0].originals
+    assert (steps[3].images - own).abs().mean() > 1.2 * (once[0].images - own).abs().mean()
+
+
+def test_the_layer_answers_more(wide, photo):
+    for target in ("2", "2:3"):
+        found = ph.deepdream(wide, photo, target, steps=5, octaves=1)
+        assert float(found.scores[0]) > 1.1 * float(found.history[0, 0]), target
+        assert found.images.min() >= 0
+        assert found.images.max() <= 1
+
+
+def test_the_same_seed_gives_the_same_picture(wide, photo):
+    first, second, other = (ph.dream(wide, photo, "2", steps=2, octaves=1, seed=seed).images for seed in (1, 1, 2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_a_guide_is_followed_at_its_most_alike_place():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(2, 4, 6, generator=generator).double()
+    wanted = torch.randn(4, 5, generator=generator).double()
+    slow = []
+    for image in features:
+        best = [max(float(image[:, place] @ wanted[:, other]) for other in range(5)) for place in range(6)]
+        slow.append(sum(best) / 6 / 4)
+    assert guided_likeness(features, wanted).tolist() == pytest.approx(slow)
+
+
+def test_a_guide_changes_the_dream(wide, photo):
+    guide = ph.read(np.full((40, 40, 3), (220, 30, 30), np.uint8))
+    found = ph.dream(wide, photo, "2", steps=4, octaves=1, guide=guide)
+    assert found.scores > found.history[0]
+    assert not torch.equal(found.images, ph.dream(wide, photo, "2", steps=4, octaves=1).images)
+
+
+def test_zooms_go_on_from_what_was_dreamt(wide, photo):
+    steps = list(ph.dream.steps(wide, photo, "2", steps=3, octaves=1, zoom=2, enlarge=0.2, jitter=0, rate=0.02))
+    assert steps[-1].steps == len(steps) == 3 + 2
+    begun = zoomed(steps[2].images, 0.2)
+    assert torch.allclose(steps[3].images, dreamt_by_hand(wide, begun, "2", 1, 0.02), atol=1e-10)
+    assert (steps[3].images - steps[2].images).abs().mean() > 0.02
+
+
+def test_a_larger_photo_is_made_smaller_where_asked(wide, photo):
+    assert ph.dream(wide, photo, "2", steps=1, octaves=1, size=90).images.shape == (1, 3, 60, 90)
+    with pytest.raises(ValueError, match="scale is above 1"):
+        ph.dream(wide, photo, "2", scale=0.9)
+    with pytest.raises(LookupError):
+        ph.dream(wide, photo, "nothing")
+
+
+def test_it_is_drawn(wide, photo, tmp_path):
+    found = ph.dream(wide, photo, "2", steps=1, octaves=1)
+    assert found.save(tmp_path / "dream.png").is_file()
+    assert found.made["instrument"] == "dream"
+
+
+def test_a_real_network_dreams():
+    found = ph.dream(ph.load(), ph.read("src/phosphene/photos/cat.jpg"), "blocks.3", size=96, steps=3)
+    assert found.scores[0] > found.history[0, 0]

@@ -1,0 +1,130 @@
+"""Inversion: the error is the formula's, a layer that keeps everything gives the photo back, priors bound the error."""
+
+import pytest
+import torch
+from torch import nn
+
+import phosphene as ph
+from phosphene.synthesis.depths import first_of_each_size, last_of_each_size
+from phosphene.synthesis.invert import likely
+from phosphene.synthesis.objectives import IMAGES
+
+
+@pytest.fixture
+def images():
+    """Two smooth inputs of the network."""
+    generator = torch.Generator().manual_seed(1)
+    small = torch.rand(2, 3, 5, 5, generator=generator, dtype=torch.float64)
+    return nn.functional.interpolate(small, size=24, mode="bicubic").clamp(0, 1)
+
+
+def error_by_hand(network, x, photo, layer):
+    with torch.no_grad():
+        found, wanted = network.record(network.normalise(x), layer)[layer], network.record(photo, layer)[layer]
+    return torch.stack(
+        [((a - b) ** 2).sum() / (b**2).sum() for a, b in zip(found, wanted, strict=True)]
+    )  # the paper's equation, an image at a time
+
+
+def test_a_layer_that_keeps_everything_gives_the_photo_back(images):
+    torch.manual_seed(0)
+    mixed = nn.Conv2d(3, 12, 3, padding=1).double()
+    network = ph.Network(mixed, ph.Preprocessing.plain(24))
+    found = ph.invert(network, images, "logits", steps=40, prior=1e-5)
+    assert (found.errors < 1e-3).all()
+    assert (found.images - images).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize("layer", ["2", "5", "logits", "3:2", "probabilities"])
+def test_errors_are_the_papers_formula(network, images, layer, unchanged):
+    with unchanged(network.module):
+        found = ph.invert(network, network.normalise(images), layer, steps=6)
+    wanted = error_by_hand(network, found.images, network.normalise(images), layer)
+    assert torch.allclose(found.errors, wanted, rtol=1e-6)
+    assert (found.part_history["normalised error"][0] > found.errors).all()
+
+
+def test_every_depth_is_inverted_up_to_the_scores(network, images):
+    for layer in ("2", "3", "logits"):
+        found = ph.invert(network, network.normalise(images), layer, steps=15)
+        assert (found.errors < 0.05).all(), layer
+
+
+def test_the_photo_itself_costs_what_the_prior_says(images):
+    terms = likely(images)
+    assert torch.allclose(terms.score({IMAGES: images}), torch.ones(2, dtype=torch.float64))
+
+
+def test_restarts_come_out_as_they_would_alone_and_unlike_each_other(network, images):
+    photo = network.normalise(images[:1])
+    three = ph.invert(network, photo, "logits", restarts=3, steps=4, seed=5)
+    assert three.images.shape == (3, 3, 24, 24)
+    assert (three.images[0] - three.images[1]).abs().mean() > 0.01
+    again = ph.invert(network, photo, "logits", restarts=3, steps=4, seed=5)
+    assert torch.equal(three.images, again.images)
+    both = ph.invert(network, network.normalise(images), "logits", restarts=2, steps=4, seed=5)
+    assert torch.equal(both.originals[0], both.originals[1])
+    assert torch.allclose(both.originals[3], images[1])
+
+
+@pytest.mark.parametrize("options", [{"space": "pixels"}, {"optimiser": "adam", "steps": 60}])
+def test_other_spaces_and_optimisers_bring_the_error_down(network, images, options):
+    found = ph.invert(network, network.normalise(images), "2", **{"steps": 10, **options})
+    assert (found.errors < 0.3 * found.part_history["normalised error"][0]).all()
+
+
+def test_a_stronger_prior_makes_a_smoother_image(network, images):
+    weak, strong = (ph.invert(network, network.normalise(images), "5", steps=12, prior=p) for p in (1e-4, 1.0))
+    variation = next(name for name in weak.parts if name.startswith("total variation"))
+    assert (strong.parts[variation] < weak.parts[variation]).all()
+
+
+def test_what_there_is_nothing_of_is_said(network, images):
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU()).double()
+    nn.init.constant_(module[0].weight, -1.0)
+    nn.init.constant_(module[0].bias, -1.0)
+    dead = ph.Network(module, ph.Preprocessing.plain(24))
+    with pytest.raises(ValueError, match="0 everywhere"):
+        ph.invert(dead, images, "1", steps=2)
+    with pytest.raises(LookupError, match="not in"):
+        ph.invert(network, images, "nothing")
+    with pytest.raises(ValueError, match="prior is a number above 0"):
+        ph.invert(network, images, "2", prior=-1)
+
+
+def test_a_sheet_over_several_layers(network, images, tmp_path):
+    steps = list(
+        ph.inversions.steps(network, network.normalise(images[:1]), layers=["2", "logits"], restarts=2, steps=3)
+    )
+    assert [each.step for each in steps] == [1, 2, 3, 4, 5, 6]
+    found = steps[-1]
+    assert found.errors.shape == (2, 2)
+    assert found.images.shape == (4, 3, 24, 24)
+    assert len({each.frame().shape for each in steps}) == 1
+    assert found.save(tmp_path / "sheet.png").is_file()
+    told = found.to_dict()["layers"]
+    assert [each["layer"] for each in told] == ["2", "logits"]
+
+
+def test_default_layers_end_with_the_scores(network):
+    names = last_of_each_size(network, (24, 24))
+    assert names[-1] == "logits"
+    assert len(set(names)) == len(names)
+    assert set(first_of_each_size(network, (24, 24))) <= {layer.name for layer in network.layers((24, 24))}
+
+
+def test_default_layers_of_a_real_network_go_by_size():
+    network = ph.load()
+    assert last_of_each_size(network, (224, 224)) == [
+        "bn1", "blocks.1", "blocks.2", "blocks.4", "bn2", "global_pool", "logits",
+    ]  # fmt: skip
+    sizes = [network.layer(name).maps_shape[1] for name in first_of_each_size(network, (224, 224))]
+    assert sizes == [112, 56, 28, 14, 7]
+
+
+def test_an_early_layer_of_a_real_network_knows_the_photo():
+    network = ph.load()
+    photo = nn.functional.interpolate(network.prepare(ph.read("src/phosphene/photos/cat.jpg")), size=64)
+    found = ph.invert(network, photo, "blocks.0", steps=15)
+    assert float(found.errors) < 0.02
+    assert float(found.distances) < 0.05
