@@ -28,7 +28,7 @@ def account_of(record: Mapping[str, Any], path: str | Path) -> Mapping[str, Any]
     _need(isinstance(account, dict), path, "it does not say how the picture was made")
     assert isinstance(account, dict)
     _need(isinstance(account.get("instrument"), str), path, "it names no instrument")
-    for key, part in (("networks", _is_network), ("images", _is_images), ("options", None), ("picture", None)):
+    for key, part in (("networks", _is_networks), ("images", _is_images), ("options", None), ("picture", None)):
         _need(_is_mapping(account.get(key, {} if key == "picture" else None), part), path, f"its {key} can't be read")
     return account
 
@@ -40,6 +40,10 @@ def _need(condition: bool, path: str | Path, why: str) -> None:
 
 def _is_mapping(value: Any, part: Callable[[Any], bool] | None) -> bool:
     return isinstance(value, dict) and (part is None or all(map(part, value.values())))
+
+
+def _is_networks(value: Any) -> bool:
+    return all(map(_is_network, value)) and bool(value) if isinstance(value, list) else _is_network(value)
 
 
 def _is_network(value: Any) -> bool:

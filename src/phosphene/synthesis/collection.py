@@ -58,8 +58,12 @@ class Seen:
         size = (pixels.shape[0], pixels.shape[1])
         if row < 0:
             return _resized(pixels, side)
-        box = network.receptive_field(Address(self.address.layer, self.address.channel), (row, column), size)
-        return _resized(_windowed(pixels, box) if isinstance(box, Box) else pixels, side)
+        unit = Address(self.address.layer, self.address.channel)
+        _, rows, columns = network.layer(self.address.layer, size).maps_shape
+        box, middle = (network.receptive_field(unit, at, size) for at in ((row, column), (rows // 2, columns // 2)))
+        if not isinstance(box, Box) or not isinstance(middle, Box):
+            return _resized(pixels, side)
+        return _resized(_windowed(pixels, box, round(max(middle.width, middle.height))), side)
 
 
 def look_through(network: Network, given: Any, address: Address, layer: Layer | None = None) -> Seen:
@@ -139,11 +143,11 @@ def files(given: Any) -> list[Any]:
     return found
 
 
-def _windowed(pixels: np.ndarray, box: Box) -> np.ndarray:
-    """The box of the pixels (H, W, 3), made square with what lies around it, grey where that is beyond the image."""
+def _windowed(pixels: np.ndarray, box: Box, whole: int) -> np.ndarray:
+    """The box of the pixels (H, W, 3) as a square of `whole` pixels, grey where that is beyond the image."""
     box = box.round()
     left, top, right, bottom = (int(edge) for edge in box.as_tuple())
-    side = max(right - left, bottom - top, 1)
+    side = max(right - left, bottom - top, whole)
     height, width = pixels.shape[:2]
     square = np.full((side, side, 3), 128, np.uint8)
     down = side - (bottom - top) if top == 0 and bottom < height else 0

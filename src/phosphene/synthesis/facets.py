@@ -7,7 +7,7 @@ feature visualization (A. Nguyen, J. Yosinski and J. Clune, 2016) starts the asc
     2. reduce that to 50 principal components, and part the photos into groups with k-means
     3. for each group, start gradient ascent at the mean of the 15 photos nearest to its centre
 
-The paper lays the photos out with t-SNE before k-means; we leave that step out, and bring features to one length, so that
+The paper lays the photos out with t-SNE before k-means; we leave that out, and bring features to one length, so that
 the loudest photos are no group of their own. The ascent goes in the paper's three phases, with its shares of the steps:
 the whole image, the image enlarged 1.2 times and seen through a window that moves, and at the end the middle alone.
 Our image is a spectrum (Fourier), where the paper's is made of pixels with a total variation prior.
@@ -29,7 +29,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Address, Layer, Network
-from ..picture import Block, DrawingBlock, Picture, Row, Table, compact, grid, line_plot, sheet
+from ..picture import Block, DrawingBlock, ImageBlock, Picture, Row, Table, compact, grid, line_plot, sheet
 from .ascent import Moment, adam, ascend, scored
 from .clusters import k_means, principal
 from .collection import Photos, Seen, look_through
@@ -47,6 +47,7 @@ from .transforms import Moved
 COMPONENTS, NEAREST = 50, 15  # the paper's
 BLUR = 1 / 224  # of the side: the mean of photos is blurred already
 SHOWN = 6  # photos of a group on the sheet
+FACET = 300.0  # pixels of a facet's width there
 PHASES = ((190 / 370, 1.0, 0.0), (150 / 370, 1.2, 0.0), (30 / 370, 1.0, 50 / 224))  # share of steps, zoom, margin
 
 
@@ -104,24 +105,35 @@ class Facets(Synthesis):
         """The facets above the restarts, as one frame of a film."""
         return grid(pixels(torch.cat([self.images, self.restarts])), scale=1, columns=len(self.images)).pixels
 
-    def picture(self) -> Picture:  # type: ignore[override]
-        """For each facet the photos of its group, their mean, and the image; then the restarts, and the measure."""
-        many = len(self.images)
-        side = int(self.images.shape[-1])
+    def picture(self, *, photos: bool = True) -> Picture:  # type: ignore[override]
+        """For each facet its image, where it began, and photos of its group; then the restarts, and the measure.
+
+        - `photos`: show the photos of each group
+        """
         blocks: list[Block] = []
-        for number, group in enumerate(self.groups):
-            cells = torch.cat([self.images[number : number + 1], self.begun[number : number + 1], group.photos])
-            labels = [compact(float(self.scores[number])), "its start", *group.names[: len(group.photos)]]
-            told = f"Facet {number + 1}: a group of {group.count} photo{'s' * (group.count != 1)}"
-            blocks.append(tiled(cells, labels, SHOWN + 2, told, WIDTH * (len(cells)) / (SHOWN + 2)))
-        labels = [compact(float(score)) for score in self.restart_scores]
-        width = WIDTH if side * many > WIDTH else min(WIDTH, 240.0 * many)
-        blocks.append(tiled(self.restarts, labels, many, "For comparison: from noise", width))
+        told = [
+            f"{compact(float(score))}: {_photos(group)}" for score, group in zip(self.scores, self.groups, strict=True)
+        ]
+        if photos:
+            for number, group in enumerate(self.groups):
+                own = ImageBlock(pixels(self.images[number : number + 1])[0], f"Facet {number + 1}", told[number],
+                                 width=FACET, crisp=False)  # fmt: skip
+                start = ImageBlock(
+                    pixels(self.begun[number : number + 1])[0], "its start", width=FACET / 2, crisp=False
+                )
+                seen = grid(pixels(group.photos), columns=SHOWN // 2, gutter=8)
+                row = [own, start, ImageBlock(seen.pixels, "photos of its group", width=WIDTH - 2 * FACET, crisp=False)]
+                blocks.append(Row(row, gap=28))
+        else:
+            blocks.append(tiled(self.images, told, len(told), "Facets"))
+            blocks.append(tiled(self.begun, [""] * len(told), len(told), "Where they began: the mean of each group"))
+        scores = [compact(float(score)) for score in self.restart_scores]
+        blocks.append(tiled(self.restarts, scores, len(scores), "For comparison: from noise"))
         lines = [each.float().mean(1).tolist() for each in (self.history, self.restart_history)]
         plot = line_plot(lines, ["facets", "from noise"], start=1, across="step", up=self.objective, width=520)
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", photos=photos)
 
     def _table(self) -> Table:
         means = [compact(float(scores.double().mean())) for scores in (self.scores, self.restart_scores)]
@@ -214,6 +226,10 @@ def facets(
             layer=at.name, step=moment.step, steps=steps, seed=seed, unreadable=seen.unreadable,
             how=f"Fourier image in decorrelated colours, in three phases, Adam with rate {rate:g}",
         )  # fmt: skip
+
+
+def _photos(group: Group) -> str:
+    return f"{group.count} photo{'s' * (group.count != 1)}"
 
 
 def grouped(

@@ -61,10 +61,9 @@ class SideBySide(Synthesis):
         blocks: list[Block] = []
         for index, name in enumerate(self.names):
             own = self.row(index)
-            labels = [
-                f"{title} · {compact(float(score))}"
-                for title, score in zip(self.titles[own], self.scores[own], strict=True)
-            ]
+            labels = [compact(float(score)) for score in self.scores[own]]
+            if len(set(self.titles[own])) > 1 or self.titles[own] != self.titles[: self.columns]:
+                labels = [f"{title} · {label}" for title, label in zip(self.titles[own], labels, strict=True)]
             blocks.append(tiled(self.images[own], labels, self.columns, name))
         if self.judged:
             blocks.append(self._table())

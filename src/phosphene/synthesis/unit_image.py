@@ -76,8 +76,9 @@ class UnitImage(Synthesis):
     def _table(self) -> Table:
         rows: list[tuple[str, str]] = [("best image", compact(float(self.scores.max())))]
         if self.patches:
-            rows += [(f"best photo ({self.best_photo})", compact(self.best_score)),
-                     ("image over photo", f"{compact(self.ratio)} ×")]  # fmt: skip
+            rows.append((f"best photo ({self.best_photo})", compact(self.best_score)))
+        if self.best_score > 0:
+            rows.append(("image over photo", f"{compact(self.ratio)} ×"))
         return Table(["", f"score of {self.objective}"], rows)
 
     @property
@@ -152,7 +153,7 @@ def unit_image(
     )
     how = f"Fourier image in decorrelated colours, shifted, scaled and turned, Adam with rate {rate:g}"
     if many > 1 and weight:
-        how += f", {weight:g} shares of the score for what is alike"
+        how += f", less {weight:g} × the score for each image's likeness to the others"
     yield from stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,
                        seed=seed, **told)  # fmt: skip
 
