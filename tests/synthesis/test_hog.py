@@ -66,7 +66,7 @@ def test_energies_are_means_over_a_cells_blocks():
 def test_shared_votes_turn_smoothly_and_sum_to_the_whole():
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(2, 3, 24, 24, generator=generator, dtype=torch.float64)
-    whole, shared = (HOG(Settings(), shared=way) for way in (False, True))
+    whole, shared = (HOG(Settings(), way) for way in ("whole", "shared"))
     gradients = whole.gradients(images)
     torch.testing.assert_close(whole.cells(gradients).sum(1), shared.cells(gradients).sum(1))
     angles = torch.linspace(0, 2 * torch.pi, 721, dtype=torch.float64)
@@ -79,13 +79,24 @@ def test_shared_votes_turn_smoothly_and_sum_to_the_whole():
 def test_the_shared_descriptors_gradient_is_the_difference_quotient():
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(1, 3, 6, 6, generator=generator, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(HOG(Settings(cell=2), shared=True), images, eps=1e-7, atol=1e-4)
+    assert torch.autograd.gradcheck(HOG(Settings(cell=2), "shared"), images, eps=1e-7, atol=1e-4)
+
+
+def test_votes_through_have_whole_values_and_shared_derivatives():
+    images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    whole, shared, through = (HOG(Settings(), votes) for votes in ("whole", "shared", "through"))
+    torch.testing.assert_close(through(images), whole(images), atol=1e-12, rtol=0)
+    gradients = whole.gradients(images).requires_grad_()
+    cells = torch.randn(1, 9, 2, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    slopes = [torch.autograd.grad((each.cells(gradients) * cells).sum(), gradients)[0] for each in (shared, through)]
+    turned = [(-gradients[:, 1] * slope[:, 0] + gradients[:, 0] * slope[:, 1]).detach() for slope in slopes]
+    torch.testing.assert_close(*turned)  # along the turn, both change alike
 
 
 def test_flat_images_have_finite_gradients():
-    for shared in (False, True):
+    for votes in ("whole", "shared", "through"):
         images = torch.full((1, 3, 16, 16), 0.5, requires_grad=True)
-        HOG(Settings(), shared=shared)(images).sum().backward()
+        HOG(Settings(), votes)(images).sum().backward()
         assert torch.isfinite(images.grad).all()
 
 
@@ -113,3 +124,42 @@ def test_the_picture_says_its_range(tmp_path):
     found.save(tmp_path / "hog.svg")
     assert found.picture().ranges[0].high > 0
     assert found.to_dict()["shape"] == [6, 8, 2, 2, 9]
+
+
+# ---- images made from descriptors
+
+
+def test_an_image_made_from_a_descriptor_comes_close_to_it():
+    steps = list(ph.hog_inverse.steps(ph.read(CAT), size=48, steps=120, smooth=0, cell=6))
+    assert (steps[0].step, steps[-1].step, steps[-1].steps) == (1, 120, 120)
+    assert steps[-1].distances[0] < 0.5 * steps[0].distances[0]
+    assert steps[-1].images.shape == (1, 3, 48, 48)
+    assert torch.equal(steps[-1].images[:, :1].expand(-1, 3, -1, -1), steps[-1].images)
+    assert "descriptor" in steps[-1].progress
+
+
+def test_twins_share_a_descriptor_and_not_their_pixels():
+    other = ph.read("src/phosphene/photos/coffee.jpg")
+    found = ph.hog_twins(ph.read(CAT), start=other, size=64, steps=200)
+    begun = skimage.hog(found.start.pixels, 9, (8, 8), (2, 2), channel_axis=-1)
+    wanted = skimage.hog(found.goal.pixels, 9, (8, 8), (2, 2), channel_axis=-1)
+    made = (found.images[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    reached = skimage.hog(made, 9, (8, 8), (2, 2), channel_axis=-1)
+    near, far = (float(np.linalg.norm(each - wanted) / np.linalg.norm(wanted)) for each in (reached, begun))
+    assert near < 0.4 * far
+    assert found.distances[0] == pytest.approx(near, rel=1e-4)
+    assert found.apart[0] > 0.1
+    assert found.apart[0] == pytest.approx(np.sqrt(np.mean((made / 255 - found.goal.pixels / 255) ** 2)))
+
+
+def test_images_from_descriptors_repeat_with_their_seed_and_draw_themselves(tmp_path):
+    one, same, other = (ph.hog_inverse(photo(), size=32, steps=3, restarts=2, seed=s) for s in (1, 1, 2))
+    assert torch.equal(one.images, same.images)
+    assert not torch.equal(one.images, other.images)
+    assert not torch.equal(one.images[0], one.images[1])
+    one.save(tmp_path / "i.png")
+    assert len(one.to_dict()["distances"]) == 2
+    twins = ph.hog_twins(photo(), size=32, steps=3)
+    twins.save(tmp_path / "t.png", theme="dark")
+    with pytest.raises(ValueError, match="contrast is the share"):
+        ph.hog_twins(photo(), contrast=2)

@@ -10,6 +10,8 @@ from .dream import deepdream, dream
 from .facets import facets
 from .fool import fool
 from .hog import hog
+from .hog_inverse import hog_inverse
+from .hog_twins import hog_twins
 from .inversions import inversions
 from .invert import invert
 from .quantities import quantities
@@ -32,6 +34,8 @@ __all__ = [
     "facets",
     "fool",
     "hog",
+    "hog_inverse",
+    "hog_twins",
     "inversions",
     "invert",
     "quantities",

@@ -4,10 +4,11 @@
     cells       for each cell of pixels, how much gradient there is in each of K unsigned directions  (N, K, R, C)
     blocks      cells of a block together, normalised together; blocks overlap                        (N, B B K, R', C')
 
-Computed as in scikit-image: pixels of the border have no gradient, a pixel votes for one direction and one cell, and
-cells are means. So the descriptor is the same to rounding, that of a photo in levels of 0 to 255. Dalal and Triggs
-share votes between neighbouring directions; `shared` does so, and then the descriptor follows a turning edge smoothly, as
-gradients through it need.
+Computed as in scikit-image: pixels of the border have no gradient, a pixel votes for one direction and one cell (whole
+votes), and cells are means. So the descriptor is the same to rounding, that of a photo in levels of 0 to 255. Dalal and
+Triggs share votes between neighbouring directions (shared votes): that descriptor follows a turning edge smoothly.
+"through" is for images made by gradients: the values of whole votes, and the derivatives of shared ones, which say
+which way an edge should turn.
 
 It is a `torch.nn.Module`, so that a `Network` can be made of it and every recipe asks of it what it asks of networks.
 """
@@ -28,6 +29,7 @@ from .objectives import Size
 from .options import count
 
 Normalise = Literal["L2-Hys", "L2", "L1", "L1-sqrt"]
+Votes = Literal["whole", "shared", "through"]
 KINDS = ("L2-Hys", "L2", "L1", "L1-sqrt")
 SMALL, CLIP = 1e-5, 0.2  # added to a norm; the most that one value keeps of it (L2-Hys), as in the paper
 NOTHING = 1e-20  # under the root, so that it has a gradient where an image is flat
@@ -81,13 +83,16 @@ class Gradients(nn.Module):
 class Cells(nn.Module):
     """Gradients (N, 2, H, W) to histograms of directions (N, K, R, C)."""
 
-    def __init__(self, orientations: int, cell: int, shared: bool = False) -> None:
+    def __init__(self, orientations: int, cell: int, votes: Votes = "whole") -> None:
         super().__init__()
-        self.orientations, self.cell, self.shared = orientations, cell, shared
+        self.orientations, self.cell, self.votes = orientations, cell, votes
 
     def forward(self, gradients: Tensor) -> Tensor:
         strength = (gradients.square().sum(1) + NOTHING).sqrt() - math.sqrt(NOTHING)
-        votes = self._shared(gradients) if self.shared else self._whole(gradients)
+        votes = self._shared(gradients) if self.votes == "shared" else self._whole(gradients)
+        if self.votes == "through":
+            shared = self._shared(gradients)
+            votes = votes + (shared - shared.detach())
         rows, columns = gradients.shape[-2] // self.cell, gradients.shape[-1] // self.cell
         votes = (strength[:, None] * votes)[..., : rows * self.cell, : columns * self.cell]
         return F.avg_pool2d(votes, self.cell)
@@ -140,18 +145,18 @@ def normalised(blocks: Tensor, kind: Normalise) -> Tensor:
 class HOG(nn.Module):
     """Images (N, 3, H, W) to descriptors (N, D): blocks row by row, in each its cells, in each its directions."""
 
-    def __init__(self, settings: Settings, shared: bool = False, white: float = 1.0) -> None:
+    def __init__(self, settings: Settings, votes: Votes = "whole", white: float = 1.0) -> None:
         super().__init__()
         self.gradients = Gradients(white)
-        self.cells = Cells(settings.orientations, settings.cell, shared)
+        self.cells = Cells(settings.orientations, settings.cell, votes)
         self.blocks = Blocks(settings.block, settings.normalise)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.blocks(self.cells(self.gradients(images))).movedim(1, -1).flatten(1)
 
 
-def hog_network(settings: Settings, size: Size, shared: bool = True) -> Network:
+def hog_network(settings: Settings, size: Size, votes: Votes = "through") -> Network:
     """The descriptor as a network whose layers are `gradients`, `cells` and `blocks`, for images of a size."""
     settings.check(*size)
     how = Preprocessing(size=size, resize=size)
-    return Network(HOG(settings, shared).eval(), how, spec=None)
+    return Network(HOG(settings, votes).eval(), how, spec=None)

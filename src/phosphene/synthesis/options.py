@@ -16,12 +16,15 @@ LARGEST = 4096  # pixels; a side beyond it asks for more memory than it is worth
 
 def input_size(network: Network, size: int | tuple[int, int] | list[int] | None) -> Size:
     """The (height, width) of the images; the network's usual input where none is given."""
-    if size is None:
-        return network.preprocessing.size
-    pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    if len(pair) != 2 or not all(hasattr(side, "__index__") and 1 <= side <= LARGEST for side in pair):
+    return network.preprocessing.size if size is None else pair(size)
+
+
+def pair(size: int | tuple[int, int] | list[int]) -> Size:
+    """A size as (height, width)."""
+    both = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if len(both) != 2 or not all(hasattr(side, "__index__") and 1 <= side <= LARGEST for side in both):
         raise ValueError(f"a size is a number of pixels or (height, width), from 1 to {LARGEST}, not {size!r}")
-    return int(pair[0]), int(pair[1])
+    return int(both[0]), int(both[1])
 
 
 def count(value: Any, name: str, least: int = 1) -> int:

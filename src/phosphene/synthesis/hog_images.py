@@ -1,0 +1,96 @@
+"""Images made to have a given HOG descriptor, by gradient descent through it.
+
+    minimise |phi(x) - phi_0|^2 / |phi_0|^2 over grey images x in [0, 1]
+
+phi is the descriptor (hog_descriptor.py), as a network; the loop is that of every other recipe. The
+rate of Adam falls from step to step, since the descriptor has a kink wherever a pixel's gradient is nothing, at which
+steps of one size go on to jump about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..network import Network, Preprocessing
+from ..picture import Photo, read
+from .ascent import Moment, ascend
+from .hog import descriptor
+from .hog_descriptor import Settings
+from .images import Pixels
+from .objectives import Objective, Size, objective
+from .priors import total_variation
+from .synthesis import pixels
+
+FIRST, LAST = 0.02, 0.0003  # rates of Adam at the first and the last step
+
+
+class Grey(Pixels):
+    """Pixels (N, 1, H, W) whose three colours are equal, since HOG knows no colour."""
+
+    def forward(self) -> Tensor:
+        return self.pixels.expand(-1, 3, -1, -1)
+
+
+class Cooling(torch.optim.Adam):
+    """Adam whose rate falls by the same factor at every step."""
+
+    def __init__(self, values: Iterable[Tensor], steps: int) -> None:
+        super().__init__(values, lr=FIRST)
+        self.factor = (LAST / FIRST) ** (1 / max(1, steps - 1))
+
+    def step(self, closure: Any = None) -> Any:
+        found = super().step(closure)
+        for group in self.param_groups:
+            group["lr"] *= self.factor
+        return found
+
+
+def likened(network: Network, goal: Tensor, image: Grey, steps: int, smooth: float, seed: int) -> Iterator[Moment]:
+    """The moments of an ascent that brings the descriptors of `image` close to that of `goal` (1, 3, H, W)."""
+    with torch.no_grad():
+        wanted = network.record(network.normalise(goal), "logits")["logits"]
+    asked: Objective = objective("− squared error of HOG", "logits", lambda found: -_error(found, wanted).square())
+    if smooth:
+        asked = asked - smooth * total_variation()
+    return ascend(
+        network, asked, image, steps=steps, optimiser=lambda values: Cooling(values, steps), seed=seed, precise=True
+    )
+
+
+def _error(found: Tensor, wanted: Tensor) -> Tensor:
+    return (found - wanted).norm(dim=1) / wanted.norm(dim=1)
+
+
+def distance(one: np.ndarray, other: np.ndarray, settings: Settings) -> float:
+    """|phi(x) - phi(y)| / |phi(y)| of two images (H, W, 3), uint8, with scikit-image's descriptor."""
+    first, second = (descriptor(image, settings) for image in (one, other))
+    return float((first - second).norm() / second.norm())
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """The root of the mean squared difference of two images, uint8, in units of pixels in [0, 1]."""
+    return float(np.sqrt(np.square((one.astype(np.float64) - other) / 255).mean()))
+
+
+def fitted(photo: Photo, size: Size, settings: Settings) -> Photo:
+    """The photo with its shorter side brought to the size, its middle cut out, in grey."""
+    settings.check(*size)
+    how = Preprocessing(size=size, resize=size)
+    image = how.denormalise(how.prepare(photo))
+    return read(pixels(grey(image))[0])
+
+
+def grey(images: Tensor) -> Tensor:
+    """The images (N, 3, H, W) without colour."""
+    weights = images.new_tensor([0.299, 0.587, 0.114])[:, None, None]
+    return (images * weights).sum(1, keepdim=True).expand(-1, 3, -1, -1).clamp(0, 1)
+
+
+def as_image(photo: Photo) -> Tensor:
+    """A photo's pixels as (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(photo.pixels.copy()).permute(2, 0, 1)[None].float() / 255
