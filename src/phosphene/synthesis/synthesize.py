@@ -1,9 +1,9 @@
 """Images of units: gradient ascent on whatever an address names, from noise, with the settings of recent practice.
 
 The image is a spectrum in decorrelated colours that fades where no gradient renews it, and the network sees pieces of
-it, turned and under noise, others each time (after C. Olah, A. Mordvintsev and L. Schubert, Feature visualization, 2017,
-and T. Fel et al., 2023; values in `recipes.py`). Every other recipe is the same loop with other parts; this is the one
-to start from.
+it, turned and under noise, others each time (after C. Olah, A. Mordvintsev and L. Schubert, Feature visualization,
+2017, and T. Fel et al., 2023; values in `recipes.py`). Every other recipe is the same loop with other parts; this is
+the one to start from.
 """
 
 from __future__ import annotations

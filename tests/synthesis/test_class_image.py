@@ -1,0 +1,99 @@
+"""Class images: labels, recipes, probabilities, and a real class of the embedded network."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import phosphene as ph
+from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.recipes import RECIPES, followed, recipe_of
+
+
+def test_a_class_by_name_and_by_number_is_the_same(network, unchanged):
+    with unchanged(network.module):
+        named = ph.class_image(network, "goose", steps=5, batch=2)
+    numbered = ph.class_image(network, 2, steps=5, batch=2)
+    assert torch.equal(named.images, numbered.images)
+    assert (named.label, named.index, named.titles) == ("goose", 2, ("goose", "goose"))
+    assert named.images.shape == (2, 3, 24, 24)
+    assert named.history.shape == (5, 2)
+    assert not torch.equal(named.images[0], named.images[1])
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_scores_and_probabilities_are_the_networks_own_for_the_final_images(network, recipe):
+    found = ph.class_image(network, "gull", recipe=recipe, steps=4)
+    logits = network.record(network.normalise(found.images), "logits")["logits"]
+    torch.testing.assert_close(found.probabilities, logits.softmax(1)[:, 3])
+    torch.testing.assert_close(found.scores, logits[:, 3])
+    assert found.how == RECIPES[recipe].how
+
+
+def test_steps_have_probabilities_too_and_the_last_is_the_result(network):
+    steps = list(ph.class_image.steps(network, "cat", steps=3))
+    assert [step.step for step in steps] == [1, 2, 3]
+    assert all(step.probabilities.shape == (1,) and 0 <= float(step.probabilities) <= 1 for step in steps)
+    assert torch.equal(steps[-1].images, ph.class_image(network, "cat", steps=3).images)
+    assert steps[0].objective == "logits:0 (cat)"
+
+
+def test_the_probability_that_is_watched_does_not_change_the_ascent(network):
+    asked = unit(network, "logits:2", (24, 24))
+    *_, moments = followed(network, asked, recipe_of("fourier"), 1, (24, 24), steps=4, seed=0)
+    plain = list(moments)
+    watched = list(ph.class_image.steps(network, "goose", steps=4))
+    torch.testing.assert_close(plain[2].images, watched[2].images)
+    torch.testing.assert_close(torch.stack([moment.scores for moment in plain]), watched[-1].history)
+
+
+def test_the_picture_says_score_and_probability(network):
+    found = ph.class_image(network, "goose", steps=2)
+    assert found.labels[0].startswith("goose: score ")
+    assert ", p " in found.labels[0]
+    assert "goose, by recipe fourier" in found.picture().caption
+    assert found.to_dict()["probabilities"] == found.probabilities.tolist()
+
+
+def test_what_is_not_there_is_refused_in_words(network):
+    with pytest.raises(LookupError, match="goos"):
+        ph.class_image(network, "goos", steps=1)
+    with pytest.raises(ValueError, match="no recipe 'maoc'; near it: maco"):
+        ph.class_image(network, "goose", recipe="maoc", steps=1)
+    with pytest.raises(ValueError, match="steps is at least 1, not 0"):
+        ph.class_image(network, "goose", steps=0)
+
+
+def test_recipes_side_by_side_are_those_of_class_image(network):
+    names = ("fourier", "yosinski-3", "l2")
+    steps = list(ph.class_recipes.steps(network, "goose", recipes=names, steps=2))
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert all(step.steps == 6 for step in steps)
+    assert torch.isnan(steps[1].scores[1:]).all()
+    found = steps[-1]
+    for row, name in enumerate(names):
+        alone = ph.class_image(network, "goose", recipe=name, steps=2)
+        torch.testing.assert_close(found.images[row], alone.images[0], check_dtype=False)
+        torch.testing.assert_close(found.scores[row], alone.scores[0], check_dtype=False)
+    assert found.picture().caption.startswith("Sequential: goose, by 3 recipes")
+    assert found.frame().shape[2] == 3
+    with pytest.raises(ValueError, match="no recipe was given"):
+        ph.class_recipes(network, "goose", recipes=[])
+
+
+def test_roughness_of_noise_and_of_a_ramp(network):
+    found = ph.class_recipes(network, "goose", recipes="fourier", steps=1)
+    noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)
+    both = replace(found, images=torch.cat([noise, ramp]))
+    assert abs(float(both.roughness[0]) - 2**0.5) < 0.02
+    assert float(both.roughness[1]) == pytest.approx((1 / 63) / float(ramp[0, 0].std(correction=0)), rel=1e-3)
+
+
+def test_the_embedded_network_takes_its_class_image_for_the_class():
+    network = ph.load()
+    start = ph.class_image(network, "pineapple", size=96, steps=1)
+    found = ph.class_image(network, "pineapple", size=96, steps=40)
+    assert float(start.probabilities) < 0.05
+    assert float(found.probabilities) > 0.9
+    assert network.classify(network.normalise(found.images), k=1)[0].label == "pineapple"

@@ -1,0 +1,84 @@
+"""Recipes: the published values, steps of a length that is stated, and ascents that follow them."""
+
+import math
+
+import pytest
+import torch
+
+from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.priors import Blur, ClipContribution, ClipNorm, Decay
+from phosphene.synthesis.recipes import RECIPES, fading, followed, recipe_of, steepest
+
+# J. Yosinski et al. 2015, table 1: decay, blur's sigma, every, percentile of norms, of contributions
+PUBLISHED = {
+    "yosinski-1": (0, 0.5, 4, 50, 0),
+    "yosinski-2": (0.3, 0, 0, 20, 0),
+    "yosinski-3": (0.0001, 1.0, 4, 0, 0),
+    "yosinski-4": (0, 0.5, 4, 0, 90),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_four_mixes_are_the_published_ones(name):
+    found = {type(prior): prior for prior in RECIPES[name].priors}
+    blur = found.get(Blur, Blur(0, 0))
+    told = (
+        found[Decay].rate if Decay in found else 0,
+        blur.sigma_px,
+        blur.every,
+        found[ClipNorm].percentile if ClipNorm in found else 0,
+        found[ClipContribution].percentile if ClipContribution in found else 0,
+    )
+    assert told == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_raises_a_score_and_leaves_the_network_alone(network, unchanged, name):
+    asked = unit(network, "logits:goose", (24, 24))
+    with unchanged(network.module):
+        objective, image, moments = followed(network, asked, RECIPES[name], 2, (24, 24), steps=12, seed=0)
+        taken = list(moments)
+    assert objective.reads >= asked.reads
+    assert len(taken) == 12
+    reached = torch.stack([moment.parts[asked.name] for moment in taken])
+    assert (reached.amax(0) > reached[0]).all()
+    assert ((taken[-1].images >= 0) & (taken[-1].images <= 1)).all()
+    assert image().shape == (2, 3, 24, 24)
+
+
+def test_a_step_along_the_gradient_has_the_stated_length():
+    pixels = torch.full((2, 3, 8, 10), 0.5, dtype=torch.float64, requires_grad=True)
+    optimiser = steepest(0.02)([pixels])
+    weights = torch.randn(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    weights[1] *= 1000  # images don't share one length
+    (pixels * weights).sum().backward()
+    optimiser.step()
+    change = pixels.detach() - 0.5
+    torch.testing.assert_close(change.flatten(1).square().mean(1).sqrt(), torch.full((2,), 0.02).double())
+    cosine = torch.nn.functional.cosine_similarity(change.flatten(1), -weights.flatten(1))
+    torch.testing.assert_close(cosine, torch.ones(2).double())
+
+
+def test_what_no_gradient_renews_fades_by_the_rate_times_the_decay():
+    values = torch.tensor([1.0, -3.0], dtype=torch.float64, requires_grad=True)
+    optimiser = fading(0.02)([values])
+    for _ in range(50):
+        values.grad = torch.zeros(2, dtype=torch.float64)
+        optimiser.step()
+    expected = (1 - 0.02 * 2.0) ** 50
+    torch.testing.assert_close(values.detach(), torch.tensor([1.0, -3.0]).double() * expected)
+    assert math.isclose(expected, math.exp(-2), rel_tol=0.05)
+
+
+def test_simonyans_cost_is_the_squared_norm_and_is_subtracted(network):
+    asked = unit(network, "logits:goose", (24, 24))
+    objective, *_ = followed(network, asked, RECIPES["l2"], 1, (24, 24), steps=1, seed=0)
+    images = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0)).double()
+    values = {**network.record(network.normalise(images), *asked.reads), "<images>": images}
+    expected = values["logits:2"] - 100 * ((images - 0.5) ** 2).mean()
+    torch.testing.assert_close(objective.score(values), expected)
+
+
+def test_a_wrong_name_is_answered_with_a_near_one():
+    with pytest.raises(ValueError, match="no recipe 'foruier'; near it: fourier"):
+        recipe_of("foruier")
