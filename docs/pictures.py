@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torchvision
@@ -80,6 +80,36 @@ def unpooling() -> Unpooling:
     return Unpooling(rows=rows, network="SqueezeNet 1.1", made=rows["Deconvnet"][0].made)
 
 
+def other(name: str) -> ph.Network:
+    """A network of torchvision with weights from `cnn_weights.safetensors`; LookupError without them."""
+    if not WEIGHTS.is_file():
+        raise LookupError(f"there is no {WEIGHTS}; PHOSPHENE_DATA names the folder that holds it")
+    module = getattr(torchvision.models, name)()
+    with safe_open(WEIGHTS, "pt") as file:
+        module.load_state_dict({key: file.get_tensor(f"{name}/{key}").float() for key in module.state_dict()})
+    usual = ph.Preprocessing((224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    return ph.Network(module.eval(), usual, net.labels)
+
+
+def facets() -> Result:
+    """Of a unit, among 700 photos that don't come along; LookupError without them."""
+    folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
+    if not folder.is_dir():
+        raise LookupError(f"there is no {folder}; PHOSPHENE_DATA names the folder that holds it")
+    found = ph.facets(net, "blocks.5.3:30", [str(folder)], size=144, steps=96)
+    options = {**found.made["options"], "photos": [folder.name]}
+    return replace(found, made={**found.made, "options": options})
+
+
+def robustness() -> Result:
+    """On 60 photos that don't come along; LookupError without them."""
+    folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
+    if not folder.is_dir():
+        raise LookupError(f"there is no {folder}; PHOSPHENE_DATA names the folder that holds it")
+    found = ph.robustness(net, str(folder), epsilons="0.25/255,0.5/255,1/255,2/255", steps=8, limit=60)
+    return replace(found, made={**found.made, "options": {**found.made["options"], "folder": folder.name}})
+
+
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "filters": lambda: (ph.filters(net, None), {}),
     "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {"columns": 12}),
@@ -94,6 +124,14 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "objects": lambda: (ph.objects(net, photo("coffee"), "logits:espresso"), {}),
     "integrated": lambda: (ph.integrated_gradients(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
     "smoothgrad": lambda: (ph.smooth_grad(net, photo("cat"), "logits:Egyptian cat"), {}),
+    "diverse": lambda: (ph.diverse(net, "blocks.3.0:17", size=144, steps=96), {}),
+    "facets": lambda: (facets(), {"photos": False}),
+    "starts": lambda: (ph.starts(net, "logits:goose", start=photo("cat"), random=2, size=144, steps=96), {}),
+    "unit_image": lambda: (ph.unit_image(net, "blocks.3.0:17", ["src/phosphene/photos"], size=144, steps=96), {}),
+    "side_by_side": lambda: (
+        ph.side_by_side([net, other("mobilenet_v2"), other("squeezenet1_1")], "logits:goose", size=144, steps=96),
+        {},
+    ),
     "synthesize": lambda: (ph.synthesize(net, ["blocks.3.0:5", "blocks.3.0:17", "blocks.3.0:26", "blocks.3.0:40"]), {}),
     "rise": lambda: (ph.rise(net, photo("cat"), "probabilities:Egyptian cat", masks=1000), {}),
     "occlusion": lambda: (ph.occlusion(net, photo("cat"), "logits:Egyptian cat"), {}),
@@ -103,6 +141,23 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "locate": lambda: (ph.locate(net, photo("coffee"), "logits:espresso"), {}),
     "selectivity": lambda: (ph.selectivity(net, photo("cat")), {}),
     "cascade": lambda: (ph.cascade(net, photo("cat"), methods=SHOWN, depths=7), {}),
+    "inversions": lambda: (ph.inversions(net, photo("cat"), steps=40), {}),
+    "caricature": lambda: (ph.caricature(net, photo("cat"), "blocks.2"), {}),
+    "dream": lambda: (ph.dream(net, photo("coffee"), "blocks.4"), {}),
+    "style": lambda: (ph.style(net, photo("cat"), photo("coffee"), ratios=[0.02, 0.1, 0.5], size=256, steps=25), {}),
+    "adversarial": lambda: (ph.adversarial(net, photo("cat"), "goose"), {}),
+    "robustness": lambda: (robustness(), {}),
+    "fool": lambda: (ph.fool(net, ["goose", "espresso", "tabby", "school bus"]), {}),
+    "fool_cppn": lambda: (ph.fool(net, "goose", method="cppn", size=96, steps=160, confidence=1), {}),
+    "hog": lambda: (ph.hog(photo("cat")), {}),
+    "hog_twins": lambda: (ph.hog_twins(photo("cat"), start=photo("coffee")), {}),
+    "class-image": lambda: (ph.class_image(net, "goose", size=160, steps=160, batch=3), {}),
+    "class-recipes": lambda: (ph.class_recipes(net, "goose", size=128, steps=128), {}),
+    "quantities": lambda: (
+        ph.quantities(net, "blocks.3:17", "goose", size=128, steps=80, natural=photo("cat")),
+        {},
+    ),
+    "checkerboard": lambda: (ph.checkerboard(net, "blocks.3:17", size=160, steps=16), {}),
     "check": lambda: (ph.check(net), {}),
 }
 

@@ -50,16 +50,19 @@ class Dream(Synthesis):
         whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
         return np.concatenate(list(pixels(whole)), axis=1)
 
-    def picture(self) -> Picture:
-        """The photo, what became of it, and how the layer's answer grew."""
+    def picture(self, *, columns: int = 2) -> Picture:
+        """The photo, what became of it, and how the layer's answer grew.
+
+        - `columns`: images in a row; 1 sets the dream below the photo, larger
+        """
         whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
         pairs = torch.stack([self.originals, whole], 1).flatten(0, 1)
         labels = [text for score in self.scores for text in ("photo", f"{self.titles[0]}: {compact(float(score))}")]
-        tiles = grid(pixels(pairs), columns=2, scale=1)
+        tiles = grid(pixels(pairs), columns=columns, scale=1)
         shown = ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=WIDTH, crisp=False)
         blocks: list[Block] = [shown, trace(self.history, self.objective)]
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
 
     @property
     def heading(self) -> str:
@@ -117,7 +120,7 @@ def dream(
     history = torch.empty(total, len(photos), dtype=photos.dtype)
     address = named(network, network.address(layer, full))
     how = f"{'guided, ' if guide is not None else ''}steps of {255 * rate:.2g} of 255, shifts up to {jitter} px"
-    told = {
+    told: dict[str, Any] = {
         "network": network.name, "titles": (address,) * len(photos), "objective": aim_at(full).name, "how": how,
         "originals": photos.cpu(), "sizes": tuple(sizes), "layer": address, "seed": seed, "steps": total,
         "guide": None if guiding is None else pixels(guiding)[0],

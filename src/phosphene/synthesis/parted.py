@@ -47,8 +47,8 @@ def parted(
         if moment.step == steps:
             images = shown(image)
             with torch.no_grad():
-                values = evaluated(network, objective, images, precise=True) | {IMAGES: images}
-                parts, score = objective.parts(values), objective.score(values)
+                read = evaluated(network, objective, images, precise=True) | {IMAGES: images}
+                parts, score = objective.parts(read), objective.score(read)
         yield kind(
             images=images.cpu(),
             scores=score.cpu(),
