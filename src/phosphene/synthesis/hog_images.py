@@ -10,6 +10,7 @@ steps of one size go on to jump about.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def fitted(photo: Photo, size: Size, settings: Settings) -> Photo:
     settings.check(*size)
     how = Preprocessing(size=size, resize=size)
     image = how.denormalise(how.prepare(photo))
-    return read(pixels(grey(image))[0])
+    return replace(read(pixels(grey(image))[0]), name=photo.name)
 
 
 def grey(images: Tensor) -> Tensor:
