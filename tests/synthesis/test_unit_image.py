@@ -98,7 +98,9 @@ def test_the_score_is_the_units_own_whatever_the_weight():
     result = ph.unit_image(network, "first:3", images=2, weight=3, steps=3)
     with torch.no_grad():
         own = network.record(network.normalise(result.images), "first:3")["first:3"].mean((1, 2))
+        largest = network.record(network.normalise(result.images), "first:3")["first:3"].max()
     assert result.scores.tolist() == pytest.approx(own.tolist(), rel=1e-5)
+    assert result.peak == pytest.approx(float(largest), rel=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bytes():

@@ -20,14 +20,14 @@ from ..instrument import instrument
 from ..network import OUTPUTS, Address, Network
 from ..picture import Block, Picture, Table, compact, grid, sheet
 from ..showing import named
-from .ascent import adam, ascend, evaluated, scored
-from .images import Fourier
+from .ascent import ascend, evaluated, scored
 from .layers import places
 from .objectives import Objective, Size, objective, unit
 from .options import count, input_size
+from .recipes import fading, fourier
 from .stepping import shown
 from .synthesis import WIDTH, Synthesis, pixels, tiled
-from .transforms import ROBUST
+from .transforms import PIECES
 
 BEST = 5  # a class counts as seen where it is among so many
 
@@ -62,7 +62,7 @@ class SideBySide(Synthesis):
         for index, name in enumerate(self.names):
             own = self.row(index)
             labels = [compact(float(score)) for score in self.scores[own]]
-            if len(set(self.titles[own])) > 1 or self.titles[own] != self.titles[: self.columns]:
+            if len(set(self.titles[own])) > 1 or self.objective not in self.titles[own]:
                 labels = [f"{title} · {label}" for title, label in zip(self.titles[own], labels, strict=True)]
             blocks.append(tiled(self.images[own], labels, self.columns, name))
         if self.judged:
@@ -82,6 +82,13 @@ class SideBySide(Synthesis):
     def heading(self) -> str:
         return f"{self.objective}, side by side"
 
+    @property
+    def caption(self) -> str:
+        height, width = self.images.shape[-2:]
+        each = self.steps // len(self.names)
+        done = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
+        return f"{self.how}; {height} × {width} px, {each} steps for each network{done}, seed {self.seed}."
+
     def to_dict(self) -> dict[str, Any]:
         found = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]
         return {**super().to_dict(), "names": list(self.names), "columns": self.columns, "judged": found}
@@ -98,7 +105,7 @@ def side_by_side(
     size: int | tuple[int, int] | None = None,
     steps: int = 256,
     seed: int = 0,
-    rate: float = 0.05,
+    rate: float = 0.02,
 ) -> Iterator[SideBySide]:
     """What several networks would like to see, on one sheet: the same class, or a channel at the same depth of each.
 
@@ -127,12 +134,12 @@ def side_by_side(
         network=", ".join(network.name for network in several), names=tuple(network.name for network in several),
         objective=heading, titles=tuple(titles), columns=columns, images=made, scores=scores, history=history,
         step=0, steps=steps * len(several), seed=seed,
-        how=f"Fourier image in decorrelated colours, shifted, scaled and turned, Adam with rate {rate:g}",
+        how=f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}",
     )  # fmt: skip
     for index, (network, own) in enumerate(zip(several, asked, strict=True)):
-        image = Fourier(columns, wanted, generator=torch.Generator().manual_seed(seed))
+        image = fourier(columns, wanted, torch.Generator().manual_seed(seed))
         raised = each_its_own(network, own, wanted)
-        for moment in ascend(network, raised, image, steps=steps, optimiser=adam(rate), transform=ROBUST, seed=seed):
+        for moment in ascend(network, raised, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed):
             made, scores, history = made.clone(), scores.clone(), history.clone()
             now, reached = moment.images, moment.scores
             history[moment.step - 1, found.row(index)] = reached.float().cpu()

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..instrument import instrument
 from ..network import UNKNOWN, Address, Network
 from ..picture import Block, DrawingBlock, ImageBlock, Picture, Row, Table, TextBlock, compact, grid, line_plot, sheet
-from .ascent import adam, ascend
+from .ascent import adam, ascend, evaluated
 from .collection import Photos, Seen, look_through
 from .diversity import WEIGHT, asked, pushed_apart, single, weighed
 from .images import Fourier
+from .objectives import Objective
 from .options import count, input_size
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled
@@ -50,6 +52,7 @@ class UnitImage(Synthesis):
     looked_at: int = 0  # photos
     best_photo: str = ""  # the one with the highest score
     best_score: float = float("nan")
+    peak: float = float("nan")  # the largest value that the unit has at any place of any image; known at the end
     unreadable: tuple[str, ...] = ()
 
     def picture(self) -> Picture:  # type: ignore[override]
@@ -60,7 +63,7 @@ class UnitImage(Synthesis):
             tiles = grid(self.patch_pixels, columns=min(8, len(self.patches)), gutter=16)
             heading = f"What it answers to most among {self.looked_at} photos"
             labels = [compact(patch.value) for patch in self.patches]
-            width = WIDTH * min(8, len(self.patches)) / 8
+            width = WIDTH * min(1, len(self.patches) / 4 if len(self.patches) < 4 else min(8, len(self.patches)) / 8)
             block = ImageBlock(tiles.pixels, heading, cells=tiles.cells, labels=labels, width=width, crisp=False)
             blocks.append(block)
         series, names = [self.history.mean(1).tolist(), self.history.amax(1).tolist()], ["mean", "highest"]
@@ -74,17 +77,18 @@ class UnitImage(Synthesis):
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
 
     def _table(self) -> Table:
-        rows: list[tuple[str, str]] = [("best image", compact(float(self.scores.max())))]
-        if self.patches:
-            rows.append((f"best photo ({self.best_photo})", compact(self.best_score)))
-        if self.best_score > 0:
-            rows.append(("image over photo", f"{compact(self.ratio)} ×"))
-        return Table(["", f"score of {self.objective}"], rows)
+        rows = [("score", compact(float(self.scores.max())), compact(self.best_score), _times(self.ratio))]
+        if self.patches and self.patches[0].place is not None:
+            value = self.patches[0].value
+            rows.append(("at its strongest place", compact(self.peak), compact(value), _times(_over(self.peak, value))))
+        if not self.patches:
+            return Table(["", "best image"], [row[:2] for row in rows])
+        return Table(["", "best image", "best photo", "ratio"], rows)
 
     @property
     def ratio(self) -> float:
         """The best image's score as a multiple of the best photo's; NaN where that is not above 0, or not known."""
-        return float(self.scores.max()) / self.best_score if self.best_score > 0 else float("nan")
+        return _over(float(self.scores.max()), self.best_score)
 
     @property
     def heading(self) -> str:
@@ -101,6 +105,7 @@ class UnitImage(Synthesis):
         return {
             **super().to_dict(),
             "sees": self.sees,
+            "peak": self.peak,
             "photos": self.looked_at,
             "best_photo": {"photo": self.best_photo, "score": self.best_score} if self.patches else None,
             "patches": [
@@ -154,8 +159,25 @@ def unit_image(
     how = f"Fourier image in decorrelated colours, shifted, scaled and turned, Adam with rate {rate:g}"
     if many > 1 and weight:
         how += f", less {weight:g} × the score for each image's likeness to the others"
-    yield from stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,
-                       seed=seed, **told)  # fmt: skip
+    for found in stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,
+                         seed=seed, **told):  # fmt: skip
+        ended = found.step == steps
+        yield replace(found, peak=_peak(network, base, found.images)) if ended else found
+
+
+def _peak(network: Network, base: Objective, images: Tensor) -> float:
+    """The largest value that the unit has at any place of the images."""
+    with torch.no_grad():
+        values = evaluated(network, base, images.to(network.device, network.dtype), precise=True)
+    return max(float(value.max()) for value in values.values())
+
+
+def _over(image: float, photo: float) -> float:
+    return image / photo if photo > 0 else float("nan")
+
+
+def _times(ratio: float) -> str:
+    return f"{compact(ratio)} ×" if ratio == ratio else "–"
 
 
 def _strongest(network: Network, seen: Seen, most: int) -> dict[str, Any]:
