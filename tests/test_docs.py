@@ -88,9 +88,10 @@ def test_commands_on_a_page_exist(page):
 def test_every_method_has_a_page_and_every_page_is_in_the_contents():
     from phosphene.attribution import __all__ as attribution
     from phosphene.inspection import __all__ as inspection
+    from phosphene.synthesis import __all__ as synthesis
 
     pages = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "methods").glob("*.md")}
-    methods = [word for word in (*inspection, *attribution, "report") if word.islower()]
+    methods = [word for word in (*inspection, *attribution, *synthesis, "report") if word.islower()]
     for method in methods:
         assert any(f"ph.{method}(" in text for text in pages.values()), method
     for page, text in pages.items():

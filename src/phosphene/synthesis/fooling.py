@@ -74,7 +74,7 @@ class Fooling(Synthesis):
         if len(self.history) > 1:
             plots.append(trace(self.history, self.objective))
         tried = self.confidences[~self.confidences.isnan()]
-        if len(tried) > 1:
+        if len(tried) > len(self.classes):
             ordered = tried.sort(descending=True).values.tolist()
             drawn = line_plot([ordered], start=1, across="classes, the surest first", up="confidence", width=460)
             plots.append(DrawingBlock(drawn))
