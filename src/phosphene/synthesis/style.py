@@ -109,7 +109,7 @@ def style(
 
     - `content`: the photo whose content to keep
     - `style`: the image whose manner to take
-    - `ratio`: α / β: how much the content counts beside the style
+    - `ratio`: how much the content counts beside the style, the paper's α / β
     - `ratios`: several at once, an image for each, in the place of `ratio`
     - `layers`: whose Gram matrices count; if not given, the first rectified one of each size of maps
     - `content_layer`: whose features count as content; if not given, the last but one of `layers`
