@@ -96,7 +96,7 @@ def facets() -> Result:
     folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
     if not folder.is_dir():
         raise LookupError(f"there is no {folder}; PHOSPHENE_DATA names the folder that holds it")
-    found = ph.facets(net, "blocks.5.3:30", [str(folder)], size=144, steps=96)
+    found = ph.facets(net, "blocks.5.3:30", [str(folder)], groups=3, size=144, steps=96)
     options = {**found.made["options"], "photos": [folder.name]}
     return replace(found, made={**found.made, "options": options})
 
@@ -148,7 +148,10 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "adversarial": lambda: (ph.adversarial(net, photo("cat"), "goose"), {}),
     "robustness": lambda: (robustness(), {}),
     "fool": lambda: (ph.fool(net, ["goose", "espresso", "tabby", "school bus"]), {}),
-    "fool_cppn": lambda: (ph.fool(net, "goose", method="cppn", size=96, steps=160, confidence=1), {}),
+    "fool_cppn": lambda: (
+        ph.fool(net, ["candle", "maze", "soccer ball", "stethoscope"], method="cppn", size=96, steps=160, confidence=1),
+        {},
+    ),
     "hog": lambda: (ph.hog(photo("cat")), {}),
     "hog_twins": lambda: (ph.hog_twins(photo("cat"), start=photo("coffee")), {}),
     "class-image": lambda: (ph.class_image(net, "goose", size=160, steps=160, batch=3), {}),
