@@ -122,6 +122,13 @@ def test_default_layers_of_a_real_network_go_by_size():
     assert sizes == [112, 56, 28, 14, 7]
 
 
+def test_default_layers_of_a_transformer_are_spread_over_its_blocks():
+    network = ph.load("timm:vit_tiny_patch16_224", weights="none")
+    names = last_of_each_size(network, (224, 224))
+    assert sum(name.startswith("blocks.") for name in names) >= 3
+    assert names[-1] == "logits"
+
+
 def test_an_early_layer_of_a_real_network_knows_the_photo():
     network = ph.load()
     photo = nn.functional.interpolate(network.prepare(ph.read("src/phosphene/photos/cat.jpg")), size=64)

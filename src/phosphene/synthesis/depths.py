@@ -43,11 +43,11 @@ def _by_size(layers: Sequence[Layer]) -> list[list[Layer]]:
     groups: dict[tuple[int, ...], list[Layer]] = {}
     for layer in layers:
         places = layer.maps_shape[1:]
-        if layer.layout is not None and min(places) > 1:
+        if layer.layout is not None and min(places) > 1 and layer.depth > 0:  # at 0 stands the whole network
             groups.setdefault(places, []).append(layer)
     order = sorted(groups, key=lambda places: -places[0] * places[1])
     sizes = [groups[places] for places in order]
-    return [group for group in sizes if any(layer.parameters for layer in group)]  # padding alone computes nothing
+    return [group for group in sizes if any(layer.parameters for layer in group)]  # pooling alone computes nothing new
 
 
 def _outermost(layers: Sequence[Layer]) -> list[Layer]:
@@ -67,7 +67,9 @@ def _modules(layers: Sequence[Layer]) -> list[Layer]:
 
 def _spread(layers: Sequence[Layer]) -> list[str]:
     """FEWEST layers with maps, evenly over the depth, of the outermost modules that are as many."""
-    mapped = [layer for layer in layers if layer.layout is not None and min(layer.maps_shape[1:]) > 1]
+    mapped = [
+        layer for layer in layers if layer.layout is not None and min(layer.maps_shape[1:]) > 1 and layer.parameters
+    ]
     depths = sorted({layer.depth for layer in mapped})
     level = next(
         (same for depth in depths if len(same := [each for each in mapped if each.depth == depth]) >= FEWEST), mapped
