@@ -24,14 +24,14 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import Address, Layer, Network
 from ..picture import Block, DrawingBlock, Picture, Row, Table, compact, grid, line_plot, sheet
-from .ascent import adam, ascend, scored
-from .images import Fourier
+from .ascent import ascend, scored
 from .layers import as_maps, maps_layer
 from .objectives import Objective, Size, Values, objective, unit
 from .options import count, input_size
+from .recipes import fading, fourier
 from .stepping import shown
 from .synthesis import WIDTH, Synthesis, pixels, tiled
-from .transforms import ROBUST
+from .transforms import PIECES
 
 WEIGHT = 1.0
 
@@ -186,7 +186,7 @@ def diverse(
     size: int | tuple[int, int] | None = None,
     steps: int = 256,
     seed: int = 0,
-    rate: float = 0.05,
+    rate: float = 0.02,
 ) -> Iterator[Diverse]:
     """One unit in several ways: images that must differ from each other, beside as many without that.
 
@@ -204,13 +204,15 @@ def diverse(
     """
     space, many, steps = input_size(network, size), count(images, "images", 2), count(steps, "steps")
     base, at = asked(network, target, layer, space)
-    start = Fourier(many, space, generator=torch.Generator().manual_seed(seed))
-    start.spectrum = torch.nn.Parameter(torch.cat([start.spectrum.detach()] * 2))  # the same starts, with and without
+    start = fourier(2 * many, space, torch.Generator().manual_seed(seed))
+    with torch.no_grad():  # the same starts, with and without
+        for values in start.parameters():
+            values[many:] = values[:many]
     likeness = gram_likeness(at, groups=2)
     objective = (
         pushed_apart(base, at, weighed(weight), alone=many) + 0 * likeness
     )  # which is told, but asks for nothing
-    moments = ascend(network, objective, start, steps=steps, optimiser=adam(rate), transform=ROBUST, seed=seed)
+    moments = ascend(network, objective, start, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed)
     history = torch.empty(steps, 2 * many)
     for moment in moments:
         made, scores, alike = moment.images, moment.parts[base.name], moment.parts[likeness.name]
@@ -225,7 +227,7 @@ def diverse(
             plain=plain.cpu(), plain_scores=scores[:many].cpu(), plain_history=history[: moment.step, :many].clone(),
             distances={"plain": apart(alike[:many], plain), "diverse": apart(alike[many:], different)},
             layer=at.name, weight=weight, step=moment.step, steps=steps, seed=seed,
-            how=f"Fourier image in decorrelated colours, shifted, scaled and turned, Adam with rate {rate:g}",
+            how=f"Fourier image in decorrelated colours, seen in pieces, turned, under noise, Adam with rate {rate:g}",
         )  # fmt: skip
 
 

@@ -19,15 +19,15 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import UNKNOWN, Address, Network
 from ..picture import Block, DrawingBlock, ImageBlock, Picture, Row, Table, TextBlock, compact, grid, line_plot, sheet
-from .ascent import adam, ascend, evaluated
+from .ascent import ascend, evaluated
 from .collection import Photos, Seen, look_through
 from .diversity import WEIGHT, asked, pushed_apart, single, weighed
-from .images import Fourier
 from .objectives import Objective
 from .options import count, input_size
+from .recipes import fading, fourier
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled
-from .transforms import ROBUST
+from .transforms import PIECES
 
 SIDE = 224  # pixels of a patch on the sheet
 
@@ -128,7 +128,7 @@ def unit_image(
     size: int | tuple[int, int] | None = None,
     steps: int = 256,
     seed: int = 0,
-    rate: float = 0.05,
+    rate: float = 0.02,
 ) -> Iterator[UnitImage]:
     """A unit's sheet: different images of what it would like to see, beside the photos' patches that it likes best.
 
@@ -150,13 +150,15 @@ def unit_image(
     if photos is not None:
         seen = look_through(network, photos, network.address(target))
         told |= _strongest(network, seen, count(patches, "patches"))
-    image = Fourier(many, wanted, generator=torch.Generator().manual_seed(seed))
+    image = fourier(many, wanted, torch.Generator().manual_seed(seed))
     objective = base if many == 1 else pushed_apart(base, at, weighed(weight))
     moments = (
         replace(moment, scores=moment.parts[base.name])
-        for moment in ascend(network, objective, image, steps=steps, optimiser=adam(rate), transform=ROBUST, seed=seed)
+        for moment in ascend(
+            network, objective, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed
+        )
     )
-    how = f"Fourier image in decorrelated colours, shifted, scaled and turned, Adam with rate {rate:g}"
+    how = f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}"
     if many > 1 and weight:
         how += f", less {weight:g} × the score for each image's likeness to the others"
     for found in stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,
