@@ -86,7 +86,8 @@ class Checkerboard(Result):
         shown_folds = map_range(folds, (0.0, 2.0))
         power = (self.spectra + self.spectra.amax((1, 2), keepdim=True) * 1e-12).log10()
         spectra = map_range(power.numpy(), "percentile:5:99.9", per="tile")
-        told = [f"±{100 * float(each[self.strides.index(stride)]):.1f} %" for each in self.variations]
+        upto = self.variations[:, : self.strides.index(stride) + 1].square().sum(1).sqrt()
+        told = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in upto]
         header = ("way", "score", *(f"stride {each}" for each in self.strides))
         rows = [
             (name, *_cells(score, each)) for name, score, each in zip(WAYS, self.scores, self.variations, strict=True)

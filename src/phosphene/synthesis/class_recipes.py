@@ -15,7 +15,7 @@ from ..network import Network
 from ..picture import Block, Picture, Table, compact, grid, sheet
 from .class_image import ClassImage, chance, class_image, class_number
 from .options import count, input_size
-from .recipes import RECIPES, RecipeName, recipe_of
+from .recipes import RECIPES, recipe_of
 from .synthesis import WIDTH, pixels, tiled
 
 
@@ -90,7 +90,7 @@ def class_recipes(
     network: Network,
     label: str | int,
     *,
-    recipes: Sequence[RecipeName] | None = None,
+    recipes: Sequence[str] | None = None,
     size: int | tuple[int, int] | None = None,
     steps: int | None = None,
     seed: int = 0,
