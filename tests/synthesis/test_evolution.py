@@ -12,7 +12,7 @@ import phosphene as ph
 from phosphene.synthesis.archive import Archive
 from phosphene.synthesis.encodings import Direct, polynomial
 from phosphene.synthesis.evolution import evolve
-from phosphene.synthesis.patterns import FUNCTIONS, HUE, INPUTS, OUTPUTS, Patterns, coordinates, from_hsv, used
+from phosphene.synthesis.patterns import FUNCTIONS, INPUTS, OUTPUTS, Patterns, coordinates, from_hsv, used
 
 SIZE = (12, 16)
 
@@ -116,7 +116,7 @@ def test_patterns_are_what_a_slow_walk_through_the_graph_gives():
                 s = torch.tensor(sum(float(weights[unit, k]) * values[k] for k in range(unit)), dtype=torch.float64)
                 values[unit] = float(FUNCTIONS[int(functions[unit])][1](s))
             hue, saturation, brightness = values[-OUTPUTS:]
-            rgb = colorsys.hsv_to_rgb(HUE * hue % 1, min(1, abs(saturation)), min(1, abs(brightness)))
+            rgb = colorsys.hsv_to_rgb(hue % 1, min(1, abs(saturation)), min(1, abs(brightness)))
             seen = image.flatten(1)[:, at].double() / 255
             if "step" not in {FUNCTIONS[int(i)][0] for i in functions}:  # a step is too sharp for two precisions
                 np.testing.assert_allclose(seen, rgb, atol=0.51 / 255 + 1e-3)

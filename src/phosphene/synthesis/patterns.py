@@ -23,7 +23,6 @@ from .encodings import Genomes
 from .objectives import Size
 
 INPUTS, OUTPUTS = 4, 3
-HUE = 0.3  # turns of the colour circle for an output of 1; whole turns would paint all flat parts red
 FUNCTIONS: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("sine", lambda s: (math.pi * s).sin()),
     ("bell", lambda s: 2 * (-2 * s * s).exp() - 1),
@@ -99,9 +98,7 @@ class Patterns:
                 if len(chosen):
                     sums = torch.bmm(weights[chosen, unit : unit + 1, :unit], values[chosen, :unit])[:, 0]
                     values[chosen, unit] = function(sums)
-        painted = from_hsv(values[:, -OUTPUTS:] * values.new_tensor([HUE, 1, 1])[:, None]).view(
-            len(weights), 3, height, width
-        )
+        painted = from_hsv(values[:, -OUTPUTS:]).view(len(weights), 3, height, width)
         return (painted * 255).round().to(torch.uint8)
 
     def _functions(self, count: int, generator: torch.Generator) -> Tensor:
