@@ -56,10 +56,10 @@ def test_the_same_seed_evolves_the_same_images(network, encoding):
     assert not torch.equal(last(3), last(4))
 
 
-@pytest.mark.parametrize(("encoding", "seed"), [(Direct(SIZE), 0), (Patterns(SIZE), 1)], ids=["direct", "patterns"])
+@pytest.mark.parametrize(("encoding", "seed"), [(Direct(SIZE), 10), (Patterns(SIZE), 0)], ids=["direct", "patterns"])
 def test_evolution_beats_drawing_as_many_images_at_random(network, encoding, seed):
-    evolved = list(evolve(network, encoding, generations=40, children=16, seed=seed))[-1].archive.confidences
-    drawn = encoding.images(encoding.random(640, generator(seed + 10)))
+    evolved = list(evolve(network, encoding, generations=40, children=16, seed=0))[-1].archive.confidences
+    drawn = encoding.images(encoding.random(640, generator(seed)))
     random = network.module(drawn.float() / 255).softmax(1).amax(0)
     assert evolved.mean() > random.mean() + 0.03
 
