@@ -3,8 +3,8 @@
 For each recipe, one image of each of `--classes` classes, evenly spread over the thousand, made on the embedded
 network, `--batch` at once. A class counts as recognised where the network gives it p > 0.99, and as transferred where
 it is among the five likeliest of torchvision's mobilenet_v2, whose weights are in
-PHOSPHENE_DATA/cnn_weights.safetensors; both see the images as they are. Nothing is timed. `--exchanged` makes the images
-on mobilenet_v2 instead.
+PHOSPHENE_DATA/cnn_weights.safetensors; both see the images as they are. Nothing is timed. `--exchanged` makes the
+images on mobilenet_v2 instead.
 """
 
 import argparse
