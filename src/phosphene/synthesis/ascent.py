@@ -53,15 +53,10 @@ def sgd(rate: float, momentum: float = 0.0) -> Optimisers:
     return lambda values: torch.optim.SGD(values, lr=rate, momentum=momentum)
 
 
-def lbfgs(rate: float = 1.0, history: int = 10, evaluations: int = 20) -> Optimisers:
-    """L-BFGS with a line search that meets the strong Wolfe conditions; each step evaluates often."""
-    return lambda values: torch.optim.LBFGS(
-        values, lr=rate, max_iter=evaluations, history_size=history, line_search_fn="strong_wolfe"
-    )
-
-
-def separate_lbfgs(iterations: int = 5, history: int = 10) -> Optimisers:
-    """L-BFGS of each image by itself, so that images of one batch come out as they would alone."""
+def lbfgs(iterations: int = 5, history: int = 10) -> Optimisers:
+    """L-BFGS of each image by itself, so that images of one batch come out as they would alone; a step takes several
+    iterations and evaluates the objective at least as often.
+    """
     return lambda values: SeparateLBFGS(values, iterations, history)
 
 
@@ -92,7 +87,7 @@ def ascend(
     optimise = (optimiser or adam())(list(image.parameters()))
     scoring = _Scoring(network, objective, image, transform, generator, precise)
     for number in range(1, steps + 1):
-        if isinstance(optimise, (torch.optim.LBFGS, SeparateLBFGS)):
+        if isinstance(optimise, SeparateLBFGS):
             moment = _searched(optimise, scoring, number, generator)
         else:
             moment = scoring(number)
@@ -103,7 +98,7 @@ def ascend(
         yield moment
 
 
-def _searched(optimise: Optimizer, scoring: _Scoring, number: int, generator: torch.Generator) -> Moment:
+def _searched(optimise: SeparateLBFGS, scoring: _Scoring, number: int, generator: torch.Generator) -> Moment:
     """One step of an optimiser that evaluates the objective often, and where it began."""
     before = generator.get_state()
     moments: list[Moment] = []
@@ -111,10 +106,9 @@ def _searched(optimise: Optimizer, scoring: _Scoring, number: int, generator: to
     def closure() -> Tensor:
         generator.set_state(before)  # a line search compares what differs in the image alone
         moments.append(scoring(number))
-        losses = -moments[-1].scores
-        return losses if isinstance(optimise, SeparateLBFGS) else losses.double().sum()
+        return -moments[-1].scores
 
-    optimise.step(closure)  # type: ignore[arg-type]
+    optimise.step(closure)
     return moments[0]
 
 
@@ -147,7 +141,7 @@ class _Scoring:
         if not torch.isfinite(scores.detach().sum()):
             raise ValueError(f"the objective is not finite at step {step}; take smaller steps or lighter priors")
         for value, gradient in zip(self.values, self._gradients(scores), strict=True):
-            value.grad = gradient.contiguous()  # L-BFGS takes views
+            value.grad = gradient
         return Moment(step, images.detach().clone(), scores.detach(), {k: part.detach() for k, part in parts.items()})
 
     def _gradients(self, scores: Tensor) -> Sequence[Tensor]:

@@ -204,7 +204,7 @@ def facets(
     generator = torch.Generator().manual_seed(seed)
     usual = network.preprocessing.size
     seen = look_through(network, photos, network.address(address, usual), _later(network, layer, usual))
-    found, begun, centres = grouped(network, seen, many, count(top, "top", many), wanted, generator)
+    found, begun, centres = grouped(network, seen, many, count(top, "top", many), wanted, seed)
     image = started(begun, generator)
     base, at = unit(network, address, wanted), _later(network, layer, wanted)
     alike, own = likeness(at), nearest(at, centres)
@@ -233,13 +233,13 @@ def _photos(group: Group) -> str:
 
 
 def grouped(
-    network: Network, seen: Seen, many: int, top: int, size: Size, generator: torch.Generator
+    network: Network, seen: Seen, many: int, top: int, size: Size, seed: int
 ) -> tuple[tuple[Group, ...], Tensor, Tensor]:
     """The groups of the `top` photos, the images (N, 3, H, W) to start at, and the centres (N, D) of their features."""
     best = np.argsort(-seen.scores, kind="stable")[:top]
     features = F.normalize(torch.from_numpy(seen.features[best]), dim=1)  # else the loudest photos are a group
     points = principal(features, COMPONENTS)
-    assigned, middles = k_means(points, many, generator)
+    assigned, middles = k_means(points, many, seed)
     groups, begun, centres = [], [], []
     for group in range(many):
         inside = torch.nonzero(assigned == group)[:, 0]

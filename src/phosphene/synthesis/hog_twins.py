@@ -42,7 +42,7 @@ def hog_twins(
     Raises ValueError for a size without room for a block.
 
     - `start`: the photo to begin with; if not given, the same photo upside down and with bright and dark exchanged
-    - `contrast`: how much of the start's contrast is kept; with less, the descriptors come closer
+    - `contrast`: how much of the start's contrast is kept
     - `size`: the images' side in pixels, or height and width, that the photos are first brought to
     - `steps`: steps of gradient descent
     - `orientations`, `cell`, `block`, `normalise`: the descriptor's, as `hog` takes them

@@ -23,7 +23,7 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import Network
 from ..showing import named
-from .ascent import Optimisers, adam, ascend, separate_lbfgs
+from .ascent import Optimisers, adam, ascend, lbfgs
 from .codes import Code, code, reading
 from .images import Fourier, Image, Squashed, noise
 from .inversion import Inversion
@@ -81,7 +81,7 @@ def invert(
     )  # fmt: skip
 
 
-_OPTIMISERS: dict[str, Optimisers] = {"lbfgs": separate_lbfgs(history=20), "adam": adam()}
+_OPTIMISERS: dict[str, Optimisers] = {"lbfgs": lbfgs(history=20), "adam": adam()}
 _NAMES = {"lbfgs": "L-BFGS", "adam": "Adam"}
 _SPACES = {"fourier": "from noise, a Fourier image in decorrelated colours", "pixels": "from noise, an image of pixels"}
 

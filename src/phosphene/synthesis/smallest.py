@@ -77,7 +77,6 @@ def minimised(
     network: Network, asked: Objective, original: Tensor, weight: float, start: Tensor, iterations: int
 ) -> Tensor:
     """The change r (1, 3, H, W) of least weight |r|^2 + loss, from `start`, with the image within [0, 1]."""
-    optimize = _scipy()
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         change = torch.from_numpy(values).to(original).view_as(original).requires_grad_()
@@ -110,13 +109,3 @@ def _better(one: Change, other: Change, survive: bool) -> Change:
         return one if first > second else other
     smaller, larger = (one, other) if one.norm <= other.norm else (other, one)
     return smaller if one.reached else larger
-
-
-def _scipy() -> Any:
-    try:
-        from scipy import optimize
-    except ImportError:
-        raise ImportError(
-            "method 'lbfgs' needs SciPy, which is not here; pip install 'phosphene[adversarial]', or take fgsm or pgd"
-        ) from None
-    return optimize

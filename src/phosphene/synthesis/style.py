@@ -21,7 +21,7 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import Network
 from ..picture import Block, ImageBlock, Photo, Picture, Row, grid, sheet
-from .ascent import ascend, separate_lbfgs
+from .ascent import ascend, lbfgs
 from .codes import code, reading
 from .depths import first_of_each_size
 from .images import Fourier, Image
@@ -127,7 +127,7 @@ def style(
     held = content_layer or names[max(0, len(names) - 2)]
     aim = styled(network, photo, manner, names, held, torch.tensor(weights))
     image = _started(start, photo, len(weights), seed)
-    moments = ascend(network, aim, image, steps=count(steps, "steps"), optimiser=separate_lbfgs(), precise=True)
+    moments = ascend(network, aim, image, steps=count(steps, "steps"), optimiser=lbfgs(), precise=True)
     how = f"content of {held}, Gram matrices of {', '.join(names)}, from {start}, Fourier image, L-BFGS"
     titles = tuple(f"ratio {weight:g}" for weight in weights)
     yield from parted(

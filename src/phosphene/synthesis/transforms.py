@@ -106,6 +106,4 @@ def _resampled(
 
 
 ROBUST = Moved()  # near the published choice for images of units: padded by 16 px, scaled by ± 10 %, turned by ± 10°
-PIECES = Several(
-    (Cropped(), Noised())
-)  # of many sizes; how they were found: docs/methods/class_image.md
+PIECES = Several((Cropped(), Noised()))  # of many sizes; how they were found: docs/methods/class_image.md
