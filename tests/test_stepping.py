@@ -114,7 +114,7 @@ def test_again_takes_as_many_steps_as_were_taken(tmp_path):
         "    if step == 4: _thread.interrupt_main()\n"
         "    return plain(step, *rest)\n"
         "ascent.Moment = moment\n"
-        f"sys.argv = ['phosphene', 'synthesize', 'blocks.0.0:3', '--steps', '999', '--size', '40', '-o', {str(sheet)!r}]\n"
+        f"sys.argv = 'phosphene synthesize blocks.0.0:3 --steps 999 --size 40 -o'.split() + [{str(sheet)!r}]\n"
         "phosphene.cli.main()\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

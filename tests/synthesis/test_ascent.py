@@ -97,8 +97,8 @@ def test_what_can_not_be_raised_is_refused_in_a_sentence(network, start):
     cut = ph.Network(nn.Sequential(nn.Conv2d(3, 4, 3), Cut()).double())
     with pytest.raises(ValueError, match="no gradient comes back from logits:1"):
         next(ascend(cut, unit(cut, "logits:1", SIZE), Pixels(start), steps=1))
+    objective = 1e300 * (1e300 * unit(network, "logits:1", SIZE) * 1e300)
     with pytest.raises(ValueError, match="not finite at step 1"):
-        objective = 1e300 * (1e300 * unit(network, "logits:1", SIZE) * 1e300)
         next(ascend(network, objective, Pixels(start), steps=1))
     with pytest.raises(ValueError, match="need an image of pixels, not Fourier"):
         next(ascend(network, unit(network, "3:1", SIZE), Fourier(1, SIZE), steps=1, priors=[Decay(0.1)]))

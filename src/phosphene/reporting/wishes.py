@@ -1,4 +1,4 @@
-"""The report's section on what the network would like to see: its best class, and a unit of each layer that is shown."""
+"""The report's section on what the network would like to see: its best class, and a unit of each layer shown."""
 
 from __future__ import annotations
 

@@ -145,10 +145,11 @@ class _Scoring:
         return Moment(step, images.detach().clone(), scores.detach(), {k: part.detach() for k, part in parts.items()})
 
     def _gradients(self, scores: Tensor) -> Sequence[Tensor]:
-        found = torch.autograd.grad(-scores.sum(), self.values, allow_unused=True) if scores.requires_grad else (None,)
-        if any(gradient is None for gradient in found):
+        found = torch.autograd.grad(-scores.sum(), self.values, allow_unused=True) if scores.requires_grad else ()
+        known = [gradient for gradient in found if gradient is not None]
+        if len(known) < len(self.values):
             raise ValueError(f"no gradient comes back from {self.objective.name}: {self.network.name} keeps none there")
-        return found
+        return known
 
 
 def evaluated(network: Network, objective: Objective, images: Tensor, precise: bool = False) -> dict[str, Tensor]:

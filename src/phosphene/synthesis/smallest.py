@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -77,6 +76,7 @@ def minimised(
     network: Network, asked: Objective, original: Tensor, weight: float, start: Tensor, iterations: int
 ) -> Tensor:
     """The change r (1, 3, H, W) of least weight |r|^2 + loss, from `start`, with the image within [0, 1]."""
+    from scipy import optimize
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         change = torch.from_numpy(values).to(original).view_as(original).requires_grad_()
