@@ -226,9 +226,13 @@ def _account(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """An option as JSON holds it: a path as text, NumPy's whole numbers as Python's."""
+    """An option as JSON holds it: a path as text, NumPy's whole numbers as Python's, a photo among files as its path."""
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, Photo):
+        return value.path or value.name
     return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else value
 
 
@@ -238,8 +242,9 @@ def _is_network(value: Any) -> bool:
 
 
 def _is_image(value: Any) -> bool:
-    first = value[0] if isinstance(value, (list, tuple)) and value else value
-    return isinstance(first, Photo) or type(first).__name__ in ("Tensor", "ndarray", "Parameter")
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(_is_image, value))
+    return isinstance(value, Photo) or type(value).__name__ in ("Tensor", "ndarray", "Parameter")
 
 
 def _network_account(network: Any) -> Any:
