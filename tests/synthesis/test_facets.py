@@ -159,3 +159,18 @@ def test_what_makes_no_sense_is_said(folder, tmp_path):
         ph.facets(small(), "second:3", [])
     with pytest.raises(TypeError, match="not int"):
         ph.facets(small(), "second:3", [3])
+
+
+def test_open_photos_and_folders_may_stand_in_one_list(folder, tmp_path):
+    photo = ph.read(folder / "red01.png")
+    found = ph.facets(small(), "second:3", [str(folder), photo, folder / "blue00.png"], groups=2, steps=2, size=32)
+    assert found.made["options"]["photos"] == [str(folder), photo.path, str(folder / "blue00.png")]
+    found.save(tmp_path / "facets.png")  # what it was made of goes into the file
+    turned = ph.facets(small(), "second:3", [photo, str(folder)], groups=2, steps=2, size=32)
+    assert turned.made["options"]["photos"] == [photo.path, str(folder)]
+
+
+def test_photos_that_are_all_alike_are_told(folder):
+    photo = ph.read(folder / "red01.png")
+    with pytest.raises(ValueError, match="look alike"):
+        ph.facets(small(), "second:3", [photo] * 4, groups=2, steps=2)

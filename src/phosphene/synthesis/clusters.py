@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,8 @@ def principal(points: Tensor, most: int) -> Tensor:
     from sklearn.decomposition import PCA
 
     values = points.double().cpu().numpy()
-    return torch.from_numpy(PCA(min(most, *values.shape), svd_solver="full").fit_transform(values))
+    with np.errstate(invalid="ignore"):  # points that are all alike have no variance to share out
+        return torch.from_numpy(PCA(min(most, *values.shape), svd_solver="full").fit_transform(values))
 
 
 def k_means(points: Tensor, groups: int, seed: int) -> tuple[Tensor, Tensor]:

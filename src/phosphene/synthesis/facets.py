@@ -53,10 +53,12 @@ PHASES = ((190 / 370, 1.0, 0.0), (150 / 370, 1.2, 0.0), (30 / 370, 1.0, 50 / 224
 
 @dataclass(frozen=True)
 class Phase:
-    """How the network sees the image in one phase: enlarged `zoom` times, moved a little, and fixed at its margin."""
+    """How the network sees the image in one phase: enlarged `zoom` times, and moved a little; no gradient comes back
+    from its margin.
+    """
 
     zoom: float
-    margin: float  # share of the side in which the image stays as it is
+    margin: float  # share of the side
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         if self.margin:
@@ -240,6 +242,8 @@ def grouped(
     features = F.normalize(torch.from_numpy(seen.features[best]), dim=1)  # else the loudest photos are a group
     points = principal(features, COMPONENTS)
     assigned, middles = k_means(points, many, seed)
+    if (apart := len(assigned.unique())) < many:
+        raise ValueError(f"the photos look alike and make {apart} of {many} groups; give others or ask for fewer")
     groups, begun, centres = [], [], []
     for group in range(many):
         inside = torch.nonzero(assigned == group)[:, 0]
