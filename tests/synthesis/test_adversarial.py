@@ -279,3 +279,9 @@ def test_the_embedded_network_is_fooled_in_its_ball():
     assert bool(found.success)
     assert float(found.saved[0, 99]) > 0.9
     assert float(found.norms["Linf"]) <= 4 / 255 + 1e-7
+
+
+def test_a_norm_that_is_none_is_told():
+    network = linear()
+    with pytest.raises(ValueError, match="a norm is linf or l2, not 'l3'"):
+        ph.adversarial(network, images(network), method="pgd", norm="l3")

@@ -95,3 +95,8 @@ def test_the_embedded_network_is_sure_of_noise():
     found = ph.fool(ph.load(), "goose", size=96)
     assert float(found.scores) > 0.99
     assert found.step < 100
+
+
+def test_no_label_is_told(network):
+    with pytest.raises(ValueError, match="no label was given"):
+        ph.fool(network, [])

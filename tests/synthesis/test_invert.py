@@ -135,3 +135,8 @@ def test_an_early_layer_of_a_real_network_knows_the_photo():
     found = ph.invert(network, photo, "blocks.0", steps=15)
     assert float(found.errors) < 0.02
     assert float(found.distances) < 0.05
+
+
+def test_an_optimiser_that_is_none_is_told(network, images):
+    with pytest.raises(ValueError, match="an optimiser is lbfgs or adam, not 'sgd'"):
+        ph.invert(network, images, "2", optimiser="sgd")

@@ -105,3 +105,12 @@ def test_no_folder_and_no_photos_are_refused(network):
         ph.robustness(network, "nowhere")
     with pytest.raises(ValueError, match="a list of photos"):
         ph.robustness(network, [])
+
+
+def test_norms_and_radii_that_are_none_are_told(network):
+    photo = ph.read(np.full((SIZE, SIZE, 3), 128, np.uint8))
+    with pytest.raises(ValueError, match="a norm is linf or l2, not 'l3'"):
+        ph.robustness(network, [photo], norm="l3")
+    with pytest.raises(ValueError, match="no epsilon was given"):
+        ph.robustness(network, [photo], epsilons=[])
+    assert ph.robustness(network, [photo], epsilons=0.1, steps=1).epsilons == (0.1,)

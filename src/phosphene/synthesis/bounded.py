@@ -117,7 +117,9 @@ def scattered(like: Tensor, epsilon: float, norm: Norm, seed: int) -> Tensor:
 
 
 def epsilon_of(given: float | str | None, norm: Norm) -> float:
-    """The ball's radius, of a number or of a text such as '4/255'. Raises ValueError for what is none."""
+    """The ball's radius, of a number or of a text such as '4/255'. Raises ValueError for what is none, also no norm."""
+    if norm not in NORMS:
+        raise ValueError(f"a norm is {' or '.join(NORMS)}, not {norm!r}")
     if given is None:
         return USUAL[norm]
     try:

@@ -66,6 +66,8 @@ def fool(
     measured = input_size(network, size)
     most = count(STEPS[method] if steps is None else steps, "steps")
     many = len(label) if isinstance(label, (list, tuple)) else 1
+    if not many:
+        raise ValueError("no label was given; name at least one class")
     classes = classes_of(network, label, many, measured)
     common: dict[str, Any] = {
         "network": network.name,

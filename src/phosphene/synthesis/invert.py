@@ -65,6 +65,8 @@ def invert(
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
     - `optimiser`: L-BFGS, each image by itself, or Adam
     """
+    if optimiser not in _OPTIMISERS:
+        raise ValueError(f"an optimiser is {' or '.join(_OPTIMISERS)}, not {optimiser!r}")
     photos = seen_images(network, images).repeat_interleave(count(restarts, "restarts"), 0)
     height, width = photos.shape[-2:]
     read = code(network, layer, (height, width))

@@ -59,8 +59,11 @@ def robustness(
     ways = tuple(way.strip() for way in methods.split(",") if way.strip())
     if not ways or any(way not in METHODS for way in ways):
         raise ValueError(f"methods are {', '.join(METHODS)}, with commas between them, not {methods!r}")
-    listed = epsilons.split(",") if isinstance(epsilons, str) else epsilons
+    several = isinstance(epsilons, Sequence) and not isinstance(epsilons, str)
+    listed = epsilons if several else str(epsilons).split(",")
     radii = sorted({epsilon_of(one, norm) for one in listed})
+    if not radii:
+        raise ValueError("no epsilon was given; give at least one, such as '1/255'")
     chosen = _spread(_photos(network, folder), count(limit, "limit"))
     taken, many = count(steps, "steps"), count(batch, "batch")
     kept = torch.zeros(len(ways), len(radii), 0, dtype=torch.bool)
