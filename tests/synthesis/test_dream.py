@@ -115,3 +115,11 @@ def test_it_is_drawn(wide, photo, tmp_path):
 def test_a_real_network_dreams():
     found = ph.dream(ph.load(), ph.read("src/phosphene/photos/cat.jpg"), "blocks.3", size=96, steps=3)
     assert found.scores[0] > found.history[0, 0]
+
+
+def test_zooms_that_leave_nothing_and_octaves_without_end(wide, photo):
+    for share in (1.0, 5.0):
+        with pytest.raises(ValueError, match="below 1"):
+            ph.dream(wide, photo, "2", steps=1, octaves=1, zoom=1, enlarge=share)
+    assert zoomed(torch.rand(1, 3, 2, 9), 0.99).shape == (1, 3, 2, 9)
+    assert octave_sizes((90, 135), 100_000, 1.4) == [(64, 96), (90, 135)]

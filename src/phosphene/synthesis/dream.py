@@ -114,6 +114,8 @@ def dream(
     sizes = octave_sizes(full, count(octaves, "octaves"), _above_one(scale))
     each, later = count(steps, "steps"), max(1, steps // 3)
     total = each * len(sizes) + later * count(zoom, "zoom", least=0)
+    if not positive(enlarge, "enlarge") < 1:
+        raise ValueError(f"enlarge is the part of the side that a zoom cuts off, below 1, not {enlarge:g}")
     guiding = None if guide is None else own_images(network, guide, size or max(full))
     aim_at = _aims(network, layer, guiding)
     optimiser = normalised_steps(positive(rate, "rate"))
@@ -127,7 +129,7 @@ def dream(
     }  # fmt: skip
     current = photos
     for stage in range(1 + zoom):
-        current = zoomed(current, positive(enlarge, "enlarge")) if stage else current
+        current = zoomed(current, enlarge) if stage else current
         begun = each * len(sizes) + later * (stage - 1) if stage else 0
         moments = climbed(
             network, aim_at, current, [full] if stage else sizes, steps=later if stage else each,
@@ -147,7 +149,7 @@ deepdream = dream
 def zoomed(images: Tensor, share: float) -> Tensor:
     """The middle of the images, `share` of each side cut off, at the size that they had."""
     height, width = images.shape[-2:]
-    down, right = max(1, round(height * share / 2)), max(1, round(width * share / 2))
+    down, right = (min(max(1, round(side * share / 2)), (side - 1) // 2) for side in (height, width))
     return resized(images[..., down : height - down, right : width - right], (height, width)).clamp(0, 1)
 
 

@@ -26,8 +26,13 @@ SMALLEST = 64  # pixels; networks see little below it
 
 def octave_sizes(size: Size, count: int, scale: float) -> list[Size]:
     """`count` sizes, each `scale` times the one before, up to `size`; those with a side below SMALLEST are left out."""
-    sizes = [(round(size[0] / scale**k), round(size[1] / scale**k)) for k in range(count)]
-    return [size, *(each for each in sizes[1:] if min(each) >= SMALLEST)][::-1]
+    sizes = [size]
+    for k in range(1, count):
+        smaller = (round(size[0] / scale**k), round(size[1] / scale**k))
+        if min(smaller) < SMALLEST:
+            break
+        sizes.append(smaller)
+    return sizes[::-1]
 
 
 def climbed(
