@@ -156,3 +156,20 @@ def test_a_picture_of_several_networks_is_made_again(specs):
     assert made.read_bytes() == saved.read_bytes()
     with pytest.raises(ValueError, match="Python code"):
         ph.again(saved)
+
+
+def test_all_classes_at_once_and_maps_of_classes_are_not_judged():
+    both = networks()
+    found = ph.side_by_side(both, "logits", images=2, steps=1)
+    assert found.judged == ()
+    mapping = [ph.Network(network.module.body, ph.Preprocessing.plain(32), LABELS) for network in both]
+    assert ph.side_by_side(mapping, "logits:goose", images=2, steps=1).judged == ()
+    assert ph.side_by_side(both, "logits:goose", images=2, steps=1).judged
+
+
+def test_progress_is_of_what_has_begun_and_no_depth_is_told():
+    first = next(ph.side_by_side.steps(networks(), "logits:goose", steps=2))
+    assert "nan" not in first.progress.lower()
+    assert "–" not in first.progress
+    with pytest.raises(ValueError, match="no depth was given"):
+        ph.side_by_side(networks(), depth=[])

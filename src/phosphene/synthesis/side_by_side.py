@@ -79,6 +79,10 @@ class SideBySide(Synthesis):
         return Table(["images made for", *(f"seen by {name}" for name in self.names)], rows, heading)
 
     @property
+    def progress(self) -> str:
+        return f"{self.objective}: {compact(float(self.scores.nanmean()))}"
+
+    @property
     def heading(self) -> str:
         return f"{self.objective}, side by side"
 
@@ -148,7 +152,7 @@ def side_by_side(
                 reached = scored(network, raised, now)
             made[found.row(index)], scores[found.row(index)] = now.float().cpu(), reached.float().cpu()
             step = index * steps + moment.step
-            end = step == found.steps and depth is None and asked[0][0].layer in OUTPUTS
+            end = step == found.steps and depth is None and _is_class(several, asked, wanted)
             judged = _judged(several, [own[0] for own in asked], made, columns) if end else ()
             yield replace(found, images=made, scores=scores, history=history, step=step, judged=judged)
 
@@ -170,6 +174,8 @@ def _asked(
     if target is not None:
         return [network.address(target, size)] * images
     shares = [depth] if isinstance(depth, (int, float)) else list(depth or ())
+    if not shares:
+        raise ValueError("no depth was given; give at least one, such as 0.5")
     return [network.address(Address(at_depth(network, share, size), channel), size) for share in shares]
 
 
@@ -203,6 +209,14 @@ def at_depth(network: Network, share: float, size: Size) -> str:
     if not found:
         raise ValueError(f"{network.name} has no layer of weights with a grid of places")
     return found[round(share * (len(found) - 1))]
+
+
+def _is_class(networks: Sequence[Network], asked: Sequence[Sequence[Address]], size: Size) -> bool:
+    """Whether all are asked for a class of an image, not for all classes at once nor for one at each place."""
+    return all(
+        own[0].layer in OUTPUTS and own[0].channel is not None and len(network.layer("logits", size).shape) == 1
+        for network, own in zip(networks, asked, strict=True)
+    )
 
 
 def _title(network: Network, address: Address) -> str:
