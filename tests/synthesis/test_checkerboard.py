@@ -103,3 +103,23 @@ def test_the_embedded_networks_gradient_has_a_checkerboard_and_its_fourier_image
     assert found.strides == (2, 4)
     assert float(gradient.max()) > 0.08
     assert float(fourier.max()) < float(gradient.max()) / 3
+
+
+def test_the_caption_says_whose_the_scores_are_and_where_it_was_stopped():
+    steps = list(ph.checkerboard.steps(strided(3, 2), "0:0", steps=1))
+    assert "energies and scores of 4 images a way, the first of which is shown" in steps[-1].picture().caption
+    assert "stopped" not in steps[-1].picture().caption
+    assert "stopped after 2 of 5" in steps[1].picture().caption
+
+
+def test_a_network_that_keeps_no_gradient_is_told():
+    class Cut(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Conv2d(3, 2, 3, 2)
+
+        def forward(self, x):
+            return self.layer(x.detach()).detach()
+
+    with pytest.raises(ValueError, match="no gradient comes back"):
+        ph.checkerboard(ph.Network(Cut().eval(), ph.Preprocessing.plain(32)), "layer:0", steps=1)

@@ -102,10 +102,12 @@ class Checkerboard(Result):
                   "Spectrum of the energy: the mean in the middle, half a cycle a pixel at the edges"),
             Table(header, rows, heading=table),
         ]  # fmt: skip
+        stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
-            f"{self.target}; {height} × {width} px, {self.steps // (len(WAYS) - 1)} steps each, seed {self.seed}. The "
-            f"gradient is cut at the 99.5th percentile of its magnitude, grey is zero; energies are means of {STARTS} "
-            f"gradients and of {IMAGES_EACH} images a way. Spectra are logarithmic, each from "
+            f"{self.target}; {height} × {width} px, {self.steps // (len(WAYS) - 1)} steps each{stopped}, seed "
+            f"{self.seed}. The gradient is cut at the 99.5th percentile of its magnitude, grey is zero; energies are "
+            f"means of {STARTS} gradients, energies and scores of {IMAGES_EACH} images a way, the first of which is "
+            "shown. Spectra are logarithmic, each from "
             "its 5th to its 99.9th percentile. Images are in [0, 1]."
         )
         title = "The checkerboard, and what removes it"
@@ -216,12 +218,15 @@ def strides_to(network: Network, address: Address, size: Size) -> tuple[int, ...
 
 
 def start_gradient(network: Network, objective: Objective, size: Size, seed: int) -> Tensor:
-    """The gradients (4, 3, H, W) of the objective for the pixels of weak noise."""
+    """The gradients (STARTS, 3, H, W) of the objective for the pixels of weak noise."""
     begun = noise(STARTS, size, generator=torch.Generator().manual_seed(seed)).to(network.device, network.dtype)
     with torch.inference_mode(False), torch.enable_grad():
         x = begun.clone().requires_grad_()
         scores = objective.score(evaluated(network, objective, x, precise=True) | {IMAGES: x})
-        return torch.autograd.grad(scores.sum(), x)[0].cpu()
+        found = torch.autograd.grad(scores.sum(), x, allow_unused=True)[0] if scores.requires_grad else None
+    if found is None:
+        raise ValueError(f"no gradient comes back from {objective.name}: {network.name} keeps none there")
+    return found.cpu()
 
 
 def energy_of(signals: Tensor) -> Tensor:
