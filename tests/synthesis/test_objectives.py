@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.objectives import IMAGES, objective, unit
@@ -73,3 +74,22 @@ def test_what_can_not_be_asked_is_refused_in_a_sentence(network):
     asked = unit(network, ["3:1", "3:2"], SIZE)
     with pytest.raises(ValueError, match="2 targets don't fit 3 images"):
         measured(network, asked, torch.rand(3, 3, *SIZE, dtype=torch.float64))
+
+
+def test_a_layer_whose_batch_is_not_first_is_measured_image_by_image():
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one = nn.Linear(8, 6)
+            self.two = nn.Linear(6, 4)
+
+        def forward(self, x):
+            tokens = x.mean(1).movedim(0, 1)  # (rows, N, columns)
+            return self.two(self.one(tokens)).mean(0)
+
+    network = ph.Network(Turned().eval(), ph.Preprocessing.plain(8))
+    assert network.layer("one", (8, 8)).batch == 1
+    x = torch.rand(3, 3, 8, 8)
+    value = network.record(x, "one")["one"]
+    found = measured(network, unit(network, "one", (8, 8)), x)
+    torch.testing.assert_close(found, value.square().mean((0, 2)))

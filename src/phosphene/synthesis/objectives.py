@@ -99,7 +99,8 @@ def unit(network: Network, target: str | Address | Sequence[str | Address], size
         return objective(f"units of {addresses[0].layer}", addresses[0].layer, _each(network, addresses, size))
     address = addresses[0]
     if is_layer(address):
-        return objective(f"mean square of {address}", address.layer, _mean_square)
+        batch = network.layer(address.layer, size).batch
+        return objective(f"mean square of {address}", address.layer, lambda value: _mean_square(value, batch))
     return objective(
         named(network, address), str(address), lambda value: value.flatten(1).mean(1) if value.ndim > 1 else value
     )
@@ -110,10 +111,10 @@ def is_layer(address: Address) -> bool:
     return address.channel is None and address.place is None and address.token is None
 
 
-def _mean_square(value: Tensor) -> Tensor:
+def _mean_square(value: Tensor, batch: int) -> Tensor:
     found = first_tensor(value)
     assert found is not None
-    return found.flatten(1).square().mean(1)
+    return found.movedim(batch, 0).flatten(1).square().mean(1)
 
 
 def _each(network: Network, addresses: Sequence[Address], size: Size) -> Callable[[Tensor], Tensor]:
