@@ -97,3 +97,15 @@ def test_the_embedded_network_takes_its_class_image_for_the_class():
     assert float(start.probabilities) < 0.05
     assert float(found.probabilities) > 0.9
     assert network.classify(network.normalise(found.images), k=1)[0].label == "pineapple"
+
+
+def test_the_plot_is_named_for_what_it_shows(network):
+    with_cost = ph.class_image(network, "cat", recipe="l2", steps=2)
+    assert with_cost.objective == "logits:0 (cat) − 100 × squared norm"
+    assert with_cost.progress.startswith("cat: ")
+
+
+def test_recipes_that_were_stopped_say_so(network):
+    steps = list(ph.class_recipes.steps(network, "cat", recipes=["fourier", "maco"], steps=2))
+    assert "stopped after 3 of 4 steps" in steps[2].picture().caption
+    assert "stopped" not in steps[3].picture().caption

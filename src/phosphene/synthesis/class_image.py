@@ -91,6 +91,7 @@ def class_image(
     asked = unit(network, f"{LOGITS}:{index}", shape) + watched_probability([index] * many)
     score = asked.terms[0][1].name
     objective, image, moments = followed(network, asked, chosen, many, shape, steps=steps, seed=seed)
+    raised = score if chosen.cost is None else (Objective(asked.terms[:1]) - chosen.cost).name
     latest: list[Moment] = []
     told = {"titles": (name,) * many, "label": name, "index": index, "recipe": recipe, "how": chosen.how, "seed": seed}
     results = stepped(network, objective, image, noted(moments, latest), steps, ClassImage,
@@ -99,7 +100,7 @@ def class_image(
         found = {key: part.cpu() for key, part in latest[-1].parts.items()}
         if result.step == steps:
             found = final_parts(network, asked, result.images)
-        yield replace(result, objective=score, scores=found[score], probabilities=found[PROBABILITY])
+        yield replace(result, objective=raised, scores=found[score], probabilities=found[PROBABILITY])
 
 
 def final_parts(network: Network, asked: Objective, images: Tensor) -> dict[str, Tensor]:
