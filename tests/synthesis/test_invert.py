@@ -140,3 +140,9 @@ def test_an_early_layer_of_a_real_network_knows_the_photo():
 def test_an_optimiser_that_is_none_is_told(network, images):
     with pytest.raises(ValueError, match="an optimiser is lbfgs or adam, not 'sgd'"):
         ph.invert(network, images, "2", optimiser="sgd")
+
+
+def test_a_sheet_that_was_stopped_says_so(network, images):
+    steps = list(ph.inversions.steps(network, images[:1], layers=["2", "3"], steps=1))
+    assert "Stopped after 1 of 2 steps" in steps[0].caption
+    assert "Stopped" not in steps[1].caption

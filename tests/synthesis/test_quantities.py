@@ -73,3 +73,9 @@ def test_the_embedded_network_answers_more_to_a_score_than_to_a_probability():
     assert float(score[3]) > float(probability[3]) + 5
     assert float(found.gradients[0, 0]) > 100 * float(found.gradients[1, 0])
     assert float(found.values[1, 1]) > float(found.values[3, 1])
+
+
+def test_what_was_stopped_says_so(network):
+    steps = list(ph.quantities.steps(network, "3:1", "goose", steps=1))
+    assert "stopped after 2 of 5" in steps[1].picture().caption
+    assert "stopped" not in steps[-1].picture().caption

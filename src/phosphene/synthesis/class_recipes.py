@@ -64,8 +64,9 @@ class ClassRecipes(Result):
         )
         blocks: list[Block] = [tiled(self.images, labels, columns), table]
         height, width = self.images.shape[-2:]
+        stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps} steps"
         caption = (
-            f"{height} × {width} px, seed {self.seed}. The score is the network's, before the softmax, and p its "
+            f"{height} × {width} px{stopped}, seed {self.seed}. The score is the network's, before the softmax, and p its "
             "probability, in the image as it stands. Colours as they are, in [0, 1]."
         )
         heading = f"{self.label}, by {len(self.recipes)} recipes"

@@ -80,10 +80,11 @@ class Inversions(Result):
     @property
     def caption(self) -> str:
         first = self.found[0]
+        stopped = "" if self.step == self.steps else f"Stopped after {self.step} of {self.steps} steps in all. "
         return (
             "Each image was made from noise to have the photo's activations at that layer. Errors are squared "
             "distances from the photo's activations, over the photo's squared norm; pixels differ by the root mean "
-            f"square, of 1. {first.caption.split('Colours')[0]}"
+            f"square, of 1. {stopped}{first.caption.split('Colours')[0]}"
         )
 
     def to_dict(self) -> dict[str, Any]:

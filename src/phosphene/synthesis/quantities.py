@@ -91,9 +91,10 @@ class Quantities(Result):
             table = Table(("length of the gradient of", "at the start", "in its own image"), lengths)
             blocks += [Row([*plots]), table]
         height, width = self.images.shape[-2:]
+        stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
-            f"{self.how}; {height} × {width} px, {self.steps // len(ASKED)} steps each, seed {self.seed}. Values are "
-            "of the images as they are; those on the way under the recipe's transforms. Colours as they are, in [0, 1]."
+            f"{self.how}; {height} × {width} px, {self.steps // len(ASKED)} steps each{stopped}, seed {self.seed}. "
+            "Values are of the images as they are; those on the way under the recipe's transforms. Colours as they are, in [0, 1]."
         )
         heading = "The same network, asked for five things"
         drawing = sheet(heading, self.network, blocks, caption=caption, width=WIDTH + 96)
