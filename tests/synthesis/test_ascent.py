@@ -102,3 +102,31 @@ def test_what_can_not_be_raised_is_refused_in_a_sentence(network, start):
         next(ascend(network, objective, Pixels(start), steps=1))
     with pytest.raises(ValueError, match="need an image of pixels, not Fourier"):
         next(ascend(network, unit(network, "3:1", SIZE), Fourier(1, SIZE), steps=1, priors=[Decay(0.1)]))
+
+
+@pytest.mark.parametrize("rate", [-1, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_told(network, rate):
+    for recipe in (ph.synthesize, ph.starts):
+        with pytest.raises(ValueError, match="rate is a number of at least 0"):
+            recipe(network, "logits:cat", steps=1, rate=rate)
+
+
+def test_a_layer_that_gives_several_tensors_is_read_by_its_first(unchanged):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, x):
+            tokens = x.mean(1)
+            return self.head(self.attention(tokens, tokens, tokens, need_weights=False)[0].mean(1))
+
+    torch.manual_seed(0)
+    network = ph.Network(Two().eval(), ph.Preprocessing.plain(8))
+    x = torch.rand(2, 3, 8, 8)
+    with unchanged(network.module):
+        found = ph.invert(network, x, "attention", steps=3)
+        raised = ph.synthesize(network, "attention", steps=2)
+    assert float(found.errors.max()) < 1
+    assert torch.isfinite(raised.scores).all()

@@ -17,8 +17,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..network import Network
+from ..network.survey import first_tensor
 from .images import Image, Pixels
 from .objectives import IMAGES, Objective
+from .options import positive
 from .priors import Prior
 from .searches import SeparateLBFGS
 from .transforms import Transform
@@ -38,6 +40,7 @@ class Moment:
 
 def adam(rate: float = 0.05, **settings: Any) -> Optimisers:
     """Adam (D. Kingma and J. Ba 2015) with the rate that is usual for Fourier images."""
+    rate = positive(rate, "rate", zero=True)
     return lambda values: torch.optim.Adam(values, lr=rate, **settings)
 
 
@@ -45,6 +48,7 @@ def adamw(rate: float, decay: float, betas: tuple[float, float] = (0.9, 0.999)) 
     """Adam whose values also lose the share rate · decay at every step, whatever the gradient (I. Loshchilov and
     F. Hutter 2019): a prior that needs no weight, as it holds for objectives of every scale.
     """
+    rate = positive(rate, "rate", zero=True)
     return lambda values: torch.optim.AdamW(values, lr=rate, betas=betas, weight_decay=decay)
 
 
@@ -161,7 +165,10 @@ def evaluated(network: Network, objective: Objective, images: Tensor, precise: b
     kind = network.device.type
     with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" and not precise):
         values = network.record(x, *reads)
-    return {address: value.float() if value.dtype == torch.bfloat16 else value for address, value in values.items()}
+    tensors = {address: first_tensor(value) for address, value in values.items()}  # attention gives several
+    return {
+        key: each.float() if each.dtype == torch.bfloat16 else each for key, each in tensors.items() if each is not None
+    }
 
 
 def scored(network: Network, objective: Objective, images: Tensor) -> Tensor:
