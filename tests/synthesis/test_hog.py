@@ -163,3 +163,12 @@ def test_images_from_descriptors_repeat_with_their_seed_and_draw_themselves(tmp_
     twins.save(tmp_path / "t.png", theme="dark")
     with pytest.raises(ValueError, match="contrast is the share"):
         ph.hog_twins(photo(), contrast=2)
+
+
+def test_a_photo_without_edges_and_a_negative_prior_are_told():
+    flat = ph.read(np.full((64, 64, 3), 128, np.uint8))
+    for recipe in (ph.hog_inverse, ph.hog_twins):
+        with pytest.raises(ValueError, match="no edges"):
+            recipe(flat, steps=1, size=32)
+    with pytest.raises(ValueError, match="smooth is a number of at least 0"):
+        ph.hog_inverse(photo(), steps=1, size=32, smooth=-1)

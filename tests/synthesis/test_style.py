@@ -1,5 +1,6 @@
 """Style: Gram matrices by hand, losses by the formula, both fall, ratios trade one for the other."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -96,3 +97,11 @@ def test_a_real_network_takes_on_the_manner():
     photo, manner = (ph.read(f"src/phosphene/photos/{name}.jpg") for name in ("cat", "coffee"))
     found = ph.style(ph.load(), photo, manner, size=80, steps=5)
     assert found.losses["style loss"][-1] < 0.5 * found.losses["style loss"][0]
+
+
+def test_images_too_small_for_any_layer_are_told():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1), nn.ReLU(), nn.Conv2d(6, 8, 3, 2, 1), nn.ReLU())
+    dot = ph.read(np.full((1, 1, 3), 100, np.uint8))
+    with pytest.raises(ValueError, match="no layer with a grid of places at 1 × 1 px"):
+        ph.style(ph.Network(module.eval(), ph.Preprocessing((32, 32))), dot, dot, steps=1)

@@ -55,6 +55,8 @@ def likened(network: Network, goal: Tensor, image: Grey, steps: int, smooth: flo
     """The moments of an ascent that brings the descriptors of `image` close to that of `goal` (1, 3, H, W)."""
     with torch.no_grad():
         wanted = network.record(network.normalise(goal), "logits")["logits"]
+    if not wanted.any():
+        raise ValueError("the photo has no edges, and so its descriptor is nothing; choose another")
     asked: Objective = objective("− squared error of HOG", "logits", lambda found: -_error(found, wanted).square())
     if smooth:
         asked = asked - smooth * total_variation()

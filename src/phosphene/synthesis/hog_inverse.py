@@ -16,7 +16,7 @@ from .hog_descriptor import Normalise, Settings, hog_network
 from .hog_images import Grey, as_image, fitted, likened
 from .hog_result import HogImages
 from .images import noise
-from .options import count, pair
+from .options import count, pair, positive
 from .stepping import shown
 
 SIDE = 128
@@ -50,6 +50,7 @@ def hog_inverse(
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
     goal = fitted(photo, measured, settings)
     many, taken = count(restarts, "restarts"), count(steps, "steps")
+    smooth = positive(smooth, "smooth", zero=True)
     generator = torch.Generator().manual_seed(seed)
     image = Grey(noise(many, measured, generator=generator)[:, :1])
     how = f"Gradient descent from noise, Adam with a falling rate, total variation weighed {smooth:g}"

@@ -124,6 +124,8 @@ def style(
     weights = [positive(each, "ratio", zero=True) for each in (ratios or [ratio])]
     full = (int(photo.shape[-2]), int(photo.shape[-1]))
     names = [layers] if isinstance(layers, str) else list(layers or first_of_each_size(network, full))
+    if not names:
+        raise ValueError(f"{network.name} has no layer with a grid of places at {full[0]} × {full[1]} px; enlarge size")
     held = content_layer or names[max(0, len(names) - 2)]
     aim = styled(network, photo, manner, names, held, torch.tensor(weights))
     image = _started(start, photo, len(weights), seed)
