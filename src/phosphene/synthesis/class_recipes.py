@@ -66,8 +66,8 @@ class ClassRecipes(Result):
         height, width = self.images.shape[-2:]
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps} steps"
         caption = (
-            f"{height} × {width} px{stopped}, seed {self.seed}. The score is the network's, before the softmax, and p its "
-            "probability, in the image as it stands. Colours as they are, in [0, 1]."
+            f"{height} × {width} px{stopped}, seed {self.seed}. The score is the network's, before the softmax, and "
+            "p its probability, in the image as it stands. Colours as they are, in [0, 1]."
         )
         heading = f"{self.label}, by {len(self.recipes)} recipes"
         drawing = sheet(heading, self.network, blocks, caption=caption, width=WIDTH + 96)

@@ -94,7 +94,8 @@ class Quantities(Result):
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
             f"{self.how}; {height} × {width} px, {self.steps // len(ASKED)} steps each{stopped}, seed {self.seed}. "
-            "Values are of the images as they are; those on the way under the recipe's transforms. Colours as they are, in [0, 1]."
+            "Values are of the images as they are; those on the way under the recipe's transforms. "
+            "Colours as they are, in [0, 1]."
         )
         heading = "The same network, asked for five things"
         drawing = sheet(heading, self.network, blocks, caption=caption, width=WIDTH + 96)
