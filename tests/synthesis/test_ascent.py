@@ -130,3 +130,17 @@ def test_a_layer_that_gives_several_tensors_is_read_by_its_first(unchanged):
         raised = ph.synthesize(network, "attention", steps=2)
     assert float(found.errors.max()) < 1
     assert torch.isfinite(raised.scores).all()
+
+
+def test_within_no_grad_the_same_comes_out_and_inference_mode_is_told(network):
+    images = torch.rand(2, 3, *SIZE, generator=torch.Generator().manual_seed(0)).double()
+    for recipe in (
+        lambda: ph.synthesize(network, "logits:cat", steps=3),
+        lambda: ph.adversarial(network, images, "cat", method="pgd", steps=3),
+        lambda: ph.invert(network, images, "3", steps=2),
+    ):
+        expected = recipe().images
+        with torch.no_grad():
+            assert torch.equal(recipe().images, expected)
+        with torch.inference_mode(), pytest.raises(ValueError, match="inference_mode"):
+            recipe()

@@ -85,6 +85,8 @@ def ascend(
     Raises ValueError where no gradient reaches the image, or where scores cease to be finite.
     """
     image.to(network.device, network.dtype)
+    if any(value.is_inference() for value in image.parameters()):
+        raise ValueError("no gradient ascent within torch.inference_mode(), whose tensors keep none; call it outside")
     if priors and not isinstance(image, Pixels):
         raise ValueError(f"priors that change pixels need an image of pixels, not {type(image).__name__}")
     generator = torch.Generator().manual_seed(seed)
@@ -149,7 +151,9 @@ class _Scoring:
         return Moment(step, images.detach().clone(), scores.detach(), {k: part.detach() for k, part in parts.items()})
 
     def _gradients(self, scores: Tensor) -> Sequence[Tensor]:
-        found = torch.autograd.grad(-scores.sum(), self.values, allow_unused=True) if scores.requires_grad else ()
+        found: Sequence[Tensor | None] = ()
+        if scores.requires_grad:
+            found = torch.autograd.grad(scores, self.values, -torch.ones_like(scores), allow_unused=True)
         known = [gradient for gradient in found if gradient is not None]
         if len(known) < len(self.values):
             raise ValueError(f"no gradient comes back from {self.objective.name}: {self.network.name} keeps none there")
