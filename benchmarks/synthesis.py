@@ -3,9 +3,9 @@
 One channel of an early, a middle and a late layer, a Fourier image of 224 x 224 px, Adam. lucent runs `render_vis` with
 its own Fourier image, optimiser and transforms. The loop is what a careful user writes: a forward hook, our own image
 and transform, gradients by `backward()`; once as networks come, and once with the weights' gradients switched off,
-which lucent is given too ("at its best"). All take turns; times are of processor time with one thread, else of the clock; a
-ratio is the median of the rounds' ratios. The second table runs 16 images of the middle channel in one batch and one by
-one.
+which lucent is given too ("at its best"). All take turns; times are of processor time with one thread, else of the
+clock; a ratio is the median of the rounds' ratios. The second table runs 16 images of the middle channel in one batch
+and one by one.
 """
 
 import argparse

@@ -226,7 +226,7 @@ def _account(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """An option as JSON holds it: a path as text, NumPy's whole numbers as Python's, a photo among files as its path."""
+    """An option as JSON holds it: a path as text, NumPy's whole numbers as Python's, an open photo as its path."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, (list, tuple)):

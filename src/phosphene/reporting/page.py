@@ -80,7 +80,7 @@ def page(network: Network, photo: Photo) -> str:
         no_filters=no_filters,
         maps=[sections.maps(network, photo, part) for part in chosen],
         units=units,
-        wishes=wishes(network, classes, units),
+        wishes=wishes(network, photo, classes, units),
         themes=THEMES,
         versions=versions,
         script=script(network, photo),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..network import Guess, Network
-from ..picture import compact
+from ..picture import Photo, compact
 from ..synthesis import synthesize
 from ..synthesis.synthesis import pixels
 from .again import Made, made
@@ -30,17 +30,12 @@ class Wish:
     made: Made
 
 
-def wishes(network: Network, guesses: Sequence[Guess] | None, units: Sequence[Units]) -> list[Wish]:
+def wishes(network: Network, photo: Photo, guesses: Sequence[Guess] | None, units: Sequence[Units]) -> list[Wish]:
     """The best class and the strongest unit of each chosen layer; without what no gradient reaches."""
-    asked: list[tuple[str, str]] = []
-    if guesses:
-        asked.append((f"logits:{guesses[0].index}", f"{compact(guesses[0].score)} on the photo"))
-    for chosen in reversed(units):
-        best = chosen.cards[0]
-        largest = f"{best.value} at its strongest place in the photo"
-        asked.append((f"{chosen.chosen.layer.name}:{best.channel}", largest))
+    asked = [f"logits:{guesses[0].index}"] if guesses else []
+    asked += [f"{each.chosen.layer.name}:{each.cards[0].channel}" for each in reversed(units)]
     found = []
-    for target, on_photo in asked:
+    for target in asked:
         options: dict[str, Any] = {"steps": STEPS}
         try:
             result = synthesize(network, target, **options)
@@ -48,5 +43,6 @@ def wishes(network: Network, guesses: Sequence[Guess] | None, units: Sequence[Un
             continue
         image = photograph(pixels(result.images)[0], VIEW)
         how = made(network, "synthesize", None, target, options)
+        on_photo = compact(float(network.record(photo, target)[target].mean()))  # over all places, as the image's
         found.append(Wish(result.titles[0], image, compact(float(result.scores[0])), on_photo, result.caption, how))
     return found
