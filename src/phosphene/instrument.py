@@ -233,6 +233,8 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if isinstance(value, Photo):
         return value.path or value.name
+    if _is_image(value):  # a tensor among names
+        return _image_account(value)
     return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else value
 
 
