@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ..network import Frame, Network
-from ..picture import Photo, photos, read
+from ..picture import Photo, files, read
 from .pointing import Corners
 
 Images = Tensor | Photo | str | os.PathLike[str] | Sequence[Photo | str | os.PathLike[str]]  # files and folders, too
@@ -34,21 +34,6 @@ def inputs(network: Network, images: Any) -> Iterator[tuple[Tensor, str, Frame] 
                 yield str(error)
                 continue
         yield network.inputs(photo).detach(), photo.name, network.frame(photo)
-
-
-def files(images: Any) -> list[Any]:
-    """Photos and paths, with each folder's pictures in its place. ValueError where there are none."""
-    found: list[Any] = []
-    for one in images if isinstance(images, (list, tuple)) else [images]:
-        if isinstance(one, Photo):
-            found.append(one)
-        elif isinstance(one, (str, os.PathLike)):
-            found += photos(one) if os.path.isdir(one) else [Path(one)]
-        else:
-            raise TypeError(f"images are photos, files, folders or a tensor (N, C, H, W), not {type(one).__name__}")
-    if not found:
-        raise ValueError("no images were given; give photos, files or a folder")
-    return found
 
 
 def corners(boxes: Any) -> Mapping[str, Sequence[Corners]]:

@@ -24,9 +24,9 @@ from torch import Tensor
 
 from ..instrument import Result, instrument
 from ..network import Address, Box, Network
-from ..picture import Picture, read
+from ..picture import Picture, files, read
 from ..showing import of_channel, peaks, photo_of
-from .collection import Images, files
+from .collection import Images
 from .pinned import whole
 from .projecting import Pattern, Place, projected
 from .rectifiers import Mask

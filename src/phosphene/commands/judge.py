@@ -70,17 +70,17 @@ def judge(
     if limit < 1:
         raise ValueError(f"--limit is the number of photos to look at, at least 1, not {limit}")
     with show.working("importing"):
-        from ..attribution.collection import files
         from ..attribution.judging import judge as judge_them
         from ..attribution.judging import judging
         from ..instrument import accounted
+        from ..picture import files
     given = images or [str(Path(options.shipped_photo()).parent)]
     path = None
     if out is not None or not json:
         path = show.target(out, ("judge", network or options.EMBEDDED_NAME))
-    chosen = files(given)
-    total = min(limit, len(chosen))
-    chosen = [str(chosen[index * len(chosen) // total]) for index in range(total)]
+    there = files(given)
+    total = min(limit, len(there))
+    chosen = [str(there[index * len(there) // total]) for index in range(total)]
     found = options.open_network(network, architecture, weights, seed, device)
     how: dict[str, Any] = {
         "methods": methods,

@@ -21,7 +21,7 @@ from .drawing import (
     shifted,
     theme_roles,
 )
-from .folder import labelled, photos
+from .folder import files, labelled, photos
 from .numbers import compact
 from .overlay import draw_boxes, overlay, resample
 from .paragraph import Placed
@@ -73,6 +73,7 @@ __all__ = [
     "draw_boxes",
     "ends",
     "enlarge",
+    "files",
     "fit",
     "grid",
     "labelled",

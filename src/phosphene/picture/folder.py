@@ -1,4 +1,4 @@
-"""The pictures in a folder, and the classes that its sub-folders name.
+"""The pictures in a folder, the classes that its sub-folders name, and photos, files and folders given together.
 
 The common layout of labelled sets (`set/goose/1.jpg`, `set/hen/2.jpg`, as in torchvision's ImageFolder): the first
 folder below the given one is the label. Pictures that lie in the folder itself have none.
@@ -6,7 +6,9 @@ folder below the given one is the label. Pictures that lie in the folder itself 
 
 import os
 from pathlib import Path
+from typing import Any
 
+from .photo import Photo
 from .signature import SUFFIXES
 
 
@@ -38,3 +40,18 @@ def labelled(folder: str | os.PathLike[str]) -> list[tuple[Path, str | None]]:
         parts = path.relative_to(root).parts
         pairs.append((path, parts[0] if len(parts) > 1 else None))
     return pairs
+
+
+def files(given: Any) -> list[Photo | Path]:
+    """Photos and paths, with each folder's pictures in its place. ValueError where there are none."""
+    found: list[Photo | Path] = []
+    for one in given if isinstance(given, (list, tuple)) else [given]:
+        if isinstance(one, Photo):
+            found.append(one)
+        elif isinstance(one, (str, os.PathLike)):
+            found += photos(one) if os.path.isdir(one) else [Path(one)]
+        else:
+            raise TypeError(f"images are photos, files, folders or a tensor (N, C, H, W), not {type(one).__name__}")
+    if not found:
+        raise ValueError("no images were given; give photos, files or a folder")
+    return found

@@ -6,7 +6,6 @@ class's score. A channel's place is where it answers most; what it sees there is
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..network import Address, Box, Layer, Network
-from ..picture import Photo, photos, read
+from ..picture import Photo, files, read
 from ..showing import peaks
 from .layers import as_maps
 from .objectives import unit
@@ -126,21 +125,6 @@ def _opened(network: Network, given: Any, unreadable: list[str]) -> Iterator[tup
             unreadable.append(str(error))
             continue
         yield source, photo.name, network.inputs(photo).detach()
-
-
-def files(given: Any) -> list[Any]:
-    """Photos and paths, with each folder's pictures in its place. ValueError where there are none."""
-    found: list[Any] = []
-    for one in given if isinstance(given, (list, tuple)) else [given]:
-        if isinstance(one, Photo):
-            found.append(one)
-        elif isinstance(one, (str, os.PathLike)):
-            found += photos(one) if os.path.isdir(one) else [Path(one)]
-        else:
-            raise TypeError(f"photos are open ones, files, folders or a tensor (N, C, H, W), not {type(one).__name__}")
-    if not found:
-        raise ValueError("no photos were given; give photos, files or a folder")
-    return found
 
 
 def _windowed(pixels: np.ndarray, box: Box, whole: int) -> np.ndarray:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ..network import Network
-from .ascent import Moment, evaluated
+from .ascent import Moment
 from .images import Image
-from .objectives import IMAGES, Objective
-from .stepping import shown
+from .objectives import Objective
+from .stepping import ended
 from .synthesis import Synthesis
 
 _Kind = TypeVar("_Kind", bound="Parted")
@@ -37,24 +37,21 @@ def parted(
 ) -> Iterator[_Kind]:  # fmt: skip
     """As `stepped`, with the terms: the last result's images are those after the last step, with their own values."""
     common = {"network": network.name, "steps": steps, "objective": objective.name, **told}
-    scores: list[Tensor] = []
     ways: dict[str, list[Tensor]] = {}
-    for moment in moments:
-        scores.append(moment.scores.cpu())
-        for name, values in moment.parts.items():
-            ways.setdefault(name, []).append(values.cpu())
-        images, parts, score = moment.images, moment.parts, moment.scores
-        if moment.step == steps:
-            images = shown(image)
-            with torch.no_grad():
-                read = evaluated(network, objective, images, precise=True) | {IMAGES: images}
-                parts, score = objective.parts(read), objective.score(read)
+
+    def noted() -> Iterator[Moment]:
+        for moment in moments:
+            for name, values in moment.parts.items():
+                ways.setdefault(name, []).append(values.cpu())
+            yield moment
+
+    for now, history in ended(network, objective, image, noted(), steps):
         yield kind(
-            images=images.cpu(),
-            scores=score.cpu(),
-            history=torch.stack(scores),
-            parts={name: value.cpu() for name, value in parts.items()},
+            images=now.images.cpu(),
+            scores=now.scores.cpu(),
+            history=history,
+            parts={name: value.cpu() for name, value in now.parts.items()},
             part_history={name: torch.stack(way) for name, way in ways.items()},
-            step=moment.step,
+            step=now.step,
             **common,
         )

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..network import Network
-from .ascent import Moment, scored
+from .ascent import Moment, evaluated
 from .images import Image
-from .objectives import Objective
+from .objectives import IMAGES, Objective
 from .synthesis import Synthesis
 
 _Kind = TypeVar("_Kind", bound=Synthesis)
@@ -25,17 +25,28 @@ def stepped(
 
     `told` are the fields that do not change from step to step.
     """
-    history = torch.empty(0)
     common = {"network": network.name, "objective": objective.name, "steps": steps, **told}
+    for now, history in ended(network, objective, image, moments, steps):
+        yield kind(images=now.images.cpu(), scores=now.scores.cpu(), history=history, step=now.step, **common)
+
+
+def ended(
+    network: Network, objective: Objective, image: Image, moments: Iterable[Moment], steps: int
+) -> Iterator[tuple[Moment, Tensor]]:
+    """Each moment with the scores so far (steps taken, N); the last is of the images after the last step, unmoved."""
+    history = torch.empty(0)
     for moment in moments:
         if not len(history):
             history = torch.empty(steps, len(moment.scores), dtype=moment.scores.dtype)
         history[moment.step - 1] = moment.scores.cpu()
-        images, scores = moment.images, moment.scores
-        if moment.step == steps:
-            images = shown(image)
-            scores = scored(network, objective, images)
-        yield kind(images=images.cpu(), scores=scores.cpu(), history=history[: moment.step], step=moment.step, **common)
+        yield _last(network, objective, image, steps) if moment.step == steps else moment, history[: moment.step]
+
+
+def _last(network: Network, objective: Objective, image: Image, steps: int) -> Moment:
+    images = shown(image)
+    with torch.no_grad():
+        values = evaluated(network, objective, images, precise=True) | {IMAGES: images}
+        return Moment(steps, images, objective.score(values), objective.parts(values))
 
 
 def shown(image: Image) -> Tensor:
