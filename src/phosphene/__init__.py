@@ -26,6 +26,7 @@ _HOMES = {
     "synthesis": "synthesize adversarial robustness fool diverse facets starts unit_image side_by_side"
     " class_image class_recipes quantities checkerboard hog"
     " invert inversions caricature dream deepdream style hog_inverse hog_twins",
+    "atlas": "Atlas",
     "reporting": "report",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -227,8 +227,8 @@ def _account(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """An option as JSON holds it: a path as text, NumPy's whole numbers as Python's, an open photo as its path."""
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, os.PathLike):  # also what is opened by its path
+        return os.fspath(value)
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     if isinstance(value, Photo):

@@ -6,7 +6,7 @@ Everything an instrument does to a network goes through here, and leaves the mod
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -184,6 +184,17 @@ class Network:
         values = self._run(x, asked.values(), rules)
         return {text: self._picked(values, address, x) for text, address in asked.items()}
 
+    def reduce(self, images: Any, functions: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+        """What each layer's function makes of its value for the images, while the value stands; nothing else is kept.
+
+        For values that are too large to copy. A function may be called more than once for a run, must leave the value
+        as it is, and keep nothing that shares its memory. Otherwise as `record`, of whole layers.
+        """
+        x = self.inputs(images)
+        keep = {OUTPUT if name in OUTPUTS else name: function for name, function in functions.items()}
+        values = self._run(x, [Address(name) for name in functions], None, keep=keep)
+        return {name: values[OUTPUT if name in OUTPUTS else name] for name in functions}
+
     def call_of(self, images: Any, layer: str, *addresses: str | Address) -> tuple[Call, dict[str, Tensor]]:
         """The call of the module that computes `layer`, and the values at `addresses` of the same run.
 
@@ -203,10 +214,17 @@ class Network:
             asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}
         return asked
 
-    def _run(self, x: Tensor, asked: Iterable[Address], rules: Rules | None, call: Call | None = None) -> dict:
+    def _run(
+        self,
+        x: Tensor,
+        asked: Iterable[Address],
+        rules: Rules | None,
+        call: Call | None = None,
+        keep: Mapping[str, Callable[[Any], Any]] | None = None,
+    ) -> dict:
         names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in asked}
         try:
-            return recorded(self.module, x, names, rules, call)
+            return recorded(self.module, x, names, rules, call, keep)
         except NotComputedError as error:
             raise self._unknown(error.name, error.computed) from None
 

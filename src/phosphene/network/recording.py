@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,17 +61,23 @@ class Call:
 
 
 def recorded(
-    module: nn.Module, x: Tensor, names: set[str], rules: Rules | None = None, call: Call | None = None
+    module: nn.Module,
+    x: Tensor,
+    names: set[str],
+    rules: Rules | None = None,
+    call: Call | None = None,
+    keep: Mapping[str, Callable[[Any], Any]] | None = None,
 ) -> dict[str, Any]:
     """The values of these names for the input `x`; runs no further than the last of them.
 
-    Fills in `call`, whose name must be among them. Raises NotComputedError for a name that does not come up, and
-    ValueError for an input that the network can't take.
+    `keep` makes what is kept of a value while it stands; copies are kept of those without. Fills in `call`, whose name
+    must be among them. Raises NotComputedError for a name that does not come up, and ValueError for an input that the
+    network can't take.
     """
     modules = rules is None and all(_is_modules(name, module) for name in names)
-    kept, missing, seen = _run(module, x, names, rules, call, functions=not modules)
+    kept, missing, seen = _run(module, x, names, rules, call, keep or {}, functions=not modules)
     if missing and modules:
-        kept, missing, seen = _run(module, x, names, rules, call, functions=True)
+        kept, missing, seen = _run(module, x, names, rules, call, keep or {}, functions=True)
     if missing:
         raise NotComputedError(min(missing), seen)
     return kept
@@ -91,7 +97,14 @@ def _is_modules(name: str, root: nn.Module) -> bool:
 
 
 def _run(
-    module: nn.Module, x: Tensor, names: set[str], rules: Rules | None, call: Call | None, *, functions: bool
+    module: nn.Module,
+    x: Tensor,
+    names: set[str],
+    rules: Rules | None,
+    call: Call | None,
+    keep: Mapping[str, Callable[[Any], Any]],
+    *,
+    functions: bool,
 ) -> tuple[dict[str, Any], set[str], list[str]]:
     """What was kept, what did not come up, and the names of all that did."""
     kept: dict[str, Any] = {}
@@ -104,7 +117,7 @@ def _run(
             missing.discard(name)
             if call is not None and name == call.name:
                 call.leave(value)
-            kept[name] = _copied(value)
+            kept[name] = keep.get(name, _copied)(value)
             if not missing:
                 raise Reached
         return value

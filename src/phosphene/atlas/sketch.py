@@ -1,0 +1,61 @@
+"""Quantiles of a stream of values, for every channel of a layer at once, in memory that does not grow.
+
+A histogram whose bins are as wide as an eighth of the power of two below them: a number's sign, exponent and first
+three bits are its bin, as in HdrHistogram. A quantile is read to within an eighth of its value, mostly much closer,
+as values are taken to lie evenly in their bin; what is nearer to 0 than 2^-12 counts as 0, what is beyond 2^12 as
+that. Counts are whole numbers, so that parts add up to the same whole in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FIRST, LAST, BITS = -12, 12, 3  # powers of two from and up to which values are told apart, and bits within each
+HALF = (LAST - FIRST) << BITS  # bins of one sign
+BINS = 2 * HALF + 1  # negative, zero, positive, in rising order
+
+
+def empty(channels: int, device: torch.device | str = "cpu") -> Tensor:
+    """Counts (C, bins), int32."""
+    return torch.zeros(channels, BINS, dtype=torch.int32, device=device)
+
+
+def add(counts: Tensor, values: Tensor) -> None:
+    """Counts the values (N, C, any number)."""
+    bins = _bin(values.float())
+    flat = bins + BINS * torch.arange(len(counts), device=bins.device)[None, :, None]
+    flat = flat.flatten()
+    counts.view(-1).scatter_add_(0, flat, torch.ones((), dtype=counts.dtype, device=counts.device).expand(len(flat)))
+
+
+def _bin(values: Tensor) -> Tensor:
+    bits = values.contiguous().view(torch.int32)
+    steps = ((bits & 0x7FFFFFFF) >> (23 - BITS)) - ((127 + FIRST) << BITS) + 1
+    steps = steps.clamp_(0, HALF)
+    return torch.where(bits < 0, HALF - steps, HALF + steps).long()
+
+
+def edges() -> np.ndarray:
+    """The bins' edges (bins + 1), in rising order; the middle bin is that of 0."""
+    steps = np.arange(HALF + 1)
+    up = 2.0 ** (FIRST + (steps >> BITS)) * (1 + (steps & ((1 << BITS) - 1)) / (1 << BITS))
+    return np.concatenate([-up[::-1], up])
+
+
+def quantiles(counts: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """The values (C, shares) below which these shares of what was counted lie; NaN where nothing was."""
+    borders, zero = edges(), HALF
+    below = np.concatenate([np.zeros((len(counts), 1)), counts.cumsum(1)], 1)
+    found = np.full((len(counts), len(shares)), np.nan)
+    for row, heights in enumerate(below):
+        if heights[-1]:
+            wanted = np.asarray(shares, dtype=float) * heights[-1]
+            at = np.clip(np.searchsorted(heights, wanted, "left") - 1, 0, BINS - 1)
+            inside = (wanted - heights[at]) / np.maximum(heights[at + 1] - heights[at], 1)
+            values = borders[at] + inside * (borders[at + 1] - borders[at])
+            found[row] = np.where(at == zero, 0.0, values)
+    return found

@@ -1,0 +1,133 @@
+"""What is kept of a layer while a data set runs through: its strongest answers and its statistics.
+
+For every channel: the k strongest answers (top.py); how many values there were, their sum and how many of them were
+above 0, over all places of all images; and a sketch of their distribution (sketch.py) from up to `SAMPLED` places of
+each image, one drawn at random from each of as many equal stretches of the map. The draw hangs on the image's number
+alone. Memory does not grow with the images, and parts merge into the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..network import Layer
+from ..network.survey import first_tensor
+from . import sketch
+from .top import Top
+
+SAMPLED = 8  # places of an image that the sketch sees
+BLOCK = 1 << 18  # values that are counted together: they should stay in a processor's cache
+_TINY = 2.0**-100  # far below any activation: values are cut at it, and their sum is a count
+
+
+@dataclass(frozen=True)
+class Part:
+    """What counts of one batch, made while the layer's value stands; holds none of its memory."""
+
+    found: Top | None
+    count: int
+    total: Tensor  # (C,)
+    active: Tensor  # (C,)
+    sampled: Tensor  # (N, C, places)
+
+
+@dataclass
+class Summary:
+    """A layer's channels over the images so far."""
+
+    top: Top
+    count: int  # values of a channel: images × places
+    total: Tensor  # (C,) float64: their sum
+    active: Tensor  # (C,) int64: how many are above 0
+    counts: Tensor  # (C, bins): the sketch
+    columns: int  # of the maps, to tell places
+
+    @classmethod
+    def empty(cls, channels: int, columns: int, k: int, each: int = 1, device: torch.device | str = "cpu") -> Summary:
+        zeros = torch.zeros(channels, dtype=torch.float64, device=device)
+        return cls(
+            Top.empty(channels, k, each, device), 0, zeros, zeros.long(), sketch.empty(channels, device), columns
+        )
+
+    def part(self, maps: Tensor, images: Tensor) -> Part:
+        """What counts of maps (N, C, rows, columns), of images of rising numbers, all after those taken in."""
+        flat = maps.flatten(2)
+        peaks, sums, active = _measured(flat)
+        found = self.top.found(flat, peaks, images)
+        return Part(found, flat.shape[0] * flat.shape[2], sums.double().sum(0), active.sum(0), _sampled(flat, images))
+
+    def add(self, part: Part) -> None:
+        """Takes in what `part` gave. ValueError where there are values that aren't finite."""
+        if not torch.isfinite(part.total).all():
+            raise ValueError("it gives values that are not finite")
+        if part.found is not None:
+            self.top.add(part.found)
+        self.count += part.count
+        self.total += part.total
+        self.active += part.active
+        sketch.add(self.counts, part.sampled)
+
+    def merge(self, other: Summary) -> None:
+        """Takes in the summary of other images."""
+        self.top.merge(other.top)
+        self.count += other.count
+        self.total += other.total.to(self.total)
+        self.active += other.active.to(self.active)
+        self.counts += other.counts.to(self.counts)
+
+
+def of_layer(layer: Layer, k: int, each: int, device: torch.device | str = "cpu") -> Summary:
+    channels, _, columns = layer.maps_shape
+    return Summary.empty(channels, columns, k, each, device)
+
+
+def as_maps(layer: Layer, value: object) -> Tensor:
+    """A layer's value as maps (N, C, rows, columns); a vector has one place."""
+    found = first_tensor(value)
+    assert found is not None
+    if layer.layout is not None:
+        return layer.layout.maps(found.movedim(layer.batch, 0))
+    return found[:, :, None, None]
+
+
+def _measured(flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest value, the sum, and the number of values above 0 of each map (N, C, places).
+
+    A comparison and a sum of its answers take three times as long as this on a processor.
+    """
+    peaks, sums = flat.amax(2), flat.sum(2, dtype=torch.float32)
+    if flat.device.type != "cpu" or flat.dtype != torch.float32:
+        return peaks, sums, (flat > 0).sum(2)
+    rows = flat.flatten(0, 1)
+    several = max(1, BLOCK // rows.shape[1])
+    cut = torch.empty(min(several, len(rows)), rows.shape[1])
+    found = torch.empty(len(rows))
+    for start in range(0, len(rows), several):
+        part = rows[start : start + several]
+        above = cut[: len(part)]
+        torch.clamp(part, 0, _TINY, out=above)
+        torch.sum(above, 1, out=found[start : start + several])
+    return peaks, sums, (found / _TINY).round().long().view(peaks.shape)
+
+
+def _sampled(flat: Tensor, images: Tensor) -> Tensor:
+    """Values (N, C, up to SAMPLED) at places drawn by the images' numbers."""
+    places = flat.shape[2]
+    if places <= SAMPLED:
+        return flat.clone()
+    stretch = torch.arange(SAMPLED, device=flat.device)
+    first, last = stretch * places // SAMPLED, (stretch + 1) * places // SAMPLED
+    drawn = _hashed(images[:, None] * SAMPLED + stretch)
+    at = first + drawn % (last - first)
+    return flat.gather(2, at[:, None].expand(-1, flat.shape[1], -1))
+
+
+def _hashed(numbers: Tensor) -> Tensor:
+    """Whole numbers (31 bits) that look like drawn at random, and hang on the numbers alone."""
+    mixed = (numbers ^ (numbers >> 32)) & 0xFFFFFFFF
+    for factor in (0x45D9F3B, 0x119DE1F3):
+        mixed = ((mixed ^ (mixed >> 16)) * factor) & 0xFFFFFFFF
+    return (mixed ^ (mixed >> 16)) & 0x7FFFFFFF

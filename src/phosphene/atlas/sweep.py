@@ -1,0 +1,149 @@
+"""One streaming pass of a source through a network, into an atlas: stopped at any moment, it goes on where it was.
+
+What ran is written every `EVERY_S` seconds. Memory holds the summaries, the batches since then, and a few that are
+decoded ahead, however many images there are.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..network import Network
+from .done import Done
+from .running import Ran, run, summaries
+from .sources import news, shards_of
+from .store import Store, Sweep
+from .work import Work
+
+EVERY_S = 20.0  # between two writings
+
+Runner = Callable[..., Iterable[Ran]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is: images taken in since it was begun, those of them that could not be read, and the whole."""
+
+    images: int
+    unreadable: int
+    total: int | None  # None where a source does not say how many it has
+    sweep: str
+    written: bool = False  # whether all of it is in the atlas
+
+
+def build(
+    network: Network, source: Any, store: Store, work: Work, *, workers: int | None = None, runner: Runner = run
+) -> Iterator[Progress]:
+    """Brings the source's images and the work's layers into the atlas, as far as they are not there; yields as it goes.
+
+    Images and layers that are there already are not run again: images of another source are added, and layers that are
+    new run over all images. `runner` runs the shards. Raises OSError where the disk is full, with the atlas as it was
+    when it was last written.
+    """
+    with store.locked():
+        if source is not None:
+            store.add_shards(news(shards_of(source), list(store.shards().values())))
+        if not store.shards():
+            raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
+        for sweep in _sweeps(network, store, work):
+            yield from _sweep(network, store, sweep, runner, workers or min(8, os.cpu_count() or 1))
+
+
+def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
+    """The sweeps of this network that may not be done, and a new one for what none of them holds."""
+    own = [sweep for sweep in store.sweeps() if sweep.fingerprint == network.fingerprint
+           and sweep.preprocessing == _plain(network) and _alike(sweep.work, work)]  # fmt: skip
+    layers = [name for sweep in own for name in sweep.work.layers]
+    features = [name for sweep in own for name in sweep.work.features]
+    rest = work.without(layers, features)
+    wanted = [s for s in own if set(s.work.layers) & set(work.layers) or set(s.work.features) & set(work.features)]
+    return wanted + ([store.begin(network, rest)] if rest else [])
+
+
+def _alike(one: Work, other: Work) -> bool:
+    """Whether what one keeps of a layer is what the other asks for."""
+    return (one.k, one.each, one.pool, one.half) == (other.k, other.each, other.pool, other.half)
+
+
+def _plain(network: Network) -> dict[str, Any]:
+    import json
+
+    return json.loads(json.dumps(network.preprocessing.to_dict()))
+
+
+def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int) -> Iterator[Progress]:
+    done, kept = store.resume(sweep)
+    fresh = summaries(network, sweep.work)
+    for name, summary in fresh.items():
+        if name in kept:
+            summary.merge(kept[name])
+    shards = store.shards()
+    left = [(shard, shards[shard], start) for shard, start in done.left(shards)]
+    if not left:
+        return
+    total = _images_in(left)
+    pending: list[Ran] = []
+    images = unreadable = 0
+    last = time.monotonic()
+
+    def written() -> None:
+        nonlocal last
+        try:
+            store.commit(sweep, fresh, pending, done)
+        except (OSError, RuntimeError) as error:
+            raise _told(error, store, images - sum(len(batch.rows) for batch in pending)) from error
+        pending.clear()
+        last = time.monotonic()
+
+    current = None
+    try:
+        for ran in runner(network, sweep.work, left, fresh, workers):
+            if current is not None and ran.shard != current:
+                done.finish(current)
+            current = ran.shard
+            done.reached(ran.shard, ran.stop)
+            pending.append(ran)
+            images += len(ran.rows)
+            unreadable += sum(row.error is not None for row in ran.rows)
+            if time.monotonic() - last >= EVERY_S:
+                written()
+            yield Progress(images, unreadable, total, sweep.name, written=not pending)
+    except GeneratorExit:  # stopped between two batches: what ran is kept
+        if pending:
+            written()
+        raise
+    for shard, _, _ in left:
+        done.finish(shard)
+    written()
+    store.tidy(sweep)
+    yield Progress(images, unreadable, total, sweep.name, written=True)
+
+
+def _images_in(left: Iterable[tuple[int, Any, int]]) -> int | None:
+    total = 0
+    for _, shard, start in left:
+        if shard.images is None:
+            return None
+        total += shard.images - start
+    return total
+
+
+def _told(error: Exception, store: Store, kept: int) -> Exception:
+    """The error as a sentence, where it says that a disk is full; else as it is."""
+    text = str(error)
+    full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "StorageFull" in text
+    if not full:
+        return error
+    return OSError(
+        errno.ENOSPC,
+        f"the disk that holds the atlas {store.path!r} is full; it holds the first {kept} images of this run, whole. "
+        "Make room and build again: it goes on from there",
+    )
+
+
+__all__ = ["Done", "Progress", "build"]

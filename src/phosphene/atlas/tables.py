@@ -1,0 +1,170 @@
+"""The tables of an atlas: their columns, and values to and from them. docs/atlas.md describes them for other programs.
+
+    shards                    what the sources are made of, in the order in which they were given
+    images                    one row an image of the sources, with the reason where it could not be read
+    sweeps                    one row a network and set of layers
+    {sweep}.units             one row a channel of its layers: statistics and strongest answers, best first
+    {sweep}.features.{layer}  one row an image: the layer's feature vector
+
+`{sweep}.units` is written anew as a whole. Its schema's metadata say what it covers: how far the sweep is ("done"), and
+which versions of the features' tables belong to it ("versions"). That makes each writing of it one step, from one
+consistent atlas to the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from . import sketch
+from .running import Row
+from .sources import Shard
+from .summary import Summary
+from .top import NONE, Top
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1  # raised when older atlases can't be read any more
+
+
+def arrow() -> Any:
+    import pyarrow
+
+    return pyarrow
+
+
+def shards_schema() -> pa.Schema:
+    pa = arrow()
+    return pa.schema([("shard", pa.int64()), ("kind", pa.string()), ("where", pa.string()), ("part", pa.string())])
+
+
+def images_schema() -> pa.Schema:
+    pa = arrow()
+    return pa.schema(
+        [
+            ("id", pa.int64()), ("shard", pa.int64()), ("key", pa.string()), ("label", pa.string()),
+            ("width", pa.int32()), ("height", pa.int32()), ("error", pa.string()),
+        ]
+    )  # fmt: skip
+
+
+def sweeps_schema() -> pa.Schema:
+    """`work` and `opening` are JSON: what was asked for, and how the network is opened."""
+    pa = arrow()
+    texts = ("sweep", "network", "fingerprint", "opening", "preprocessing", "labels", "work", "versions", "begun")
+    return pa.schema([(name, pa.string()) for name in texts])
+
+
+def units_schema(done: str, versions: Mapping[str, int]) -> pa.Schema:
+    """`bins` and `counts` are the sketch's bins that are not empty (sketch.py); `places` are row · columns + column."""
+    pa = arrow()
+    columns = [
+        ("layer", pa.string()), ("channel", pa.int32()), ("columns", pa.int32()),
+        ("count", pa.int64()), ("total", pa.float64()), ("active", pa.int64()),
+        ("bins", pa.list_(pa.int16())), ("counts", pa.list_(pa.int32())),
+        ("values", pa.list_(pa.float32())), ("images", pa.list_(pa.int64())), ("places", pa.list_(pa.int32())),
+    ]  # fmt: skip
+    return pa.schema(columns, metadata={"done": done, "versions": json.dumps(dict(versions)), "format": str(FORMAT)})
+
+
+def features_schema(length: int, half: bool) -> pa.Schema:
+    pa = arrow()
+    return pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float16() if half else pa.float32(), length))])
+
+
+def of_shards(first: int, shards: Sequence[Shard]) -> pa.Table:
+    rows = [
+        {"shard": first + at, "kind": shard.kind, "where": shard.where, "part": json.dumps(shard.part)}
+        for at, shard in enumerate(shards)
+    ]
+    return arrow().Table.from_pylist(rows, schema=shards_schema())
+
+
+def to_shards(table: pa.Table) -> dict[int, Shard]:
+    return {row["shard"]: Shard(row["kind"], row["where"], json.loads(row["part"])) for row in table.to_pylist()}
+
+
+def of_rows(rows: Sequence[Row]) -> pa.Table:
+    return arrow().Table.from_pylist([vars(row) for row in rows], schema=images_schema())
+
+
+def of_features(ids: Sequence[int], vectors: np.ndarray, half: bool) -> pa.Table:
+    pa = arrow()
+    schema = features_schema(vectors.shape[1], half)
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), schema.field("vector").type.value_type)
+    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    return pa.table({"id": pa.array(ids, pa.int64()), "vector": column}, schema=schema)
+
+
+def of_summaries(summaries: Mapping[str, Summary], done: str, versions: Mapping[str, int]) -> pa.Table:
+    pa = arrow()
+    schema = units_schema(done, versions)
+    parts = [_of_summary(name, summary, schema) for name, summary in summaries.items()]
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def _of_summary(name: str, summary: Summary, schema: pa.Schema) -> pa.Table:
+    pa = arrow()
+    top, channels = summary.top, len(summary.total)
+    there = (top.images != NONE).cpu().numpy()
+    counts = summary.counts.cpu().numpy()
+    filled = counts > 0
+
+    def lists(column: str, values: np.ndarray, chosen: np.ndarray) -> Any:
+        offsets = np.concatenate([[0], chosen.sum(1).cumsum()]).astype(np.int32)
+        kind = schema.field(column).type.value_type
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[chosen], kind))
+
+    bins = np.broadcast_to(np.arange(sketch.BINS, dtype=np.int16), counts.shape)
+    columns = {
+        "layer": pa.array([name] * channels), "channel": pa.array(np.arange(channels, dtype=np.int32)),
+        "columns": pa.array(np.full(channels, summary.columns, np.int32)),
+        "count": pa.array(np.full(channels, summary.count, np.int64)),
+        "total": pa.array(summary.total.cpu().numpy()), "active": pa.array(summary.active.cpu().numpy()),
+        "bins": lists("bins", bins, filled), "counts": lists("counts", counts, filled),
+        "values": lists("values", top.values.cpu().numpy(), there),
+        "images": lists("images", top.images.cpu().numpy(), there),
+        "places": lists("places", top.places.cpu().numpy().astype(np.int32), there),
+    }  # fmt: skip
+    return pa.table(columns, schema=schema)
+
+
+def to_summaries(table: pa.Table, k: int, each: int) -> dict[str, Summary]:
+    """The summaries of all layers in a units table, to go on with."""
+    found = {}
+    for name in dict.fromkeys(table.column("layer").to_pylist()):
+        part = table.filter(arrow().compute.equal(table.column("layer"), name)).combine_chunks()
+        found[name] = _to_summary(part, k, each)
+    return found
+
+
+def _to_summary(part: pa.Table, k: int, each: int) -> Summary:
+    channels = part.num_rows
+    number = {name: part.column(name).to_numpy() for name in ("channel", "columns", "count", "total", "active")}
+    counts = np.zeros((channels, sketch.BINS), np.int32)
+    row, bins = _flat(part, "bins")
+    counts[row, bins] = _flat(part, "counts")[1]
+    top = Top.empty(channels, k, each)
+    row, values = _flat(part, "values")
+    starts = np.searchsorted(row, row)  # of each row's list
+    at = (torch.from_numpy(row), torch.from_numpy(np.arange(len(row)) - starts))
+    top.values[at] = torch.from_numpy(values.copy())
+    top.images[at] = torch.from_numpy(_flat(part, "images")[1].copy())
+    top.places[at] = torch.from_numpy(_flat(part, "places")[1].astype(np.int64))
+    return Summary(
+        top, int(number["count"][0]), torch.from_numpy(number["total"].copy()),
+        torch.from_numpy(number["active"].copy()), torch.from_numpy(counts), int(number["columns"][0]),
+    )  # fmt: skip
+
+
+def _flat(part: pa.Table, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """The row and the value of all that the lists in a column hold."""
+    lists = part.column(column).combine_chunks()
+    lists = lists.chunk(0) if hasattr(lists, "chunk") else lists
+    lengths = np.diff(lists.offsets.to_numpy())
+    return np.repeat(np.arange(len(lengths)), lengths), lists.flatten().to_numpy(zero_copy_only=False)

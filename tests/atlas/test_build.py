@@ -1,0 +1,270 @@
+import itertools
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from atlas_helpers import contents
+from PIL import Image
+
+import phosphene as ph
+from phosphene.atlas import sketch
+from phosphene.atlas.store import Store
+
+LAYERS = ("0", "3", "6")
+
+
+def readable(folder):
+    found = []
+    for path in sorted(folder.rglob("*.png")):
+        try:
+            found.append((path.relative_to(folder).as_posix(), ph.read(path)))
+        except ValueError:
+            continue
+    return found
+
+
+def maps_of(network, layer, photos):
+    values = torch.cat([network.record(photo, layer)[layer] for _, photo in photos])
+    return values if values.ndim == 4 else values[:, :, None, None]
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_patches_and_statistics_equal_brute_force(network, folder, tmp_path, each, unchanged):
+    with unchanged(network.module):
+        atlas = ph.Atlas.build(network, folder, tmp_path / "atlas", layers=LAYERS, k=4, each=each, batch=5)
+    photos = readable(folder)
+    assert len(photos) == 37
+    sweep = atlas.sweeps()[0]
+    for layer in LAYERS:
+        maps = maps_of(network, layer, photos)
+        units = atlas.store.units(sweep, layer)
+        places = maps[0, 0].numel()
+        for channel in range(maps.shape[1]):
+            answers = [
+                (-value, photo, place)
+                for photo in range(len(photos))
+                for value, place in sorted(
+                    ((float(v), p) for p, v in enumerate(maps[photo, channel].flatten())), key=lambda a: (-a[0], a[1])
+                )[:each]
+            ]
+            wanted = sorted(answers)[:4]
+            found = atlas.patches(f"{layer}:{channel}")
+            assert [patch.image for patch in found] == [photos[photo][0] for _, photo, _ in wanted]
+            assert [(p.row, p.column) for p in found] == [divmod(place, maps.shape[3]) for *_, place in wanted]
+            np.testing.assert_allclose([patch.value for patch in found], [-value for value, *_ in wanted], rtol=1e-5)
+            row = {name: units.column(name)[channel].as_py() for name in ("count", "total", "active")}
+            own = maps[:, channel].double()
+            assert row["count"] == len(photos) * places
+            assert row["total"] == pytest.approx(float(own.sum()), rel=1e-5, abs=1e-4)
+            assert row["active"] == int((own > 0).sum())
+
+
+def test_quantiles_of_a_layer_with_few_places_are_those_of_all_its_values(network, folder, tmp_path):
+    atlas = ph.Atlas.build(network, folder, tmp_path / "atlas", layers="6", batch=5)
+    scores = maps_of(network, "6", readable(folder)).flatten(1).numpy()
+    table = atlas.store.units(atlas.sweeps()[0], "6")
+    counts = np.zeros((5, sketch.BINS), np.int32)
+    for row, (bins, many) in enumerate(
+        zip(table.column("bins").to_pylist(), table.column("counts").to_pylist(), strict=True)
+    ):
+        counts[row, bins] = many
+    assert (counts.sum(1) == 37).all()
+    found = sketch.quantiles(counts, [0.5])[:, 0]
+    low, high = np.sort(scores, 0)[16], np.sort(scores, 0)[20]
+    assert ((low - np.abs(low) / 8 <= found) & (found <= high + np.abs(high) / 8)).all()
+
+
+def test_features_are_the_layers_own_pooled_as_asked(network, folder, tmp_path):
+    photos = readable(folder)
+    for pool, wanted in (
+        ("mean", lambda m: m.mean((2, 3))),
+        ("max", lambda m: m.amax((2, 3))),
+        ("none", lambda m: m.flatten(1)),
+    ):
+        atlas = ph.Atlas.build(network, folder, tmp_path / pool, layers="3", features=["2", "5"], pool=pool)
+        for layer in ("2", "5"):
+            ids, vectors = atlas.store.features(atlas.sweeps()[0], layer)
+            assert len(ids) == 37
+            np.testing.assert_allclose(vectors, wanted(maps_of(network, layer, photos)).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_features_can_be_kept_as_half_precision(network, folder, tmp_path):
+    atlas = ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3", features="2", half=True)
+    _, vectors = atlas.store.features(atlas.sweeps()[0], "2")
+    assert vectors.dtype == np.float16
+
+
+def test_images_that_cannot_be_read_are_listed_with_the_reason(network, folder, tmp_path):
+    atlas = ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3")
+    rows = {row["key"]: row for row in atlas.store.images().to_pylist()}
+    assert len(rows) == 39
+    broken = {key: row["error"] for key, row in rows.items() if row["error"]}
+    assert set(broken) == {"b/07b.png", "c/11c.png"}
+    assert "07b.png" in broken["b/07b.png"]
+    assert rows["a/00.png"]["label"] == "a"
+    assert (rows["a/00.png"]["width"], rows["a/00.png"]["height"]) == (52, 40)
+
+
+def test_a_build_that_is_stopped_goes_on_to_the_same_atlas(network, folder, tmp_path):
+    whole = contents(ph.Atlas.build(network, folder, tmp_path / "whole", layers=LAYERS, batch=4).store)
+    for stop in (1, 4, 9):
+        path = tmp_path / f"stopped{stop}"
+        for _ in range(20):
+            steps = ph.Atlas.building(network, folder, path, layers=LAYERS, batch=4)
+            progress = list(itertools.islice(steps, stop))
+            steps.close()
+            if not progress:
+                break
+        assert contents(Store(path)) == whole
+
+
+def _build(path, folder, every):
+    sys.path.insert(0, os.path.dirname(__file__))
+    from conftest import build as module
+
+    from phosphene.atlas import sweep
+
+    torch.set_num_threads(1)
+    sweep.EVERY_S = every
+    network = ph.Network(module(), ph.Preprocessing((32, 32), resize=(36, 36)), list("abcde"))
+    ph.Atlas.build(network, folder, path, layers=LAYERS, batch=3)
+
+
+def test_a_build_that_is_killed_goes_on_to_the_same_atlas(network, folder, tmp_path):
+    whole = contents(ph.Atlas.build(network, folder, tmp_path / "whole", layers=LAYERS, batch=3).store)
+    path = tmp_path / "killed"
+    start = multiprocessing.get_context("spawn")
+    generator, kills = np.random.default_rng(0), 0
+    for _ in range(6):
+        process = start.Process(target=_build, args=(path, folder, 0.0))
+        process.start()
+        while process.is_alive() and not (path / "efficient.lance").exists() and not path.exists():
+            time.sleep(0.01)
+        process.join(float(generator.uniform(0.05, 0.6)))
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.join()
+    assert kills, "no build was killed before it was done"
+    _build(path, folder, 20.0)
+    assert contents(Store(path)) == whole
+
+
+def test_building_again_does_nothing_and_new_images_are_added(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    ph.Atlas.build(network, folder, path, layers=LAYERS)
+    assert list(ph.Atlas.building(network, folder, path, layers=LAYERS)) == []
+    new = folder / "a" / "99.png"
+    Image.fromarray(np.full((40, 40, 3), 255, np.uint8)).save(new)
+    progress = list(ph.Atlas.building(network, folder, path, layers=LAYERS))
+    assert progress[-1].images == 1
+    rows = ph.Atlas(path).store.images().to_pylist()
+    assert len(rows) == 40
+    assert rows[-1]["key"] == "a/99.png"
+
+
+def test_layers_are_added_without_running_the_others_again(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    ph.Atlas.build(network, folder, path, layers="0", features="2")
+    ph.Atlas.build(network, folder, path, layers=["0", "3"], features="2")
+    first, second = ph.Atlas(path).sweeps()
+    assert (first.work.layers, second.work.layers) == (("0",), ("3",))
+    assert first.work.features == ("2",)
+    assert second.work.features == ()
+    assert len(ph.Atlas(path).store.images()) == 39
+
+
+def test_a_second_network_shares_the_images(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    ph.Atlas.build(network, folder, path, layers="0")
+    torch.manual_seed(5)
+    other = ph.Network(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5)).eval(), network.preprocessing)
+    atlas = ph.Atlas.build(other, folder, path, layers="0", features="0")
+    assert len(atlas.sweeps()) == 2
+    assert len(atlas.store.images()) == 39
+
+
+def test_a_patch_holds_every_pixel_that_can_move_the_unit_and_no_row_more(network, folder, tmp_path):
+    """Where an image is left as it is, the unit's gradient by the photo is 0 outside the box, and reaches its edges."""
+    atlas = ph.Atlas.build(network, folder, tmp_path / "atlas", layers="2", k=5)
+    for channel in (0, 5):
+        for patch in atlas.patches(f"2:{channel}"):
+            photo = patch.photo()
+            frame = network.frame(photo)
+            x = network.prepare(photo).requires_grad_()
+            value = network.record(x, "2")["2"][0, channel, patch.row, patch.column]
+            assert float(value.detach()) == pytest.approx(patch.value, rel=1e-4, abs=1e-6)
+            (gradient,) = torch.autograd.grad(value, x)
+            rows, columns = (gradient[0] != 0).any(0).nonzero(as_tuple=True)
+            seen = ph.network.Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+            window = network.receptive_field("2", (patch.row, patch.column))
+            assert window.left <= seen.left
+            assert window.right >= seen.right
+            assert window.top <= seen.top
+            assert window.bottom >= seen.bottom
+            assert patch.box == frame.to_photo(window).clip(*frame.photo)
+            piece = patch.pixels()
+            assert piece.height <= photo.height
+            assert piece.width <= photo.width
+
+
+def test_two_writers_at_once_are_refused_in_a_sentence(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    steps = ph.Atlas.building(network, folder, path, layers="3", batch=4)
+    next(steps)
+    with pytest.raises(ValueError, match="another process is writing"):
+        next(ph.Atlas.building(network, folder, path, layers="3"))
+    steps.close()
+
+
+def test_wrong_requests_are_refused_in_a_sentence(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    with pytest.raises(FileNotFoundError, match="there is no atlas at"):
+        ph.Atlas(path)
+    with pytest.raises(LookupError, match="layer '9' is not in"):
+        ph.Atlas.build(network, folder, path, layers="9")
+    assert not path.exists()
+    with pytest.raises(FileNotFoundError, match="there is no"):
+        ph.Atlas.build(network, tmp_path / "nothing", path, layers="3")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("dear")
+    with pytest.raises(ValueError, match="a folder with other things in it"):
+        ph.Atlas.build(network, folder, tmp_path / "other", layers="3")
+    atlas = ph.Atlas.build(network, folder, path, layers="3")
+    with pytest.raises(LookupError, match=r"holds no units of .0.*; it holds those of 3"):
+        atlas.patches("0:1")
+    with pytest.raises(LookupError, match="has 12 channels"):
+        atlas.patches("3:99")
+    with pytest.raises(ValueError, match="name one of its channels"):
+        atlas.patches("3")
+
+
+def test_values_that_are_not_finite_end_the_build_in_a_sentence(folder, tmp_path):
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+    module[0].weight.data[1] = float("nan")
+    network = ph.Network(module.eval(), ph.Preprocessing((32, 32), resize=(36, 36)))
+    with pytest.raises(ValueError, match="0 of Sequential: it gives values that are not finite"):
+        ph.Atlas.build(network, folder, tmp_path / "atlas", layers="0")
+
+
+def test_a_network_without_one_input_size_is_refused(network, folder, tmp_path):
+    free = ph.Network(network.module, ph.Preprocessing((32, 32), resize=(36, 36), crop="none"))
+    with pytest.raises(ValueError, match="takes photos of any size"):
+        ph.Atlas.build(free, folder, tmp_path / "atlas", layers="0")
+
+
+def test_what_it_holds_is_plain_lancedb(network, folder, tmp_path):
+    import lancedb
+
+    ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3", features="2")
+    db = lancedb.connect(tmp_path / "atlas")
+    assert set(db.list_tables().tables) == {"images", "shards", "sweeps", "Sequential.units", "Sequential.features.2"}
+    units = db.open_table("Sequential.units")
+    assert json.loads(units.schema.metadata[b"done"])["finished"] == [[0, 0]]
+    assert units.count_rows() == 12
