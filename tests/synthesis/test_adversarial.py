@@ -102,12 +102,12 @@ def test_steps_have_length_one_in_their_norm():
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_random_starts_lie_in_the_ball_and_repeat(norm):
     like = torch.zeros(5, 3, 4, 4)
-    change = scattered(like, 0.3, norm, 7)
+    change = scattered(like, 0.3, norm, range(7, 7 + len(like)))
     size = change.abs().amax((1, 2, 3)) if norm == "linf" else change.flatten(1).norm(dim=1)
     assert (size <= 0.3).all()
     assert (size > 0.2).all()  # nearly all of a ball of many dimensions is close to its border
-    assert torch.equal(change, scattered(like, 0.3, norm, 7))
-    assert not torch.equal(change, scattered(like, 0.3, norm, 8))
+    assert torch.equal(change, scattered(like, 0.3, norm, range(7, 7 + len(like))))
+    assert not torch.equal(change, scattered(like, 0.3, norm, range(8, 8 + len(like))))
     torch.testing.assert_close(Ball(like, 0.3, norm)(change, like, 1), change)
 
 
@@ -246,6 +246,11 @@ def test_the_picture_and_the_numbers_say_what_was_found(tmp_path):
         ({"method": "fgsm", "epsilon": -1}, "epsilon is above 0"),
         ({"epsilon": 0.1}, "lbfgs looks for the smallest L2 norm itself"),
         ({"method": "best"}, "a method is lbfgs, fgsm, pgd"),
+        ({"norm": "l2"}, "lbfgs looks for the smallest L2 norm itself; norm is for fgsm and pgd"),
+        ({"method": "fgsm", "steps": 5}, "fgsm does not use steps; steps is for lbfgs and pgd"),
+        ({"method": "pgd", "searches": 8}, "pgd does not use searches; searches is for lbfgs"),
+        ({"method": "fgsm", "survive": False}, "fgsm does not use survive; survive is for lbfgs"),
+        ({"method": "pgd", "seed": 2**70}, "seed is a whole number from -2\\^63 to 2\\^64 - 1"),
         ({"label": ["ant", "bee"], "method": "pgd"}, "2 labels don't fit 3 images"),
     ],
 )
@@ -253,6 +258,21 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(options, said):
     network = curved()
     with pytest.raises(ValueError, match=said):
         ph.adversarial(network, images(network), **options)
+
+
+def test_within_inference_mode_every_method_says_why_it_cannot():
+    network = curved()
+    x = images(network, 1)
+    for method in ("lbfgs", "fgsm", "pgd"):
+        with torch.inference_mode(), pytest.raises(ValueError, match=r"inference_mode.*call it outside"):
+            ph.adversarial(network, x, "dog", method=method)
+
+
+def test_each_image_of_a_batch_starts_by_its_own_seed():
+    like = torch.zeros(3, 3, 4, 4)
+    change = scattered(like, 0.3, "l2", [4, 5, 6])
+    for index, seed in enumerate((4, 5, 6)):
+        assert torch.equal(change[index : index + 1], scattered(like[:1], 0.3, "l2", [seed]))
 
 
 def test_an_unknown_class_is_refused_with_near_names():

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.checkerboard import energy_of, fold, start_gradient, stride_variations, strides_to
+from phosphene.synthesis.checkerboard import percentile_of
 from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.stride_energy import energy_of, fold, start_gradient, stride_variations, strides_to
 
 
 def strided(kernel, stride):
@@ -123,3 +124,9 @@ def test_a_network_that_keeps_no_gradient_is_told():
 
     with pytest.raises(ValueError, match="no gradient comes back"):
         ph.checkerboard(ph.Network(Cut().eval(), ph.Preprocessing.plain(32)), "layer:0", steps=1)
+
+
+def test_the_cut_is_found_in_images_of_more_than_sixteen_million_values():
+    """As many as torch.quantile refuses."""
+    signal = torch.arange(3 * 2368 * 2368, dtype=torch.float32).neg().reshape(3, 2368, 2368)
+    assert percentile_of(signal) == pytest.approx(0.995 * (signal.numel() - 1), rel=1e-6)

@@ -93,8 +93,10 @@ def test_a_guide_changes_the_dream(wide, photo):
 def test_zooms_go_on_from_what_was_dreamt(wide, photo):
     steps = list(ph.dream.steps(wide, photo, "2", steps=3, octaves=1, zoom=2, enlarge=0.2, jitter=0, rate=0.02))
     assert steps[-1].steps == len(steps) == 3 + 2
-    begun = zoomed(steps[2].images, 0.2)
-    assert torch.allclose(steps[3].images, dreamt_by_hand(wide, begun, "2", 1, 0.02), atol=1e-10)
+    begun = zoomed(dreamt_by_hand(wide, steps[0].originals, "2", 3, 0.02), 0.2)
+    assert torch.allclose(steps[3].images, begun, atol=1e-10)
+    after = zoomed(dreamt_by_hand(wide, begun, "2", 1, 0.02), 0.2)
+    assert torch.allclose(steps[4].images, dreamt_by_hand(wide, after, "2", 1, 0.02), atol=1e-10)
     assert (steps[3].images - steps[2].images).abs().mean() > 0.02
 
 
@@ -123,3 +125,16 @@ def test_zooms_that_leave_nothing_and_octaves_without_end(wide, photo):
             ph.dream(wide, photo, "2", steps=1, octaves=1, zoom=1, enlarge=share)
     assert zoomed(torch.rand(1, 3, 2, 9), 0.99).shape == (1, 3, 2, 9)
     assert octave_sizes((90, 135), 100_000, 1.4) == [(64, 96), (90, 135)]
+
+
+def test_a_frame_on_the_way_carries_its_own_score(wide, photo):
+    steps = list(ph.dream.steps(wide, photo, "2", steps=3, octaves=2, scale=1.3, jitter=0, zoom=1))
+    for each in steps:
+        value = wide.record(wide.normalise(each.images), "2")["2"]
+        assert torch.allclose(each.scores, value.square().flatten(1).mean(1) / 2)
+    assert torch.equal(steps[-1].history[:-1, 0], torch.cat([each.scores for each in steps[:-1]]))
+
+
+def test_the_caption_says_how_far_the_photo_is_shifted(wide, photo):
+    assert "shifts up to 17 to 22 px" in ph.dream(wide, photo, "2", steps=1, octaves=2, scale=1.3).caption
+    assert "shifts up to 8 px" in ph.dream(wide, photo, "2", steps=1, octaves=2, scale=1.3, jitter=8).caption

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.quantities import ASKED, five
@@ -79,3 +80,18 @@ def test_what_was_stopped_says_so(network):
     steps = list(ph.quantities.steps(network, "3:1", "goose", steps=1))
     assert "stopped after 2 of 5" in steps[1].picture().caption
     assert "stopped" not in steps[-1].picture().caption
+
+
+def test_scores_that_keep_no_gradient_are_told_before_anything_is_made():
+    class Cut(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.maps, self.head = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.maps(x).mean((2, 3)).detach())
+
+    torch.manual_seed(0)
+    network = ph.Network(Cut().eval(), ph.Preprocessing((16, 16)))
+    with pytest.raises(ValueError, match="no gradient comes back from logits:1"):
+        next(iter(ph.quantities.steps(network, "maps:1", 1, steps=2)))

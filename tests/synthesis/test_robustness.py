@@ -114,3 +114,24 @@ def test_norms_and_radii_that_are_none_are_told(network):
     with pytest.raises(ValueError, match="no epsilon was given"):
         ph.robustness(network, [photo], epsilons=[])
     assert ph.robustness(network, [photo], epsilons=0.1, steps=1).epsilons == (0.1,)
+
+
+def test_shares_do_not_depend_on_the_batch():
+    """On a network with a curved border, where a random start decides which photos turn."""
+    torch.manual_seed(3)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 24), nn.Tanh(), nn.Linear(24, 4)).double().eval()
+    network = ph.Network(module, ph.Preprocessing.plain(SIZE))
+    generator = np.random.default_rng(1)
+    photos = [ph.read(generator.integers(60, 196, (SIZE, SIZE, 3), dtype=np.uint8)) for _ in range(24)]
+    options = {"methods": "pgd", "norm": "l2", "epsilons": list(np.linspace(0.02, 0.4, 24)), "steps": 2, "seed": 5}
+    one, seven, all_of_them = (ph.robustness(network, photos, batch=batch, **options).kept for batch in (1, 7, 24))
+    assert 0 < float(one.double().mean()) < 1
+    assert torch.equal(one, seven)
+    assert torch.equal(one, all_of_them)
+    other = ph.robustness(network, photos, batch=24, **options | {"seed": 500}).kept
+    assert not torch.equal(one, other)  # so that the starts do matter here
+
+
+def test_steps_without_pgd_are_refused(network, folder):
+    with pytest.raises(ValueError, match="steps are those of pgd"):
+        ph.robustness(network, str(folder), methods="fgsm", steps=5)

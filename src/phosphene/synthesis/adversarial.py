@@ -20,12 +20,15 @@ from ..network import Network
 from .answers import answers, classes_of, in_words, rounded
 from .attack import Adversarial
 from .bounded import Norm, away_from, bounded, epsilon_of, told, towards
-from .options import count, seen_images
+from .options import count, seen_images, whole_seed
 from .smallest import Change, smallest
 from .stepping import shown
 
 Method = Literal["lbfgs", "fgsm", "pgd"]
 STEPS = {"lbfgs": 20, "fgsm": 1, "pgd": 20}
+SEARCHES = 8
+USERS = {"epsilon": ("fgsm", "pgd"), "norm": ("fgsm", "pgd"), "steps": ("lbfgs", "pgd"), "searches": ("lbfgs",),
+         "survive": ("lbfgs",)}  # fmt: skip
 
 
 @instrument
@@ -38,7 +41,7 @@ def adversarial(
     epsilon: float | str | None = None,
     norm: Norm | None = None,
     steps: int | None = None,
-    searches: int = 8,
+    searches: int | None = None,
     survive: bool = True,
     seed: int = 0,
 ) -> Iterator[Adversarial]:
@@ -57,12 +60,13 @@ def adversarial(
     - `norm`: what they measure it in: linf, the largest change of any value (the default), or l2, the root of the sum
       of squares
     - `steps`: gradient steps of pgd (20), or the most in each search of lbfgs (20)
-    - `searches`: how many weights of the norm lbfgs tries for each photo
-    - `survive`: lbfgs counts only what still is the class when it is rounded to 8 bits
+    - `searches`: how many weights of the norm lbfgs tries for each photo (8)
+    - `survive`: lbfgs counts only what still is the class when it is rounded to 8 bits; switched off, also what is not
     - `seed`: where in the ball pgd starts
     """
     if method not in STEPS:
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")
+    _used(method, epsilon=epsilon, norm=norm, steps=steps, searches=searches, survive=None if survive else False)
     original = seen_images(network, images)
     size = (int(original.shape[-2]), int(original.shape[-1]))
     before = answers(network, original)
@@ -79,17 +83,25 @@ def adversarial(
         "goals": tuple(goals),
         "targeted": targeted,
         "class_names": network.labels,
-        "seed": seed,
+        "seed": whole_seed(seed),
     }
     if method == "lbfgs":
-        if epsilon is not None or norm is not None:
-            raise ValueError("lbfgs looks for the smallest L2 norm itself; epsilon and norm are for fgsm and pgd")
-        searched = count(searches, "searches", 2)
+        searched = count(SEARCHES if searches is None else searches, "searches", 2)
         yield from _smallest(network, original, goals, searched, many, survive, common)
     else:
         ball = norm or "linf"
         radius = epsilon_of(epsilon, ball)
-        yield from _bounded(network, original, goals, method, ball, radius, 1 if method == "fgsm" else many, common)
+        yield from _bounded(network, original, goals, method, ball, radius, many, common)
+
+
+def _used(method: Method, **given: Any) -> None:
+    """ValueError for an option that was given and that the method would not look at."""
+    for name, value in given.items():
+        if value is not None and method not in USERS[name]:
+            why = (
+                "lbfgs looks for the smallest L2 norm itself" if method == "lbfgs" else f"{method} does not use {name}"
+            )
+            raise ValueError(f"{why}; {name} is for {' and '.join(USERS[name])}")
 
 
 def _goals(network: Network, label: Any, method: Method, before: Tensor, size: tuple[int, int]) -> list[int]:
@@ -106,8 +118,9 @@ def _bounded(
     targeted = common["targeted"]
     names = in_words(network, goals[0]) if len(set(goals)) == 1 else "each image's class"
     asked = (towards if targeted else away_from)(goals, names)
+    seeds = [common["seed"] + index for index in range(len(original))]
     image, moments = bounded(network, asked, original, norm=norm, epsilon=epsilon, steps=steps,
-                             random=method == "pgd", seed=common["seed"])  # fmt: skip
+                             random=method == "pgd", seeds=seeds)  # fmt: skip
     way = "one step of the gradient" if method == "fgsm" else "projected gradient descent from a random start"
     how = f"{method.upper()}: {way}, within {told(epsilon, norm)} of the photo"
     history = torch.empty(steps, len(original))

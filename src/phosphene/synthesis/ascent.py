@@ -20,7 +20,7 @@ from ..network import Network
 from ..network.survey import first_tensor
 from .images import Image, Pixels
 from .objectives import IMAGES, Objective
-from .options import positive
+from .options import generator, positive
 from .priors import Prior
 from .searches import SeparateLBFGS
 from .transforms import Transform
@@ -89,12 +89,12 @@ def ascend(
         raise ValueError("no gradient ascent within torch.inference_mode(), whose tensors keep none; call it outside")
     if priors and not isinstance(image, Pixels):
         raise ValueError(f"priors that change pixels need an image of pixels, not {type(image).__name__}")
-    generator = torch.Generator().manual_seed(seed)
+    drawn = generator(seed)
     optimise = (optimiser or adam())(list(image.parameters()))
-    scoring = _Scoring(network, objective, image, transform, generator, precise)
+    scoring = _Scoring(network, objective, image, transform, drawn, precise)
     for number in range(1, steps + 1):
         if isinstance(optimise, SeparateLBFGS):
-            moment = _searched(optimise, scoring, number, generator)
+            moment = _searched(optimise, scoring, number, drawn)
         else:
             moment = scoring(number)
             optimise.step()

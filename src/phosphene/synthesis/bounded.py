@@ -11,7 +11,7 @@ prior, and the box is every image's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from .answers import LOGITS
 from .ascent import Moment, ascend
 from .images import Pixels
 from .objectives import Objective, objective
+from .options import generator
 
 Norm = Literal["linf", "l2"]
 NORMS = {"linf": "L∞", "l2": "L2"}
@@ -87,33 +88,36 @@ def log_probability(logits: Tensor, classes: list[int]) -> Tensor:
 
 def bounded(
     network: Network, asked: Objective, original: Tensor, *, norm: Norm, epsilon: float, steps: int,
-    rate: float | None = None, random: bool = True, seed: int = 0,
+    rate: float | None = None, random: bool = True, seeds: Sequence[int] = (),
 ) -> tuple[Pixels, Iterator[Moment]]:  # fmt: skip
     """Images within `epsilon` of `original` (N, 3, H, W) that raise what is `asked`, and the moments of their ascent.
 
-    One step of the rate epsilon that does not start at random is FGSM; the rate is otherwise 2.5 epsilon / steps.
+    One step of the rate epsilon that does not start at random is FGSM; the rate is otherwise 2.5 epsilon / steps. Each
+    image starts by its own one of `seeds`, so that it comes out the same in any batch.
     """
     ball = Ball(original, epsilon, norm)
     start = original
     if random:
-        start = ball(original + scattered(original, epsilon, norm, seed), original, 0).clamp(0, 1)
+        start = ball(original + scattered(original, epsilon, norm, seeds), original, 0).clamp(0, 1)
     image = Pixels(start)
     length = rate if rate is not None else epsilon if steps == 1 else SHARE * epsilon / steps
     optimiser: Callable[[Iterable[Tensor]], torch.optim.Optimizer] = lambda values: Steepest(values, length, norm)  # noqa: E731
-    moments = ascend(
-        network, asked, image, steps=steps, optimiser=optimiser, priors=[ball], seed=seed, precise=True
-    )  # fmt: skip
+    moments = ascend(network, asked, image, steps=steps, optimiser=optimiser, priors=[ball], precise=True)
     return image, moments
 
 
-def scattered(like: Tensor, epsilon: float, norm: Norm, seed: int) -> Tensor:
-    """Changes drawn evenly from the ball."""
-    generator = torch.Generator().manual_seed(seed)
-    if norm == "linf":
-        return ((2 * torch.rand(like.shape, generator=generator) - 1) * epsilon).to(like)
-    direction = torch.randn(like.shape, generator=generator)
-    radius = torch.rand(len(like), 1, 1, 1, generator=generator) ** (1 / like[0].numel())
-    return (epsilon * radius * direction / lengths(direction)).to(like)
+def scattered(like: Tensor, epsilon: float, norm: Norm, seeds: Sequence[int]) -> Tensor:
+    """Changes (N, 3, H, W) drawn evenly from the ball, each by its own seed."""
+    found = []
+    for seed in seeds:
+        drawn = generator(seed)
+        if norm == "linf":
+            found.append((2 * torch.rand(like.shape[1:], generator=drawn) - 1) * epsilon)
+        else:
+            direction = torch.randn(like.shape[1:], generator=drawn)
+            radius = torch.rand(1, generator=drawn) ** (1 / direction.numel())
+            found.append(epsilon * radius * direction / direction.norm())
+    return torch.stack(found).to(like)
 
 
 def epsilon_of(given: float | str | None, norm: Norm) -> float:

@@ -3,24 +3,13 @@
 A layer of stride s looks at the pixels on a grid of s by s. Running back, pixels that more windows cover, or that a max
 pool chose from fewer others, get more of the gradient: its energy repeats every s pixels, whatever its signs. Ascent on
 pixels adds that up (A. Odena, V. Dumoulin and C. Olah, Deconvolution and checkerboard artifacts, 2016; C. Olah et al.,
-2017).
-
-What is measured, of a gradient or of an image without its mean colour, g:
-
-    e(y, x) = sum over colours of g²,   E = Fourier transform of e,
-    variation at stride s = sqrt(sum of |E(k/s, l/s)|² above its neighbours) / |E(0, 0)|
-
-over all frequencies (k/s, l/s), in cycles a pixel, that belong to no smaller stride. It is the standard deviation of
-the energy over the s × s places within a stride, over its mean: 0 where all places get alike, √3 where every second row
-and column gets all. Each |E|² is the sum of the 3 × 3 bins that a Hann window spreads it over, less 9 times the mean of
-the 16 bins around them, so that a smooth spectrum gives 0, however steep.
+2017). `stride_energy.py` measures it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,24 +17,23 @@ import torch
 from torch import Tensor
 
 from ..instrument import Result, instrument
-from ..network import OUTPUTS, Address, Field, Network
+from ..network import Network
 from ..picture import Block, Picture, Table, colour, compact, enlarge, grid, map_range, sheet
 from ..showing import named
-from .ascent import ascend, evaluated, scored
+from .ascent import ascend, scored
 from .images import Fourier, Image, Pixels, noise
-from .objectives import IMAGES, Objective, Size, unit
-from .options import count, input_size
+from .objectives import Objective, Size, unit
+from .options import count, generator, input_size
 from .priors import Blur, Prior
 from .recipes import followed, recipe_of, steepest
 from .stepping import shown
+from .stride_energy import STARTS, energy_of, fold, power_of, start_gradient, stride_variations, strides_to
 from .synthesis import WIDTH, pixels, tiled
 from .transforms import Roll, Transform
 
-LEAST_SPACING = 5  # bins between two frequencies of a stride, so that each has neighbours of its own
 PIECE = 48  # pixels of the middle, shown large
 WAYS = ("gradient", "no prior", "jitter", "blur", "Fourier", "Fourier, in pieces")
 RATE = 0.01  # of plain gradient steps on pixels; Adam evens out what pixels get, and with it the pattern
-STARTS = 8  # gradients whose energy is averaged
 IMAGES_EACH = 4  # images a way, whose energy is averaged; the first is shown
 FOLD = 8  # pixels; of the strides up to this the largest is shown folded
 
@@ -117,7 +105,7 @@ class Checkerboard(Result):
     @property
     def spectra(self) -> Tensor:
         """Power spectra (6, H, W) of the energies under a Hann window, the mean in the middle."""
-        return torch.fft.fftshift(torch.stack([_power(energy) for energy in self.energies]), (1, 2)).float()
+        return torch.fft.fftshift(torch.stack([power_of(energy) for energy in self.energies]), (1, 2)).float()
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -161,7 +149,7 @@ def checkerboard(
     signal = start_gradient(network, objective, shape, seed)
     images, energies = torch.full((len(WAYS), 3, *shape), 0.5), torch.zeros(len(WAYS), *shape)
     scores, variations = torch.full((len(WAYS),), torch.nan), torch.full((len(WAYS), len(strides)), torch.nan)
-    most = signal[0].abs().flatten().quantile(0.995).clamp(min=1e-30)
+    most = max(percentile_of(signal[0]), 1e-30)
     images[0], energies[0] = (0.5 + 0.5 * signal[0] / most).clamp(0, 1), energy_of(signal)
     variations[0] = stride_variations(energies[0], strides)
     told: dict[str, Any] = {
@@ -190,88 +178,17 @@ def _ascents(network: Network, objective: Objective, size: Size, steps: int, see
     transforms: tuple[Transform | None, ...] = (None, Roll(32), None)
     priors: tuple[tuple[Prior, ...], ...] = ((), (), (Blur(0.5, 1),))
     for transform, prior in zip(transforms, priors, strict=True):
-        image: Image = Pixels(noise(IMAGES_EACH, size, generator=torch.Generator().manual_seed(seed)))
+        image: Image = Pixels(noise(IMAGES_EACH, size, generator=generator(seed)))
         yield image, ascend(network, objective, image, steps=steps, transform=transform, optimiser=steepest(RATE),
                             priors=prior, seed=seed)  # fmt: skip
-    image = Fourier(IMAGES_EACH, size, generator=torch.Generator().manual_seed(seed))
+    image = Fourier(IMAGES_EACH, size, generator=generator(seed))
     yield image, ascend(network, objective, image, steps=steps, seed=seed)
     yield followed(network, objective, recipe_of("fourier"), IMAGES_EACH, size, steps=steps, seed=seed)[1:]
 
 
-def strides_to(network: Network, address: Address, size: Size) -> tuple[int, ...]:
-    """The strides, in pixels of the input, of the layers up to the address, as far as `size` tells their frequencies
-    apart. ValueError where there is none.
-    """
-    found = set()
-    for layer in network.layers(size):
-        if isinstance(layer.field, Field) and layer.field.height.stride == layer.field.width.stride:
-            found.add(layer.field.height.stride)
-        if layer.name == address.layer and address.layer not in OUTPUTS:
-            break
-    strides = tuple(int(s) for s in sorted(found) if s > 1 and s == int(s) and min(size) // s >= LEAST_SPACING)
-    if not strides:
-        raise ValueError(
-            f"no layer of {network.name} up to {address} has a stride that {size[0]} × {size[1]} px can show; "
-            "the checkerboard comes from strides"
-        )
-    return strides
-
-
-def start_gradient(network: Network, objective: Objective, size: Size, seed: int) -> Tensor:
-    """The gradients (STARTS, 3, H, W) of the objective for the pixels of weak noise."""
-    begun = noise(STARTS, size, generator=torch.Generator().manual_seed(seed)).to(network.device, network.dtype)
-    with torch.inference_mode(False), torch.enable_grad():
-        x = begun.clone().requires_grad_()
-        scores = objective.score(evaluated(network, objective, x, precise=True) | {IMAGES: x})
-        found = torch.autograd.grad(scores.sum(), x, allow_unused=True)[0] if scores.requires_grad else None
-    if found is None:
-        raise ValueError(f"no gradient comes back from {objective.name}: {network.name} keeps none there")
-    return found.cpu()
-
-
-def energy_of(signals: Tensor) -> Tensor:
-    """The mean over the signals (N, 3, H, W) of their squares summed over the colours, (H, W)."""
-    return signals.double().square().sum(1).mean(0).float()
-
-
-def stride_variations(energy: Tensor, strides: Sequence[int]) -> Tensor:
-    """For each stride, in growing order, how much the energy (H, W) varies within it at frequencies of its own.
-
-    The energy is cut to whole strides; frequencies that a smaller stride has are counted there. (strides,), as a share
-    of the mean energy; zero where neighbouring frequencies have as much.
-    """
-    found, taken = [], {(Fraction(0), Fraction(0))}
-    for stride in strides:
-        height, width = (side - side % stride for side in energy.shape)
-        power = _power(energy[:height, :width])
-        around, wide = (_summed(power, reach) for reach in (1, 2))
-        excess = around - 9 / 16 * (wide - around)
-        own = {(Fraction(k, stride), Fraction(m, stride)) for k in range(stride) for m in range(stride)} - taken
-        taken |= own
-        at = torch.tensor([(int(down * height), int(right * width)) for down, right in sorted(own)])
-        above = excess[at[:, 0], at[:, 1]].sum()
-        found.append((above.clamp(min=0) / around[0, 0].clamp(min=1e-300)).sqrt())
-    return torch.stack(found).float()
-
-
-def fold(energy: Tensor, stride: int) -> Tensor:
-    """The mean energy at each of the places within a stride (stride, stride), over the mean of all."""
-    height, width = (side - side % stride for side in energy.shape)
-    cut = energy[:height, :width].double()
-    places = cut.reshape(height // stride, stride, width // stride, stride).mean((0, 2))
-    return places / places.mean().clamp(min=1e-300)
-
-
-def _power(values: Tensor) -> Tensor:
-    """|Fourier transform|² of values (H, W) under a Hann window."""
-    window = torch.outer(*(torch.hann_window(side, dtype=torch.float64) for side in values.shape))
-    return torch.fft.fft2(values.double() * window).abs().square()
-
-
-def _summed(power: Tensor, reach: int) -> Tensor:
-    """At each frequency the sum over those up to `reach` bins away, around the edges."""
-    steps = range(-reach, reach + 1)
-    return torch.stack([power.roll((down, right), (0, 1)) for down in steps for right in steps]).sum(0)
+def percentile_of(signal: Tensor, percentile: float = 99.5) -> float:
+    """The percentile of the magnitudes; torch.quantile takes no more than 16 million of them."""
+    return float(np.percentile(signal.abs().float().numpy(), percentile))
 
 
 def _square(places: np.ndarray, side: int = 160) -> np.ndarray:

@@ -27,7 +27,7 @@ from .ascent import scored
 from .codes import code, reading
 from .normalised import normalised_steps
 from .objectives import Objective, Size, objective
-from .octaves import climbed, octave_sizes
+from .octaves import climbed, most_shift, octave_sizes
 from .options import count, positive
 from .own_size import own_images, resized
 from .synthesis import WIDTH, Synthesis, pixels, trace
@@ -38,7 +38,10 @@ OCTAVES, SCALE, JITTER = 4, 1.4, 32
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dream(Synthesis):
-    """Photos (N, 3, h, w) in [0, 1] as far as they are dreamt, at the size of the octave that is being worked on."""
+    """Photos (N, 3, h, w) in [0, 1] as far as they are dreamt, at the size of the octave that is being worked on.
+
+    `scores` are those of `images`: on the way of the photo before the step, shifted; at the end of the finished dream.
+    """
 
     originals: Tensor = field(repr=False)  # (N, 3, H, W)
     sizes: tuple[Size, ...]  # of the octaves, from small to large
@@ -102,7 +105,7 @@ def dream(
     - `octaves`: at how many sizes, from small to the photo's own; sizes below 64 pixels are left out
     - `scale`: how much larger each octave is than the one before
     - `rate`: by how much a step changes the values on average, in [0, 1]
-    - `jitter`: by how many pixels the photo is shifted at most before a step
+    - `jitter`: by how many pixels the photo is shifted at most before a step; a quarter of a side where that is less
     - `guide`: a second image: the layer's features are drawn to the most alike of its own
     - `zoom`: how many times to enlarge the finished dream and dream on; film them with --film
     - `enlarge`: the part of the side that each zoom cuts off
@@ -121,7 +124,10 @@ def dream(
     optimiser = normalised_steps(positive(rate, "rate"))
     history = torch.empty(total, len(photos), dtype=photos.dtype)
     address = named(network, network.address(layer, full))
-    how = f"{'guided, ' if guide is not None else ''}steps of {255 * rate:.2g} of 255, shifts up to {jitter} px"
+    shift = count(jitter, "jitter", least=0)
+    shifts = [f"{most_shift(size, shift)}" for size in (sizes[0], full)]
+    how = f"steps of {255 * rate:.2g} of 255, shifts up to {' to '.join(dict.fromkeys(shifts))} px"
+    how = f"guided, {how}" if guide is not None else how
     told: dict[str, Any] = {
         "network": network.name, "titles": (address,) * len(photos), "objective": aim_at(full).name, "how": how,
         "originals": photos.cpu(), "sizes": tuple(sizes), "layer": address, "seed": seed, "steps": total,
@@ -131,16 +137,16 @@ def dream(
     for stage in range(1 + zoom):
         current = zoomed(current, enlarge) if stage else current
         begun = each * len(sizes) + later * (stage - 1) if stage else 0
-        moments = climbed(
-            network, aim_at, current, [full] if stage else sizes, steps=later if stage else each,
-            jitter=count(jitter, "jitter", least=0), optimiser=optimiser, seed=seed + 1000 * stage,
-        )  # fmt: skip
-        for aim, moment in moments:
+        taken = later if stage else each
+        moments = climbed(network, aim_at, current, [full] if stage else sizes, steps=taken, jitter=shift,
+                          optimiser=optimiser, seed=seed + 1000 * stage)  # fmt: skip
+        for aim, moment, after in moments:
             step = begun + moment.step
             history[step - 1] = moment.scores.cpu()
-            scores = scored(network, aim, moment.images) if step == total else moment.scores
-            yield Dream(images=moment.images.cpu(), scores=scores.cpu(), history=history[:step], step=step, **told)
-            current = moment.images
+            last = step == total
+            images, scores = (after, scored(network, aim, after)) if last else (moment.images, moment.scores)
+            yield Dream(images=images.cpu(), scores=scores.cpu(), history=history[:step], step=step, **told)
+            current = after
 
 
 deepdream = dream

@@ -9,6 +9,7 @@ itself that no size has lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -35,6 +36,11 @@ def octave_sizes(size: Size, count: int, scale: float) -> list[Size]:
     return sizes[::-1]
 
 
+def most_shift(size: Size, jitter: int) -> int:
+    """How far images of the size are shifted at most: `jitter` pixels, and no more than a quarter of a side."""
+    return min(jitter, min(size) // 4)
+
+
 def climbed(
     network: Network,
     objective_at: Callable[[Size], Objective],
@@ -45,22 +51,21 @@ def climbed(
     jitter: int,
     optimiser: Optimisers,
     seed: int = 0,
-) -> Iterator[tuple[Objective, Moment]]:
-    """The moments of an ascent at every size, `steps` at each, counted through; the last holds the finished images.
+) -> Iterator[tuple[Objective, Moment, Tensor]]:
+    """The moments of an ascent at every size, `steps` at each, counted through, each with the images after its step.
 
-    The image is shifted by up to `jitter` pixels each way before every step, what leaves on one side entering on the
-    other, and values are brought back into [0, 1].
+    The image is shifted by up to `jitter` pixels, or a quarter of its side, each way before every step, what leaves on
+    one side entering on the other, and values are brought back into [0, 1].
     """
     detail = torch.zeros_like(resized(photos, sizes[0]))
     for number, size in enumerate(sizes):
         base = resized(photos, size)
         image = Pixels((base + resized(detail, size)).clamp(0, 1))
         aim = objective_at(size)
-        roll = Roll(min(jitter, min(size) // 4))
+        roll = Roll(most_shift(size, jitter))
         moments = ascend(
             network, aim, image, steps=steps, transform=roll, optimiser=optimiser, seed=seed + number
         )  # fmt: skip
         for moment in moments:
-            after = shown(image)
-            yield aim, Moment(number * steps + moment.step, after, moment.scores, moment.parts)
+            yield aim, replace(moment, step=number * steps + moment.step), shown(image)
         detail = shown(image) - base

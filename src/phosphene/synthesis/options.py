@@ -6,6 +6,7 @@ import math
 import operator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..network import Network
@@ -40,9 +41,28 @@ def count(value: Any, name: str, least: int = 1) -> int:
 
 def positive(value: Any, name: str, zero: bool = False) -> float:
     """A finite number above 0, or at least 0 where `zero` is allowed."""
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
     if not (math.isfinite(number) and (number > 0 or (zero and number == 0))):
         raise ValueError(f"{name} is a number {'of at least' if zero else 'above'} 0, not {value!r}")
+    return number
+
+
+def generator(seed: Any) -> torch.Generator:
+    """A source of random numbers that begins at the seed."""
+    return torch.Generator().manual_seed(whole_seed(seed))
+
+
+def whole_seed(seed: Any) -> int:
+    """A whole number from -2^63 to 2^64 - 1, as torch takes seeds."""
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"seed is a whole number, not {seed!r}") from None
+    if not -(2**63) <= number < 2**64:
+        raise ValueError(f"seed is a whole number from -2^63 to 2^64 - 1, not {number}")
     return number
 
 

@@ -28,7 +28,7 @@ from .answers import LOGITS, in_words
 from .ascent import evaluated
 from .class_image import class_number, final_parts
 from .objectives import IMAGES, Objective, Size, unit
-from .options import count, input_size, seen_images
+from .options import count, generator, input_size, seen_images
 from .recipes import RecipeName, followed, recipe_of
 from .stepping import shown
 from .synthesis import WIDTH, pixels, tiled
@@ -149,8 +149,9 @@ def quantities(
     images = torch.full((5, 3, *shape), 0.5)
     values = torch.full((5, 5), torch.nan)
     ways = {kind: torch.full((2, steps), torch.nan) for kind in ASKED[3:]}
+    begun = chosen.start(1, shape, generator(seed)).to(network.device, network.dtype)
     gradients = torch.full((2, 2), torch.nan)
-    begun = chosen.start(1, shape, torch.Generator().manual_seed(seed)).to(network.device, network.dtype)
+    gradients[:, 0] = torch.stack([gradient_length(network, asked, shown(begun)) for asked in objectives[3:]])
     start = measured(network, everything, shown(begun))
     told: dict[str, Any] = {
         "network": network.name,
@@ -164,8 +165,6 @@ def quantities(
     }
     for row, asked in enumerate(objectives):
         both = asked if row < 3 else asked + 0.0 * watched
-        if row >= 3:
-            gradients[row - 3, 0] = gradient_length(network, asked, shown(begun))
         _, image, moments = followed(network, both, chosen, 1, shape, steps=steps, seed=seed)
         for moment in moments:
             images, values, gradients = images.clone(), values.clone(), gradients.clone()
@@ -202,8 +201,14 @@ def measured(network: Network, objective: Objective, images: Tensor) -> Tensor:
 
 
 def gradient_length(network: Network, asked: Objective, images: Tensor) -> Tensor:
-    """The L2 norm of the gradient of what is asked for the pixels of the first of the images."""
+    """The L2 norm of the gradient of what is asked for the pixels of the first of the images.
+
+    ValueError where no gradient comes back.
+    """
     with torch.inference_mode(False), torch.enable_grad():
         x = images[:1].clone().requires_grad_()
         score = asked.score(evaluated(network, asked, x, precise=True) | {IMAGES: x})
-        return torch.autograd.grad(score.sum(), x)[0].norm().cpu()
+        found = torch.autograd.grad(score.sum(), x, allow_unused=True)[0] if score.requires_grad else None
+    if found is None:
+        raise ValueError(f"no gradient comes back from {asked.name}: {network.name} keeps none there")
+    return found.norm().cpu()

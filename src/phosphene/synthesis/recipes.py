@@ -25,6 +25,7 @@ from .bounded import Steepest
 from .images import Fourier, Image, Pixels, noise
 from .magnitude import Magnitude
 from .objectives import Objective, Size
+from .options import generator
 from .priors import Blur, ClipContribution, ClipNorm, Decay, Prior, squared_norm
 from .transforms import PIECES, Cropped, Noised, Several, Transform
 
@@ -135,7 +136,7 @@ def followed(
     network: Network, asked: Objective, recipe: Recipe, many: int, size: Size, *, steps: int, seed: int
 ) -> tuple[Objective, Image, Iterator[Moment]]:
     """What is raised in all, the images, and the moments of the ascent that the recipe takes to what is asked."""
-    image = recipe.start(many, size, torch.Generator().manual_seed(seed))
+    image = recipe.start(many, size, generator(seed))
     objective = asked if recipe.cost is None else asked - recipe.cost
     moments = ascend(network, objective, image, steps=steps, transform=recipe.transform, optimiser=recipe.optimiser,
                      priors=recipe.priors, seed=seed)  # fmt: skip

@@ -19,7 +19,7 @@ from ..network.stated import stated_class
 from ..picture import Photo, labelled, read
 from .answers import answers
 from .bounded import Norm, away_from, bounded, epsilon_of
-from .options import count, seen_images
+from .options import count, seen_images, whole_seed
 from .robustness_table import Robustness
 from .stepping import shown
 
@@ -34,7 +34,7 @@ def robustness(
     methods: str = "fgsm,pgd",
     epsilons: str | Sequence[float] = "0.25/255,0.5/255,1/255,2/255,4/255",
     norm: Norm = "linf",
-    steps: int = 10,
+    steps: int | None = None,
     limit: int = 100,
     batch: int = 16,
     seed: int = 0,
@@ -51,7 +51,7 @@ def robustness(
       between them
     - `norm`: what the radii are measured in: linf, the largest change of any value, or l2, the root of the sum of
       squares
-    - `steps`: gradient steps of pgd
+    - `steps`: gradient steps of pgd; 10 if not given
     - `limit`: the most photos to look at, spread evenly over all
     - `batch`: photos that run through the network together
     - `seed`: where in the ball pgd starts
@@ -65,7 +65,10 @@ def robustness(
     if not radii:
         raise ValueError("no epsilon was given; give at least one, such as '1/255'")
     chosen = _spread(_photos(network, folder), count(limit, "limit"))
-    taken, many = count(steps, "steps"), count(batch, "batch")
+    if steps is not None and "pgd" not in ways:
+        raise ValueError("steps are those of pgd, which is not among the methods; fgsm takes one")
+    taken, many = count(10 if steps is None else steps, "steps"), count(batch, "batch")
+    seed = whole_seed(seed)
     kept = torch.zeros(len(ways), len(radii), 0, dtype=torch.bool)
     right = torch.zeros(0, dtype=torch.int8)
     names: list[str] = []
@@ -73,7 +76,8 @@ def robustness(
     for group in _batches(network, chosen, many, unreadable):
         images = torch.cat([image for image, _, _ in group])
         own = answers(network, images).argmax(1)
-        held = [_held(network, images, own, way, radii, norm, taken, seed) for way in ways]
+        seeds = [seed + len(names) + index for index in range(len(group))]  # a photo's own, whatever the batch
+        held = [_held(network, images, own, way, radii, norm, taken, seeds) for way in ways]
         kept = torch.cat([kept, torch.stack(held)], 2)
         stated = torch.tensor([target for _, target, _ in group])
         right = torch.cat([right, torch.where(stated < 0, -1, (own == stated).to(torch.int8)).to(torch.int8)])
@@ -89,7 +93,7 @@ def robustness(
 
 def _held(
     network: Network, images: Tensor, own: Tensor, method: str, radii: Sequence[float], norm: Norm, steps: int,
-    seed: int,
+    seeds: Sequence[int],
 ) -> Tensor:  # fmt: skip
     """Which images (radii, N) keep their class in each ball; only those that a smaller one has left are attacked."""
     held = torch.zeros(len(radii), len(images), dtype=torch.bool)
@@ -100,7 +104,7 @@ def _held(
         asked = away_from(own[left].tolist(), "the own class")
         image, moments = bounded(
             network, asked, images[left.to(images.device)], norm=norm, epsilon=epsilon,
-            steps=1 if method == "fgsm" else steps, random=method == "pgd", seed=seed,
+            steps=1 if method == "fgsm" else steps, random=method == "pgd", seeds=[seeds[i] for i in left.tolist()],
         )  # fmt: skip
         for _ in moments:
             pass

@@ -48,8 +48,10 @@ def smallest(
     """The smallest change of one image (1, 3, H, W) known after each of `searches` minimisations.
 
     Each takes at most `iterations` steps. `survive` asks of the line search that the rounded image reaches the label.
-    Raises ImportError without SciPy.
+    Raises ImportError without SciPy, ValueError within torch.inference_mode().
     """
+    if torch.is_inference_mode_enabled():
+        raise ValueError("no gradients within torch.inference_mode(), which keeps none; call it outside")
     asked = towards([label], "the label")
     best = Change(original, 0.0, False, False, math.nan)
     reached_at: float | None = None  # the largest weight that reaches the label

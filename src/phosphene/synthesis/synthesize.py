@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import torch
-
 from ..instrument import instrument
 from ..network import Network
 from ..showing import named
 from .ascent import adam, ascend
 from .images import Image, Pixels, noise
 from .objectives import Size, unit
-from .options import count, input_size
+from .options import count, generator, input_size
 from .recipes import fading, fourier
 from .stepping import stepped
 from .synthesis import Synthesis
@@ -74,9 +72,8 @@ _OPTIMISERS = {"fourier": fading, "pixels": adam}
 
 def started(space: Space, many: int, size: Size, seed: int) -> Image:
     """Images of a kind as they are before the first step."""
-    generator = torch.Generator().manual_seed(seed)
     if space == "fourier":
-        return fourier(many, size, generator)
+        return fourier(many, size, generator(seed))
     if space == "pixels":
-        return Pixels(noise(many, size, generator=generator))
+        return Pixels(noise(many, size, generator=generator(seed)))
     raise ValueError(f"an image is optimised as {' or '.join(_SPACES)}, not {space!r}")
