@@ -1,5 +1,7 @@
 """Style: Gram matrices by hand, losses by the formula, both fall, ratios trade one for the other."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 import torch
@@ -105,3 +107,36 @@ def test_images_too_small_for_any_layer_are_told():
     dot = ph.read(np.full((1, 1, 3), 100, np.uint8))
     with pytest.raises(ValueError, match="no layer with a grid of places at 1 × 1 px"):
         ph.style(ph.Network(module.eval(), ph.Preprocessing((32, 32))), dot, dot, steps=1)
+
+
+def vgg_like():
+    """Five sizes of maps as VGG-16 has them, two rectified layers each, and a last pooling that computes nothing."""
+    layers, before = [], 3
+    for _ in range(5):
+        for _ in range(2):
+            layers += [nn.Conv2d(before, 4, 3, padding=1), nn.ReLU(inplace=True)]
+            before = 4
+        layers.append(nn.MaxPool2d(2))
+    torch.manual_seed(0)
+    return ph.Network(nn.Sequential(OrderedDict(features=nn.Sequential(*layers))).eval(), ph.Preprocessing((64, 64)))
+
+
+def test_defaults_are_the_papers_layers_on_a_network_of_its_kind():
+    """relu1_1 to relu5_1 and relu4_2, whether or not the last pooling stands in a module with parameters."""
+    photo = ph.read(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    found = ph.style(vgg_like(), photo, photo, steps=1)
+    layers = ", ".join(f"features.{at}" for at in (1, 6, 11, 16, 21))
+    assert found.how.startswith(f"content of features.18, Gram matrices of {layers}, from content")
+    named = ph.style(vgg_like(), photo, photo, steps=1, layers=["features.1", "features.6", "features.11"])
+    assert named.how.startswith("content of features.6,")
+
+
+def test_a_seed_and_a_ratio_that_are_none_are_told(wide, pair):
+    with pytest.raises(ValueError, match="ratio is a number of at least 0, not 'a'"):
+        ph.style(wide, *pair, ratio="a", steps=1)
+    with pytest.raises(ValueError, match="seed is a whole number"):
+        ph.style(wide, *pair, start="noise", seed=2**70, steps=1)
+    with pytest.raises(ValueError, match="rate is a number of at least 0, not 'a'"):
+        ph.synthesize(wide, "1:0", rate="a", steps=1)
+    with pytest.raises(TypeError, match="seed is a whole number, not 'a'"):
+        ph.synthesize(wide, "1:0", seed="a", steps=1)

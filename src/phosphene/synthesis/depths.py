@@ -30,12 +30,22 @@ def last_of_each_size(network: Network, size: Size) -> list[str]:
 
 
 def first_of_each_size(network: Network, size: Size) -> list[str]:
-    """The first rectified value of each size of maps; where nothing is rectified, the first of a module."""
+    """The first rectified value of each size of maps, as relu1_1 to relu5_1 of VGG; sizes that have none, such as that
+    of a last pooling, are left out. Where nothing at all is rectified, the first of a module.
+    """
     layers = network.layers(size)
     groups = _by_size(layers)
     if len(groups) < FEWEST:
         return _spread([layer for layer in layers if layer.module])
-    return [(_rectified(group) or _modules(group) or group)[0].name for group in groups]
+    rectified = [found for group in groups if (found := _rectified(group))]
+    return [found[0].name for found in rectified or [_modules(group) or group for group in groups]]
+
+
+def second_of_last_but_one_size(network: Network, size: Size) -> str | None:
+    """The second rectified value at the last but one size of maps, as relu4_2 of VGG; None where there is none."""
+    groups = _by_size(network.layers(size))
+    found = [rectified for group in groups if (rectified := _rectified(group))]
+    return found[-2][1].name if len(found) >= FEWEST and len(found[-2]) > 1 else None
 
 
 def _by_size(layers: Sequence[Layer]) -> list[list[Layer]]:

@@ -20,17 +20,17 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from ..picture import Block, ImageBlock, Photo, Picture, Row, grid, sheet
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Picture, Row, grid, line_plot, sheet
 from .ascent import ascend, lbfgs
 from .codes import code, reading
-from .depths import first_of_each_size
+from .depths import first_of_each_size, second_of_last_but_one_size
 from .images import Fourier, Image
 from .objectives import Objective, Size, objective
-from .options import count, positive
+from .options import count, generator, positive
 from .own_size import own_images
 from .parted import Parted, parted
 from .priors import total_variation
-from .synthesis import WIDTH, pixels, trace
+from .synthesis import WIDTH, pixels
 
 CONTENT, STYLE = "content loss", "style loss"
 SMOOTH = 0.05  # weight of V^β; keeps grain away that no layer asks for
@@ -67,9 +67,13 @@ class Styled(Parted):
             ImageBlock(pixels(each[None])[0], heading=name, width=high * each.shape[2] / each.shape[1], crisp=False)
             for name, each in (("content", self.content), ("style", self.style))
         ]
+        told = [f"{ratio:g}" for ratio in self.ratios] if len(self.ratios) > 1 else []
+        ways = (self.part_history[CONTENT], f"{CONTENT}, by ratio" if told else CONTENT), (
+            self.part_history[STYLE].clamp(min=1e-6).log10(), f"{STYLE} (power of ten)"
+        )  # fmt: skip
         falls = [
-            trace(self.part_history[name].clamp(min=1e-6).log10(), f"{name} (power of ten)")
-            for name in (CONTENT, STYLE)
+            DrawingBlock(line_plot(list(way.float().numpy().T), told, start=1, across="step", up=name, width=460))
+            for way, name in ways
         ]
         blocks: list[Block] = [Row(given), _wide(self.images, labels, columns), Row(falls)]
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
@@ -112,7 +116,8 @@ def style(
     - `ratio`: how much the content counts beside the style, the paper's α / β
     - `ratios`: several at once, an image for each, in the place of `ratio`
     - `layers`: whose Gram matrices count; if not given, the first rectified one of each size of maps
-    - `content_layer`: whose features count as content; if not given, the last but one of `layers`
+    - `content_layer`: whose features count as content; if not given, the second rectified one at the last but one size
+      of maps, or of `layers` that were given the last but one
     - `start`: start at the content image, or at noise
     - `steps`: how many steps; each evaluates the network about six times
     - `size`: the longer side in pixels, of both images
@@ -126,7 +131,8 @@ def style(
     names = [layers] if isinstance(layers, str) else list(layers or first_of_each_size(network, full))
     if not names:
         raise ValueError(f"{network.name} has no layer with a grid of places at {full[0]} × {full[1]} px; enlarge size")
-    held = content_layer or names[max(0, len(names) - 2)]
+    held = content_layer or (None if layers else second_of_last_but_one_size(network, full))
+    held = held or names[max(0, len(names) - 2)]
     aim = styled(network, photo, manner, names, held, torch.tensor(weights))
     image = _started(start, photo, len(weights), seed)
     moments = ascend(network, aim, image, steps=count(steps, "steps"), optimiser=lbfgs(), precise=True)
@@ -178,8 +184,7 @@ def _started(start: str, photo: Tensor, many: int, seed: int) -> Image:
     if start == "content":
         return Fourier.at(photo.repeat(many, 1, 1, 1))
     if start == "noise":
-        generator = torch.Generator().manual_seed(seed)
-        return Fourier(many, _size(photo), deviation=0.1, generator=generator)
+        return Fourier(many, _size(photo), deviation=0.1, generator=generator(seed))
     raise ValueError(f"an image starts at content or noise, not {start!r}")
 
 
