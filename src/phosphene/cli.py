@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .commands.catalogue import Entry, entries
+from .commands.catalogue import GROUP, Entry, entries
 from .commands.failures import DEBUG, plainly, wants_traceback
 from .commands.usage import no_such
 
@@ -60,7 +60,11 @@ def _command(entry: Entry, completed: list[str] | None) -> Any:
 
 
 def _single(entry: Entry) -> typer.Typer:
-    """An app of the one command, all its options known."""
+    """An app of the one command, all its options known; or of a group's commands."""
+    if entry.name == GROUP:
+        from .commands.atlas import group
+
+        return group()
     from .commands.command import prepared
     from .commands.instrument_command import instrument_command
 

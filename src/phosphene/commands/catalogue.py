@@ -1,7 +1,8 @@
 """Which commands there are and what each does in a line, read from the sources without importing them.
 
 A command is a function marked `@instrument` in one of the package's folders, or the function in `commands/NAME.py` that
-is called NAME. Its help is the first line of its docstring.
+is called NAME. Its help is the first line of its docstring. What asks an atlas is marked `@instrument` as well, is called
+atlas_NAME, and is the command `phosphene atlas NAME`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 PACKAGE = Path(__file__).parents[1]
 FIRST = ("report", "look", "locate", "layers")
 LAST = ("judge", "check", "again", "networks")
+GROUP = "atlas"  # a command with commands of its own, and the folder that holds them
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,27 @@ def entries(package: Path = PACKAGE) -> dict[str, Entry]:
     instruments = {}
     for path in sorted(package.glob("*/*.py")):
         text = path.read_text(encoding="utf-8")
-        if "@instrument" in text and path.parent.name != "commands":
+        if "@instrument" in text and path.parent.name not in ("commands", GROUP):
             for entry in _marked(ast.parse(text), f"{path.parent.name}.{path.stem}"):
                 instruments[entry.name] = entry
     by_hand = {name: _by_hand(package, name) for name in (*FIRST, *LAST)}
     middle = {name: entry for name, entry in instruments.items() if name not in by_hand}
-    ordered = [*(by_hand[name] for name in FIRST), *middle.values(), *(by_hand[name] for name in LAST)]
+    ordered = [*(by_hand[name] for name in FIRST), *middle.values(), _group(package), *(by_hand[name] for name in LAST)]
     return {entry.command: entry for entry in ordered}
+
+
+def members(package: Path = PACKAGE) -> dict[str, Entry]:
+    """The commands of the group, without its name before theirs."""
+    found = {}
+    for path in sorted((package / GROUP).glob("*.py")):
+        for entry in _marked(ast.parse(path.read_text(encoding="utf-8")), f"{GROUP}.{path.stem}"):
+            found[entry.command.removeprefix(f"{GROUP}-")] = entry
+    return found
+
+
+def _group(package: Path) -> Entry:
+    tree = ast.parse((package / "commands" / f"{GROUP}.py").read_text(encoding="utf-8"))
+    return Entry(GROUP, _first_line(tree), f"commands.{GROUP}", True, ())
 
 
 def _marked(tree: ast.Module, module: str) -> list[Entry]:
@@ -73,6 +89,6 @@ def _parameters(node: ast.FunctionDef) -> tuple[str, ...]:
     return tuple(each.arg for each in (*node.args.args, *node.args.kwonlyargs))
 
 
-def _first_line(node: ast.FunctionDef) -> str:
+def _first_line(node: ast.FunctionDef | ast.Module) -> str:
     lines = (ast.get_docstring(node) or "").splitlines()
     return lines[0] if lines else ""

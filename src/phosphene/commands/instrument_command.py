@@ -108,6 +108,8 @@ def _plan(function: Callable[..., Any]) -> _Plan:
             hint = Sequence[str] if get_origin(hint) is Sequence else str
         if name == "network":
             plan.add(name, shared.Spec, None)
+        elif name == "atlas":
+            plan.add(name, shared.AtlasWord, inspect.Parameter.empty)
         elif name not in plan.parameters:
             plan.offer(parameter, hint, helps.get(name, ""))
     if "target" in plan.kinds and parameters["target"].default is not inspect.Parameter.empty:
@@ -177,7 +179,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     stepping.check_film(values.get("film"))
     path = _path(plan, output["out"], values.get("network"), layer, photo) if output["out"] or not as_json else None
 
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = {"atlas": values["atlas"]} if "atlas" in values else {}
     if plan.photo is not None:
         many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
         arguments[plan.photo] = photos if many else shared.open_photo(photo)

@@ -68,6 +68,9 @@ Device = Annotated[
         help="Where to compute: cpu, cuda, cuda:1 or mps; if not given, where the network is, usually cpu.",
     ),
 ]
+AtlasWord = Annotated[
+    str, typer.Argument(metavar="ATLAS", show_default=False, help="The atlas: its folder, or an object storage's URL.")
+]
 PhotoWord = Annotated[
     str | None,
     typer.Argument(metavar="PHOTO", show_default=False, help="A photo's file; without one, the shipped cat."),

@@ -54,6 +54,13 @@ class Network:
         self._lock = threading.Lock()
         self._fingerprint: tuple[tuple, str] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process; there it surveys anew."""
+        return {**self.__dict__, "_surveys": {}, "_lock": None, "_fingerprint": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = {**state, "_lock": threading.Lock()}
+
     @property
     def name(self) -> str:
         """What to call it in captions: its spec, or its module's class."""

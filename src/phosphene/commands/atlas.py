@@ -1,0 +1,153 @@
+"""A whole data set through a network, once: build an atlas of it, and ask it.
+
+`build`, `info` and `export` are here; every function marked `@instrument` in the folder atlas/ is a command beside them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options, show
+from .catalogue import members
+from .command import prepared
+
+if TYPE_CHECKING:
+    from ..atlas.sweep import Progress
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        show_default=False,
+        help="Pictures: a folder, with or without folders for classes, an archive, a table or a data set.",
+    ),
+]
+To = Annotated[str, typer.Option("--to", metavar="ATLAS", help="Where the atlas is, or will be: a folder or a URL.")]
+
+
+def group() -> typer.Typer:
+    """The app of the group's commands."""
+    from .instrument_command import instrument_command
+
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=(__doc__ or "").splitlines()[0],
+    )
+    by_hand = {"build": build, "info": info}
+    for name, function in by_hand.items():
+        prepared(app, function, name)
+    for name, entry in members().items():
+        if name not in by_hand:
+            prepared(app, instrument_command(entry.function()), name)
+    return app
+
+
+def build(
+    source: Source,
+    to: To,
+    *,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layers",
+            metavar="LAYER|PATTERN",
+            help="A layer whose units are kept, a pattern such as 'blocks.*', or 'convolutions', which are meant if "
+            "none is given; may come several times.",
+        ),
+    ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--features",
+            metavar="LAYER",
+            help="A layer of which every image's features are kept; the last before the scores if none is given.",
+        ),
+    ] = None,
+    k: int = 9,
+    each: int = 1,
+    pool: str = "mean",
+    half: bool = False,
+    batch: int = 16,
+    workers: int | None = None,
+    ray: str | None = None,
+    network: options.Spec = None,
+    architecture: options.Architecture = None,
+    weights: options.Weights = None,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+) -> None:
+    """Runs a data set through a network, once, and keeps what its units answer to most and every image's features.
+
+    Stopped or killed, the same command goes on where it was; with more images or layers it adds what is new.
+
+    - `k`: patches that are kept for every unit
+    - `each`: how many of a unit's patches may be of one image
+    - `pool`: features of maps: mean or max over their places, or none for all of them
+    - `half`: keep features as 16-bit numbers
+    - `batch`: images that run through the network together
+    - `workers`: threads that decode images
+    - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine
+    """
+    with show.working("importing"):
+        from ..atlas import Atlas
+    found = options.open_network(network, architecture, weights, seed, device)
+    steps = Atlas.building(
+        found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
+        workers=workers, ray=ray,
+    )  # fmt: skip
+    last: Progress | None = None
+    begun = time.monotonic()
+    try:
+        for last in _with_bar(steps):
+            pass
+    except KeyboardInterrupt:
+        steps.close()
+        show.note("stopped; what ran is kept, and the same command goes on from there")
+        raise
+    if last is None:
+        show.note("nothing is new: the atlas holds all of it already")
+    else:
+        speed = last.images / max(time.monotonic() - begun, 1e-9)
+        broken = f", {last.unreadable:,} of them could not be read (phosphene atlas info {to})" if last.unreadable else ""
+        show.note(f"{last.images:,} images{broken}; {speed:.3g} images a second")
+    show.stdout().print(to)
+
+
+def info(atlas: options.AtlasWord, *, json: show.Json = False) -> None:
+    """What an atlas holds: networks, layers, images, those that could not be read, and how far it is."""
+    from ..atlas import Atlas
+
+    found = Atlas(atlas).info()
+    if json:
+        show.print_json(found.to_dict())
+    else:
+        show.stdout().print(str(found))
+
+
+def _with_bar(steps: Iterator[Progress]) -> Iterator[Progress]:
+    """The steps, with a bar on stderr where a person watches."""
+    console = show.stderr()
+    if not console.is_terminal:
+        yield from steps
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True) as bar:
+        task, sweep = bar.add_task("opening the atlas …", total=None), None
+        for step in steps:
+            if step.sweep != sweep:
+                sweep = step.sweep
+                bar.reset(task)
+            told = f"{step.sweep}, {step.unreadable:,} unreadable" if step.unreadable else step.sweep
+            bar.update(task, completed=step.images, total=step.total, description=told)
+            yield step

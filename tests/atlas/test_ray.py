@@ -1,0 +1,82 @@
+"""A real cluster on this machine, in a process of its own: two actors, and the same atlas as without them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from atlas_helpers import contents
+
+import phosphene as ph
+from phosphene.atlas.sources import folder as folders
+from phosphene.atlas.store import Store
+
+pytest.importorskip("ray.data", reason="Ray is not installed: pip install 'phosphene[ray]'")
+
+SCRIPT = """
+import json, sys
+sys.path.insert(0, {tests!r})
+import ray, torch
+torch.set_num_threads(1)
+from conftest import build
+import phosphene as ph
+from phosphene.atlas.sources import folder
+folder.FILES = 10
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+module = build()
+module[0].weight.data[0, 0, 0, 0] *= {factor}
+network = ph.Network(module, ph.Preprocessing((32, 32), resize=(36, 36)), list("abcde"))
+steps = ph.Atlas.building(network, {source!r}, {path!r}, layers=["0", "3", "6"], features="2", ray="auto")
+told = []
+try:
+    for progress in steps:
+        told.append([progress.images, progress.unreadable])
+        if len(told) == {stop}:
+            break
+    steps.close()
+    print(json.dumps(told))
+except Exception as error:
+    print(json.dumps(f"{{type(error).__name__}}: {{error}}"))
+"""
+
+
+def on_ray(source, path, stop=0, factor="1"):
+    script = SCRIPT.format(
+        tests=str(Path(__file__).parent), source=str(source), path=str(path), stop=stop, factor=factor
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def rounded(tables):
+    """Sums are equal up to the order of their addition."""
+    for table in tables.values():
+        for row in table:
+            if "total" in row:
+                row["total"] = float(f"{row['total']:.9g}")
+    return tables
+
+
+def test_a_cluster_of_two_makes_the_atlas_that_one_machine_makes(network, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "FILES", 10)
+    local = ph.Atlas.build(network, folder, tmp_path / "local", layers=["0", "3", "6"], features="2")
+    told = on_ray(folder, tmp_path / "ray")
+    assert told[-1] == [39, 2]
+    assert rounded(contents(Store(tmp_path / "ray"))) == rounded(contents(local.store))
+
+
+def test_a_cluster_goes_on_where_it_was_stopped(network, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "FILES", 10)
+    local = ph.Atlas.build(network, folder, tmp_path / "local", layers=["0", "3", "6"], features="2")
+    first = on_ray(folder, tmp_path / "ray", stop=2)
+    assert 0 < first[-1][0] < 39
+    second = on_ray(folder, tmp_path / "ray")
+    assert second[-1][0] == 39 - first[-1][0]
+    assert rounded(contents(Store(tmp_path / "ray"))) == rounded(contents(local.store))
+
+
+def test_an_actors_error_is_the_sentence_of_one_machine(folder, tmp_path):
+    told = on_ray(folder, tmp_path / "ray", factor="float('nan')")
+    assert told.startswith("ValueError: 0 of Sequential: it gives values that are not finite")
