@@ -5,9 +5,11 @@ import torch
 from torch import nn
 
 import phosphene as ph
+from phosphene.synthesis.codes import code
 from phosphene.synthesis.depths import first_of_each_size, last_of_each_size
-from phosphene.synthesis.invert import likely
+from phosphene.synthesis.invert import Plan, likely, planned
 from phosphene.synthesis.objectives import IMAGES
+from phosphene.synthesis.rectified import cut_off, rectified_by
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def test_a_layer_that_keeps_everything_gives_the_photo_back(images):
     torch.manual_seed(0)
     mixed = nn.Conv2d(3, 12, 3, padding=1).double()
     network = ph.Network(mixed, ph.Preprocessing.plain(24))
-    found = ph.invert(network, images, "logits", steps=40, prior=1e-5)
+    found = ph.invert(network, images, "logits", steps=20, prior=1e-5)
     assert (found.errors < 1e-3).all()
     assert (found.images - images).abs().mean() < 0.02
 
@@ -46,7 +48,7 @@ def test_errors_are_the_papers_formula(network, images, layer, unchanged):
 
 def test_every_depth_is_inverted_up_to_the_scores(network, images):
     for layer in ("2", "3", "logits"):
-        found = ph.invert(network, network.normalise(images), layer, steps=15)
+        found = ph.invert(network, network.normalise(images), layer, steps=7)
         assert (found.errors < 0.05).all(), layer
 
 
@@ -57,24 +59,24 @@ def test_the_photo_itself_costs_what_the_prior_says(images):
 
 def test_restarts_come_out_as_they_would_alone_and_unlike_each_other(network, images):
     photo = network.normalise(images[:1])
-    three = ph.invert(network, photo, "logits", restarts=3, steps=4, seed=5)
+    three = ph.invert(network, photo, "logits", restarts=3, steps=3, seed=5)
     assert three.images.shape == (3, 3, 24, 24)
     assert (three.images[0] - three.images[1]).abs().mean() > 0.01
-    again = ph.invert(network, photo, "logits", restarts=3, steps=4, seed=5)
+    again = ph.invert(network, photo, "logits", restarts=3, steps=3, seed=5)
     assert torch.equal(three.images, again.images)
-    both = ph.invert(network, network.normalise(images), "logits", restarts=2, steps=4, seed=5)
+    both = ph.invert(network, network.normalise(images), "logits", restarts=2, steps=3, seed=5)
     assert torch.equal(both.originals[0], both.originals[1])
     assert torch.allclose(both.originals[3], images[1])
 
 
-@pytest.mark.parametrize("options", [{"space": "pixels"}, {"optimiser": "adam", "steps": 60}])
+@pytest.mark.parametrize("options", [{"space": "pixels"}, {"optimiser": "adam", "steps": 8}, {"optimiser": "lbfgs"}])
 def test_other_spaces_and_optimisers_bring_the_error_down(network, images, options):
     found = ph.invert(network, network.normalise(images), "2", **{"steps": 10, **options})
     assert (found.errors < 0.3 * found.part_history["normalised error"][0]).all()
 
 
 def test_a_stronger_prior_makes_a_smoother_image(network, images):
-    weak, strong = (ph.invert(network, network.normalise(images), "5", steps=12, prior=p) for p in (1e-4, 1.0))
+    weak, strong = (ph.invert(network, network.normalise(images), "5", steps=6, prior=p) for p in (1e-4, 1.0))
     variation = next(name for name in weak.parts if name.startswith("total variation"))
     assert (strong.parts[variation] < weak.parts[variation]).all()
 
@@ -132,13 +134,13 @@ def test_default_layers_of_a_transformer_are_spread_over_its_blocks():
 def test_an_early_layer_of_a_real_network_knows_the_photo():
     network = ph.load()
     photo = nn.functional.interpolate(network.prepare(ph.read("src/phosphene/photos/cat.jpg")), size=64)
-    found = ph.invert(network, photo, "blocks.0", steps=15)
+    found = ph.invert(network, photo, "blocks.0", steps=8)
     assert float(found.errors) < 0.02
     assert float(found.distances) < 0.05
 
 
 def test_an_optimiser_that_is_none_is_told(network, images):
-    with pytest.raises(ValueError, match="an optimiser is lbfgs or adam, not 'sgd'"):
+    with pytest.raises(ValueError, match="an optimiser is both or lbfgs or adam, not 'sgd'"):
         ph.invert(network, images, "2", optimiser="sgd")
 
 
@@ -146,3 +148,86 @@ def test_a_sheet_that_was_stopped_says_so(network, images):
     steps = list(ph.inversions.steps(network, images[:1], layers=["2", "3"], steps=1))
     assert "Stopped after 1 of 2 steps" in steps[0].caption
     assert "Stopped" not in steps[1].caption
+
+
+def rectifying(*layers):
+    torch.manual_seed(3)
+    return ph.Network(nn.Sequential(nn.Conv2d(3, 8, 5, stride=2), *layers).double(), ph.Preprocessing.plain(24))
+
+
+@pytest.mark.parametrize(("rectifier", "bounds"), [(nn.ReLU(), (0, None)), (nn.ReLU6(inplace=True), (0, 6))])
+@pytest.mark.parametrize("address", ["1", "1:3"])
+def test_what_a_rectifier_was_given_is_found_and_measured_as_the_distance_to_its_preimage(
+    images, rectifier, bounds, address
+):
+    network = rectifying(rectifier)
+    with torch.no_grad():
+        network.module[0].weight.mul_(20)  # so that a ReLU6 clips
+    read = code(network, address, (24, 24))
+    before = rectified_by(network, read, images)
+    assert before.reads == address.replace("1", "0", 1)
+    values = network.record(images, read.reads, before.reads)
+    wanted = read(values[read.reads])
+    norm = wanted.square().sum(1)
+    other = network.record(images.flip(0), read.reads, before.reads)
+    # the nearest value that the rectifier takes to the wanted one: itself, or any beyond the bound that it is at
+    z, low, high = before(other[before.reads]), *bounds
+    nearest = torch.where(wanted == low, z.clamp(max=low), wanted)
+    if high is not None:
+        nearest = torch.where(wanted == high, z.clamp(min=high), nearest)
+    error = (read(other[read.reads]) - wanted).square().sum(1)
+    more = cut_off(read, before, wanted, norm).score(other)
+    assert torch.allclose(error + more * norm, (z - nearest).square().sum(1))
+    assert (more >= 0).all()
+    assert (more > 0).any()
+
+
+@pytest.mark.parametrize(
+    "layers", [[nn.GELU()], [nn.LeakyReLU()], [nn.BatchNorm2d(8)], [nn.ReLU(), nn.Conv2d(8, 8, 1)]]
+)
+def test_nothing_is_cut_off_where_no_rectifier_ends_a_layer(images, layers):
+    network = rectifying(*layers)
+    assert rectified_by(network, code(network, str(len(layers)), (24, 24)), images) is None
+
+
+def test_a_block_that_ends_in_a_rectifier_counts_as_rectified():
+    network = ph.load()
+    images = torch.rand(1, 3, 64, 64)
+    assert rectified_by(network, code(network, "bn2", (64, 64)), images).reads == "bn2.drop"
+    assert rectified_by(network, code(network, "blocks.4", (64, 64)), images) is None
+    assert rectified_by(network, code(network, "logits", (64, 64)), images) is None
+
+
+def test_a_sparse_rectified_layer_is_met(images):
+    """Where most units are off, an image whose units are all off has an error of 1 and no slope to follow."""
+    network = rectifying(nn.ReLU())
+    with torch.no_grad():
+        given = network.record(images, "0")["0"]
+        network.module[0].bias.sub_(given.quantile(0.95))
+    wanted = network.record(images, "1")["1"]
+    assert 0.01 < float((wanted > 0).double().mean()) < 0.1
+    start = network.record(torch.full_like(images, 0.5), "1")["1"]
+    assert not start.any()  # grey: no unit is on
+    found = ph.invert(network, images, "1", steps=10)
+    assert (found.errors < 0.05).all()
+
+
+def test_deeper_layers_take_more_steps_and_shift_further():
+    network = ph.load()
+    plans = {
+        name: planned(code(network, name, (224, 224)), (224, 224), None)
+        for name in ("bn1", "blocks.1", "blocks.2", "blocks.4", "bn2", "logits")
+    }
+    assert [plan.steps for plan in plans.values()] == [10, 10, 20, 20, 36, 36]
+    assert [plan.jitter for plan in plans.values()] == [0, 1, 2, 4, 8, 8]
+    assert planned(code(network, "bn2", (224, 224)), (224, 224), 9, "lbfgs") == Plan(9, 0, 0)
+
+
+def test_steps_of_both_optimisers_are_numbered_through_and_scored_alike(network, images):
+    large = nn.functional.interpolate(images, size=56)
+    steps = list(ph.invert.steps(network, network.normalise(large), "logits", steps=6))
+    assert [each.step for each in steps] == [1, 2, 3, 4, 5, 6]
+    assert "Adam under shifts of up to 2 px then 4" in steps[0].how
+    for each in (steps[0], steps[-1]):
+        terms = {name: value for name, value in each.parts.items() if name != "normalised error"}
+        assert torch.allclose(each.scores, -each.errors - 0.01 * sum(terms.values()), rtol=1e-6)

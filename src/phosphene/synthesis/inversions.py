@@ -13,9 +13,10 @@ from torch import Tensor
 from ..instrument import Result, instrument
 from ..network import Network
 from ..picture import Block, ImageBlock, Picture, Table, grid, sheet
+from .codes import code
 from .depths import last_of_each_size
 from .inversion import Inversion, percent
-from .invert import invert
+from .invert import invert, planned
 from .options import seen_images
 from .synthesis import WIDTH, pixels
 
@@ -108,7 +109,7 @@ def inversions(
     *,
     layers: Sequence[str] | None = None,
     restarts: int = 1,
-    steps: int = 50,
+    steps: int | None = None,
     prior: float = 0.02,
     seed: int = 0,
 ) -> Iterator[Inversions]:
@@ -118,7 +119,7 @@ def inversions(
 
     - `layers`: which; if not given, the last of each size of maps, the last vector, and the class scores
     - `restarts`: images of each layer, from different noise, in one batch
-    - `steps`: how many steps for each layer
+    - `steps`: how many steps for each layer; if not given, more for deeper ones, as `invert` does
     - `prior`: how dear the photo itself is by its variation and contrast; more makes smoother images
     - `seed`: the noise; the same seed gives the same images
     """
@@ -128,14 +129,15 @@ def inversions(
     size = (int(photo.shape[-2]), int(photo.shape[-1]))
     chosen = [layers] if isinstance(layers, str) else list(layers or last_of_each_size(network, size))
     chosen = [str(network.address(layer, size)) for layer in chosen]
+    lengths = [planned(code(network, layer, size), size, steps).steps for layer in chosen]
     done: list[Inversion] = []
-    for layer in chosen:
+    for index, layer in enumerate(chosen):
         for number, found in enumerate(
             invert.steps(network, image, layer, restarts=restarts, steps=steps, prior=prior, seed=seed), 1
         ):
             yield Inversions(
                 network=network.name, photo=photo[0].cpu(), layers=tuple(chosen),
                 found=(*done, replace(found, made={})),
-                step=len(done) * steps + number, steps=len(chosen) * steps,
+                step=sum(lengths[:index]) + number, steps=sum(lengths),
             )  # fmt: skip
         done.append(found)

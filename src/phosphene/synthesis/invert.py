@@ -5,16 +5,21 @@
 A. Mahendran and A. Vedaldi, Understanding deep image representations by inverting them, CVPR 2015, with α = 6 and
 β = 2. They choose λ by layer. Here one rule serves every layer and photo: the photo itself would cost `prior`,
 
-    λ_V = 0.9 prior / V(photo),    λ_α = 0.1 prior / R_α(photo)
+    λ_V = 0.5 prior / V(photo),    λ_α = 0.5 prior / R_α(photo)
 
 As the photo's own error is 0, the best image costs no more than `prior`, and so its error is no larger, at any layer.
-Where the paper takes steps with momentum on pixels, we optimise a spectrum (`images.Fourier`) by L-BFGS, each image by
-itself: docs/methods/invert.md shows what that changes.
+A layer that ends in a rectifier has no slope where it is off; there `rectified.py` adds what the rectifier cut off.
+
+Where the paper takes steps with momentum on pixels, we optimise a spectrum (`images.Fourier`): first by Adam, with an
+image that is shifted at every step (as in their Visualizing deep convolutional neural networks using natural
+pre-images, IJCV 2016) under priors ten times as strong, then by L-BFGS. docs/methods/invert.md shows what that changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -23,7 +28,7 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import Network
 from ..showing import named
-from .ascent import Optimisers, adam, ascend, lbfgs
+from .ascent import Moment, adam, ascend, lbfgs
 from .codes import Code, code, reading
 from .images import Fourier, Image, Squashed, noise
 from .inversion import Inversion
@@ -31,11 +36,19 @@ from .objectives import IMAGES, Objective, Size, objective
 from .options import count, positive, seen_images
 from .parted import parted
 from .priors import alpha_norm, total_variation
+from .rectified import cut_off, rectified_by
 from .synthesize import Space
+from .transforms import Roll
+
+Optimiser = Literal["both", "lbfgs", "adam"]
 
 ERROR = "normalised error"
 ALPHA, BETA = 6.0, 2.0  # the paper's
-SHARE = 0.1  # of the prior that R_α has; the sigmoid keeps values in range already
+SHARE = 0.5  # of the prior that R_α has
+DEARER = 10  # times the prior, while the image is shifted
+EVALUATIONS = 10  # of the network in a step, about
+HISTORY = 30  # differences that L-BFGS keeps
+STEPS = ((8, 10), (32, 20), (float("inf"), 36))  # for layers with a stride (pixels) below
 LEAST = 1e-4  # of V or R_α of a photo; below it is flat, and any image would be too dear
 
 
@@ -46,11 +59,11 @@ def invert(
     layer: str,
     *,
     restarts: int = 1,
-    steps: int = 50,
+    steps: int | None = None,
     prior: float = 0.02,
     seed: int = 0,
     space: Space = "fourier",
-    optimiser: Literal["lbfgs", "adam"] = "lbfgs",
+    optimiser: Optimiser = "both",
 ) -> Iterator[Inversion]:
     """Images that a layer takes for the photo, made from noise: what the layer still knows of it.
 
@@ -59,11 +72,12 @@ def invert(
 
     - `layer`: whose activations are to be the photo's: a layer, one channel or unit of it, or 'logits'
     - `restarts`: images of each photo, from different noise, in one batch
-    - `steps`: how many steps; with lbfgs each evaluates the network about six times
+    - `steps`: how many steps, each of about ten evaluations of the network; if not given, 10 for layers with strides
+      below 8 pixels, 20 below 32, and 36 for deeper ones, vectors and the scores
     - `prior`: how dear the photo itself is by its variation and contrast, as a share of φ0; more makes smoother images
     - `seed`: the noise; the same seed gives the same images
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
-    - `optimiser`: L-BFGS, each image by itself, or Adam
+    - `optimiser`: Adam on a shifted image for a third of the steps, then L-BFGS (both), or one of them without shifts
     """
     if optimiser not in _OPTIMISERS:
         raise ValueError(f"an optimiser is {' or '.join(_OPTIMISERS)}, not {optimiser!r}")
@@ -71,25 +85,70 @@ def invert(
     height, width = photos.shape[-2:]
     read = code(network, layer, (height, width))
     value = reading(network, {layer: read}, photos)[layer]
-    aim = inverted(read, value) - positive(prior, "prior") * likely(photos)
+    plan = planned(read, (height, width), steps, optimiser)
+    match = inverted(network, read, value, photos)
+    priors = positive(prior, "prior") * likely(photos, SHARE)
+    aim = match - priors
     start = _started(space, len(photos), (height, width), seed)
-    moments = ascend(network, aim, start, steps=count(steps, "steps"), optimiser=_OPTIMISERS[optimiser], precise=True)
+    first = ascend(
+        network, match - DEARER * priors if plan.jitter else aim, start, steps=plan.first * EVALUATIONS,
+        optimiser=adam(), transform=Roll(plan.jitter) if plan.jitter else None, seed=seed, precise=True,
+    )  # fmt: skip
+    then = ascend(
+        network, aim, start, steps=plan.steps - plan.first, optimiser=lbfgs(EVALUATIONS, HISTORY), precise=True
+    )
+    moments = _together(aim, (moment for moment in first if moment.step % EVALUATIONS == 0), then)
     titles = tuple(f"image {index + 1}" for index in range(len(photos)))
-    how = f"{_SPACES[space]}, {_NAMES[optimiser]}, prior {prior:g}"
+    how = f"{_SPACES[space]}, {plan}, prior {prior:g}"
     yield from parted(
-        network, aim, start, moments, steps, Inversion,
+        network, aim, start, moments, plan.steps, Inversion,
         titles=titles, how=how, seed=seed, originals=photos.cpu(), layer=named(network, read.address),
         restarts=restarts, code_size=read(value).shape[1],
     )  # fmt: skip
 
 
-_OPTIMISERS: dict[str, Optimisers] = {"lbfgs": lbfgs(history=20), "adam": adam()}
-_NAMES = {"lbfgs": "L-BFGS", "adam": "Adam"}
+_OPTIMISERS = ("both", "lbfgs", "adam")
 _SPACES = {"fourier": "from noise, a Fourier image in decorrelated colours", "pixels": "from noise, an image of pixels"}
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How many steps of all, how many of them Adam's, and by how many pixels the image is shifted meanwhile."""
+
+    steps: int
+    first: int
+    jitter: int
+
+    def __str__(self) -> str:
+        shifted = f" under shifts of up to {self.jitter} px" if self.jitter else ""
+        told = [f"{self.first} × {EVALUATIONS} steps of Adam{shifted}"] if self.first else []
+        last = self.steps - self.first
+        return " then ".join([*told, *([f"{last} × {EVALUATIONS} of L-BFGS"] if last else [])])
+
+
+def planned(read: Code, size: Size, steps: int | None, optimiser: Optimiser = "both") -> Plan:
+    """What suits a layer: the coarser its places, the more steps, and the further an image may be shifted.
+
+    A shift by a quarter of the way between two places changes the layer little; a vector has the image's own side.
+    """
+    side, rows = min(size), max(read.layer.maps_shape[1], 1)
+    stride = side / rows if read.layer.layout is not None else side
+    usual = next(number for most, number in STEPS if stride < most)
+    total = usual if steps is None else count(steps, "steps")
+    jitter = min(int(stride / 4), side // 28) if optimiser == "both" else 0
+    first = {"adam": total, "lbfgs": 0, "both": total // 3 if jitter else 0}[optimiser]
+    return Plan(total, first, jitter if first else 0)
+
+
+def _together(aim: Objective, *phases: Iterator[Moment]) -> Iterator[Moment]:
+    """The moments of both phases, numbered through, and scored by the second's objective."""
+    for number, moment in enumerate(chain(*phases), 1):
+        scores = torch.stack([weight * moment.parts[term.name] for weight, term in aim.terms]).sum(0)
+        yield replace(moment, step=number, scores=scores)
+
+
 def _started(space: Space, many: int, size: Size, seed: int) -> Image:
-    """Noise about as strong as photos are; from weaker, deep layers answer nothing that leads anywhere."""
+    """Noise strong enough for restarts to end apart; photos have spectra about four times as strong."""
     generator = torch.Generator().manual_seed(seed)
     if space == "fourier":
         return Fourier(many, size, deviation=0.1, generator=generator)
@@ -98,21 +157,23 @@ def _started(space: Space, many: int, size: Size, seed: int) -> Image:
     raise ValueError(f"an image is optimised as fourier or pixels, not {space!r}")
 
 
-def inverted(read: Code, value: Tensor) -> Objective:
-    """Minus the normalised error against the code of `value`, (N,)."""
+def inverted(network: Network, read: Code, value: Tensor, photos: Tensor) -> Objective:
+    """Minus the normalised error against the code of `value`, (N,), and minus what a rectifier cut off, if one did."""
     wanted = read(value).detach()
     norm = wanted.square().sum(1)
     if not norm.all():
         raise ValueError(
             f"{read.reads} is 0 everywhere for this photo: there is nothing to invert; choose another layer"
         )
-    return -objective(ERROR, read.reads, lambda found: (read(found) - wanted).square().sum(1) / norm)
+    error = objective(ERROR, read.reads, lambda found: (read(found) - wanted).square().sum(1) / norm)
+    before = rectified_by(network, read, photos)
+    return -error if before is None else -error - cut_off(read, before, wanted, norm)
 
 
-def likely(photos: Tensor) -> Objective:
-    """R_α and V^β as shares of what the photos (N, 3, H, W) have: 1 for the photos themselves."""
+def likely(photos: Tensor, share: float = 0.1) -> Objective:
+    """R_α and V^β as shares of what the photos (N, 3, H, W) have: 1 for the photos themselves, `share` of it by R_α."""
     terms = []
-    for weight, term in ((1 - SHARE, total_variation(BETA)), (SHARE, alpha_norm(ALPHA))):
+    for weight, term in ((1 - share, total_variation(BETA)), (share, alpha_norm(ALPHA))):
         usual = term.score({IMAGES: photos}).clamp(min=LEAST)
         terms.append(weight * objective(f"{term.name} beside the photo's", IMAGES, _relative(term, usual)))
     return terms[0] + terms[1]
