@@ -6,7 +6,8 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.ascent import scored
-from phosphene.synthesis.diversity import gram_cosines, gram_likeness, pairwise_rms, pushed_apart
+from phosphene.synthesis.diversity import pushed_apart
+from phosphene.synthesis.gram import gram_cosines, gram_likeness, pairwise_rms
 from phosphene.synthesis.objectives import unit
 
 

@@ -7,10 +7,13 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.ascent import scored
-from phosphene.synthesis.clusters import k_means, principal
+from phosphene.synthesis.clusters import in_the_plane, k_means, principal
 from phosphene.synthesis.collection import look_through
-from phosphene.synthesis.diversity import pairwise_rms
-from phosphene.synthesis.facets import PHASES, Phase, likeness
+from phosphene.synthesis.facet_groups import CONTRAST, parted, strengthened
+from phosphene.synthesis.facet_layers import facet_layers
+from phosphene.synthesis.gram import pairwise_rms
+from phosphene.synthesis.kept import logits
+from phosphene.synthesis.kinds import likeness
 
 
 class Small(nn.Module):
@@ -59,6 +62,46 @@ def test_groups_come_the_largest_first_about_their_means():
         assert torch.allclose(centres[group], points[assigned == group].mean(0))
 
 
+def test_neighbours_stay_neighbours_in_the_plane():
+    points = torch.randn(40, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    points[:20] += 8
+    plane = in_the_plane(points, 0)
+    assert plane.shape == (40, 2)
+    nearest = (torch.cdist(plane, plane) + 1e9 * torch.eye(40)).argmin(1)
+    assert torch.equal(nearest < 20, torch.arange(40) < 20)
+    assert torch.equal(plane, in_the_plane(points, 0))
+
+
+def test_groups_of_outliers_are_not_made():
+    """One photo far from all others is a group of its own to k-means alone."""
+    points = torch.randn(60, 8, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    points[0] += 60
+    alone, _ = k_means(points, 3, 0)
+    assert torch.bincount(alone).min() == 1
+    assert torch.bincount(parted(points, 3, 0)).min() >= 8
+
+
+def test_a_grey_mean_gets_contrast_and_a_photo_keeps_its_own():
+    generator = torch.Generator().manual_seed(0)
+    faint = 0.5 + 0.05 * torch.randn(1, 3, 16, 16, generator=generator)
+    photo = torch.rand(1, 3, 16, 16, generator=generator)
+    made = logits(strengthened(torch.cat([faint, photo])))
+    assert float(made[0].std()) == pytest.approx(CONTRAST, rel=0.01)
+    assert torch.allclose(made[1], logits(photo)[0], atol=1e-3)
+    assert torch.corrcoef(torch.stack([made[0].flatten(), faint.flatten()]))[0, 1] > 0.99
+
+
+def test_layers_are_a_later_one_one_with_more_places_and_one_between():
+    convolutions = [nn.Conv2d(4 if i else 3, 4, 3, stride, 1) for i, stride in enumerate((2, 1, 1, 2, 1, 1))]
+    module = nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    network = ph.Network(module.eval(), ph.Preprocessing.plain(32))
+    layers = facet_layers(network, None, (32, 32))
+    assert [each.name for each in (layers.earlier, layers.between, layers.later)] == ["2", "4", "5"]
+    assert [each.name for each in layers.pulling] == ["2", "5"]
+    assert [each.name for each in layers.all] == ["5", "2", "4"]
+    assert [each.name for each in facet_layers(network, "0", (32, 32)).pulling] == ["0"]
+
+
 def test_points_that_are_all_alike_are_parted_without_a_warning():
     assigned, _ = k_means(torch.ones(4, 2), 2, 0)
     assert len(assigned) == 4
@@ -84,18 +127,31 @@ def test_facets_of_different_starts_differ_more_than_restarts(folder):
     assert result.distances["facets"] > result.distances["restarts"]
 
 
+def test_facets_that_are_drawn_to_their_photos_are_nearer_to_them(folder):
+    drawn, alone = (
+        ph.facets(small(), "second:3", [str(folder)], groups=2, top=12, steps=20, pull=pull) for pull in (4.0, 0.0)
+    )
+    red = [group.names[0][:3] for group in drawn.groups].index("red")
+    warmth = [float((each.images[red, 0] - each.images[red, 2]).mean()) for each in (drawn, alone)]
+    assert warmth[0] > warmth[1]
+    assert drawn.matched == 2
+    assert torch.allclose(drawn.restarts, alone.restarts)  # what is asked of facets, nobody asks of restarts
+    assert "Drawn to them with 4 at relu and relu_1" in drawn.caption
+    assert "Drawn" not in alone.caption
+
+
 def test_the_distances_are_those_of_the_images_as_they_are(folder):
     network = small()
     result = ph.facets(network, "second:3", [str(folder)], groups=2, top=12, steps=4)
     images = torch.cat([result.images, result.restarts])
     with torch.no_grad():
-        maps = network.maps(network.normalise(images), result.layer)
+        maps = network.maps(network.normalise(images), result.measured)
     means = maps.double().mean((2, 3)).numpy()
     cosine = [float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) for a, b in (means[:2], means[2:])]
     assert [result.distances["facets"], result.distances["restarts"]] == pytest.approx(
         [1 - c for c in cosine], abs=1e-5
     )
-    alike = scored(network, likeness(network.layer(result.layer, (32, 32))), images)
+    alike = scored(network, likeness(network.layer(result.measured, (32, 32))), images)
     assert alike.tolist() == pytest.approx([cosine[0]] * 2 + [cosine[1]] * 2, rel=1e-4)
 
 
@@ -115,16 +171,6 @@ def test_the_same_seed_gives_the_same_bytes(folder):
     assert torch.equal(first.images, second.images)
     assert torch.equal(first.restarts, second.restarts)
     assert not torch.equal(first.restarts, other.restarts)
-
-
-def test_in_the_last_phase_the_margin_stays_as_it_is():
-    assert sum(share for share, _, _ in PHASES) == pytest.approx(1)
-    images = torch.rand(1, 3, 28, 28, requires_grad=True)
-    Phase(1.0, 0.25)(images, torch.Generator().manual_seed(0)).sum().backward()
-    gradient = images.grad[0].abs().sum(0)
-    assert float(gradient[7:21, 7:21].min()) > 0
-    gradient[7:21, 7:21] = 0
-    assert float(gradient.max()) == 0
 
 
 def test_steps_are_counted_through_the_phases(folder):
@@ -155,10 +201,12 @@ def test_what_makes_no_sense_is_said(folder, tmp_path):
         ph.facets(small(), "second:3", [str(folder / "red01.png"), str(folder / "red03.png")])
     with pytest.raises(ValueError, match="can be read as a photo"):
         ph.facets(small(), "second:3", [str(folder / "broken.png")])
-    with pytest.raises(ValueError, match="no photos were given"):
+    with pytest.raises(ValueError, match="were given"):
         ph.facets(small(), "second:3", [])
     with pytest.raises(TypeError, match="not int"):
         ph.facets(small(), "second:3", [3])
+    with pytest.raises(ValueError, match="pull is a number"):
+        ph.facets(small(), "second:3", [str(folder)], pull=-1)
 
 
 def test_open_photos_and_folders_may_stand_in_one_list(folder, tmp_path):

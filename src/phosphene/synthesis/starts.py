@@ -19,7 +19,8 @@ from ..instrument import instrument
 from ..network import Network
 from ..picture import Block, Photo, Picture, compact, sheet
 from .ascent import adam, ascend, scored
-from .diversity import pairwise_rms, single
+from .diversity import single
+from .gram import pairwise_rms
 from .images import Fourier, Image, Pixels, noise
 from .objectives import Size, unit
 from .options import count, input_size, seen_images

@@ -48,7 +48,7 @@ class Moved:
         draw = 2 * torch.rand(4, len(images), generator=generator) - 1
         angle, size = draw[0] * math.radians(self.turn), 1 / (1 + self.scale * draw[1])
         right, down = 2 * self.shift * draw[2], 2 * self.shift * draw[3]  # a grid's side is 2
-        return _resampled(images - 0.5, size, angle, right, down, "zeros") + 0.5
+        return resampled(images - 0.5, size, angle, right, down, "zeros") + 0.5
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Cropped:
         angle = math.radians(self.turn) * (2 * draw[1] - 1)
         room = (1 - size).abs()  # of the grid's side of 2, half
         right, down = room * (2 * draw[2] - 1), room * (2 * draw[3] - 1)
-        return _resampled(images, size, angle, right, down, "reflection")
+        return resampled(images, size, angle, right, down, "reflection")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Several:
         return images
 
 
-def _resampled(
+def resampled(
     images: Tensor, size: Tensor, angle: Tensor, right: Tensor, down: Tensor, outside: Literal["zeros", "reflection"]
 ) -> Tensor:
     """Each image's piece of `size` times its sides, turned by `angle`, its middle moved, in units of half a side."""
