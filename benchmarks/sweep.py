@@ -1,0 +1,143 @@
+"""A sweep beside the bare forward pass over the same loader: `python benchmarks/sweep.py`.
+
+The embedded network, the photos of `imagenet_photos_700.zip` and `coco_mini.zip` in the folder that PHOSPHENE_DATA
+names, as often as it takes for `--images` of them. A sweep keeps the 9 strongest patches and the statistics of every
+convolution's units and the features before the scores. The bare pass decodes and runs the same batches and keeps
+nothing. The notebook's loop is what many write: forward hooks on all convolutions, each image's maximum and its place
+kept of every channel, `topk` at the end. All take turns in rounds; times are of the clock, ratios the medians of the
+rounds' ratios. Memory is the peak of a process of its own, for a quarter of the images and for all.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+import phosphene as ph
+from phosphene.atlas.running import _decoded
+from phosphene.atlas.sources import shards_of
+
+DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
+
+
+def gathered(folder: Path, count: int) -> Path:
+    """A folder of so many pictures: those of the archives, and links to them."""
+    originals = folder / "originals"
+    for name in ("imagenet_photos_700.zip", "coco_mini.zip"):
+        with zipfile.ZipFile(DATA / name) as archive:
+            archive.extractall(originals / name)
+    files = sorted(originals.rglob("*.jpg"))
+    chosen = folder / f"pictures-{count}"
+    chosen.mkdir()
+    for index in range(count):
+        (chosen / f"{index:06}.jpg").symlink_to(files[index % len(files)])
+    return chosen
+
+
+def loader(network: ph.Network, pictures: Path, batch: int, workers: int):
+    shards = [(number, shard, 0) for number, shard in enumerate(shards_of(pictures))]
+    for _, _, tensors in _decoded(network, shards, batch, workers):
+        yield torch.cat(tensors)
+
+
+def bare(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+    with torch.inference_mode():
+        for x in loader(network, pictures, batch, workers):
+            network.module(x)
+
+
+def notebook(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+    kept: dict[str, list] = {}
+
+    def hook(name: str):
+        def keep(module, given, value) -> None:
+            kept.setdefault(name, []).append(value.flatten(2).max(2))
+
+        return keep
+
+    convolutions = [(n, m) for n, m in network.module.named_modules() if isinstance(m, torch.nn.Conv2d)]
+    handles = [module.register_forward_hook(hook(name)) for name, module in convolutions]
+    try:
+        bare(network, pictures, batch, workers)
+    finally:
+        for handle in handles:
+            handle.remove()
+    for found in kept.values():
+        torch.cat([values for values, _ in found]).topk(9, dim=0)
+
+
+def sweep(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ph.Atlas.build(network, pictures, Path(folder) / "atlas", batch=batch, workers=workers)
+
+
+KINDS = {"bare": bare, "sweep": sweep, "notebook": notebook}
+
+
+def peak(kind: str, pictures: Path, batch: int, workers: int, threads: int) -> int:
+    """Megabytes that a process of its own reached."""
+    script = (
+        "import sys, resource, torch; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import sweep\n"
+        "import phosphene as ph; torch.set_num_threads(int(sys.argv[6]))\n"
+        "sweep.KINDS[sys.argv[2]](ph.load(), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    words = [str(Path(__file__).parent), kind, str(pictures), str(batch), str(workers), str(threads)]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) // 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--memory", action="store_true", help="measure only memory")
+    parser.add_argument("--store", type=Path, help="a JSON file that keeps the rounds' times")
+    given = parser.parse_args()
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "lancedb"))
+    threads = torch.get_num_threads()
+    print(f"{date.today()}, {versions}, Python {platform.python_version()}, {platform.machine()}, {threads} threads,")
+    print(f"{given.images} images, batches of {given.batch}, {given.workers} workers, {given.rounds} rounds\n")
+    network = ph.load()
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = gathered(Path(folder), given.images)
+        if given.memory:
+            few = Path(folder) / "few"
+            few.mkdir()
+            for file in sorted(pictures.iterdir())[: given.images // 4]:
+                (few / file.name).symlink_to(file.resolve())
+            print("| | peak, a quarter of the images | peak, all |\n| --- | ---: | ---: |")
+            for kind in given.kinds:
+                sizes = [peak(kind, where, given.batch, given.workers, threads) for where in (few, pictures)]
+                print(f"| {kind} | {sizes[0]:,} MB | {sizes[1]:,} MB |", flush=True)
+            return
+        seconds: dict[str, list[float]] = {kind: [] for kind in given.kinds}
+        for _ in range(given.rounds):
+            for kind in given.kinds:
+                start = time.perf_counter()
+                KINDS[kind](network, pictures, given.batch, given.workers)
+                seconds[kind].append(time.perf_counter() - start)
+                if given.store:
+                    given.store.write_text(json.dumps(seconds))
+    print("| | images a second | × the bare pass |\n| --- | ---: | ---: |")
+    for kind, times in seconds.items():
+        ratio = statistics.median(b / t for b, t in zip(seconds["bare"], times, strict=True))
+        print(f"| {kind} | {given.images / statistics.median(times):.1f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

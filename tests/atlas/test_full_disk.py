@@ -1,0 +1,45 @@
+"""A file system of three megabytes that fills up: the build ends in a sentence, and goes on when there is room."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from atlas_helpers import contents
+
+import phosphene as ph
+from phosphene.atlas import sweep
+from phosphene.atlas.store import Store
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A mounted folder, and a way to make it larger."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system, on Linux")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=100m", folder], check=True)
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_ends_in_a_sentence_and_leaves_a_whole_atlas(network, folder, tmp_path, small_disk, monkeypatch):
+    disk, enlarge = small_disk
+    monkeypatch.setattr(sweep, "EVERY_S", 0)
+    how = {"layers": ["0", "3"], "features": "0", "pool": "none", "batch": 3}
+    whole = contents(ph.Atlas.build(network, folder, tmp_path / "whole", **how).store)
+    last = None
+    with pytest.raises(OSError, match="the disk that holds the atlas .* is full; it holds the first") as caught:
+        for progress in ph.Atlas.building(network, folder, disk / "atlas", **how):
+            last = progress
+    assert last is not None
+    assert f"the first {last.images} images" in str(caught.value)
+    atlas = ph.Atlas(disk / "atlas", network)
+    ids, _ = atlas.store.features(atlas.sweeps()[0], "0")
+    broken = [row for row in atlas.store.images().to_pylist() if row["error"]]
+    assert len(ids) == last.images - sum(row["id"] < last.images for row in broken)
+    enlarge()
+    ph.Atlas.build(network, folder, disk / "atlas", **how)
+    assert contents(Store(disk / "atlas")) == whole
