@@ -7,10 +7,12 @@ Each is saved as Phosphene saves it, then packed as WebP; what the file says of 
 import os
 import sys
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 import torchvision
 from PIL import Image
 from safetensors import safe_open
@@ -91,6 +93,29 @@ def other(name: str) -> ph.Network:
     return ph.Network(module.eval(), usual, net.labels)
 
 
+class VGG16(torch.nn.Sequential):
+    """VGG-16 up to its last maps, as torchvision names its layers."""
+
+
+def style() -> Result:
+    """By VGG-16, as published, with a picture of scikit-image; LookupError without either."""
+    try:
+        from skimage import data
+    except ImportError:
+        raise LookupError("scikit-image, which has the picture, is not installed") from None
+    if not WEIGHTS.is_file():
+        raise LookupError(f"there is no {WEIGHTS}; PHOSPHENE_DATA names the folder that holds it")
+    module = VGG16(OrderedDict(features=torchvision.models.vgg16().features))
+    with safe_open(WEIGHTS, "pt") as file:
+        module.load_state_dict({key: file.get_tensor(f"vgg16_features/{key}").float() for key in module.state_dict()})
+    usual = ph.Preprocessing((224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    network = ph.Network(module.eval(), usual)
+    tissue = ph.read(data.immunohistochemistry())
+    found = ph.style(network, photo("cat"), tissue, ratios=[0.05, 0.2, 1], size=224, steps=14)
+    whose = {"name": "skimage.data.immunohistochemistry()", "path": None}  # and not its pixels, which are large
+    return replace(found, made={**found.made, "images": {**found.made["images"], "style": whose}})
+
+
 def facets() -> Result:
     """Of a unit, among 700 photos that don't come along; LookupError without them."""
     folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
@@ -144,7 +169,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "inversions": lambda: (ph.inversions(net, photo("cat"), steps=40), {}),
     "caricature": lambda: (ph.caricature(net, photo("cat"), "blocks.2"), {}),
     "dream": lambda: (ph.dream(net, photo("coffee"), "blocks.4"), {}),
-    "style": lambda: (ph.style(net, photo("cat"), photo("coffee"), ratios=[0.02, 0.1, 0.5], size=256, steps=25), {}),
+    "style": lambda: (style(), {}),
     "adversarial": lambda: (ph.adversarial(net, photo("cat"), "goose"), {}),
     "robustness": lambda: (robustness(), {}),
     "fool": lambda: (ph.fool(net, ["goose", "espresso", "tabby", "school bus"]), {}),
