@@ -89,7 +89,7 @@ class Cells(nn.Module):
 
     def forward(self, gradients: Tensor) -> Tensor:
         strength = (gradients.square().sum(1) + NOTHING).sqrt() - math.sqrt(NOTHING)
-        votes = self._shared(gradients) if self.votes == "shared" else self._whole(gradients)
+        votes = self._shared(gradients) if self.votes == "shared" else self.whole(gradients)
         if self.votes == "through":
             shared = self._shared(gradients)
             votes = votes + (shared - shared.detach())
@@ -97,7 +97,7 @@ class Cells(nn.Module):
         votes = (strength[:, None] * votes)[..., : rows * self.cell, : columns * self.cell]
         return F.avg_pool2d(votes, self.cell)
 
-    def _whole(self, gradients: Tensor) -> Tensor:
+    def whole(self, gradients: Tensor) -> Tensor:
         """Each pixel's vote (N, K, H, W) for the one direction that its gradient has, as NumPy rounds it."""
         down, right = gradients.detach().double().cpu().numpy().swapaxes(0, 1)
         degrees = torch.from_numpy(np.rad2deg(np.arctan2(down, right)) % 180).to(gradients.device)

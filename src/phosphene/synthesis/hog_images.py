@@ -2,9 +2,9 @@
 
     minimise |phi(x) - phi_0|^2 / |phi_0|^2 over grey images x in [0, 1]
 
-phi is the descriptor (hog_descriptor.py), as a network; the loop is that of every other recipe. The
-rate of Adam falls from step to step, since the descriptor has a kink wherever a pixel's gradient is nothing, at which
-steps of one size go on to jump about.
+phi is the descriptor (hog_descriptor.py), as a network; the loop is that of every other recipe. The rate of Adam falls
+from step to step, since the descriptor has a kink wherever a pixel's gradient is nothing, at which steps of one size go
+on to jump about.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from .objectives import Objective, Size, objective
 from .priors import total_variation
 from .synthesis import pixels
 
-FIRST, LAST = 0.02, 0.0003  # rates of Adam at the first and the last step
+ERROR = "− squared error of HOG"
+FIRST, LAST = 0.01, 0.0003  # rates of Adam at the first and the last step
 
 
 class Grey(Pixels):
@@ -57,7 +58,7 @@ def likened(network: Network, goal: Tensor, image: Grey, steps: int, smooth: flo
         wanted = network.record(network.normalise(goal), "logits")["logits"]
     if not wanted.any():
         raise ValueError("the photo has no edges, and so its descriptor is nothing; choose another")
-    asked: Objective = objective("− squared error of HOG", "logits", lambda found: -_error(found, wanted).square())
+    asked: Objective = objective(ERROR, "logits", lambda found: -_error(found, wanted).square())
     if smooth:
         asked = asked - smooth * total_variation()
     return ascend(

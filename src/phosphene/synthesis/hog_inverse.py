@@ -13,8 +13,8 @@ import torch
 from ..instrument import instrument
 from ..picture import Photo
 from .hog_descriptor import Normalise, Settings, hog_network
-from .hog_images import Grey, as_image, fitted, likened
-from .hog_result import HogImages
+from .hog_images import ERROR, Grey, as_image, fitted, likened
+from .hog_result import HogImages, made
 from .images import noise
 from .options import count, pair, positive
 from .stepping import shown
@@ -54,12 +54,9 @@ def hog_inverse(
     generator = torch.Generator().manual_seed(seed)
     image = Grey(noise(many, measured, generator=generator)[:, :1])
     how = f"Gradient descent from noise, Adam with a falling rate, total variation weighed {smooth:g}"
-    history = []
     network = hog_network(settings, measured)
-    for moment in likened(network, as_image(goal), image, taken, smooth, seed):
-        history.append(moment.parts["− squared error of HOG"].cpu())
-        yield HogImages(
-            network="HOG", titles=(photo.name,) * many, images=shown(image).cpu(), scores=history[-1],
-            history=torch.stack(history), step=moment.step, steps=taken, objective="− squared error of HOG", how=how,
-            seed=seed, goal=goal, settings=settings,
-        )  # fmt: skip
+    moments = (
+        (shown(image).cpu(), moment.parts[ERROR].cpu())
+        for moment in likened(network, as_image(goal), image, taken, smooth, seed)
+    )
+    yield from made(moments, taken, titles=(photo.name,) * many, how=how, seed=seed, goal=goal, settings=settings)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from ..picture import Block, Drawing, DrawingBlock, ImageBlock, Photo, Picture, Row, compact, sheet
+from ..picture import Block, Drawing, DrawingBlock, ImageBlock, Photo, Picture, Row, compact, line_plot, sheet
 from .hog import descriptor
 from .hog_descriptor import Settings
 from .hog_glyphs import energies, glyphs
-from .hog_images import apart, distance
-from .synthesis import Synthesis, pixels, trace
+from .hog_images import ERROR, apart, distance
+from .synthesis import Synthesis, pixels
 
 WIDE = 330.0
 
@@ -21,11 +24,13 @@ WIDE = 330.0
 class HogImages(Synthesis):
     """Grey images (N, 3, H, W) whose descriptors are close to that of `goal`, the photo as it was fitted.
 
-    `start` is the image that they began at, None for noise.
+    `start` is the image that they began at, None for noise; `exact` are images, with their names, whose descriptor is
+    the goal's by the descriptor's own laws.
     """
 
     goal: Photo
     start: Photo | None = None
+    exact: tuple[tuple[str, Photo], ...] = ()
     settings: Settings = field(default_factory=Settings)
 
     @property
@@ -44,7 +49,9 @@ class HogImages(Synthesis):
 
     @property
     def heading(self) -> str:
-        return "Images with the descriptor of a photo" if self.start is None else "Two images, nearly one descriptor"
+        return (
+            "Images with the descriptor of a photo" if self.start is None else "Images that differ, and one descriptor"
+        )
 
     @property
     def caption(self) -> str:
@@ -59,26 +66,34 @@ class HogImages(Synthesis):
 
         - `columns`: images in a row
         """
-        shown: list[tuple[np.ndarray, str, str]] = [(self.goal.pixels, "the photo", self.goal.name)]
+        shown = [(self.goal.pixels, "the photo", self.goal.name)]
+        shown += [(each.pixels, name, self._far(each.pixels)) for name, each in self.exact]
         if self.start is not None:
-            told = (
-                f"descriptor {compact(distance(self.start.pixels, self.goal.pixels, self.settings))} apart, "
-                f"pixels {compact(apart(self.start.pixels, self.goal.pixels))}"
-            )
-            shown.append((self.start.pixels, "where it began", told))
-        for index, (image, near, far) in enumerate(zip(pixels(self.images), self.distances, self.apart, strict=True)):
+            shown.append((self.start.pixels, "where it began", self._far(self.start.pixels)))
+        for index, image in enumerate(pixels(self.images)):
             name = "made from its HOG" if len(self.images) == 1 else f"made from its HOG, {index + 1}"
-            shown.append((image, name, f"descriptor {compact(float(near))} apart, pixels {compact(float(far))}"))
+            shown.append((image, name, self._far(image)))
         blocks: list[Block] = []
         for first in range(0, len(shown), columns):
             some = shown[first : first + columns]
             blocks.append(Row([ImageBlock(each, name, told, width=WIDE, crisp=False) for each, name, told in some]))
             blocks.append(Row([DrawingBlock(self._strokes(each)) for each, _, _ in some]))
         if len(self.history) > 1:
-            blocks.append(trace(self.history, self.objective))
+            blocks.append(Row([DrawingBlock(self._way())]))
         width = min(columns, len(shown)) * (WIDE + 32) - 32 + 96
         drawing = sheet(self.heading, f"{self.goal.name}, in grey", blocks, caption=self.caption, width=max(700, width))
         return self.drawn(drawing, f"{self.heading}; {self.caption}", columns=columns)
+
+    def _far(self, image: np.ndarray) -> str:
+        near = distance(image, self.goal.pixels, self.settings)
+        told = "0" if near < 1e-9 else compact(near)
+        return f"descriptor {told} apart, pixels {compact(apart(image, self.goal.pixels))}"
+
+    def _way(self) -> Drawing:
+        """How far the descriptors were at each step, the mean over the images; a tenth is one down."""
+        errors = (-self.history.double()).clamp(min=1e-16).sqrt().mean(1).log10()
+        up = "log₁₀ of the descriptors' distance"
+        return line_plot([errors.tolist()], start=1, across="step", up=up, width=460)
 
     def _strokes(self, image: np.ndarray) -> Drawing:
         rows, columns = (side // self.settings.cell - self.settings.block + 1 for side in image.shape[:2])
@@ -86,4 +101,25 @@ class HogImages(Synthesis):
         return glyphs(energies(descriptor(image, self.settings).numpy().reshape(shape)), WIDE)
 
     def to_dict(self) -> dict[str, Any]:
-        return super().to_dict() | {"distances": self.distances.tolist(), "apart": self.apart.tolist()}
+        exact = {
+            name: {
+                "distance": distance(each.pixels, self.goal.pixels, self.settings),
+                "apart": apart(each.pixels, self.goal.pixels),
+            }
+            for name, each in self.exact
+        }
+        return super().to_dict() | {"distances": self.distances.tolist(), "apart": self.apart.tolist(), "exact": exact}
+
+
+def made(moments: Iterable[tuple[Tensor, Tensor]], steps: int, **told: Any) -> Iterator[HogImages]:
+    """A result for each moment: the images (N, 3, H, W) and their scores (N,), minus the descriptor's squared error.
+
+    `told` are the fields that do not change from step to step.
+    """
+    history: list[Tensor] = []
+    for step, (images, scores) in enumerate(moments, 1):
+        history.append(scores)
+        yield HogImages(
+            network="HOG", images=images, scores=scores, history=torch.stack(history), step=step, steps=steps,
+            objective=ERROR, **told,
+        )  # fmt: skip
