@@ -13,6 +13,7 @@ C. Gelatt and M. Vecchi 1983). What comes out is what a file holds; nothing is r
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -46,9 +47,9 @@ class Levels:
         self.settings, self.generator = settings, np.random.default_rng(seed)
         self.height, self.width = image.shape
         self.tables = _votes(settings)
-        wanted = summed(goal, settings, self.tables)
+        wanted = summed(goal, settings)
         self.weights = np.append(weights(wanted, settings), 0.0)
-        left = (summed(image, settings, self.tables) - wanted).reshape(-1, settings.orientations)
+        left = (summed(image, settings) - wanted).reshape(-1, settings.orientations)
         self.left = np.append(left, np.zeros((1, settings.orientations)), 0)
         self.values = image.astype(np.int64).ravel()
         self.down, self.right = (np.append(each.ravel(), 0) for each in _gradients(image))
@@ -132,9 +133,9 @@ class Levels:
         )
 
 
-def summed(image: np.ndarray, settings: Settings, tables: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+def summed(image: np.ndarray, settings: Settings) -> np.ndarray:
     """The summed votes (R, C, K) of the cells of an image (H, W) of whole levels."""
-    bins, lengths = tables or _votes(settings)
+    bins, lengths = _votes(settings)
     cell, kinds = settings.cell, settings.orientations
     rows, columns = image.shape[0] // cell, image.shape[1] // cell
     down, right = (each[: rows * cell, : columns * cell] for each in _gradients(image))
@@ -162,8 +163,7 @@ def weights(cells: np.ndarray, settings: Settings) -> np.ndarray:
 
 def likest_scale(image: np.ndarray, goal: np.ndarray, settings: Settings) -> float:
     """How many times larger the votes of `image` are than those of `goal`, by least squares; 1 for a flat image."""
-    tables = _votes(settings)
-    found, wanted = (summed(each, settings, tables) for each in (image, goal))
+    found, wanted = (summed(each, settings) for each in (image, goal))
     weight = weights(wanted, settings).reshape(*wanted.shape[:2], 1)
     return float((weight * found * wanted).sum() / (weight * wanted * wanted).sum()) or 1.0
 
@@ -176,6 +176,7 @@ def _gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return down, right
 
 
+@functools.lru_cache(maxsize=4)
 def _votes(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """The direction and the length of every gradient of whole levels, flat over down and right from -REACH to REACH."""
     levels = torch.arange(-REACH, REACH + 1, dtype=torch.float64)
