@@ -116,16 +116,6 @@ def style() -> Result:
     return replace(found, made={**found.made, "images": {**found.made["images"], "style": whose}})
 
 
-def facets() -> Result:
-    """Of a unit, among 700 photos that don't come along; LookupError without them."""
-    folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
-    if not folder.is_dir():
-        raise LookupError(f"there is no {folder}; PHOSPHENE_DATA names the folder that holds it")
-    found = ph.facets(net, "blocks.5.3:30", [str(folder)], groups=3, size=144, steps=96)
-    options = {**found.made["options"], "photos": [folder.name]}
-    return replace(found, made={**found.made, "options": options})
-
-
 def robustness() -> Result:
     """On 60 photos that don't come along; LookupError without them."""
     folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
@@ -150,7 +140,6 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "integrated": lambda: (ph.integrated_gradients(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
     "smoothgrad": lambda: (ph.smooth_grad(net, photo("cat"), "logits:Egyptian cat"), {}),
     "diverse": lambda: (ph.diverse(net, "blocks.3.0:17", size=144, steps=96), {}),
-    "facets": lambda: (facets(), {"photos": False}),
     "starts": lambda: (ph.starts(net, "logits:goose", start=photo("cat"), random=2, size=144, steps=96), {}),
     "unit_image": lambda: (ph.unit_image(net, "blocks.3.0:17", ["src/phosphene/photos"], size=144, steps=96), {}),
     "side_by_side": lambda: (
