@@ -6,10 +6,18 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..network import Network, load, near
+from ..network import Network, Preprocessing, load, near
 from ..picture import Photo
-from .patches import Patch, patches
+from .indexing import Index
+from .indexing import build as indexing
+from .info import Info, atlas_info
+from .layer_sheet import LayerSheet, atlas_layer
+from .naming import Names, atlas_names
+from .neighbours import Neighbours, atlas_neighbours
+from .patches import Patches, atlas_patches
+from .running import run
 from .sources import place, reader
+from .statistics import Statistics, atlas_statistics
 from .store import Store, Sweep
 from .sweep import Progress
 from .sweep import build as sweeping
@@ -32,6 +40,7 @@ class Atlas:
         self.store = Store(path)
         self.path = self.store.path
         self._network = network
+        self._networks: dict[str, Network] = {}  # by sweep
 
     @classmethod
     def build(cls, network: Network, source: Any, path: str | os.PathLike[str], **options: Any) -> Atlas:
@@ -55,6 +64,7 @@ class Atlas:
         half: bool = False,
         batch: int = 16,
         workers: int | None = None,
+        ray: str | None = None,
     ) -> Iterator[Progress]:
         """The steps of `build`: yields after every batch; what ran is kept also where the caller stops.
 
@@ -70,9 +80,15 @@ class Atlas:
         - `half`: keep features as float16
         - `batch`: images that run together
         - `workers`: threads that decode; one a core, at most 8, if not given
+        - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' takes one that runs
         """
         work = Work(chosen(network, layers), described(network, features), k, each, pool, half, batch)
-        yield from sweeping(network, source, Store(path, create=True), work, workers=workers)
+        runner = run
+        if ray is not None:
+            from .ray_run import on_ray
+
+            runner = on_ray(ray)
+        yield from sweeping(network, source, Store(path, create=True), work, workers=workers, runner=runner)
 
     def __fspath__(self) -> str:
         return self.path
@@ -86,30 +102,48 @@ class Atlas:
 
     def network(self, sweep: Sweep) -> Network:
         """The network of a sweep, opened again. ValueError where it is not the same any more."""
+        found = self._networks.get(sweep.name)
+        if found is None:
+            found = self._networks[sweep.name] = self._opened(sweep)
+        return found
+
+    def _opened(self, sweep: Sweep) -> Network:
+        preprocessing = Preprocessing.from_dict(sweep.preprocessing)
         given = self._network
         if given is not None and given.fingerprint == sweep.fingerprint:
-            return given
+            return given if given.preprocessing == preprocessing else Network(given.module, preprocessing, given.labels)
         if not sweep.opening:
             raise ValueError(
                 f"the network {sweep.network} was given as a module; open the atlas with it: "
                 "phosphene.Atlas(path, network)"
             )
-        found = load(**sweep.opening)
+        found = load(**sweep.opening, preprocessing=preprocessing)
         if found.fingerprint != sweep.fingerprint:
             raise ValueError(f"{sweep.network} has other weights than those that the atlas was built with")
-        self._network = found
         return found
 
-    def sweep(self, layer: str, *, features: bool = False) -> Sweep:
-        """The sweep that holds a layer's units, or its features. LookupError where none does."""
-        sweeps = self.sweeps()
-        for sweep in sweeps:
-            if layer in (sweep.work.features if features else sweep.work.layers):
-                return sweep
-        what = "features" if features else "units"
-        held = dict.fromkeys(n for each in sweeps for n in (each.work.features if features else each.work.layers))
-        listed = f"it holds those of {', '.join(held)}" if held else "it holds none"
-        raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, held)}; {listed}")
+    def sweep(self, layer: str, *, features: bool = False, name: str | None = None) -> Sweep:
+        """The sweep that holds a layer's units, or its features.
+
+        LookupError where none does; ValueError where those of several networks do and neither `name` nor the network
+        that the atlas was opened with says which is meant.
+        """
+        sweeps = [sweep for sweep in self.sweeps() if name in (None, sweep.name)]
+        if name is not None and not sweeps:
+            names = [sweep.name for sweep in self.sweeps()]
+            raise LookupError(f"the atlas {self.path!r} has no sweep {name!r}; it has {', '.join(names) or 'none'}")
+        held = {sweep.name: sweep.work.features if features else sweep.work.layers for sweep in sweeps}
+        found = [sweep for sweep in sweeps if layer in held[sweep.name]]
+        if not found:
+            what, every = "features" if features else "units", dict.fromkeys(n for own in held.values() for n in own)
+            listed = f"it holds those of {', '.join(every)}" if every else "it holds none"
+            raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
+        own = [sweep for sweep in found if self._network and sweep.fingerprint == self._network.fingerprint]
+        found = own or found
+        if len({sweep.fingerprint for sweep in found}) > 1:
+            names = [sweep.name for sweep in found]
+            raise ValueError(f"several networks have a layer {layer!r}; say which is meant: sweep={' or '.join(names)}")
+        return found[0]
 
     def photo(self, image: int) -> Photo:
         """The photo of this number, read from its source.
@@ -123,9 +157,33 @@ class Atlas:
         source = self.store.shards()[shard]
         return reader(source).item(source, index, rows[0]["key"]).photo()
 
-    def patches(self, unit: str, k: int | None = None) -> list[Patch]:
-        """The strongest patches of a unit such as 'layer3:17' over all images, best first.
+    def patches(self, unit: str, k: int | None = None, **options: Any) -> Patches:
+        """The strongest patches of a unit such as 'layer3:17' over all images, best first; options of `atlas_patches`.
 
         Raises LookupError for a layer that the atlas does not hold or a channel that it does not have.
         """
-        return patches(self, unit, k)
+        return atlas_patches(self, unit, k=k, **options)
+
+    def layer(self, layer: str, **options: Any) -> LayerSheet:
+        """Many units of a layer, each with its few strongest patches; options of `atlas_layer`."""
+        return atlas_layer(self, layer, **options)
+
+    def names(self, layer: str, **options: Any) -> Names:
+        """What each unit of a layer stands for, as far as its patches say; options of `atlas_names`."""
+        return atlas_names(self, layer, **options)
+
+    def statistics(self, layer: str, **options: Any) -> Statistics:
+        """Mean, share of active places and quantiles of each unit of a layer; options of `atlas_statistics`."""
+        return atlas_statistics(self, layer, **options)
+
+    def neighbours(self, query: Any, k: int = 6, **options: Any) -> Neighbours:
+        """The images nearest to a photo, or to an image by its key or number; options of `atlas_neighbours`."""
+        return atlas_neighbours(self, query, k=k, **options)
+
+    def index(self, features: str | None = None, **options: Any) -> Index:
+        """An index of a layer's features, for neighbours among very many images; options of `indexing.build`."""
+        return indexing(self, features, **options)
+
+    def info(self) -> Info:
+        """What it holds, and how far each sweep is."""
+        return atlas_info(self)

@@ -48,14 +48,29 @@ def edges() -> np.ndarray:
 
 def quantiles(counts: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     """The values (C, shares) below which these shares of what was counted lie; NaN where nothing was."""
-    borders, zero = edges(), HALF
-    below = np.concatenate([np.zeros((len(counts), 1)), counts.cumsum(1)], 1)
+    borders = edges()
+    below = np.concatenate([np.zeros((len(counts), 1)), counts.cumsum(1, dtype=np.float64)], 1)
     found = np.full((len(counts), len(shares)), np.nan)
-    for row, heights in enumerate(below):
-        if heights[-1]:
-            wanted = np.asarray(shares, dtype=float) * heights[-1]
-            at = np.clip(np.searchsorted(heights, wanted, "left") - 1, 0, BINS - 1)
-            inside = (wanted - heights[at]) / np.maximum(heights[at + 1] - heights[at], 1)
-            values = borders[at] + inside * (borders[at + 1] - borders[at])
-            found[row] = np.where(at == zero, 0.0, values)
+    rows = below[:, -1].nonzero()[0]
+    below = below[rows]
+    for column, share in enumerate(shares):
+        wanted = share * below[:, -1]
+        at = np.clip((below < wanted[:, None]).sum(1) - 1, 0, BINS - 1)[:, None]
+        low, high = np.take_along_axis(below, at, 1)[:, 0], np.take_along_axis(below, at + 1, 1)[:, 0]
+        at = at[:, 0]
+        values = borders[at] + (wanted - low) / np.maximum(high - low, 1) * (borders[at + 1] - borders[at])
+        found[rows, column] = np.where(at == HALF, 0.0, values)
     return found
+
+
+def heights(counts: np.ndarray, borders: np.ndarray) -> np.ndarray:
+    """The share (C, bars) of what was counted that lies between rising `borders` (bars + 1); NaN where nothing was.
+
+    Values are taken to lie evenly in their bin, those of the middle bin just above 0.
+    """
+    own = edges()
+    own[HALF : HALF + 2] = 0.0, 2.0**-40
+    below = np.concatenate([np.zeros((len(counts), 1)), counts.cumsum(1, dtype=np.float64)], 1)
+    reached = np.stack([np.interp(borders, own, row) for row in below])
+    with np.errstate(invalid="ignore"):
+        return np.diff(reached, axis=1) / below[:, -1:]

@@ -37,6 +37,7 @@ from .signature import SUFFIXES
 from .svg import to_svg
 from .tiles import Tiles, enlarge, grid, pages
 from .typesetting import fit, text_width, wrap
+from .window import windowed
 
 __all__ = [
     "MAPS",
@@ -97,6 +98,7 @@ __all__ = [
     "text_width",
     "theme_roles",
     "to_svg",
+    "windowed",
     "words",
     "wrap",
     "write_whole",

@@ -1,0 +1,186 @@
+"""What an atlas holds: networks and layers, images and those that can't be read, its size, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..instrument import Result, instrument
+from .sources import SHARD
+from .store import Store, Sweep
+
+LISTED = 8  # layers and reasons that the text names before it counts the rest
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One network's pass: what is kept of it, and how many of the images it has seen."""
+
+    name: str
+    network: str
+    fingerprint: str
+    begun: str  # when, in UTC
+    layers: Mapping[str, int]  # whose units it keeps, with their number; 0 before the first writing
+    features: Mapping[str, int]  # the layers whose features it keeps, with their length
+    k: int
+    done: int  # images that were taken in, those included that can't be read
+    of: int | None  # images of the sources; None where a source does not say
+
+    @property
+    def finished(self) -> bool:
+        return self.of is not None and self.done >= self.of
+
+    @property
+    def units(self) -> int:
+        return sum(self.layers.values())
+
+    @property
+    def progress(self) -> str:
+        """How far it is, in words."""
+        if self.finished:
+            return f"done, {self.done:,} images"
+        if self.of is None:
+            return f"{self.done:,} images so far"
+        return f"{self.done:,} of {self.of:,} images, {100 * self.done / self.of:.0f} %"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Info(Result):
+    """What an atlas holds; `str` gives it as text."""
+
+    path: str
+    images: int  # that could be read
+    labels: Mapping[str, int] = field(repr=False)  # label -> images
+    unreadable: tuple[tuple[str, str], ...] = field(repr=False)  # key and reason
+    sources: tuple[str, ...]
+    sweeps: tuple[Swept, ...]
+    bytes: int | None  # on disk; None where that is not known
+
+    def __str__(self) -> str:
+        """A few lines for the terminal."""
+        size = "" if self.bytes is None else f", {sized(self.bytes)}"
+        lines = [f"{self.path}{size}", ""]
+        named = sum(self.labels.values())
+        labels = f"{len(self.labels)} labels" if named == self.images else f"{len(self.labels)} labels on {named:,}"
+        lines.append(_line("images", f"{self.images:,}" + (f", {labels}" if self.labels else ", no labels")))
+        lines += [_line("from" if at == 0 else "", source) for at, source in enumerate(self.sources)]
+        if self.unreadable:
+            lines.append(_line("unreadable", f"{len(self.unreadable):,}"))
+            lines += [_line("", f"{key}: {_short(why, key)}") for key, why in self.unreadable[:LISTED]]
+            if len(self.unreadable) > LISTED:
+                lines.append(_line("", f"and {len(self.unreadable) - LISTED:,} more"))
+        for swept in self.sweeps:
+            lines += ["", f"{swept.network}" + (f" ({swept.name})" if swept.name != swept.network else "")]
+            lines.append(_line("sweep", f"{swept.progress}; begun {swept.begun.replace('T', ' ')[:16]} UTC"))
+            if swept.layers:
+                total = f"{swept.units:,} of {_many(len(swept.layers), 'layer')}, {_many(swept.k, 'patch', 'es')} each"
+                lines.append(_line("units", total))
+                lines += _listed({name: f"{count}" for name, count in swept.layers.items()})
+            for name, length in swept.features.items():
+                lines.append(_line("features", f"{name}, {length:,} values an image" if length else name))
+        if not self.sweeps:
+            lines += ["", "no network has run yet"]
+        return "\n".join(lines)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return {"text/plain": str(self)}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "bytes": self.bytes,
+            "images": self.images,
+            "labels": dict(self.labels),
+            "unreadable": [{"image": key, "reason": why} for key, why in self.unreadable],
+            "sources": list(self.sources),
+            "sweeps": [
+                {**vars(swept), "layers": dict(swept.layers), "features": dict(swept.features),
+                 "finished": swept.finished}
+                for swept in self.sweeps
+            ],
+        }  # fmt: skip
+
+
+@instrument
+def atlas_info(atlas: Any) -> Info:
+    """What the atlas holds: networks, layers, images, those that can't be read, its size, and how far each sweep is."""
+    from .atlas import opened
+
+    store = opened(atlas).store
+    images = store.images()
+    rows = images.select(["key", "label", "error"]).to_pylist()
+    labels: dict[str, int] = {}
+    for row in rows:
+        if row["error"] is None and row["label"] is not None:
+            labels[row["label"]] = labels.get(row["label"], 0) + 1
+    unreadable = tuple((row["key"], row["error"]) for row in rows if row["error"] is not None)
+    shards = store.shards().values()
+    ids = images.column("id").to_numpy()
+    begun = {row["sweep"]: row["begun"] for row in store.table("sweeps").to_arrow().to_pylist()}
+    return Info(
+        path=store.path, images=len(rows) - len(unreadable), labels=dict(sorted(labels.items())),
+        unreadable=unreadable, sources=tuple(dict.fromkeys(shard.where for shard in shards)),
+        sweeps=tuple(_swept(store, sweep, ids, begun.get(sweep.name, "")) for sweep in store.sweeps()),
+        bytes=_bytes(store),
+    )  # fmt: skip
+
+
+def _swept(store: Store, sweep: Sweep, ids: Any, begun: str) -> Swept:
+    names = store.names()
+    layers = dict.fromkeys(sweep.work.layers, 0)
+    if f"{sweep.name}.units" in names:
+        for row in store.table(f"{sweep.name}.units").search().select(["layer"]).limit(1 << 31).to_arrow().to_pylist():
+            layers[row["layer"]] += 1
+    features = {}
+    for layer in sweep.work.features:
+        name = f"{sweep.name}.features.{layer}"
+        features[layer] = store.table(name).schema.field("vector").type.list_size if name in names else 0
+    done = store.done(sweep)
+    known = {shard: shard_.images for shard, shard_ in store.shards().items()}
+    taken = sum(done.begun.values())
+    for shard in done.finished:
+        own = known.get(shard)
+        taken += int((ids // SHARD == shard).sum()) if own is None else own
+    every = [images for images in known.values() if images is not None]
+    total = sum(every) if len(every) == len(known) else None
+    return Swept(
+        sweep.name, sweep.network, sweep.fingerprint, begun, layers, features, sweep.work.k, taken, total
+    )  # fmt: skip
+
+
+def _bytes(store: Store) -> int | None:
+    if not store.local:
+        return None
+    return sum(file.stat().st_size for file in Path(store.path).rglob("*") if file.is_file())
+
+
+def sized(count: int) -> str:
+    """A number of bytes as people read it."""
+    for size, word in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= size:
+            return f"{count / size:.3g} {word}"
+    return f"{count} bytes"
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<11} {text}"
+
+
+def _listed(values: Mapping[str, str]) -> list[str]:
+    """Names with their numbers in columns, the first few; the rest counted."""
+    shown = list(values.items())[:LISTED]
+    wide = max(len(name) for name, _ in shown)
+    lines = [_line("", f"{name:<{wide}}  {value:>5}") for name, value in shown]
+    rest = len(values) - len(shown)
+    return [*lines, _line("", f"and {_many(rest, 'more layer')}")] if rest else lines
+
+
+def _many(count: int, word: str, ending: str = "s") -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}{ending}"
+
+
+def _short(why: str, key: str) -> str:
+    """The reason without the file's path, which stands before it."""
+    return why if len(why) <= 120 else why[:119] + "…"
