@@ -82,3 +82,32 @@ def test_simonyans_cost_is_the_squared_norm_and_is_subtracted(network):
 def test_a_wrong_name_is_answered_with_a_near_one():
     with pytest.raises(ValueError, match="no recipe 'foruier'; near it: fourier"):
         recipe_of("foruier")
+
+
+def test_shrinking_steps_are_each_a_share_of_the_one_before():
+    pixels = torch.full((1, 3, 4, 4), 0.5, dtype=torch.float64, requires_grad=True)
+    optimiser = steepest(0.02, 0.5)([pixels])
+    lengths = []
+    for _ in range(3):
+        before = pixels.detach().clone()
+        pixels.grad = torch.ones_like(pixels)
+        optimiser.step()
+        lengths.append(float((pixels.detach() - before).square().mean().sqrt()))
+    assert lengths == pytest.approx([0.02, 0.01, 0.005])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_four_mixes_keep_each_image_where_it_scored_highest(network, name):
+    asked = unit(network, "logits:goose", (24, 24))
+    _, image, moments = followed(network, asked, RECIPES[name], 3, (24, 24), steps=30, seed=0)
+    taken = list(moments)
+    scores = torch.stack([moment.scores for moment in taken])
+    best = scores.argmax(0)
+    wanted = torch.stack([taken[int(step)].images[index] for index, step in enumerate(best)])
+    torch.testing.assert_close(image(), wanted)
+    logits = network.record(network.normalise(wanted), "logits")["logits"][:, 2]
+    torch.testing.assert_close(logits, scores.amax(0))
+
+
+def test_the_others_keep_the_last_image():
+    assert [name for name, recipe in RECIPES.items() if not recipe.best] == ["fourier", "maco", "l2"]

@@ -49,16 +49,20 @@ class Ball:
 
 
 class Steepest(torch.optim.Optimizer):
-    """Steps of the length `rate`, in the norm, in the direction that changes the objective most."""
+    """Steps of the length `rate`, in the norm, in the direction that changes the objective most.
 
-    def __init__(self, values: Iterable[Tensor], rate: float, norm: Norm) -> None:
-        super().__init__(values, {"rate": rate, "norm": norm})
+    Each step is `shrink` times as long as the one before.
+    """
+
+    def __init__(self, values: Iterable[Tensor], rate: float, norm: Norm, shrink: float = 1.0) -> None:
+        super().__init__(values, {"rate": rate, "norm": norm, "shrink": shrink})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             for value in group["params"]:
                 value.sub_(group["rate"] * steepest(value.grad, group["norm"]))
+            group["rate"] *= group["shrink"]
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:

@@ -5,8 +5,10 @@ with two things of our own where the papers leave them open or depend on a netwo
 does not depend on the gradient's (`rate`, the root mean square over pixels, as images are in [0, 1]), and what counts
 as nothing is grey, 0.5, where the papers' zero is their data's mean colour. The pixels of J. Yosinski et al. are in
 0 … 255 less the mean. Their four mixes (Understanding neural networks through deep visualization, 2015, table 1) are
-shares and pixels, which have no unit of brightness, so that these numbers stand as published; their step sizes don't,
-and ours were chosen by looking, on EfficientNet-Lite0.
+shares and pixels, which have no unit of brightness, so that these numbers stand as published. Step lengths are in
+neither the paper nor its table; ours come from sweeps on EfficientNet-Lite0 and SqueezeNet 1.1 that
+docs/methods/class_image.md tells of. As in the authors' program (deep-visualization-toolbox, optimize/
+gradient_optimizer.py) the four keep the image that scored highest on the way.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class Recipe:
     transform: Transform | None = None
     cost: Objective | None = None  # subtracted from what is asked
     priors: tuple[Prior, ...] = ()
+    best: bool = False  # whether the image that scored highest on the way is kept, in the place of the last
 
 
 def fading(rate: float = 0.02) -> Optimisers:
@@ -52,12 +55,14 @@ def fading(rate: float = 0.02) -> Optimisers:
     return adamw(rate, decay=2.0, betas=(0.5, 0.99))
 
 
-def steepest(rate: float) -> Optimisers:
-    """Steps along the gradient that change each image's pixels by `rate`, as their root mean square."""
+def steepest(rate: float, shrink: float = 1.0) -> Optimisers:
+    """Steps along the gradient that change each image's pixels by `rate`, as their root mean square; each step is
+    `shrink` times as long as the one before.
+    """
 
     def optimiser(values: Iterable[Tensor]) -> torch.optim.Optimizer:
         pixels = list(values)
-        return Steepest(pixels, rate * math.sqrt(pixels[0][0].numel()), "l2")
+        return Steepest(pixels, rate * math.sqrt(pixels[0][0].numel()), "l2", shrink)
 
     return optimiser
 
@@ -79,11 +84,13 @@ def noisy(count: int, size: Size, generator: torch.Generator) -> Image:
     return Pixels(noise(count, size, deviation=10 / 255, generator=generator))
 
 
-def _yosinski(number: int, rate: float, *priors: Prior) -> Recipe:
+def _yosinski(number: int, optimiser: Optimisers, *priors: Prior) -> Recipe:
     how = " and ".join(_WORDS[type(prior)](prior) for prior in priors)
     source = f"J. Yosinski 2015, table 1, row {number}"
-    return Recipe(f"pixels, {how}", source, noisy, steepest(rate), 256, priors=priors)
+    return Recipe(f"pixels, {how}; the best on the way", source, noisy, optimiser, 256, priors=priors, best=True)
 
+
+SHRINK = 0.985  # of a step to the next, so that the last of 256 is 47 times as short as the first
 
 _WORDS: dict[type, Callable[[Prior], str]] = {
     Decay: lambda prior: f"decay {prior.rate:g}",  # type: ignore[attr-defined]
@@ -117,10 +124,10 @@ RECIPES: dict[str, Recipe] = {
         256,
         cost=100.0 * squared_norm(),
     ),
-    "yosinski-1": _yosinski(1, 0.03, Blur(0.5, 4), ClipNorm(50)),
-    "yosinski-2": _yosinski(2, 0.05, Decay(0.3), ClipNorm(20)),
-    "yosinski-3": _yosinski(3, 0.03, Decay(1e-4), Blur(1.0, 4)),
-    "yosinski-4": _yosinski(4, 0.1, Blur(0.5, 4), ClipContribution(90)),
+    "yosinski-1": _yosinski(1, steepest(0.03), Blur(0.5, 4), ClipNorm(50)),
+    "yosinski-2": _yosinski(2, steepest(0.15, SHRINK), Decay(0.3), ClipNorm(20)),
+    "yosinski-3": _yosinski(3, steepest(0.03), Decay(1e-4), Blur(1.0, 4)),
+    "yosinski-4": _yosinski(4, steepest(0.06, SHRINK), Blur(0.5, 4), ClipContribution(90)),
 }
 assert tuple(RECIPES) == get_args(RecipeName)
 
@@ -140,4 +147,23 @@ def followed(
     objective = asked if recipe.cost is None else asked - recipe.cost
     moments = ascend(network, objective, image, steps=steps, transform=recipe.transform, optimiser=recipe.optimiser,
                      priors=recipe.priors, seed=seed)  # fmt: skip
-    return objective, image, moments
+    return objective, image, best_kept(image, moments, steps) if recipe.best else moments
+
+
+def best_kept(image: Image, moments: Iterable[Moment], steps: int) -> Iterator[Moment]:
+    """The moments; with the last of `steps` each image is put back to where it scored highest on the way."""
+    assert isinstance(image, Pixels)
+    best, images = torch.empty(0), torch.empty(0)
+    for moment in moments:
+        if not len(images):
+            best, images = moment.scores, moment.images
+        better = moment.scores > best
+        best, images = torch.where(better, moment.scores, best), torch.where(_each(better), moment.images, images)
+        if moment.step == steps:
+            with torch.no_grad():
+                image.pixels.copy_(images)
+        yield moment
+
+
+def _each(of_images: Tensor) -> Tensor:
+    return of_images[:, None, None, None]
