@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
-
-from . import folder
+from . import (
+    array_file,
+    broken,
+    datasets_set,
+    folder,
+    lance_table,
+    mapped,
+    memory,
+    parquet_file,
+    tar_archive,
+    torchvision_set,
+    zip_archive,
+)
 from .item import FILES, SHARD, Item, Reader, Shard, number, place
+from .listing import beyond, unlisted
+from .opening import shards_of
 
-READERS: dict[str, Reader] = {"folder": folder}
+READERS: dict[str, Reader] = {
+    "folder": folder,
+    "zip": zip_archive,
+    "tar": tar_archive,
+    "parquet": parquet_file,
+    "lance": lance_table,
+    "datasets": datasets_set,
+    "torchvision": torchvision_set,
+    "npz": array_file,
+    "memory": memory,
+    "mapped": mapped,
+    "broken": broken,
+}
 
 __all__ = ["FILES", "READERS", "SHARD", "Item", "Reader", "Shard", "news", "number", "place", "reader", "shards_of"]
 
 
-def shards_of(source: Any) -> list[Shard]:
-    """The shards of a source as it was given. ValueError, LookupError or TypeError, with a sentence, for others."""
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        if path.is_dir():
-            return folder.shards(path)
-        raise FileNotFoundError(f"there is no {os.fspath(source)!r}; a source is a folder of pictures")
-    raise TypeError(f"a source of images is a folder's path, not {type(source).__name__}")
-
-
 def news(listed: list[Shard], known: list[Shard]) -> list[Shard]:
-    """What is listed and not known."""
-    files = [shard for shard in listed if shard.kind == "folder"]
-    others = [shard for shard in listed if shard.kind != "folder" and shard not in known]
-    return folder.news(files, known) + others
+    """What of the listed shards is in none of the known ones, as shards to add to them."""
+    archives = tar_archive.news([shard for shard in listed if shard.kind == "tar"], known)
+    files = unlisted([shard for shard in listed if shard.kind != "tar" and "files" in shard.part], known)
+    return archives + files + beyond([shard for shard in listed if "stop" in shard.part], known)
 
 
 def reader(shard: Shard) -> Reader:

@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...picture import labelled
 from .item import FILES, Item, Shard
+from .listing import cut
 
 
 def shards(folder: str | os.PathLike[str]) -> list[Shard]:
     """The pictures in a folder and below it, in the order of their paths."""
     root = Path(folder).resolve()
-    return _cut(str(root), [[path.relative_to(root).as_posix(), label] for path, label in labelled(root)])
+    pairs = [[path.relative_to(root).as_posix(), label] for path, label in labelled(root)]
+    return cut("folder", str(root), pairs, FILES)
 
 
-def news(listed: list[Shard], known: list[Shard]) -> list[Shard]:
-    """Shards of the files that none of the known ones has."""
-    there = {(shard.where, name) for shard in known if shard.kind == "folder" for name, _ in shard.part["files"]}
-    rest: dict[str, list[list[str | None]]] = {}
-    for shard in listed:
-        rest.setdefault(shard.where, []).extend(
-            pair for pair in shard.part["files"] if (shard.where, pair[0]) not in there
+def listed(files: Sequence[tuple[str, str | None]]) -> list[Shard]:
+    """Files as they were given, with their labels; each once, and those that are not there with the others."""
+    paths = {os.path.abspath(path): label for path, label in files}
+    if not any(os.path.lexists(path) for path in paths):
+        raise FileNotFoundError(
+            f"there is no file {next(iter(paths))!r}, nor any other of the {len(paths)} that are named"
         )
-    return [shard for where, pairs in rest.items() for shard in _cut(where, pairs)]
+    root = os.path.commonpath([os.path.dirname(path) for path in paths])
+    pairs = [[Path(os.path.relpath(path, root)).as_posix(), label] for path, label in paths.items()]
+    return cut("folder", root, pairs, FILES)
 
 
-def _cut(where: str, pairs: list[list[str | None]]) -> list[Shard]:
-    return [Shard("folder", where, {"files": pairs[start : start + FILES]}) for start in range(0, len(pairs), FILES)]
+def lines(path: str) -> list[Shard]:
+    """The files that a text file names, one a line, each with a tab and its label where it has one.
+
+    Paths are relative to the text file's folder.
+    """
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        rows = [line.rstrip("\n").rstrip("\r").split("\t") for line in file if line.strip()]
+    if not rows:
+        raise ValueError(f"{path!r} is empty; a list of files has one path a line")
+    folder = os.path.dirname(os.path.abspath(path))
+    return listed([(os.path.join(folder, row[0].strip()), (row[1:] or [""])[0].strip() or None) for row in rows])
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
-    for index, (name, label) in enumerate(shard.part["files"][start:], start):
-        yield Item(index, name, label, Path(shard.where) / name)
+    for index in range(start, len(shard.part["files"])):
+        yield item(shard, index)
 
 
-def item(shard: Shard, index: int, key: str) -> Item:
+def item(shard: Shard, index: int, key: str = "") -> Item:
     name, label = shard.part["files"][index]
     return Item(index, name, label, Path(shard.where) / name)

@@ -7,6 +7,8 @@ shard's number and its place in the shard, so that it does not hang on what else
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -48,7 +50,18 @@ class Item:
         """The image, decoded. ValueError or OSError, with a sentence, where that fails."""
         if isinstance(self.data, Exception):
             raise self.data
-        return read(self.data)
+        try:
+            return read(_File(self.data, self.key) if isinstance(self.data, bytes) else self.data)
+        except TypeError as error:  # an array of numbers whose white is not known
+            raise ValueError(str(error)) from None
+
+
+class _File(io.BytesIO):
+    """Bytes with the name that errors and captions tell."""
+
+    def __init__(self, data: bytes, key: str) -> None:
+        super().__init__(data)
+        self.name = os.path.basename(key)
 
 
 class Reader(Protocol):

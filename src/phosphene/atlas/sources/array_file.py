@@ -1,0 +1,142 @@
+"""Pictures in NumPy's .npz files: arrays (N, H, W) or (N, H, W, C), and arrays (N,) of their classes.
+
+The rows are read one by one, of a file compressed or not; nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from .columns import label_of
+from .item import Item, Shard
+from .listing import sentence, stretches
+from .zip_archive import BROKEN
+
+PAIRS = (("x", "y"), ("X", "y"), ("images", "labels"), ("image", "label"), ("imgs", "labels"), ("data", "target"))
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is told of an array before its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    begin: int
+    columns_first: bool
+
+    @property
+    def pictures(self) -> bool:
+        """Whether its rows can be pictures."""
+        flat = len(self.shape) == 3 or (len(self.shape) == 4 and self.shape[3] in (1, 3, 4))
+        return flat and 0 not in self.shape and self.dtype.kind in "uif" and not self.columns_first
+
+    @property
+    def row(self) -> int:
+        """Bytes of one."""
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+
+def shards(path: str, array: str | None = None) -> list[Shard]:
+    """The rows of the array of pictures that is named, or of all that the file holds."""
+    heads = _heads(path)
+    if array and array not in heads:
+        raise LookupError(f"{path!r} has no array {array!r}; it has {', '.join(heads)}")
+    wanted = {name: head for name, head in heads.items() if head.pictures and array in (None, name)}
+    if not wanted:
+        held = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
+        raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {held}")
+    found = []
+    for name, head in wanted.items():
+        part = {"array": name, "label": _label(name, head.shape[0], heads)}
+        found += stretches("npz", path, head.shape[0], **part)
+    return found
+
+
+def _label(name: str, count: int, heads: dict[str, Head]) -> str | None:
+    """The array of a picture array's classes: by its name, or the only one that is as long."""
+    fitting = [key for key, head in heads.items() if head.shape == (count,) and head.dtype.kind in "iuUS"]
+    named = [name.replace(one, other, 1) for one, other in PAIRS if one in name]
+    return next((key for key in named if key in fitting), fitting[0] if len(fitting) == 1 else None)
+
+
+def items(shard: Shard, start: int = 0) -> Iterator[Item]:
+    yield from _rows(shard, start, shard.images or 0)
+
+
+def item(shard: Shard, index: int, key: str = "") -> Item:
+    for found in _rows(shard, index, index + 1):
+        return found
+    raise LookupError(f"{shard.where!r} has no picture {key!r} any more")
+
+
+def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
+    name, first = shard.part["array"], shard.part["start"]
+    with _file(shard.where) as file:
+        labels = _labels(file, shard.part["label"])
+        for index, pixels in enumerate(_pixels(file, name, first + low, first + high), low):
+            row = first + index
+            label = label_of(labels[row], ()) if labels is not None else None
+            yield Item(index, f"{Path(shard.where).name}/{name}/{row}", label, pixels)
+
+
+def _pixels(file: zipfile.ZipFile, name: str, low: int, high: int) -> Iterator[Any]:
+    """The array's rows, one by one; where they break off, the error."""
+    try:
+        with file.open(f"{name}.npy") as stream:
+            head = _head(stream)
+            stream.seek(head.begin + low * head.row)
+            for _ in range(low, high):
+                data = stream.read(head.row)
+                if len(data) < head.row:
+                    raise ValueError("it ends before")
+                yield np.frombuffer(data, head.dtype).reshape(head.shape[1:])
+    except (*BROKEN, KeyError) as error:
+        yield ValueError(f"the rest of the array {name!r} can't be read ({sentence(error)})")
+
+
+def _labels(file: zipfile.ZipFile, name: str | None) -> np.ndarray | None:
+    if name is None:
+        return None
+    with file.open(f"{name}.npy") as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _heads(path: str) -> dict[str, Head]:
+    found = {}
+    with _file(path) as file:
+        for member in file.namelist():
+            if member.endswith(".npy"):
+                try:
+                    with file.open(member) as stream:
+                        found[member.removesuffix(".npy")] = _head(stream)
+                except BROKEN as error:
+                    raise ValueError(f"{member!r} in {path!r} can't be read ({sentence(error)})") from None
+    return found
+
+
+def _head(stream: IO[bytes]) -> Head:
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, columns_first, dtype = read(stream)
+    return Head(shape, dtype, stream.tell(), columns_first)
+
+
+@contextmanager
+def _file(path: str) -> Iterator[zipfile.ZipFile]:
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {path!r}")
+    try:
+        file = zipfile.ZipFile(path)
+    except BROKEN as error:
+        raise ValueError(f"{path!r} is no .npz file, or it is cut off or broken ({sentence(error)})") from None
+    with file:
+        yield file

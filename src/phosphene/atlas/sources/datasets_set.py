@@ -1,0 +1,112 @@
+"""Data sets that the `datasets` library opens: by their name, or as `save_to_disk` left them in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ...network import near
+from .columns import columns, items_of
+from .item import Item, Shard
+from .listing import sentence, stretches
+
+OPTIONS = ("split", "config", "data_files", "data_dir", "revision", "cache_dir")
+PATHS = ("data_files", "data_dir", "cache_dir")
+SAVED = ("dataset_dict.json", "state.json")  # one of which is in a folder that save_to_disk wrote
+ROWS = 16  # that are read together
+
+
+def is_saved(folder: str) -> bool:
+    """Whether `save_to_disk` wrote this folder."""
+    return any(os.path.isfile(os.path.join(folder, name)) for name in SAVED)
+
+
+def shards(name: str, image: str | None = None, label: str | None = None, **options: str) -> list[Shard]:
+    """The rows of a split. ImportError without `datasets`; LookupError or ValueError where it can't be opened so."""
+    where = os.path.abspath(name) if os.path.isdir(name) else name
+    for key in PATHS:
+        if key in options and "://" not in options[key]:
+            options[key] = os.path.abspath(options[key])
+    opened = _opened(where, tuple(sorted(options.items())))
+    found = columns(opened.features.arrow_schema, f"the data set {name!r}", image, label)
+    if not len(opened):
+        raise ValueError(f"the data set {name!r} has no rows")
+    part = {"image": found.image, "label": found.label, "name": _called(where, options), "options": options}
+    return stretches("datasets", where, len(opened), **part)
+
+
+def items(shard: Shard, start: int = 0) -> Iterator[Item]:
+    rows = shard.images or 0
+    for index in range(start, rows, ROWS):
+        yield from _rows(shard, index, min(index + ROWS, rows))
+
+
+def item(shard: Shard, index: int, key: str = "") -> Item:
+    return next(_rows(shard, index, index + 1))
+
+
+def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
+    opened = _opened(shard.where, tuple(sorted(shard.part["options"].items())))
+    told = f"the data set {shard.where!r}"
+    found = columns(opened.features.arrow_schema, told, shard.part["image"], shard.part["label"])
+    first = shard.part["start"] + low
+    if first + high - low > len(opened):
+        raise LookupError(f"{told} has no row {first + high - low - 1} any more, but {len(opened)}")
+    rows = opened.select_columns(found.both).with_format("arrow")[first : first + high - low]
+    return items_of(rows, low, first, shard.part["name"], found, shard.where)
+
+
+def _called(where: str, options: dict[str, str]) -> str:
+    return "/".join([Path(where).name, *(options[key] for key in ("config", "split") if key in options)])
+
+
+@lru_cache(maxsize=2)
+def _opened(where: str, options: tuple[tuple[str, str], ...]) -> Any:
+    """The split, with its images as bytes."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise ImportError(
+            f"the data set {where!r} needs the datasets library: pip install datasets ({error})"
+        ) from None
+    given = dict(options)
+    split = given.pop("split", None)
+    try:
+        if os.path.isdir(where) and is_saved(where):
+            opened = datasets.load_from_disk(where)
+        else:
+            opened = datasets.load_dataset(where, given.pop("config", None), split=split, **given)
+    except Exception as error:  # each builder raises what it likes
+        raise ValueError(f"the data set {where!r} can't be opened ({sentence(error)})") from None
+    if isinstance(opened, dict):
+        opened = _split(opened, where, split)
+    elif split and is_saved(where):
+        raise ValueError(f"the data set {where!r} was saved as one split; leave out split={split}")
+    return with_bytes(opened)
+
+
+def with_bytes(dataset: Any) -> Any:
+    """A data set of `datasets` with its images as bytes, which are decoded elsewhere; another one as it is."""
+    features = getattr(dataset, "features", None)
+    if not isinstance(features, dict) or not hasattr(dataset, "cast_column"):
+        return dataset
+    import datasets
+
+    for name, feature in features.items():
+        if isinstance(feature, datasets.Image):
+            dataset = dataset.cast_column(name, datasets.Image(decode=False))
+    return dataset
+
+
+def _split(opened: dict[str, Any], where: str, split: str | None) -> Any:
+    if split in opened:
+        return opened[split]
+    if split is None and len(opened) == 1:
+        return next(iter(opened.values()))
+    had = ", ".join(opened)
+    if split is None:
+        raise ValueError(f"the data set {where!r} has the splits {had}; add ?split= and one of them")
+    raise LookupError(f"the data set {where!r} has no split {split!r}{near(split, opened)}; it has {had}")

@@ -1,0 +1,89 @@
+"""Parquet files with a column of images, as `datasets` and others write them.
+
+A shard is some whole groups of rows, since a group can't be read from its middle; its pages are read one by one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from .columns import columns, items_of
+from .item import FILES, Item, Shard
+from .listing import sentence
+
+ROWS = 16  # that are read together
+BUFFER = 1 << 20
+
+
+def shards(path: str, name: str, image: str | None = None, label: str | None = None) -> list[Shard]:
+    """The rows of the file, in their order. ValueError where there are none, or no images among them."""
+    with _opened(path) as file:
+        found = columns(file.schema_arrow, repr(path), image, label)
+        groups = [file.metadata.row_group(at).num_rows for at in range(file.metadata.num_row_groups)]
+    part = {"image": found.image, "label": found.label, "name": name}
+    cuts, stop = [0], 0
+    for rows in groups:
+        stop += rows
+        if stop - cuts[-1] >= FILES:
+            cuts.append(stop)
+    cuts += [stop] if stop > cuts[-1] else []
+    if not stop:
+        raise ValueError(f"{path!r} has no rows")
+    return [Shard("parquet", path, {"start": low, "stop": high, **part}) for low, high in pairwise(cuts)]
+
+
+def items(shard: Shard, start: int = 0) -> Iterator[Item]:
+    first, stop = shard.part["start"], shard.part["stop"]
+    index = start
+    try:
+        with _opened(shard.where) as file:
+            for item in _rows(file, shard, first + start, stop):
+                yield item
+                index = item.index + 1
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:  # Arrow's errors are ValueErrors
+        why = f"{shard.where!r} can't be read from row {first + index} on ({sentence(error)})"
+        yield Item(index, f"{shard.part['name']}/{first + index}", None, ValueError(why))
+
+
+def item(shard: Shard, index: int, key: str = "") -> Item:
+    row = shard.part["start"] + index
+    with _opened(shard.where) as file:
+        for item in _rows(file, shard, row, row + 1):
+            return item
+    raise LookupError(f"{shard.where!r} has no row {row} any more")
+
+
+def _rows(file: Any, shard: Shard, first: int, stop: int) -> Iterator[Item]:
+    """The rows from `first` to `stop`; those before them in their group are passed over."""
+    found = columns(file.schema_arrow, repr(shard.where), shard.part["image"], shard.part["label"])
+    groups: list[int] = []
+    row = begin = 0
+    for at in range(file.metadata.num_row_groups):
+        rows = file.metadata.row_group(at).num_rows
+        if row + rows > first and row < stop:
+            begin = begin if groups else row
+            groups.append(at)
+        row += rows
+    for batch in file.iter_batches(ROWS, row_groups=groups, columns=found.both) if groups else ():
+        low, high = max(first - begin, 0), min(stop - begin, batch.num_rows)
+        if low < high:
+            at = begin + low
+            yield from items_of(batch.slice(low, high - low), at - shard.part["start"], at, shard.part["name"], found,
+                                os.path.dirname(shard.where))  # fmt: skip
+        begin += batch.num_rows
+
+
+def _opened(path: str) -> Any:
+    import pyarrow.parquet as parquet
+
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {path!r}")
+    try:
+        return parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path!r} is no Parquet file, or it is cut off or broken ({sentence(error)})") from None
