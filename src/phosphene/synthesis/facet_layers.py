@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from ..network import Address, Layer, Network
@@ -39,7 +40,12 @@ def facet_layers(network: Network, layer: str | None, size: Size) -> FacetLayers
             break
         if each.layout is not None and places(each) > 1:
             before.append(each)
-    finer = [number for number, each in enumerate(before) if places(each) >= 4 * places(later)]
+    grids = Counter(each.maps_shape[1:] for each in before)  # a grid of its own is that of a padded map
+    finer = [
+        number
+        for number, each in enumerate(before)
+        if places(each) >= 4 * places(later) and grids[each.maps_shape[1:]] > 1
+    ]
     if not finer:
         earlier = before[len(before) // 2] if before else later
         return FacetLayers(later, earlier, earlier)

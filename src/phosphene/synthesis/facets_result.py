@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ..picture import Block, DrawingBlock, ImageBlock, Picture, Row, Table, compact, grid, line_plot, sheet
-from .facet_groups import SHOWN, Group
+from .facet_groups import Group
 from .synthesis import WIDTH, Synthesis, pixels, tiled
 
-FACET = 300.0  # pixels of a facet's width on the sheet
+FACET, COLUMNS = 300.0, 3  # pixels of a facet's width on the sheet, and photos in a row
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,7 +59,8 @@ class Facets(Synthesis):
         rows: list[Block] = []
         for number, group in enumerate(self.groups):
             image, start = pixels(torch.stack([self.images[number], self.begun[number]]))
-            seen = grid(pixels(group.photos), columns=SHOWN // 2, gutter=8)
+            full = max(1, len(group.photos) // COLUMNS) * COLUMNS  # no row is left half empty
+            seen = grid(pixels(group.photos[:full]), columns=COLUMNS, gutter=8)
             row = [
                 ImageBlock(image, f"Facet {number + 1}", told[number], width=FACET, crisp=False),
                 ImageBlock(start, "its start", width=FACET / 2, crisp=False),
