@@ -218,9 +218,11 @@ def test_deeper_layers_take_more_steps_and_shift_further():
         name: planned(code(network, name, (224, 224)), (224, 224), None)
         for name in ("bn1", "blocks.1", "blocks.2", "blocks.4", "bn2", "logits")
     }
-    assert [plan.steps for plan in plans.values()] == [10, 10, 20, 20, 36, 36]
-    assert [plan.jitter for plan in plans.values()] == [0, 1, 2, 4, 8, 8]
-    assert planned(code(network, "bn2", (224, 224)), (224, 224), 9, "lbfgs") == Plan(9, 0, 0)
+    assert [plan.steps for plan in plans.values()] == [10, 10, 20, 20, 32, 32]
+    assert [plan.jitter for plan in plans.values()] == [0, 0, 2, 4, 8, 8]
+    read = code(network, "bn2", (224, 224))
+    assert planned(read, (224, 224), 9, "lbfgs") == Plan(9, 0, 0)
+    assert planned(read, (224, 224), None, rectified=True) == Plan(48, 16, 8)
 
 
 def test_steps_of_both_optimisers_are_numbered_through_and_scored_alike(network, images):
@@ -231,3 +233,12 @@ def test_steps_of_both_optimisers_are_numbered_through_and_scored_alike(network,
     for each in (steps[0], steps[-1]):
         terms = {name: value for name, value in each.parts.items() if name != "normalised error"}
         assert torch.allclose(each.scores, -each.errors - 0.01 * sum(terms.values()), rtol=1e-6)
+
+
+def test_a_sheet_counts_the_steps_that_each_layer_takes(images):
+    network = rectifying(nn.ReLU(), nn.Conv2d(8, 2, 3))
+    steps = list(ph.inversions.steps(network, images[:1], layers=["0", "1"], restarts=1))
+    assert [each.step for each in steps] == list(range(1, 26))  # 10, and 15 for the rectified one
+    assert {each.steps for each in steps} == {25}
+    assert [found.steps for found in steps[-1].found] == [10, 15]
+    assert "Stopped" not in steps[-1].caption

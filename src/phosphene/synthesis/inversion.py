@@ -21,6 +21,7 @@ class Inversion(Parted):
     layer: str
     restarts: int  # images of each photo
     code_size: int  # how many numbers φ0 holds
+    plan: str  # the optimisers and their steps, in words
 
     @property
     def errors(self) -> Tensor:

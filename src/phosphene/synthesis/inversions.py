@@ -18,6 +18,7 @@ from .depths import last_of_each_size
 from .inversion import Inversion, percent
 from .invert import invert, planned
 from .options import seen_images
+from .rectified import rectified_by
 from .synthesis import WIDTH, pixels
 
 MOST_IN_ROW = 4  # tiles, where each layer has one image
@@ -72,7 +73,9 @@ class Inversions(Result):
         cells, labels = [shown.cells[index] for index in keep], [labels[index] for index in keep]
         blocks: list[Block] = [
             ImageBlock(shown.pixels, cells=cells, labels=labels, width=WIDTH, crisp=False),
-            Table(("layer", "numbers kept", "error", "pixels differ by"), [_row(each) for each in self.found]),
+            Table(
+                ("layer", "numbers kept", "error", "pixels differ by", "made by"), [_row(each) for each in self.found]
+            ),
         ]
         title = "What each layer still knows of the photo"
         drawing = sheet(title, self.network, blocks, caption=self.caption, width=WIDTH + 96)
@@ -81,24 +84,26 @@ class Inversions(Result):
     @property
     def caption(self) -> str:
         first = self.found[0]
+        made = first.caption.split("Colours")[0].replace(f", {first.plan}", "").replace(f", {first.steps} steps", "")
         stopped = "" if self.step == self.steps else f"Stopped after {self.step} of {self.steps} steps in all. "
         return (
             "Each image was made from noise to have the photo's activations at that layer. Errors are squared "
             "distances from the photo's activations, over the photo's squared norm; pixels differ by the root mean "
-            f"square, of 1. {stopped}{first.caption.split('Colours')[0]}"
+            f"square, of 1. {stopped}{made[:1].upper()}{made[1:]}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         return {"network": self.network, "layers": [each.to_dict() for each in self.found]}
 
 
-def _row(found: Inversion) -> tuple[str, int, str, float]:
+def _row(found: Inversion) -> tuple[str, int, str, float, str]:
     errors = sorted({percent(float(error)) for error in found.errors}, key=lambda text: float(text[:-2]))
     return (
         found.layer,
         found.code_size,
         " to ".join(dict.fromkeys((errors[0], errors[-1]))),
         float(found.distances.mean()),
+        found.plan,
     )
 
 
@@ -129,7 +134,9 @@ def inversions(
     size = (int(photo.shape[-2]), int(photo.shape[-1]))
     chosen = [layers] if isinstance(layers, str) else list(layers or last_of_each_size(network, size))
     chosen = [str(network.address(layer, size)) for layer in chosen]
-    lengths = [planned(code(network, layer, size), size, steps).steps for layer in chosen]
+    reads = [code(network, layer, size) for layer in chosen]
+    rectified = [rectified_by(network, read, photo) is not None for read in reads]
+    lengths = [planned(read, size, steps, rectified=cut).steps for read, cut in zip(reads, rectified, strict=True)]
     done: list[Inversion] = []
     for index, layer in enumerate(chosen):
         for number, found in enumerate(

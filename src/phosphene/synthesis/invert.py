@@ -48,7 +48,8 @@ SHARE = 0.5  # of the prior that R_α has
 DEARER = 10  # times the prior, while the image is shifted
 EVALUATIONS = 10  # of the network in a step, about
 HISTORY = 30  # differences that L-BFGS keeps
-STEPS = ((8, 10), (32, 20), (float("inf"), 36))  # for layers with a stride (pixels) below
+STEPS = ((8, 10), (32, 20), (float("inf"), 32))  # for layers with a stride (pixels) below
+RECTIFIED = 1.5  # times as many
 LEAST = 1e-4  # of V or R_α of a photo; below it is flat, and any image would be too dear
 
 
@@ -73,11 +74,11 @@ def invert(
     - `layer`: whose activations are to be the photo's: a layer, one channel or unit of it, or 'logits'
     - `restarts`: images of each photo, from different noise, in one batch
     - `steps`: how many steps, each of about ten evaluations of the network; if not given, 10 for layers with strides
-      below 8 pixels, 20 below 32, and 36 for deeper ones, vectors and the scores
+      below 8 pixels, 20 below 32, 32 for deeper ones, vectors and the scores, and half as many again where rectified
     - `prior`: how dear the photo itself is by its variation and contrast, as a share of φ0; more makes smoother images
     - `seed`: the noise; the same seed gives the same images
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
-    - `optimiser`: Adam on a shifted image for a third of the steps, then L-BFGS (both), or one of them without shifts
+    - `optimiser`: L-BFGS, for deeper layers after Adam on a shifted image (both), or one of them without shifts
     """
     if optimiser not in _OPTIMISERS:
         raise ValueError(f"an optimiser is {' or '.join(_OPTIMISERS)}, not {optimiser!r}")
@@ -85,8 +86,9 @@ def invert(
     height, width = photos.shape[-2:]
     read = code(network, layer, (height, width))
     value = reading(network, {layer: read}, photos)[layer]
-    plan = planned(read, (height, width), steps, optimiser)
-    match = inverted(network, read, value, photos)
+    before = rectified_by(network, read, photos)
+    plan = planned(read, (height, width), steps, optimiser, rectified=before is not None)
+    match = inverted(read, value, before)
     priors = positive(prior, "prior") * likely(photos, SHARE)
     aim = match - priors
     start = _started(space, len(photos), (height, width), seed)
@@ -103,7 +105,7 @@ def invert(
     yield from parted(
         network, aim, start, moments, plan.steps, Inversion,
         titles=titles, how=how, seed=seed, originals=photos.cpu(), layer=named(network, read.address),
-        restarts=restarts, code_size=read(value).shape[1],
+        restarts=restarts, code_size=read(value).shape[1], plan=str(plan),
     )  # fmt: skip
 
 
@@ -126,16 +128,20 @@ class Plan:
         return " then ".join([*told, *([f"{last} × {EVALUATIONS} of L-BFGS"] if last else [])])
 
 
-def planned(read: Code, size: Size, steps: int | None, optimiser: Optimiser = "both") -> Plan:
+def planned(
+    read: Code, size: Size, steps: int | None, optimiser: Optimiser = "both", *, rectified: bool = False
+) -> Plan:
     """What suits a layer: the coarser its places, the more steps, and the further an image may be shifted.
 
-    A shift by a quarter of the way between two places changes the layer little; a vector has the image's own side.
+    A shift by a quarter of the way between two places changes the layer little, and early layers need none. A vector's
+    way is the image's own side.
     """
     side, rows = min(size), max(read.layer.maps_shape[1], 1)
     stride = side / rows if read.layer.layout is not None else side
     usual = next(number for most, number in STEPS if stride < most)
+    usual = int(usual * RECTIFIED) if rectified else usual
     total = usual if steps is None else count(steps, "steps")
-    jitter = min(int(stride / 4), side // 28) if optimiser == "both" else 0
+    jitter = min(int(stride / 4), side // 28) if optimiser == "both" and stride >= 8 else 0
     first = {"adam": total, "lbfgs": 0, "both": total // 3 if jitter else 0}[optimiser]
     return Plan(total, first, jitter if first else 0)
 
@@ -157,8 +163,8 @@ def _started(space: Space, many: int, size: Size, seed: int) -> Image:
     raise ValueError(f"an image is optimised as fourier or pixels, not {space!r}")
 
 
-def inverted(network: Network, read: Code, value: Tensor, photos: Tensor) -> Objective:
-    """Minus the normalised error against the code of `value`, (N,), and minus what a rectifier cut off, if one did."""
+def inverted(read: Code, value: Tensor, before: Code | None) -> Objective:
+    """Minus the normalised error against the code of `value`, (N,), and minus what was cut off of `before`, if any."""
     wanted = read(value).detach()
     norm = wanted.square().sum(1)
     if not norm.all():
@@ -166,7 +172,6 @@ def inverted(network: Network, read: Code, value: Tensor, photos: Tensor) -> Obj
             f"{read.reads} is 0 everywhere for this photo: there is nothing to invert; choose another layer"
         )
     error = objective(ERROR, read.reads, lambda found: (read(found) - wanted).square().sum(1) / norm)
-    before = rectified_by(network, read, photos)
     return -error if before is None else -error - cut_off(read, before, wanted, norm)
 
 
