@@ -58,6 +58,17 @@ def contents(path: Path) -> dict[str, list]:
     return found
 
 
+def taken_in(path: Path) -> int:
+    """Images that the atlas holds for certain."""
+    try:
+        store = Store(path)
+        done = [store.done(one) for one in store.sweeps()]
+    except FileNotFoundError:  # it is not there yet
+        return 0
+    shards = store.shards()
+    return sum(sum(each.begun.values()) + sum(shards[number].images for number in each.finished) for each in done)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
@@ -74,20 +85,17 @@ def main() -> None:
         while killed < given.kills:
             process = start.Process(target=build, args=(source, path, 0.0))
             process.start()
-            while process.is_alive() and not (path / "sweeps.lance").exists() and drawn.random() > 0.02:
-                time.sleep(0.05)  # now and then also before the atlas is there
-            time.sleep(drawn.uniform(0, 6) if path.exists() else 0)
+            more = drawn.randrange(0, 2 * given.images // given.kills)  # images that this run may take in
+            before = taken_in(path)
+            while process.is_alive() and taken_in(path) < before + more:
+                time.sleep(0.02)
+            time.sleep(drawn.uniform(0, 0.3))
             if not process.is_alive():
                 break
             os.kill(process.pid, signal.SIGKILL)
             process.join()
             killed += 1
-            try:
-                store = Store(path)
-                done = [store.done(one) for one in store.sweeps()]
-                seen.append(sum(sum(each.begun.values()) + len(each.finished) for each in done))
-            except FileNotFoundError:
-                seen.append(0)
+            seen.append(taken_in(path))
         build(source, path, 0.0)
         one, other = contents(whole), contents(path)
         same = {name: one[name] == other.get(name) for name in one}

@@ -268,3 +268,12 @@ def test_what_it_holds_is_plain_lancedb(network, folder, tmp_path):
     units = db.open_table("Sequential.units")
     assert json.loads(units.schema.metadata[b"done"])["finished"] == [[0, 0]]
     assert units.count_rows() == 12
+
+
+def test_tables_that_were_killed_while_they_were_made_count_as_not_there(network, folder, tmp_path):
+    whole = contents(ph.Atlas.build(network, folder, tmp_path / "whole", layers="3", features="2").store)
+    for name in ("images", "Sequential.units", "Sequential.features.2"):
+        path = tmp_path / name
+        (path / f"{name}.lance" / "data").mkdir(parents=True)
+        (path / f"{name}.lance" / "data" / "half.lance").write_bytes(b"half of a file")
+        assert contents(ph.Atlas.build(network, folder, path, layers="3", features="2").store) == whole

@@ -58,12 +58,11 @@ class Store:
         if self.local:
             self._check_folder(create)
         self.db = _connected(self.path)
-        names = self.names()
-        if "sweeps" not in names:
+        if self.find("sweeps") is None:
             if not create:
                 raise FileNotFoundError(f"there is no atlas at {self.path!r}; phosphene atlas build makes one")
             for name in ("shards", "images", "sweeps"):  # the one by which an atlas is known comes last
-                if name not in names:
+                if self.find(name) is None:
                     self.db.create_table(name, schema=getattr(tables, f"{name}_schema")())
 
     def _check_folder(self, create: bool) -> None:
@@ -78,6 +77,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
 
     def names(self) -> list[str]:
+        """The tables there are, and those that a killed process left behind before they held anything."""
         found: list[str] = []
         token = None
         while True:
@@ -89,6 +89,15 @@ class Store:
 
     def table(self, name: str) -> Any:
         return self.db.open_table(name)
+
+    def find(self, name: str) -> Any | None:
+        """The table, or None where there is none, or none that was ever finished."""
+        try:
+            return self.db.open_table(name)
+        except (ValueError, FileNotFoundError) as error:
+            if "not found" in str(error):
+                return None
+            raise
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -159,13 +168,12 @@ class Store:
     def resume(self, sweep: Sweep) -> tuple[Done, dict[str, Summary]]:
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
         units = f"{sweep.name}.units"
-        names = self.names()
-        if units not in names:
-            for name in names:
-                if name.startswith(f"{sweep.name}.features."):
-                    self.db.drop_table(name)
+        found = self.find(units)
+        if found is None:
+            for name in self._features(sweep):
+                self.db.drop_table(name)
             return Done(), {}
-        table = self.table(units).to_arrow()
+        table = found.to_arrow()
         told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         for name, version in json.loads(told["versions"]).items():
             features = self.table(name)
@@ -186,7 +194,7 @@ class Store:
                 versions[name] = self._append(name, tables.of_features(ids, np.concatenate(parts), sweep.work.half))
         units = tables.of_summaries(summaries, done.to_json(), versions)
         name = f"{sweep.name}.units"
-        table = self.db.create_table(name, units, mode="overwrite" if name in self.names() else "create")
+        table = self.db.create_table(name, units, mode="create" if self.find(name) is None else "overwrite")
         table.optimize(cleanup_older_than=KEPT)
 
     def tidy(self, sweep: Sweep) -> None:
@@ -195,14 +203,15 @@ class Store:
             self.table(name).optimize(cleanup_older_than=KEPT)
 
     def _features(self, sweep: Sweep) -> list[str]:
-        return [name for name in self.names() if name.startswith(f"{sweep.name}.features.")]
+        listed = [name for name in self.names() if name.startswith(f"{sweep.name}.features.")]
+        return [name for name in listed if self.find(name) is not None]
 
     def _append(self, name: str, rows: pa.Table) -> int:
-        if name in self.names():
-            table = self.table(name)
-            table.add(rows)
-        else:
+        table = self.find(name)
+        if table is None:
             table = self.db.create_table(name, rows)
+        else:
+            table.add(rows)
         return table.version
 
     def _add_images(self, rows: Sequence[Row]) -> None:
@@ -211,7 +220,7 @@ class Store:
         for row in rows:
             by_shard.setdefault(row.shard, []).append(row)
         table, new = self.table("images"), []
-        for shard, some in by_shard.items():
+        for some in by_shard.values():
             low, high = some[0].id, some[-1].id
             known = table.search().where(f"id >= {low} AND id <= {high}").select(["id"]).limit(len(some)).to_arrow()
             there = set(known.column("id").to_pylist())
@@ -251,11 +260,26 @@ class Store:
         order = ids.argsort(kind="stable")
         return ids[order], flat.reshape(len(ids), -1)[order]
 
+    def map(self, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
+        """A kept map: the images' numbers (N,), their positions (N, 2) and what is told of it; None where there is none."""
+        if name not in self.names():
+            return None
+        found = self.table(name).to_arrow()
+        told = json.loads(found.schema.metadata[b"map"])
+        return found.column("id").to_numpy(), np.stack([found.column(c).to_numpy() for c in "xy"], 1), told
+
+    def keep_map(self, name: str, ids: np.ndarray, positions: np.ndarray, told: Mapping[str, Any]) -> None:
+        """Keeps a map in place of the one of that name; whole or not at all."""
+        there = name in self.names()
+        table = self.db.create_table(
+            name, tables.of_map(ids, positions, json.dumps(dict(told))), mode="overwrite" if there else "create"
+        )
+        table.optimize(cleanup_older_than=KEPT)
+
     def done(self, sweep: Sweep) -> Done:
         """How far a sweep is."""
-        if f"{sweep.name}.units" not in self.names():
-            return Done()
-        return Done.from_json(self.table(f"{sweep.name}.units").schema.metadata[b"done"].decode())
+        units = self.find(f"{sweep.name}.units")
+        return Done() if units is None else Done.from_json(units.schema.metadata[b"done"].decode())
 
 
 _LOCK = ".lock"

@@ -5,6 +5,7 @@
     sweeps                    one row a network and set of layers
     {sweep}.units             one row a channel of its layers: statistics and strongest answers, best first
     {sweep}.features.{layer}  one row an image: the layer's feature vector
+    {sweep}.map.{layer}.{method}  one row an image: where it lies on a map of these features
 
 `{sweep}.units` is written anew as a whole. Its schema's metadata say what it covers: how far the sweep is ("done"), and
 which versions of the features' tables belong to it ("versions"). That makes each writing of it one step, from one
@@ -75,6 +76,14 @@ def units_schema(done: str, versions: Mapping[str, int]) -> pa.Schema:
 def features_schema(length: int, half: bool) -> pa.Schema:
     pa = arrow()
     return pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float16() if half else pa.float32(), length))])
+
+
+def of_map(ids: np.ndarray, positions: np.ndarray, told: str) -> pa.Table:
+    """`told` is JSON in the schema's metadata: how the map was made, and what was measured of it."""
+    pa = arrow()
+    columns = [("id", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]
+    schema = pa.schema(columns, metadata={"map": told, "format": str(FORMAT)})
+    return pa.table([ids, positions[:, 0], positions[:, 1]], schema=schema)
 
 
 def of_shards(first: int, shards: Sequence[Shard]) -> pa.Table:
