@@ -11,7 +11,9 @@ which meet a label by chance: a unit is named if its p stands among the layer's 
 Y. Hochberg (1995), so that of the names in a layer no more than `level` are expected to be false. `q` is the lowest
 level at which the unit would be named.
 
-Images that are alike, such as crops of one photo, count as if each were drawn by itself, and make p too small.
+Images that answer alike at the end of a unit's list do not count: others, further on in the data set, may answer as
+much, as all do to a dead unit. Images that show the same, such as crops of one photo, count as if each were drawn by itself,
+and make p too small.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class Name:
     def told(self) -> str:
         """What speaks for the name, in words."""
         if not self.label:
-            return "none of its images has a label"
+            return "no images speak for one: they have no labels, or it answers to them alike"
         found = f"{self.shared} of {self.of} images are {self.label}, {compact(self.lift)} × its share among all"
         chance = f"p = {compact(self.p, 2)}, corrected for the number of labels"
         return f"{found} ({chance}; q = {compact(self.q, 2)} among the layer's units)"
@@ -72,10 +74,17 @@ def named(store: Store, sweep: Sweep, units: Any, level: float = LEVEL) -> list[
     totals = np.bincount(codes, minlength=len(labels))
     ids = images.column("id").to_numpy()
     own = []
-    for row in units.column("images").to_pylist():
-        at = np.minimum(np.searchsorted(ids, sorted(set(row))), len(ids) - 1)
-        own.append(codes[at[np.isin(ids[at], row)]])
+    for values, row in zip(units.column("values").to_pylist(), units.column("images").to_pylist(), strict=True):
+        sure = sorted(set(row[: len(row) - tied(values, sweep.work.k)]))
+        at = np.minimum(np.searchsorted(ids, sure), len(ids) - 1)
+        own.append(codes[at[np.isin(ids[at], sure)]])
     return _judged(own, totals, labels, level)
+
+
+def tied(values: Sequence[float], k: int) -> int:
+    """How many at the end of a unit's list of `k` values are alike, so that the images' order chose them; or 0."""
+    alike = sum(value == values[-1] for value in values)
+    return alike if len(values) >= k and alike > 1 else 0
 
 
 def _judged(own: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str], level: float) -> list[Name]:

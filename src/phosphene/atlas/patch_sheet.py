@@ -110,6 +110,8 @@ def _caption(found: Patches, context: bool, ranges: tuple[Range, ...]) -> str:
     said = [f"Each patch is all that the unit sees from there{border}, in the photo's own pixels. Below it the value."]
     if context:
         said.append("Beside it the whole photo.")
+    if found.tied:
+        said.append(f"The last {found.tied} are alike in value; of images that answer so, the first stand here.")
     if found.method:
         where = "Between them" if context else "Beside it"
         signal = f"the signal ({found.method}) that runs back from the unit to its patch, grey where it is zero"

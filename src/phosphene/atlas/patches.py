@@ -22,7 +22,7 @@ from ..picture import Photo, Picture
 from ..showing import named as shown_as
 from ..synthesis import synthesize
 from ..synthesis.synthesis import pixels
-from .naming import Name, named
+from .naming import Name, named, tied
 from .patch import Patch, patches_of
 from .ran import images_of, units_of
 from .statistics import SHARES, Measured
@@ -42,6 +42,7 @@ class Patches(Result, Sequence[Patch]):
     mean: float  # over all places of all images
     active: float  # the share of them above 0
     largest: float
+    tied: int  # patches at the end of the list whose value others may reach, or 0
     shares: tuple[float, ...] = field(repr=False)
     quantiles: tuple[float, ...] = field(repr=False)
     counts: np.ndarray = field(repr=False)  # (bins,): the sketch of its values
@@ -90,6 +91,7 @@ class Patches(Result, Sequence[Patch]):
             "mean": self.mean,
             "active": self.active,
             "largest": self.largest,
+            "tied": self.tied,
             "quantiles": {f"{100 * share:g} %": at for share, at in zip(self.shares, self.quantiles, strict=True)},
             "name": None if self.name is None else vars(self.name),
             "reached": self.reached if self.image is not None else None,
@@ -137,8 +139,9 @@ def atlas_patches(
         raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
     own = Address(checked.layer, int(checked.channel))
     units = units_of(atlas.store, found, own.layer)
-    (rows,) = patches_of(atlas, found, network, own.layer, units.slice(int(own.channel or 0), 1).to_pylist(), k)
-    measured = Measured.of(units.slice(int(own.channel or 0), 1))
+    row = units.slice(int(own.channel or 0), 1)
+    (rows,) = patches_of(atlas, found, network, own.layer, row.to_pylist(), k)
+    measured, values = Measured.of(row), row.column("values")[0].as_py()
     more: dict[str, Any] = {}
     if projection:
         more |= _patterns(network, rows, own)
@@ -150,6 +153,7 @@ def atlas_patches(
         network=network.name, unit=str(own), title=shown_as(network, own), sees=str(network.receptive_field(own)),
         images=images, places=measured.count // max(images, 1), patches=tuple(rows),
         mean=float(measured.mean[0]), active=float(measured.active[0]), largest=float(measured.largest[0]),
+        tied=max(0, tied(values, found.work.k) - (len(values) - len(rows))),
         shares=SHARES, quantiles=tuple(measured.quantiles()[0].tolist()), counts=measured.counts[0],
         name=_name(atlas, found, units, int(own.channel or 0)), **more,
     )  # fmt: skip
