@@ -156,8 +156,7 @@ def as_saved(root, pictures):
 
 
 def as_splits(root, pictures):
-    import datasets
-
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: pip install datasets")
     datasets.DatasetDict(train=dataset(pictures), test=dataset(pictures[:2])).save_to_disk(str(root / "saved"))
     return f"datasets:{root / 'saved'}?split=train"
 
@@ -633,7 +632,7 @@ def test_values_that_are_no_source_are_refused_in_a_sentence():
     photo = ph.read(draw(1))
     for source, words in (
         (None, "not NoneType"), (5, "not int"), ([], "is empty"), ((), "is empty"), ([5], "item 0"), ([None], "item 0"),
-        (photo, "into a list"), (Image.new("RGB", (3, 3)), "into a list"), (b"bytes", "into a list"), ({}, "list"),
+        (photo, "into a list"), (Image.new("RGB", (3, 3)), "into a list"), (b"bytes", "into a list"), ({}, "not dict"),
         (draw(1), "into a list"), (np.zeros((3, 3)), "no row of pictures"), (iter([photo]), "not list_iterator"),
         ([photo, "a.jpg"], "a.jpg"), (["nothing.zip"], "there is no"), (["nothing.png"], "there is no file"),
         (Pairs([]), "has no items"), (np.zeros((0, 8, 8), np.uint8), "is empty"),
@@ -688,6 +687,26 @@ def test_a_picture_that_cannot_be_read_is_an_item_and_the_others_are_swept(netwo
             one_sentence(error)
 
 
+def test_a_header_that_says_it_is_huge_is_not_read(pictures, tmp_path):
+    """An extended header of 20 GB, which the archive even has, as a sparse file."""
+    path = as_tar(tmp_path, pictures[:2], form=tarfile.USTAR_FORMAT)
+    with tarfile.open(path) as archive:
+        archive.getmembers()
+        at = archive.offset
+    huge = tarfile.TarInfo("header")
+    huge.type, huge.size = tarfile.GNUTYPE_LONGNAME, 20 << 30
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(huge.tobuf(tarfile.GNU_FORMAT))
+        file.truncate(at + 512 + huge.size + 1024)
+    tracemalloc.start()
+    found = items(path)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+    assert [item.label for item in found] == ["goose", "goose", None]
+    assert "21,474,836,480 bytes" in pixels(found[2])
+
+
 def test_an_encrypted_archive_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("1.png", png(1))
@@ -730,6 +749,7 @@ def test_archives_that_cannot_be_opened_do_not_keep_the_others_from_being_swept(
     as_tar(tmp_path, pictures[:3], name="a.tar")
     (tmp_path / "b.tar").write_bytes(b"no archive" * 100)
     (tmp_path / "c.zip").write_bytes(b"no archive")
+    (tmp_path / "readme.txt").write_text("what these are\n")
     atlas = ph.Atlas.build(network, str(tmp_path / "*.*"), tmp_path / "atlas", layers="0")
     errors = {row["key"]: row["error"] for row in atlas.store.images().to_pylist()}
     assert len(errors) == 5

@@ -76,7 +76,8 @@ def names_of(dataset: Any) -> Sequence[str]:
     features = getattr(dataset, "features", None)
     if isinstance(features, dict):
         return next((features[name].names for name in LABELS if hasattr(features.get(name), "names")), ())
-    return ()
+    whole = getattr(dataset, "dataset", None)  # of which it is a subset
+    return () if whole is None else names_of(whole)
 
 
 def _named(dataset: Any) -> str:

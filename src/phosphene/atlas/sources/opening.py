@@ -36,9 +36,9 @@ def shards_of(source: Any) -> list[Shard]:
         return _of_text(os.fsdecode(source))
     if isinstance(source, (list, tuple)):
         return _of_list(source)
-    if isinstance(source, (Photo, bytes, dict)) or hasattr(source, "getbands"):
+    if isinstance(source, (Photo, bytes)) or hasattr(source, "getbands"):
         raise TypeError(f"a source is many pictures; put the {type(source).__name__} into a list: [picture]")
-    if not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
+    if isinstance(source, dict) or not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
         raise TypeError(f"a source of images is {SOURCES}, not {type(source).__name__}")
     if isinstance(getattr(source, "ndim", None), int):
         return memory.shards(_row_of_pictures(source))
@@ -84,7 +84,7 @@ def _of_text(text: str) -> list[Shard]:
         return _of_file(path)
     if is_pattern(path):
         found = meant(path)
-        return _of_files([one for one in found if kind_of(one)] or found, fixed(path))
+        return _of_files([one for one in found if kind_of(one) not in (None, "list")] or found, fixed(path))
     if os.path.lexists(path):
         raise FileNotFoundError(f"the source {text!r} is a link that leads nowhere")
     kinds = ", ".join(f"{kind}:" for kind in named.KINDS)
@@ -125,7 +125,7 @@ def _of_files(paths: Sequence[str], root: str) -> list[Shard]:
     for path in paths:
         try:
             found.append(_of_folder(path) if kind_of(path) is None and os.path.isdir(path) else _of_file(path, root))
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, OSError) as error:
             found.append(error)
     return broken.instead(paths, found)
 

@@ -27,6 +27,7 @@ from .listing import classes, cut, is_picture, sentence, unlisted
 BLOCK = tarfile.BLOCKSIZE
 BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 SMALL = 1 << 16  # bytes of a member that tells a class
+LONGEST = 1 << 24  # bytes of a header, names and all
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 File = list[Any]  # name, label, where its bytes begin, how many they are; or name, None, why the rest can't be read
 
@@ -74,8 +75,10 @@ class Member:
 def _listed(shard: Shard) -> Shard:
     """The archive with its pictures. ValueError where it is none, or has none."""
     try:
-        with _opened(shard.where) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            found = list(_files(_members(archive, stream)))
+        with _opened(shard.where) as stream:
+            headers: Any = _Headers(stream)
+            with tarfile.open(fileobj=headers, mode="r:") as archive:
+                found = list(_files(_members(archive, stream)))
     except BROKEN as error:
         raise ValueError(f"{shard.where!r} is no tar archive, or it is cut off or broken ({sentence(error)})") from None
     files = {file[0]: file for file in found if len(file) == 4}  # of several of one name, the last counts
@@ -108,6 +111,18 @@ def _members(archive: tarfile.TarFile, stream: IO[bytes]) -> Iterator[Member]:
     else:
         if last:
             yield last
+
+
+class _Headers:
+    """What is read of an archive to list it, which is little at once: a header that says it is long is broken."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.tell, self.seek, self._read = stream.tell, stream.seek, stream.read
+
+    def read(self, size: int) -> bytes:
+        if size > LONGEST:
+            raise tarfile.ReadError(f"a header says that it has {size:,} bytes")
+        return self._read(size)
 
 
 def _headers(archive: tarfile.TarFile, stream: IO[bytes]) -> Iterator[tarfile.TarInfo]:
