@@ -155,7 +155,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "locate": lambda: (ph.locate(net, photo("coffee"), "logits:espresso"), {}),
     "selectivity": lambda: (ph.selectivity(net, photo("cat")), {}),
     "cascade": lambda: (ph.cascade(net, photo("cat"), methods=SHOWN, depths=7), {}),
-    "inversions": lambda: (ph.inversions(net, photo("cat"), steps=40), {}),
+    "inversions": lambda: (ph.inversions(net, photo("cat")), {}),
     "caricature": lambda: (ph.caricature(net, photo("cat"), "blocks.2"), {}),
     "dream": lambda: (ph.dream(net, photo("coffee"), "blocks.4"), {}),
     "style": lambda: (style(), {}),
