@@ -12,8 +12,8 @@ Y. Hochberg (1995), so that of the names in a layer no more than `level` are exp
 level at which the unit would be named.
 
 Images that answer alike at the end of a unit's list do not count: others, further on in the data set, may answer as
-much, as all do to a dead unit. Images that show the same, such as crops of one photo, count as if each were drawn by itself,
-and make p too small.
+much, as all do to a dead unit. Images that show the same, such as crops of one photo, count as if each were drawn by
+itself, and make p too small.
 """
 
 from __future__ import annotations

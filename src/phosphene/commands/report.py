@@ -28,6 +28,15 @@ def report(
             help="Where to write: a folder, or a file that ends in .html.",
         ),
     ] = None,
+    atlas: Annotated[
+        str | None,
+        typer.Option(
+            "--atlas",
+            metavar="ATLAS",
+            help="An atlas of the network: each unit then shows its strongest patches there, and the photo the images "
+            "most like it.",
+        ),
+    ] = None,
     open: Annotated[
         bool,
         typer.Option("--open", metavar="", rich_help_panel=show.OUTPUT, help="Open the page in the browser."),
@@ -41,5 +50,5 @@ def report(
     with show.working("writing the report"):
         from ..reporting import report as write
 
-        written = write(found, opened, path)
+        written = write(found, opened, path, atlas)
     show.told(Path(written), open)

@@ -61,13 +61,14 @@ def command(
     return shlex.join(words)
 
 
-def script(network: Network, photo: Photo) -> str:
+def script(network: Network, photo: Photo, atlas: str | None = None) -> str:
     """The lines of Python that open the network and the photo and write the report."""
     spec = network.spec
     opened = f"ph.load({'' if spec == EMBEDDED else repr(spec)})" if spec else "ph.Network(module)  # yours"
     read = repr(photo.path) if photo.path else "..."
     lines = ["import phosphene as ph", "", f"network = {opened}", f"photo = ph.read({read})"]
-    return "\n".join([*lines, 'ph.report(network, photo, "report.html")'])
+    more = "" if atlas is None else f", atlas={atlas!r}"
+    return "\n".join([*lines, f'ph.report(network, photo, "report.html"{more})'])
 
 
 def _keywords(options: Mapping[str, Any]) -> list[str]:

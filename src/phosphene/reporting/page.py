@@ -10,7 +10,7 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -21,33 +21,46 @@ from .again import command, script
 from .choose import choose
 from .wishes import wishes
 
+if TYPE_CHECKING:
+    from .from_atlas import Known
+
 PACKAGES = ("phosphene", "torch", "torchvision", "timm", "numpy", "pillow")
 SUFFIXES = (".html", ".htm")
 
 
-def report(network: Network, photo: Photo, path: str | os.PathLike[str]) -> Path:
+def report(network: Network, photo: Photo, path: str | os.PathLike[str], atlas: Any = None) -> Path:
     """One self-contained HTML file that tells what the network sees in the photo; returns its path.
 
     It shows the photo as the network gets it, the five best classes and maps of why the best two got their scores, the
     network drawn with a table of its layers, its filters, and for an early, a middle and a late layer its activation
     maps and its strongest units with what they see of the photo, and images made for its best class and those units.
-    The file appears whole or not at all.
+    With an `atlas` of the network, opened or its path, each of these units is shown with the patches of the data set
+    that it answers to most, and the photo with the images that are most like it; layers are then those that the atlas
+    holds, where it has any near. The file appears whole or not at all.
 
-    Raises ValueError for a suffix that is not .html or a network that does not run on the photo, TypeError for what is
-    no photo or no network, FileNotFoundError for a missing folder, OSError if the disk refuses.
+    Raises ValueError for a suffix that is not .html, a network that does not run on the photo or an atlas of another
+    one, TypeError for what is no photo or no network, FileNotFoundError for a missing folder, OSError if the disk
+    refuses.
     """
     target = _target(path)
     if not isinstance(network, Network):
         raise TypeError(f"a report is on a phosphene.Network, not {type(network).__name__}; phosphene.load opens one")
     if not isinstance(photo, Photo):
         raise TypeError(f"a report is on one photo, not {type(photo).__name__}; phosphene.read opens one")
-    write_whole(target, page(network, photo).encode("utf-8", "replace"))
+    write_whole(target, page(network, photo, atlas).encode("utf-8", "replace"))
     return target
 
 
-def page(network: Network, photo: Photo) -> str:
+def page(network: Network, photo: Photo, atlas: Any = None) -> str:
     """The report as HTML."""
-    chosen = choose(network.layers(network.frame(photo).size))
+    layers = network.layers(network.frame(photo).size)
+    chosen = choose(layers)
+    known: Known | None = None
+    if atlas is not None:
+        from . import from_atlas
+
+        atlas = from_atlas.belonging(atlas, network)
+        chosen = from_atlas.held(atlas, network, chosen, layers)
     filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
@@ -59,6 +72,9 @@ def page(network: Network, photo: Photo) -> str:
         "versions": versions,
     }
     units = [sections.units(network, photo, part) for part in chosen]
+    if atlas is not None:
+        known = from_atlas.known(atlas, network, photo, units)
+        record["atlas"] = known.path
     environment = Environment(
         loader=PackageLoader("phosphene.reporting", "."),
         autoescape=True,
@@ -80,11 +96,12 @@ def page(network: Network, photo: Photo) -> str:
         no_filters=no_filters,
         maps=[sections.maps(network, photo, part) for part in chosen],
         units=units,
+        known=known,
         wishes=wishes(network, photo, classes, units),
         themes=THEMES,
         versions=versions,
-        script=script(network, photo),
-        command=command(network, "report", None, photo),
+        script=script(network, photo, known.path if known else None),
+        command=command(network, "report", None, photo, {"atlas": known.path} if known else None),
         record=json.dumps(record, ensure_ascii=False, indent=1).replace("<", "\\u003c"),
     )
 
