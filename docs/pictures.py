@@ -162,11 +162,11 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "adversarial": lambda: (ph.adversarial(net, photo("cat"), "goose"), {}),
     "robustness": lambda: (robustness(), {}),
     "fool": lambda: (ph.fool(net, ["goose", "espresso", "tabby", "school bus"]), {}),
-    "fool_cppn": lambda: (ph.fool(net, "goose", method="cppn", size=96, steps=160, confidence=1), {}),
+    "fool_cppn": lambda: (ph.fool(net, "goose", method="cppn", size=64, steps=240, confidence=1), {}),
     "hog": lambda: (ph.hog(photo("cat")), {}),
     "hog_twins": lambda: (ph.hog_twins(photo("cat"), start=photo("coffee")), {}),
     "class-image": lambda: (ph.class_image(net, "goose", size=160, steps=160, batch=3), {}),
-    "class-recipes": lambda: (ph.class_recipes(net, "goose", size=128, steps=128), {}),
+    "class-recipes": lambda: (ph.class_recipes(net, "goose", size=128), {}),
     "quantities": lambda: (
         ph.quantities(net, "blocks.3:17", "goose", size=128, steps=80, natural=photo("cat")),
         {},
