@@ -164,7 +164,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "fool": lambda: (ph.fool(net, ["goose", "espresso", "tabby", "school bus"]), {}),
     "fool_cppn": lambda: (ph.fool(net, "goose", method="cppn", size=64, steps=240, confidence=1), {}),
     "hog": lambda: (ph.hog(photo("cat")), {}),
-    "hog_twins": lambda: (ph.hog_twins(photo("cat"), start=photo("coffee")), {}),
+    "hog_twins": lambda: (ph.hog_twins(photo("cat"), start=photo("coffee")), {"scale": 0.9}),
     "class-image": lambda: (ph.class_image(net, "goose", size=160, steps=160, batch=3), {}),
     "class-recipes": lambda: (ph.class_recipes(net, "goose", size=128), {}),
     "quantities": lambda: (
