@@ -81,6 +81,36 @@ def test_a_child_takes_every_class_where_it_is_surest_and_no_other():
     assert archive.images.flatten(1)[:, 0].tolist() == [9, 0, 9]
 
 
+def test_parents_are_drawn_half_evenly_and_half_by_confidence():
+    genomes = {"values": torch.arange(4.0)[:, None]}
+    probabilities = torch.tensor([0.6, 0.2, 0.2, 0.0]).diag()
+    archive = Archive(genomes, torch.zeros(4, 3, 1, 1, dtype=torch.uint8), probabilities)
+    archive.genomes = genomes
+    drawn = archive.parents(20_000, generator())["values"].flatten().long().bincount(minlength=4) / 20_000
+    np.testing.assert_allclose(drawn, [0.425, 0.225, 0.225, 0.125], atol=0.015)
+
+
+def test_patterns_are_founded_with_many_units_and_many_times():
+    encoding = Patterns(SIZE)
+    assert used(encoding.random(16, generator())["weights"]).sum(1).float().mean() > INPUTS + OUTPUTS + 8
+    assert (encoding.founding, Direct(SIZE).founding) == (32, 1)
+
+
+def test_a_turn_moves_the_place_that_a_pattern_sees():
+    encoding = Patterns((6, 8))
+    weights = encoding.random(3, generator())["weights"]
+    before = weights.clone()
+    encoding._turn(weights, torch.full((3, 1, 1), 0.2), generator(4))
+    state = generator(4)
+    turned, moved = (0.2 * torch.randn(3, 2, width, generator=state) for width in (2, 1))
+    x, y, *_ = coordinates((6, 8))
+    for index in range(3):
+        place = torch.stack([x, y])
+        place = place + turned[index] @ place + moved[index]
+        seen = before[index, :, :2] @ place + before[index, :, 3:4]
+        torch.testing.assert_close(weights[index, :, :2] @ torch.stack([x, y]) + weights[index, :, 3:4], seen)
+
+
 def test_children_are_copies_that_leave_their_parents_alone():
     for encoding in (Direct(SIZE), Patterns(SIZE)):
         parents = encoding.random(6, generator())

@@ -33,6 +33,10 @@ class Archive:
         return int(won.sum())
 
     def parents(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """The genomes of `count` elites, drawn evenly."""
-        chosen = torch.randint(len(self.confidences), (count,), generator=generator)
+        """The genomes of `count` elites: half of them drawn evenly, half in proportion to their confidences.
+
+        Children of images that the network is sure of win other classes more often.
+        """
+        shares = 1 / len(self.confidences) + self.confidences.double() / self.confidences.double().sum()
+        chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
         return {name: values[chosen] for name, values in self.genomes.items()}

@@ -18,10 +18,13 @@ Genomes = dict[str, Tensor]
 
 
 class Encoding(Protocol):
-    """A way to write images down so that they can be varied."""
+    """A way to write images down so that they can be varied; `founding` generations of it are worth drawing."""
 
     @property
     def told(self) -> str: ...
+
+    @property
+    def founding(self) -> int: ...
 
     def random(self, count: int, generator: torch.Generator) -> Genomes: ...
 
@@ -46,6 +49,10 @@ class Direct:
     @property
     def told(self) -> str:
         return "every number of the image by itself"
+
+    @property
+    def founding(self) -> int:
+        return 1  # one noise is as good as another
 
     def random(self, count: int, generator: torch.Generator) -> Genomes:
         return {"values": torch.rand(count, 3, *self.size, generator=generator)}
