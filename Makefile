@@ -4,18 +4,20 @@ PYTHON ?= python3
 VENV = .venv
 PHOTO = src/phosphene/photos/cat.jpg
 REPORT = report.html
+ATLAS = ready.atlas
 DATA =
 BIN = $(VENV)/bin
 STAMPS = $(VENV)/stamps
 PINS = pyproject.toml constraints.txt
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help report test check docs bench
+.PHONY: help report atlas test check docs bench
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make report              set up and write a report on the photo that comes along'
 	@echo 'make report PHOTO=my.jpg ... on yours (REPORT=file.html says where to)'
+	@echo 'make atlas               build a small atlas, of pictures that installed packages bring along'
 	@echo 'make test                set up and run the tests'
 	@echo 'make check               formatting, lint and types'
 	@echo 'make docs                build the documentation into docs/_build/html'
@@ -25,6 +27,9 @@ help:
 
 report: $(STAMPS)/run
 	@$(BIN)/phosphene report "$(PHOTO)" --out "$(REPORT)"
+
+atlas: $(STAMPS)/test
+	@$(BIN)/python -m phosphene.atlas.ready $(ATLAS)
 
 test: $(STAMPS)/test
 	@$(BIN)/python -m pytest -n 2
