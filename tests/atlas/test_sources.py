@@ -354,6 +354,12 @@ def test_arrays_of_an_npz_file_are_read_with_their_classes(save, tmp_path):
     assert [item.index for item in reader(shard).items(shard, 1)] == [1]
 
 
+def test_numbers_of_classes_have_the_names_that_the_file_holds(tmp_path):
+    pixels_ = np.stack([draw(seed, (6, 6)) for seed in range(4)])
+    np.savez(tmp_path / "a.npz", images=pixels_, labels=np.array([2, 0, 1, 7]), classes=np.array(CLASSES))
+    assert [item.label for item in items(tmp_path / "a.npz")] == ["owl", "goose", "hen", None]
+
+
 def test_arrays_and_tensors_are_rows_of_pictures(network, tmp_path):
     from sklearn.datasets import load_digits
 
@@ -775,7 +781,23 @@ def test_archives_that_changed_or_went_are_told(pictures, tmp_path):
     assert any("another than when it was listed" in pixels(item) for item in reader(shard).items(shard))
 
 
-@pytest.mark.parametrize("kind", [as_zip, as_tar, as_gnu_tar, as_tar_gz, as_samples, as_parquet, as_list])
+def as_npz(root, pictures, save=np.savez):
+    save(
+        root / "set.npz",
+        x=np.stack([np.asarray(Image.open(io.BytesIO(data))) for *_, data in pictures]),
+        y=np.arange(3),
+    )
+    return root / "set.npz"
+
+
+def as_packed_npz(root, pictures):
+    return as_npz(root, pictures, np.savez_compressed)
+
+
+FUZZED = [as_zip, as_tar, as_gnu_tar, as_tar_gz, as_samples, as_parquet, as_list, as_npz, as_packed_npz]
+
+
+@pytest.mark.parametrize("kind", FUZZED, ids=lambda kind: kind.__name__)
 def test_bytes_that_are_changed_or_lost_end_in_sentences_only(kind, tmp_path):
     """Files with bytes turned over, cut out, or cut off: what can be read is read, and all else said."""
     few = [(f"{label}/{i:02}.png", label, png(i, (6, 6))) for i, label in enumerate("abc")]

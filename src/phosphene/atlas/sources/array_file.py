@@ -1,12 +1,13 @@
 """Pictures in NumPy's .npz files: arrays (N, H, W) or (N, H, W, C), and arrays (N,) of their classes.
 
-The rows are read one by one, of a file compressed or not; nothing is unpickled.
+The rows are read one by one, and nothing is unpickled. A compressed array is unpacked up to the row that is asked for.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from typing import IO, Any
 import numpy as np
 
 from .columns import label_of
-from .item import Item, Shard
+from .item import FILES, SHARD, Item, Shard
 from .listing import sentence, stretches
-from .zip_archive import BROKEN
+from .zip_archive import BROKEN, ENCRYPTED
 
+NAMES = ("classes", "class_names", "label_names", "names")
 PAIRS = (("x", "y"), ("X", "y"), ("images", "labels"), ("image", "label"), ("imgs", "labels"), ("data", "target"))
 
 
@@ -54,10 +56,13 @@ def shards(path: str, array: str | None = None) -> list[Shard]:
     if not wanted:
         held = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
         raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {held}")
+    with _file(path) as file:
+        packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in wanted}
     found = []
     for name, head in wanted.items():
+        most = SHARD if packed[name] else FILES  # else it would be unpacked anew for every stretch
         part = {"array": name, "label": _label(name, head.shape[0], heads)}
-        found += stretches("npz", path, head.shape[0], **part)
+        found += stretches("npz", path, head.shape[0], most, **part)
     return found
 
 
@@ -79,19 +84,19 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
 
 
 def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
-    name, first = shard.part["array"], shard.part["start"]
-    with _file(shard.where) as file:
-        labels = _labels(file, shard.part["label"])
-        for index, pixels in enumerate(_pixels(file, name, first + low, first + high), low):
+    path, name, first = shard.where, shard.part["array"], shard.part["start"]
+    with _file(path) as file:
+        labels, names = _labels(file, shard.part["label"])
+        for index, pixels in enumerate(_pixels(file, path, name, first + low, first + high), low):
             row = first + index
-            label = label_of(labels[row], ()) if labels is not None else None
-            yield Item(index, f"{Path(shard.where).name}/{name}/{row}", label, pixels)
+            label = label_of(labels[row], names) if row < len(labels) else None
+            yield Item(index, f"{Path(path).name}/{name}/{row}", label, pixels)
 
 
-def _pixels(file: zipfile.ZipFile, name: str, low: int, high: int) -> Iterator[Any]:
+def _pixels(file: zipfile.ZipFile, path: str, name: str, low: int, high: int) -> Iterator[Any]:
     """The array's rows, one by one; where they break off, the error."""
     try:
-        with file.open(f"{name}.npy") as stream:
+        with _array(file, path, f"{name}.npy") as stream:
             head = _head(stream)
             stream.seek(head.begin + low * head.row)
             for _ in range(low, high):
@@ -103,9 +108,35 @@ def _pixels(file: zipfile.ZipFile, name: str, low: int, high: int) -> Iterator[A
         yield ValueError(f"the rest of the array {name!r} can't be read ({sentence(error)})")
 
 
-def _labels(file: zipfile.ZipFile, name: str | None) -> np.ndarray | None:
+@contextmanager
+def _array(file: zipfile.ZipFile, path: str, member: str) -> Iterator[IO[bytes]]:
+    """An array's file, at its beginning; one that is not compressed without what unpacks, so that any row is near."""
+    info = file.getinfo(member)
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & ENCRYPTED:
+        with file.open(info) as stream:
+            yield stream
+        return
+    with open(path, "rb") as stream:
+        stream.seek(info.header_offset)
+        name, extra = struct.unpack("<26x2H", stream.read(30))  # their lengths, which the member's header ends with
+        stream.seek(name + extra, os.SEEK_CUR)
+        yield stream
+
+
+def _labels(file: zipfile.ZipFile, name: str | None) -> tuple[Any, Any]:
+    """The classes of all rows, and the names of those that are numbers, where the file has them."""
     if name is None:
-        return None
+        return (), ()
+    try:
+        labels = _read(file, name)
+        told = next((key for key in NAMES if f"{key}.npy" in file.namelist()), None)
+        names = _read(file, told) if told else np.array([])
+    except BROKEN as error:
+        raise ValueError(f"the classes {name!r} of {file.filename!r} can't be read ({sentence(error)})") from None
+    return labels, names.tolist() if names.ndim == 1 and names.dtype.kind == "U" else ()
+
+
+def _read(file: zipfile.ZipFile, name: str) -> np.ndarray:
     with file.open(f"{name}.npy") as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
 

@@ -34,8 +34,8 @@ def shards(name: str, image: str | None = None, label: str | None = None, **opti
     found = columns(opened.features.arrow_schema, f"the data set {name!r}", image, label)
     if not len(opened):
         raise ValueError(f"the data set {name!r} has no rows")
-    part = {"image": found.image, "label": found.label, "name": _called(where, options), "options": options}
-    return stretches("datasets", where, len(opened), **part)
+    part: dict[str, Any] = {"image": found.image, "label": found.label, "options": options}
+    return stretches("datasets", where, len(opened), name=_called(where, options), **part)
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
@@ -55,7 +55,10 @@ def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
     first = shard.part["start"] + low
     if first + high - low > len(opened):
         raise LookupError(f"{told} has no row {first + high - low - 1} any more, but {len(opened)}")
-    rows = opened.select_columns(found.both).with_format("arrow")[first : first + high - low]
+    try:
+        rows = opened.select_columns(found.both).with_format("arrow")[first : first + high - low]
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the rows from {first} on of {told} can't be read ({sentence(error)})") from None
     return items_of(rows, low, first, shard.part["name"], found, shard.where)
 
 

@@ -35,9 +35,9 @@ def unlisted(listed: Sequence[Shard], known: Sequence[Shard], most: int | None =
     ]
 
 
-def stretches(kind: str, where: str, count: int, **part: Any) -> list[Shard]:
-    """`count` rows in shards of `FILES`."""
-    return [Shard(kind, where, {"start": at, "stop": min(at + FILES, count), **part}) for at in range(0, count, FILES)]
+def stretches(kind: str, where: str, count: int, most: int = FILES, **part: Any) -> list[Shard]:
+    """`count` rows in shards of at most `most`."""
+    return [Shard(kind, where, {"start": at, "stop": min(at + most, count), **part}) for at in range(0, count, most)]
 
 
 def beyond(listed: Sequence[Shard], known: Sequence[Shard]) -> list[Shard]:

@@ -36,26 +36,28 @@ def shards(path: str, name: str, image: str | None = None, label: str | None = N
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
-    first, stop = shard.part["start"], shard.part["stop"]
-    index = start
+    yield from _read(shard, start, shard.images or 0)
+
+
+def item(shard: Shard, index: int, key: str = "") -> Item:
+    for found in _read(shard, index, index + 1):
+        return found
+    raise LookupError(f"{shard.where!r} has no row {shard.part['start'] + index} any more")
+
+
+def _read(shard: Shard, index: int, stop: int) -> Iterator[Item]:
+    """The items from `index` to `stop`; where the file is broken, the error is the last."""
+    first = shard.part["start"]
     try:
         with _opened(shard.where) as file:
-            for item in _rows(file, shard, first + start, stop):
-                yield item
-                index = item.index + 1
+            for found in _rows(file, shard, first + index, first + stop):
+                yield found
+                index = found.index + 1
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # Arrow's errors are ValueErrors
         why = f"{shard.where!r} can't be read from row {first + index} on ({sentence(error)})"
         yield Item(index, f"{shard.part['name']}/{first + index}", None, ValueError(why))
-
-
-def item(shard: Shard, index: int, key: str = "") -> Item:
-    row = shard.part["start"] + index
-    with _opened(shard.where) as file:
-        for item in _rows(file, shard, row, row + 1):
-            return item
-    raise LookupError(f"{shard.where!r} has no row {row} any more")
 
 
 def _rows(file: Any, shard: Shard, first: int, stop: int) -> Iterator[Item]:
