@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..network import Network, Preprocessing, load, near
 from ..picture import Photo
+from .export import export as exporting
 from .indexing import Index
 from .indexing import build as indexing
 from .info import Info, atlas_info
@@ -183,6 +185,10 @@ class Atlas:
     def index(self, features: str | None = None, **options: Any) -> Index:
         """An index of a layer's features, for neighbours among very many images; options of `indexing.build`."""
         return indexing(self, features, **options)
+
+    def export(self, path: str | os.PathLike[str], kind: str = "parquet", **options: Any) -> Path:
+        """Writes its images for other programs, as parquet, embedding-atlas or fiftyone; options of `export`."""
+        return exporting(self, path, kind, **options)  # type: ignore[arg-type]
 
     def info(self) -> Info:
         """What it holds, and how far each sweep is."""

@@ -140,7 +140,10 @@ def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
     groups = max(2, images // GROUP)
     even = table.schema.field("vector").type.list_size % 8 == 0
     config = (IvfRq if even else IvfSq)(  # RaBitQ's codes are whole bytes
-        distance_type=LANCE[metric], num_partitions=groups, max_iterations=ITERATIONS, sample_rate=SAMPLED
+        distance_type=LANCE[metric],  # type: ignore[arg-type]
+        num_partitions=groups,
+        max_iterations=ITERATIONS,
+        sample_rate=SAMPLED,
     )
     for each in table.list_indices():
         table.drop_index(each.name)

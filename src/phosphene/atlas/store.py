@@ -178,8 +178,10 @@ class Store:
         for name, version in json.loads(told["versions"]).items():
             features = self.table(name)
             if features.version != version:
+                rows = features.count_rows()
                 features.checkout(version)
-                features.restore()
+                if features.count_rows() != rows:
+                    features.restore()  # otherwise it was tidied or indexed since, and stays so
         return Done.from_json(told["done"]), tables.to_summaries(table, sweep.work.k, sweep.work.each)
 
     def commit(self, sweep: Sweep, summaries: Mapping[str, Summary], batches: Sequence[Ran], done: Done) -> None:

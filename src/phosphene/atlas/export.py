@@ -1,0 +1,189 @@
+"""An atlas for other programs: its images with labels, places on a map and features, in a file that they read.
+
+    parquet          one row an image: id, key, label, path, width, height, x and y, vector
+    embedding-atlas  the same with a small picture in each row, as Apple's Embedding Atlas shows it
+    fiftyone         a folder that FiftyOne opens as a FiftyOneDataset
+
+`path` is the image's file where it is one, else nothing. Images that could not be read are left out. What is written
+stands beside its place until it is whole, and takes it then. docs/atlas/export.md says how each is opened.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from . import tables
+from .export_fiftyone import write_fiftyone
+from .indexing import features_table, kept
+from .sources import Shard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .atlas import Atlas
+
+Kind = Literal["parquet", "embedding-atlas", "fiftyone"]
+SIDE = 128  # pixels of the longer side of a small picture
+ROWS = 1024  # that are written together
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The images of an atlas as batches of a table, with what was asked for of each."""
+
+    atlas: Atlas
+    vectors: str | None  # the features' table that is added
+    positions: dict[int, tuple[float, float]] | None  # by number
+    pictures: bool
+
+    def schema(self) -> pa.Schema:
+        pa = tables.arrow()
+        columns = [
+            ("id", pa.int64()), ("key", pa.string()), ("label", pa.string()), ("path", pa.string()),
+            ("width", pa.int32()), ("height", pa.int32()),
+        ]  # fmt: skip
+        if self.positions is not None:
+            columns += [("x", pa.float32()), ("y", pa.float32())]
+        if self.pictures:
+            columns.append(("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])))
+        if self.vectors is not None:
+            length = self.atlas.store.table(self.vectors).schema.field("vector").type.list_size
+            columns.append(("vector", pa.list_(pa.float32(), length)))
+        return pa.schema(columns)
+
+    def batches(self) -> Iterator[list[dict[str, Any]]]:
+        """The rows, some at a time: memory does not grow with the atlas but for the images' names."""
+        store = self.atlas.store
+        shards = store.shards()
+        images = store.images()
+        images = images.filter(tables.arrow().compute.is_null(images.column("error")))
+        for batch in images.to_batches(max_chunksize=ROWS):
+            rows = []
+            found = self._vectors(batch.column("id").to_pylist())
+            for row in batch.to_pylist():
+                number = row["id"]
+                if self.vectors is not None and number not in found:  # has not run through that network yet
+                    continue
+                if self.positions is not None and number not in self.positions:
+                    continue
+                rows.append(self._row(row, shards[row["shard"]], found.get(number)))
+            yield rows
+
+    def _row(self, row: dict[str, Any], shard: Shard, vector: np.ndarray | None) -> dict[str, Any]:
+        told = {name: row[name] for name in ("id", "key", "label", "width", "height")} | {"path": file_of(shard, row)}
+        if self.positions is not None:
+            told["x"], told["y"] = self.positions[row["id"]]
+        if self.pictures:
+            told["image"] = {"bytes": small(self.atlas, row["id"]), "path": row["key"]}
+        if vector is not None:
+            told["vector"] = vector
+        return told
+
+    def _vectors(self, ids: list[int]) -> dict[int, np.ndarray]:
+        if self.vectors is None or not ids:
+            return {}
+        where = f"id IN ({', '.join(map(str, ids))})"
+        found = self.atlas.store.table(self.vectors).search().where(where).select(["id", "vector"]).limit(len(ids))
+        table = found.to_arrow()
+        length = table.schema.field("vector").type.list_size
+        flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        values = flat.reshape(-1, length).astype(np.float32)
+        return dict(zip(table.column("id").to_pylist(), values, strict=True))
+
+
+def export(
+    atlas: Atlas,
+    path: str | os.PathLike[str],
+    kind: Kind = "parquet",
+    *,
+    map: Any = None,
+    features: str | bool | None = None,
+    sweep: str | None = None,
+) -> Path:
+    """Writes the atlas's images for other programs, and returns the path.
+
+    Raises ValueError for a kind that is not known and where no image is left to write, LookupError for a layer whose
+    features the atlas does not keep, FileExistsError where a folder stands at the path already.
+
+    - `kind`: parquet, embedding-atlas or fiftyone
+    - `map`: a map of the atlas, whose positions become x and y; images that are not on it are left out
+    - `features`: the layer whose vectors are added, or True for the first that the atlas keeps
+    - `sweep`: which sweep, where several networks have a layer of that name
+    """
+    if kind not in get_args(Kind):
+        raise ValueError(f"an atlas is exported as {', '.join(get_args(Kind))}, not as {kind!r}")
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(target.parent)!r} to write {target.name!r} in; make it first")
+    if target.is_dir():
+        raise FileExistsError(f"a folder stands at {str(target)!r} already; name another place")
+    vectors = None
+    if features:
+        vectors = features_table(*kept(atlas, None if features is True else features, sweep))
+        if vectors not in atlas.store.names():
+            raise ValueError(f"no image has run through the network yet; go on building the atlas {atlas.path!r}")
+    positions = None
+    if map is not None:
+        places = zip(np.asarray(map.ids).tolist(), np.asarray(map.positions, np.float64).tolist(), strict=True)
+        positions = {number: (x, y) for number, (x, y) in places}
+    rows = Rows(atlas, vectors, positions, kind == "embedding-atlas")
+    write = write_fiftyone if kind == "fiftyone" else _write_parquet
+    _whole(target, lambda spare: write(rows, spare, target))
+    return target
+
+
+def file_of(shard: Shard, row: dict[str, Any]) -> str | None:
+    """The image's own file, or None where it lies in an archive, a table or memory."""
+    if shard.kind != "folder":
+        return None
+    return str(Path(shard.where) / row["key"])
+
+
+def small(atlas: Atlas, number: int) -> bytes | None:
+    """The photo as a small JPEG; None where it is not there any more."""
+    try:
+        photo = atlas.photo(number).pil()
+    except (OSError, LookupError, ValueError):
+        return None
+    photo.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=88)
+    return file.getvalue()
+
+
+def _write_parquet(rows: Rows, spare: Path, target: Path) -> int:
+    from pyarrow import RecordBatch, parquet
+
+    schema, written = rows.schema(), 0
+    with parquet.ParquetWriter(spare, schema, compression="zstd") as writer:
+        for some in rows.batches():
+            if some:
+                writer.write_batch(RecordBatch.from_pylist(some, schema=schema))
+                written += len(some)
+    return written
+
+
+def _whole(target: Path, write: Callable[[Path], int]) -> None:
+    """Lets `write` make a file or a folder beside the target, and gives it the target's name once it is whole."""
+    spare = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.part")
+    try:
+        if not write(spare):
+            raise ValueError("there is no image to write: none has been read, or none of them is on the map")
+        os.replace(spare, target)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OSError(error.errno, f"{str(target)!r} can't be written: {why}; nothing was left half-written") from error
+    finally:
+        if spare.is_dir():
+            shutil.rmtree(spare, ignore_errors=True)
+        spare.unlink(missing_ok=True)
