@@ -31,9 +31,8 @@ FUNCTIONS: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("fold", lambda s: s.abs().clamp(max=3)),
     ("step", lambda s: s.sign()),
 )
-# What the first networks have beyond outputs that see all inputs. Measured with the embedded network at 64 px, as the
-# mean over its classes of the highest confidence in 256 of them: 2 units, no connections, strength 1: 0.061; 12, 0, 1:
-# 0.074; 12, 24, 1.5: 0.088; 12, 24, 2: 0.102; 12, 24, 3: 0.093.
+# What the first networks have beyond outputs that see all inputs, chosen by the highest confidences that 256 of them reach
+# with the embedded network: benchmarks/results/fooling.md.
 UNITS, CONNECTIONS, STRENGTH = 12, 24, 2.0
 
 
