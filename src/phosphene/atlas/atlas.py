@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..network import Network, Preprocessing, load, near
 from ..picture import Photo
+from .embedding import Embedding, atlas_map
 from .export import export as exporting
 from .indexing import Index
 from .indexing import build as indexing
 from .info import Info, atlas_info
 from .layer_sheet import LayerSheet, atlas_layer
+from .mosaic import Mosaic, atlas_mosaic
 from .naming import Names, atlas_names
 from .neighbours import Neighbours, atlas_neighbours
 from .patches import Patches, atlas_patches
@@ -21,7 +23,7 @@ from .running import run
 from .sources import place, reader
 from .statistics import Statistics, atlas_statistics
 from .store import Store, Sweep
-from .sweep import Progress
+from .sweep import Progress, Runner
 from .sweep import build as sweeping
 from .work import K, Work, chosen, described
 
@@ -67,7 +69,7 @@ class Atlas:
         batch: int = 16,
         workers: int | None = None,
         ray: str | None = None,
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress]:
         """The steps of `build`: yields after every batch; what ran is kept also where the caller stops.
 
         An atlas that stands at `path` is gone on with: a sweep that was stopped is resumed, new images and new layers
@@ -85,7 +87,7 @@ class Atlas:
         - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' takes one that runs
         """
         work = Work(chosen(network, layers), described(network, features), k, each, pool, half, batch)
-        runner = run
+        runner: Runner = run
         if ray is not None:
             from .ray_run import on_ray
 
@@ -185,6 +187,20 @@ class Atlas:
     def index(self, features: str | None = None, **options: Any) -> Index:
         """An index of a layer's features, for neighbours among very many images; options of `indexing.build`."""
         return indexing(self, features, **options)
+
+    def map(self, features: str = "features", **options: Any) -> Embedding:
+        """All images on a map, alike ones near each other; options of `atlas_map`."""
+        return atlas_map(self, features, **options)
+
+    def mosaic(self, features: str = "features", path: str | os.PathLike[str] | None = None, **options: Any) -> Mosaic:
+        """The images as thumbnails near those that are like them; options of `atlas_mosaic`.
+
+        It is written to `path`, if given: a picture's name, or a folder's, for tiles with a page to zoom into.
+        """
+        found = atlas_mosaic(self, features, **options)
+        if path is not None:
+            found.save(path)
+        return found
 
     def export(self, path: str | os.PathLike[str], kind: str = "parquet", **options: Any) -> Path:
         """Writes its images for other programs, as parquet, embedding-atlas or fiftyone; options of `export`."""

@@ -1,12 +1,12 @@
 """A whole data set through a network, once: build an atlas of it, and ask it.
 
-`build`, `info` and `export` are here; every function marked `@instrument` in the folder atlas/ is a command beside them.
+`build` and `info` are here; every function marked `@instrument` in the folder atlas/ is a command beside them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,7 +41,7 @@ def group() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help=(__doc__ or "").splitlines()[0],
     )
-    by_hand = {"build": build, "info": info}
+    by_hand: dict[str, Callable[..., Any]] = {"build": build, "info": info}
     for name, function in by_hand.items():
         prepared(app, function, name)
     for name, entry in members().items():
@@ -99,15 +99,15 @@ def build(
     with show.working("importing"):
         from ..atlas import Atlas
     found = options.open_network(network, architecture, weights, seed, device)
-    steps = Atlas.building(
+    steps: Generator[Progress] = Atlas.building(
         found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
         workers=workers, ray=ray,
     )  # fmt: skip
     last: Progress | None = None
     begun = time.monotonic()
     try:
-        for last in _with_bar(steps):
-            pass
+        for step in _with_bar(steps):
+            last = step
     except KeyboardInterrupt:
         steps.close()
         show.note("stopped; what ran is kept, and the same command goes on from there")
@@ -116,7 +116,9 @@ def build(
         show.note("nothing is new: the atlas holds all of it already")
     else:
         speed = last.images / max(time.monotonic() - begun, 1e-9)
-        broken = f", {last.unreadable:,} of them could not be read (phosphene atlas info {to})" if last.unreadable else ""
+        broken = (
+            f", {last.unreadable:,} of them could not be read (phosphene atlas info {to})" if last.unreadable else ""
+        )
         show.note(f"{last.images:,} images{broken}; {speed:.3g} images a second")
     show.stdout().print(to)
 

@@ -28,7 +28,7 @@ from .ascent import ascend, scored
 from .gram import Apart, apart, gram_likeness
 from .layers import maps_layer
 from .objectives import Objective, Size, Values, objective, unit
-from .options import count, input_size
+from .options import count, generator, input_size
 from .recipes import fading, fourier
 from .stepping import shown
 from .synthesis import WIDTH, Synthesis, pixels, tiled
@@ -155,7 +155,7 @@ def diverse(
     """
     space, many, steps = input_size(network, size), count(images, "images", 2), count(steps, "steps")
     base, at = asked(network, target, layer, space)
-    start = fourier(2 * many, space, torch.Generator().manual_seed(seed))
+    start = fourier(2 * many, space, generator(seed))
     with torch.no_grad():  # the same starts, with and without
         for values in start.parameters():
             values[many:] = values[:many]

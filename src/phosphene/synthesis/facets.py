@@ -39,7 +39,7 @@ from .facets_result import Facets
 from .kept import Kept
 from .kinds import drawn_to_kinds, likeness, nearest
 from .objectives import unit
-from .options import count, input_size, positive
+from .options import count, generator, input_size, positive
 from .phases import in_phases
 from .recipes import fourier
 from .stepping import shown
@@ -116,5 +116,5 @@ def facets(
 def started(begun: Tensor, seed: int) -> Kept:
     """Images that start at the given ones, and behind them as many that start at weak noise."""
     size = (int(begun.shape[-2]), int(begun.shape[-1]))
-    noise = shown(fourier(len(begun), size, torch.Generator().manual_seed(seed)))
+    noise = shown(fourier(len(begun), size, generator(seed)))
     return Kept(torch.cat([begun, noise]))

@@ -33,7 +33,7 @@ from .codes import Code, code, reading
 from .images import Fourier, Image, Squashed, noise
 from .inversion import Inversion
 from .objectives import IMAGES, Objective, Size, objective
-from .options import count, positive, seen_images
+from .options import count, generator, positive, seen_images
 from .parted import parted
 from .priors import alpha_norm, total_variation
 from .rectified import cut_off, rectified_by
@@ -155,11 +155,11 @@ def _together(aim: Objective, *phases: Iterator[Moment]) -> Iterator[Moment]:
 
 def _started(space: Space, many: int, size: Size, seed: int) -> Image:
     """Noise strong enough for restarts to end apart; photos have spectra about four times as strong."""
-    generator = torch.Generator().manual_seed(seed)
+    draws = generator(seed)
     if space == "fourier":
-        return Fourier(many, size, deviation=0.1, generator=generator)
+        return Fourier(many, size, deviation=0.1, generator=draws)
     if space == "pixels":
-        return Squashed(noise(many, size, deviation=0.2, generator=generator))
+        return Squashed(noise(many, size, deviation=0.2, generator=draws))
     raise ValueError(f"an image is optimised as fourier or pixels, not {space!r}")
 
 

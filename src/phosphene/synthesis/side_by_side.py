@@ -23,7 +23,7 @@ from ..showing import named
 from .ascent import ascend, evaluated, scored
 from .layers import places
 from .objectives import Objective, Size, objective, unit
-from .options import count, input_size
+from .options import count, generator, input_size
 from .recipes import fading, fourier
 from .stepping import shown
 from .synthesis import WIDTH, Synthesis, pixels, tiled
@@ -141,7 +141,7 @@ def side_by_side(
         how=f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}",
     )  # fmt: skip
     for index, (network, own) in enumerate(zip(several, asked, strict=True)):
-        image = fourier(columns, wanted, torch.Generator().manual_seed(seed))
+        image = fourier(columns, wanted, generator(seed))
         raised = each_its_own(network, own, wanted)
         for moment in ascend(network, raised, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed):
             made, scores, history = made.clone(), scores.clone(), history.clone()

@@ -23,7 +23,7 @@ from .diversity import single
 from .gram import pairwise_rms
 from .images import Fourier, Image, Pixels, noise
 from .objectives import Size, unit
-from .options import count, input_size, seen_images
+from .options import count, generator, input_size, seen_images
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled, trace
 from .synthesize import _SPACES as SPACES
@@ -128,13 +128,13 @@ def beginnings(
     network: Network, photo: Photo | None, random: int, size: Size, seed: int
 ) -> tuple[Tensor, tuple[str, ...]]:
     """The starts (N, 3, H, W) in [0, 1] and what each is: zero, strong noise, the photo, weak noises."""
-    generator = torch.Generator().manual_seed(seed)
+    draws = generator(seed)
     zero = network.preprocessing.denormalise(torch.zeros(1, network.preprocessing.channels, *size)).clamp(0, 1)
-    found = {"the network's zero": zero, "strong noise": noise(1, size, deviation=STRONG, generator=generator)}
+    found = {"the network's zero": zero, "strong noise": noise(1, size, deviation=STRONG, generator=draws)}
     if photo is not None:
         found[photo.name] = fitted(seen_images(network, photo).float().cpu(), size)
     for number in range(1, random + 1):
-        found[f"weak noise {number}"] = noise(1, size, deviation=STRONG / 5, generator=generator)
+        found[f"weak noise {number}"] = noise(1, size, deviation=STRONG / 5, generator=draws)
     return torch.cat(list(found.values())), tuple(found)
 
 

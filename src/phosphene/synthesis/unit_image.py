@@ -23,7 +23,7 @@ from .ascent import ascend, evaluated
 from .collection import Photos, Seen, look_through
 from .diversity import WEIGHT, asked, pushed_apart, single, weighed
 from .objectives import Objective
-from .options import count, input_size
+from .options import count, generator, input_size
 from .recipes import fading, fourier
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled
@@ -150,7 +150,7 @@ def unit_image(
     if photos is not None:
         seen = look_through(network, photos, network.address(target))
         told |= _strongest(network, seen, count(patches, "patches"))
-    image = fourier(many, wanted, torch.Generator().manual_seed(seed))
+    image = fourier(many, wanted, generator(seed))
     objective = base if many == 1 else pushed_apart(base, at, weighed(weight))
     moments = (
         replace(moment, scores=moment.parts[base.name])
