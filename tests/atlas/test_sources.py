@@ -495,6 +495,12 @@ def test_pictures_of_a_pattern_and_folders_of_a_list(pictures, tmp_path):
     assert told(str(tmp_path / "set" / "*" / "*.png")) == wanted
     assert told([tmp_path / "set", as_zip(tmp_path, pictures)]) == wanted + [(f"set/{n}", c) for n, c in wanted]
     assert [label for _, label in told([tmp_path / "set" / name for name, *_ in pictures])] == [None] * len(pictures)
+    assert told(str(tmp_path / "set" / "*")) == wanted
+    as_tar(tmp_path, pictures[:1], name="a.tar")
+    as_tar(tmp_path, pictures[:1], name="b.tar")
+    name, label, _ = pictures[0]
+    both = [(f"{archive}.tar/./set/{name}", label) for archive in "ab"]
+    assert told([tmp_path / "a.tar", tmp_path / "b.tar"]) == both
     os.symlink(tmp_path / "set", tmp_path / "set" / "goose" / "loop")
     os.symlink(tmp_path / "set" / "self.png", tmp_path / "set" / "self.png")
     found = items(tmp_path / "set")

@@ -15,13 +15,13 @@ from .listing import sentence, stretches
 
 OPTIONS = ("split", "config", "data_files", "data_dir", "revision", "cache_dir")
 PATHS = ("data_files", "data_dir", "cache_dir")
-SAVED = ("dataset_dict.json", "state.json")  # one of which is in a folder that save_to_disk wrote
 ROWS = 16  # that are read together
 
 
 def is_saved(folder: str) -> bool:
     """Whether `save_to_disk` wrote this folder."""
-    return any(os.path.isfile(os.path.join(folder, name)) for name in SAVED)
+    several = [{"dataset_dict.json"}, {"dataset_info.json", "state.json"}]  # of all splits, or of one
+    return any(all(os.path.isfile(os.path.join(folder, name)) for name in names) for names in several)
 
 
 def shards(name: str, image: str | None = None, label: str | None = None, **options: str) -> list[Shard]:

@@ -28,18 +28,17 @@ def shards(path: str, table: str | None = None, image: str | None = None, label:
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
-    rows = shard.images or 0
+    rows, opened = shard.images or 0, _opened(shard.where, shard.part["table"])
     for index in range(start, rows, ROWS):
-        yield from _rows(shard, index, min(index + ROWS, rows))
+        yield from _rows(opened, shard, index, min(index + ROWS, rows))
 
 
 def item(shard: Shard, index: int, key: str = "") -> Item:
-    return next(_rows(shard, index, index + 1))
+    return next(_rows(_opened(shard.where, shard.part["table"]), shard, index, index + 1))
 
 
-def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
+def _rows(opened: Any, shard: Shard, low: int, high: int) -> Iterator[Item]:
     table = shard.part["table"]
-    opened = _opened(shard.where, table)
     found = columns(opened.schema, f"the table {table!r}", shard.part["image"], shard.part["label"])
     first = shard.part["start"] + low
     offsets = list(range(first, first + high - low))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...picture import Photo
+from ...picture import Photo, photos
 from . import (
     array_file,
     broken,
@@ -60,6 +60,8 @@ def _of_list(source: Sequence[Any]) -> list[Shard]:
         paths = [os.path.expanduser(os.fsdecode(one)) for one in source]
         if all(kind_of(path) == "picture" for path in paths):
             return folder.listed([(path, None) for path in paths])
+        if all(os.path.isfile(path) for path in paths):
+            return _of_files(paths, os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths]))
         return [shard for path in paths for shard in _of_text(path)]
     if source and all(isinstance(one, tuple) and len(one) == 2 and _is_path(one[0]) for one in source):
         return folder.listed(
@@ -83,7 +85,7 @@ def _of_text(text: str) -> list[Shard]:
     if os.path.exists(path):
         return _of_file(path)
     if is_pattern(path):
-        found = meant(path)
+        found = [file for one in meant(path) for file in _pictures_in(one)]
         return _of_files([one for one in found if kind_of(one) not in (None, "list")] or found, fixed(path))
     if os.path.lexists(path):
         raise FileNotFoundError(f"the source {text!r} is a link that leads nowhere")
@@ -108,6 +110,16 @@ def _of_folder(path: str) -> list[Shard]:
         raise ValueError(f"{str(error).rstrip('.')}; nor does it hold archives or tables of pictures") from None
 
 
+def _pictures_in(path: str) -> list[str]:
+    """The pictures of a folder that a pattern means; any other path, and a folder without pictures, as it is."""
+    if not os.path.isdir(path) or kind_of(path):
+        return [path]
+    try:
+        return [str(one) for one in photos(path)]
+    except ValueError:
+        return [path]
+
+
 def _below(path: str) -> Iterator[str]:
     """The files below a folder, and the tables that are folders, in the order of their paths."""
     for place, folders, names in os.walk(path):
@@ -124,7 +136,7 @@ def _of_files(paths: Sequence[str], root: str) -> list[Shard]:
     found: list[list[Shard] | Exception] = []
     for path in paths:
         try:
-            found.append(_of_folder(path) if kind_of(path) is None and os.path.isdir(path) else _of_file(path, root))
+            found.append(_of_folder(path) if os.path.isdir(path) and not kind_of(path) else _of_file(path, root))
         except (ValueError, LookupError, OSError) as error:
             found.append(error)
     return broken.instead(paths, found)
