@@ -31,8 +31,8 @@ FUNCTIONS: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("fold", lambda s: s.abs().clamp(max=3)),
     ("step", lambda s: s.sign()),
 )
-# What the first networks have beyond outputs that see all inputs, chosen by the highest confidences that 256 of them reach
-# with the embedded network: benchmarks/results/fooling.md.
+# What the first networks have beyond outputs that see all inputs, chosen by the highest confidences that 256 of their
+# like reach with the embedded network: benchmarks/results/fooling.md.
 UNITS, CONNECTIONS, STRENGTH = 12, 24, 2.0
 
 
