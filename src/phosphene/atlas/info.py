@@ -153,7 +153,7 @@ def _swept(store: Store, sweep: Sweep, ids: Any, begun: str) -> Swept:
 def _bytes(store: Store) -> int | None:
     if not store.local:
         return None
-    return sum(file.stat().st_size for file in Path(store.path).rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in Path(store.path).glob("*.lance/**/*") if file.is_file())
 
 
 def sized(count: int) -> str:

@@ -1,6 +1,6 @@
 """A small atlas to try things on: pictures that installed packages bring along, and the embedded network.
 
-    python -m phosphene.atlas.ready atlas-folder
+    python -m phosphene.atlas.ready ready.atlas
 
 The pictures are those of scikit-image (where it is installed), scikit-learn and Phosphene itself. They are few, so each
 is kept whole and in nine pieces of half its height and width, three a row, which overlap; its name is their label.
@@ -18,6 +18,7 @@ from pathlib import Path
 from ..network import load
 from ..picture import SUFFIXES, Photo, read
 from .atlas import Atlas
+from .store import Store
 
 PIECES = 3  # a row and a column of a picture's pieces
 TWINS = ("chelsea.png", "motorcycle_right.png", "chessboard_GRAY.png")  # of pictures that are there under other names
@@ -72,14 +73,15 @@ def gather(folder: Path) -> int:
 
 
 def ready(path: Path, layers: Sequence[str] = LAYERS) -> Atlas:
-    """The atlas at `path/atlas`, of the pictures in `path/pictures`; what is there already is not made again."""
+    """The atlas at `path`, of the pictures that are put into it; what is there already is not made again."""
+    Store(path, create=True)  # first, so that the folder is known as an atlas
     gather(path / "pictures")
-    return Atlas.build(load(), path / "pictures", path / "atlas", layers=layers, k=9)
+    return Atlas.build(load(), path / "pictures", path, layers=layers, k=9)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m phosphene.atlas.ready", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("path", type=Path, help="a folder for the pictures and the atlas")
+    parser.add_argument("path", type=Path, help="where the atlas is to be: a folder")
     print(ready(parser.parse_args(arguments).path).info())
 
 

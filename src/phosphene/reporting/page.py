@@ -64,7 +64,7 @@ def page(network: Network, photo: Photo, atlas: Any = None) -> str:
     filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    record = {
+    record: dict[str, Any] = {
         "network": {"spec": network.spec, "class": type(network.module).__name__, "fingerprint": network.fingerprint},
         "photo": {"name": photo.name, "path": photo.path, "sha256": photo.sha256},
         "preprocessing": network.preprocessing.to_dict(),
