@@ -1,0 +1,208 @@
+"""A map of images: each where its features' neighbours are, in two dimensions.
+
+The map is made by t-SNE, UMAP or PCA (reduction.py) of the features that a sweep kept, and kept in the atlas itself, so
+that it is made once: it is made anew where it is asked for in another way, or the atlas has come to hold other images.
+How far it can be trusted is measured (preservation.py) and said with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..instrument import Result, instrument
+from ..picture import Picture, files, read
+from . import preservation
+from .neighbours import features as features_as
+from .reduction import Method, Reduced, Reduction
+from .scatter import scatter
+from .store import Sweep
+
+if TYPE_CHECKING:
+    from .atlas import Atlas
+
+FEATURES = "features"  # the word for an atlas's only or first features
+BATCH = 16
+NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Embedding(Result):
+    """The images of an atlas on a map, in the order of their numbers."""
+
+    ids: np.ndarray = field(repr=False)  # (N,)
+    positions: np.ndarray = field(repr=False)  # (N, 2) about their mean; no unit, and no axis means anything
+    labels: tuple[str | None, ...] = field(repr=False)
+    keys: tuple[str, ...] = field(repr=False)
+    network: str
+    layer: str
+    reduction: Reduction
+    variance: float  # the share of it that the principal components hold
+    kl: float | None  # KL(p, q) in nats, of t-SNE
+    preservation: float  # the share of the 10 nearest neighbours among the features that are such on the map
+    accuracy: float | None  # how often the 5 nearest on the map tell the class; None where there are no classes
+    accuracy_of_features: float | None  # and the 5 nearest among the features
+    atlas: Any = field(repr=False)
+    sweep: Sweep = field(repr=False)
+
+    @property
+    def method(self) -> str:
+        return self.reduction.method
+
+    @cached_property
+    def _reduced(self) -> Reduced:
+        ids, vectors = self.atlas.store.features(self.sweep, self.layer)
+        return Reduced(self.reduction, vectors[np.isin(ids, self.ids)])
+
+    def place(self, photos: Any) -> np.ndarray:
+        """Where photos, files or folders (M of them) lie on the map: positions (M, 2). The map stays as it is."""
+        return self._reduced.place(self.positions, features_of(self.atlas, self.sweep, self.layer, photos))
+
+    def words(self) -> str:
+        """How the map was made, and what was measured of it."""
+        made = [f"{NAMES[self.method]} of {self.reduction.components} principal components"]
+        made[0] += f" ({self.variance:.0%} of the variance)"
+        if self.method == "tsne":
+            values = " and ".join(f"{value:g}" for value in self.reduction.perplexities(len(self.ids)))
+            made.append(f"perplexity {values}")
+            if (last := self.reduction.last_exaggeration(len(self.ids))) > 1:
+                made.append(f"exaggeration {last:g}")
+        if self.method == "umap":
+            made.append(f"{min(self.reduction.neighbours, len(self.ids) - 1)} neighbours")
+        text = ", ".join(made)
+        text += f"; KL(p, q) {self.kl:.3g}" if self.kl is not None else ""
+        count = min(preservation.KEPT, len(self.ids) - 1)
+        text += f". Of the {count} nearest neighbours among the features {self.preservation:.0%} are such on the map."
+        if self.accuracy is not None and self.accuracy_of_features is not None:
+            text += (
+                f" The {preservation.VOTERS} nearest tell the class of {self.accuracy:.1%} of the images on the map, "
+                f"of {self.accuracy_of_features:.1%} by the features."
+            )
+        return text
+
+    def picture(self, classes: int = 12, names: bool = True) -> Picture:
+        """A point for each image, in its class's colour.
+
+        - `classes`: colours at most, 12 or fewer; of more classes the most frequent have one, and the others are grey
+        - `names`: write the classes' names over their points
+        """
+        drawing = scatter(
+            self.positions,
+            self.labels,
+            title=f"Map of {len(self.ids):,} images",
+            subtitle=f"features of {self.layer} of {self.network}",
+            caption=f"{self.words()} The axes mean nothing; who is near whom does.",
+            classes=classes,
+            names=names,
+            seed=self.reduction.seed,
+        )
+        caption = f"{self.network}, features of {self.layer}: {self.words()}"
+        return self.drawn(drawing, caption, (), classes=classes, names=names)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "layer": self.layer,
+            **asdict(self.reduction),
+            "variance": self.variance,
+            "kl": self.kl,
+            "preservation": self.preservation,
+            "accuracy": self.accuracy,
+            "accuracy_of_features": self.accuracy_of_features,
+            "images": [
+                {"id": int(id), "image": key, "label": label, "x": float(x), "y": float(y)}
+                for id, key, label, (x, y) in zip(self.ids, self.keys, self.labels, self.positions, strict=True)
+            ],
+        }
+
+
+@instrument
+def atlas_map(
+    atlas: Any,
+    features: str = FEATURES,
+    *,
+    method: Method = "tsne",
+    perplexity: float = 30.0,
+    components: int = 50,
+    multiscale: bool = False,
+    exaggeration: float | None = None,
+    neighbours: int = 15,
+    seed: int = 0,
+    sweep: str | None = None,
+) -> Embedding:
+    """All images on a map, alike ones near each other.
+
+    Raises LookupError for features that the atlas does not hold, ValueError for fewer than 5 images, ImportError for
+    UMAP where umap-learn is not installed.
+
+    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
+    - `method`: tsne, umap or pca
+    - `perplexity`: t-SNE's effective number of neighbours; a third of the images at most
+    - `components`: principal components that the features are brought down to before
+    - `multiscale`: t-SNE also at a perplexity of a hundredth of the images, for their order at large; slower
+    - `exaggeration`: t-SNE's factor that draws neighbours together; 1, and above 100,000 images 4, if not given
+    - `neighbours`: of each image that UMAP looks at
+    - `seed`: of what is drawn at random
+    - `sweep`: whose features, where those of several networks are kept
+    """
+    from .atlas import opened
+
+    whole = opened(atlas)
+    own, layer = held(whole, features, sweep)
+    reduction = Reduction(method, components, float(perplexity), multiscale, exaggeration, neighbours, seed)
+    name = f"{own.name}.map.{layer}.{method}"
+    ids, vectors = whole.store.features(own, layer)
+    kept = whole.store.map(name)
+    if kept is not None and kept[2]["reduction"] == asdict(reduction) and np.array_equal(kept[0], ids):
+        _, positions, told = kept
+        labels, keys = _named(whole, ids)
+    else:
+        labels, keys = _named(whole, ids)
+        positions, told = _made(reduction, vectors, labels)
+        whole.store.keep_map(name, ids, positions, told)
+    return Embedding(
+        ids=ids, positions=positions, labels=labels, keys=keys, network=own.network, layer=layer, reduction=reduction,
+        atlas=whole, sweep=own, **{key: value for key, value in told.items() if key != "reduction"},
+    )  # fmt: skip
+
+
+def _made(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, ...]) -> tuple[np.ndarray, dict]:
+    reduced = Reduced(reduction, vectors)
+    positions, kl = reduced.positions()
+    return positions, {
+        "reduction": asdict(reduction),
+        "variance": reduced.components.share,
+        "kl": kl,
+        "preservation": preservation.kept(vectors, positions),
+        "accuracy": preservation.accuracy(positions, labels),
+        "accuracy_of_features": preservation.accuracy(vectors, labels),
+    }
+
+
+def _named(atlas: Atlas, ids: np.ndarray) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+    """The images' labels and keys."""
+    table = atlas.store.images()
+    rows = np.searchsorted(table.column("id").to_numpy(), ids)
+    found = table.select(["label", "key"]).take(rows)
+    return tuple(found.column("label").to_pylist()), tuple(found.column("key").to_pylist())
+
+
+def held(atlas: Atlas, features: str, sweep: str | None = None) -> tuple[Sweep, str]:
+    """The sweep that holds a layer's features, and the layer; 'features' are the first of the atlas.
+
+    LookupError where it holds none of that layer.
+    """
+    first = next((own for own in atlas.sweeps() if own.work.features and sweep in (None, own.name)), None)
+    if features == FEATURES and first is not None and FEATURES not in first.work.features:
+        features = first.work.features[0]
+    return atlas.sweep(features, features=True, name=sweep), features
+
+
+def features_of(atlas: Atlas, sweep: Sweep, layer: str, photos: Any) -> np.ndarray:
+    """The features (M, D) of photos, files or folders, as the sweep keeps them."""
+    network, several = atlas.network(sweep), files(photos)
+    parts = [several[start : start + BATCH] for start in range(0, len(several), BATCH)]
+    return np.concatenate([features_as(network, sweep, layer, [read(photo) for photo in part]) for part in parts])

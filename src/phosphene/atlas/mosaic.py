@@ -1,0 +1,256 @@
+"""A mosaic of a data set: thumbnails at their places on a map, or on a grid that keeps neighbours near.
+
+On the map no thumbnail covers another: where there is no room at its place, it stands as near as there is, within a
+thumbnail's width, or is left out (spacing.py); how many are is said. On the grid all are shown, and the sum of squared
+shifts from the map is the smallest that there is (snapping.py).
+
+It is one picture, or a folder of tiles with a page to zoom into (pyramid.py).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..instrument import Result, instrument
+from ..picture import PICTURE_SUFFIXES, ImageBlock, Picture, sheet
+from .embedding import FEATURES, Embedding, atlas_map
+from .pyramid import pyramid
+from .reduction import Method
+from .snapping import sides, snap
+from .spacing import spaced
+from .thumbnails import Thumbnails, thumbnails
+
+WIDE = 6_000  # pixels of a mosaic whose tiles have no given size
+SMALLEST, LARGEST = 24, 128  # pixels of such tiles
+ROOM = 1.8  # a map's side, in tiles, for the root of the images
+GAP = 0.04  # between tiles, of their side
+MOST_PIXELS = 200_000_000  # of one picture
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mosaic(Result):
+    """Thumbnails with their places; the later of the fields are in pixels, from the top left."""
+
+    embedding: Embedding = field(repr=False)
+    grid: bool
+    rows: np.ndarray = field(repr=False)  # (M,) of the embedding's images: those that are shown
+    corners: np.ndarray = field(repr=False)  # (M, 2): their left and top
+    tile: int
+    width: int
+    height: int
+    shift: float  # the root of the mean squared shift from the map, in tiles
+    hidden: int  # images that are left out for want of room
+    thumbnails: Thumbnails = field(repr=False)
+
+    @property
+    def missing(self) -> int:
+        """Images whose photos could not be read: their places are empty."""
+        return len(self.thumbnails.missing)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    @property
+    def shown(self) -> int:
+        return len(self.rows) - self.missing
+
+    def pixels(self, left: int = 0, top: int = 0, width: int | None = None, height: int | None = None) -> np.ndarray:
+        """Red, green, blue and alpha (height, width, 4), uint8, of the whole or of a part; clear between thumbnails."""
+        width, height = width or self.width, height or self.height
+        canvas = np.zeros((height, width, 4), np.uint8)
+        at = self.corners - [left, top]
+        inside = np.array(((at > -self.tile) & (at < [width, height])).all(1))
+        inside[list(self.thumbnails.missing)] = False
+        for index in np.flatnonzero(inside):
+            x, y = (int(c) for c in at[index])
+            part = canvas[max(0, y) : y + self.tile, max(0, x) : x + self.tile]
+            own = self.thumbnails.pixels[index][max(0, -y) :, max(0, -x) :]
+            part[..., :3] = own[: part.shape[0], : part.shape[1]]
+            part[..., 3] = 255
+        return canvas
+
+    def words(self) -> str:
+        """What is shown, what is not, and how far it was moved."""
+        total = len(self.embedding.ids)
+        if self.grid:
+            rows, columns = ((length + gap(self.tile)) // (self.tile + gap(self.tile)) for length in self.size)
+            text = (
+                f"{self.shown:,} of {total:,} images on {rows:,} × {columns:,} cells, as near to the map as one can: "
+            )
+            text += f"the root of the mean squared shift is {self.shift:.3g} cells."
+        else:
+            text = f"{self.shown:,} of {total:,} images are shown at their places on the map"
+            text += f", moved by {self.shift:.2g} tiles (root mean square)" if self.shift else ""
+            text += f"; {self.hidden:,} have no room there and are left out." if self.hidden else "."
+        if self.missing:
+            text += f" {self.missing:,} could not be read: {self.thumbnails.why}"
+        return text
+
+    def picture(self) -> Picture:
+        """The mosaic as one picture; at a scale of 2, each of its pixels is one of the picture's."""
+        if self.width * self.height > MOST_PIXELS:
+            raise ValueError(
+                f"the mosaic has {self.width:,} × {self.height:,} pixels, too many for one picture; give smaller "
+                f"tiles, such as tile={max(8, self.tile // 2)}, or a folder's name, for a page to zoom into"
+            )
+        block = ImageBlock(self.pixels(), width=self.width / 2, crisp=False)
+        drawing = sheet(
+            self._title, self._subtitle, [block], caption=f"{self.words()} The map: {self.embedding.words()}",
+            width=max(640.0, self.width / 2 + 96),
+        )  # fmt: skip
+        return self.drawn(drawing, f"{self._subtitle}: {self.words()}")
+
+    @property
+    def _title(self) -> str:
+        return f"Mosaic of {self.shown:,} images"
+
+    @property
+    def _subtitle(self) -> str:
+        return f"by features of {self.embedding.layer} of {self.embedding.network}"
+
+    def save(
+        self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any
+    ) -> Path:
+        """Writes one picture, as the suffix says; without a suffix a folder of tiles with a page to zoom into."""
+        if Path(path).suffix.lower() in PICTURE_SUFFIXES:
+            return super().save(path, theme, scale, **options)
+        return self.zoomable(path)
+
+    def zoomable(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes tiles of all sizes and index.html, which shows them from the disk or any server, and returns its path.
+
+        Raises ValueError for a folder that holds other things.
+        """
+        shown = np.setdiff1d(np.arange(len(self.rows)), self.thumbnails.missing)
+        images = [
+            [int(self.corners[index][0]), int(self.corners[index][1]), self.embedding.keys[row],
+             self.embedding.labels[row]]
+            for index, row in zip(shown, self.rows[shown], strict=True)
+        ]  # fmt: skip
+        told = {
+            "title": self._title, "subtitle": self._subtitle, "caption": self.words(), "map": self.embedding.words(),
+            "tile": self.tile, "images": images,
+        }  # fmt: skip
+        return pyramid(Path(folder), self.width, self.height, self._stretch, told)
+
+    def _stretch(self, left: int, top: int, size: int) -> np.ndarray | None:
+        """The square part at (left, top), or None where nothing is in it."""
+        found = self.pixels(left, top, size, size)
+        return found if found[..., 3].any() else None
+
+    def to_dict(self) -> dict[str, Any]:
+        there = set(self.thumbnails.missing)
+        return {
+            "grid": self.grid,
+            "tile": self.tile,
+            "width": self.width,
+            "height": self.height,
+            "shown": self.shown,
+            "hidden": self.hidden,
+            "missing": self.missing,
+            "shift": self.shift,
+            "images": [
+                {"id": int(self.embedding.ids[row]), "image": self.embedding.keys[row],
+                 "left": int(left), "top": int(top)}
+                for index, (row, (left, top)) in enumerate(zip(self.rows, self.corners, strict=True))
+                if index not in there
+            ],
+        }  # fmt: skip
+
+
+@instrument
+def atlas_mosaic(
+    atlas: Any,
+    features: str = FEATURES,
+    *,
+    grid: bool = False,
+    tile: int | None = None,
+    side: int | None = None,
+    shift: float = 1.0,
+    method: Method = "tsne",
+    perplexity: float = 30.0,
+    seed: int = 0,
+    sweep: str | None = None,
+) -> Mosaic:
+    """The images themselves, as thumbnails, each near those that are like it.
+
+    Raises what `atlas_map` does, and FileNotFoundError or LookupError where none of the photos is there any more.
+
+    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
+    - `grid`: all images on a grid, moved as little as possible
+    - `tile`: pixels of a thumbnail's side; such that the mosaic is about 6,000 wide if not given
+    - `side`: pixels of the longer side; on a grid, of all columns; as the images need if not given
+    - `shift`: how far a thumbnail may be moved to be shown, in tiles; not on a grid
+    - `method`: of the map: tsne, umap or pca
+    - `perplexity`: t-SNE's effective number of neighbours
+    - `seed`: of what is drawn at random
+    - `sweep`: whose features, where those of several networks are kept
+    """
+    if tile is not None and tile < 4:
+        raise ValueError(f"a thumbnail is at least 4 pixels wide, not {tile}")
+    if shift < 0:
+        raise ValueError(f"a shift is 0 or more tiles, not {shift:g}")
+    embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
+    layout = _on_grid if grid else _on_map
+    rows, corners, tile, size, moved = layout(embedding, tile, side, shift, seed)
+    ids = embedding.ids[rows]
+    made = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in rows], tile)
+    return Mosaic(
+        embedding=embedding, grid=grid, rows=rows, corners=corners, tile=tile, width=size[0], height=size[1],
+        shift=moved, hidden=len(embedding.ids) - len(rows), thumbnails=made,
+    )  # fmt: skip
+
+
+_Layout = tuple[np.ndarray, np.ndarray, int, tuple[int, int], float]
+
+
+def _on_grid(embedding: Embedding, tile: int | None, side: int | None, shift: float, seed: int) -> _Layout:
+    rows, columns = sides(embedding.positions, None, None)
+    if side is not None and tile is None:
+        tile = max(4, int(side / max(rows, columns) / (1 + GAP)))
+    elif side is not None and tile is not None:
+        columns = max(1, (side + gap(tile)) // (tile + gap(tile)))
+        rows, columns = sides(embedding.positions, None, columns)
+    tile = tile or fitting(max(rows, columns))
+    cells, wanted = snap(embedding.positions, rows, columns)
+    step = tile + gap(tile)
+    moved = float(np.sqrt(((cells - wanted) ** 2).sum(1).mean()))
+    size = (columns * step - gap(tile), rows * step - gap(tile))
+    return np.arange(len(cells)), cells[:, ::-1] * step, tile, size, moved
+
+
+def _on_map(embedding: Embedding, tile: int | None, side: int | None, shift: float, seed: int) -> _Layout:
+    positions = embedding.positions
+    across = max(2.0, ROOM * math.sqrt(len(positions)))
+    tile = tile or (max(4, int(side / across)) if side else fitting(across))
+    side = side or math.ceil(across * tile)
+    if side < tile:
+        raise ValueError(f"a mosaic of {side} pixels has no room for thumbnails of {tile}")
+    reach = np.maximum(np.ptp(positions, axis=0), 1e-12)
+    scale = (side - tile) / reach.max()
+    size = (math.ceil(reach[0] * scale) + tile, math.ceil(reach[1] * scale) + tile)
+    wanted = (positions - positions.min(0)) * scale
+    wanted[:, 1] = size[1] - tile - wanted[:, 1]
+    whole = np.rint(wanted).astype(np.int64)
+    step = tile + gap(tile)
+    corners = spaced(whole, step, shift * tile, (size[0] + gap(tile), size[1] + gap(tile)), seed)
+    rows = np.flatnonzero(corners[:, 0] >= 0)
+    moved = np.sqrt(((corners[rows] - whole[rows]) ** 2).sum(1).mean()) / tile
+    return rows, corners[rows], tile, size, float(moved)
+
+
+def fitting(across: float) -> int:
+    """The side of tiles of which so many make a picture of a usual width."""
+    return max(SMALLEST, min(LARGEST, int(WIDE / across / (1 + GAP))))
+
+
+def gap(tile: int) -> int:
+    return max(1, round(tile * GAP))

@@ -1,0 +1,144 @@
+"""Many points on a plane, each in its class's colour, with the classes' names and a legend: a drawing for both themes.
+
+Points get smaller and more transparent as they get more, and are drawn in an order drawn at random, so that no class
+lies over another. Both axes have one scale, and no ticks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..picture import Circle, Drawing, DrawingBlock, Mark, Rect, Row, Text, fit, sheet, text_width
+
+# Twelve colours of middle lightness, for light and dark paper: any two are at least 0.14 apart in OKLab, and 0.09 as
+# people without L or M cones see them (Machado, Oliveira and Fernandes, 2009). Each is far from those before it.
+COLOURS = (
+    "#5264f5", "#eeb200", "#00d1ff", "#a35800", "#75a679", "#9b72a2",
+    "#00df84", "#ee7000", "#00805f", "#8799ff", "#e88dbe", "#9d31b7",
+)  # fmt: skip
+GREY = "#8a8791"
+SIDE, INSET = 720.0, 22.0  # the plot's longer side in pixels, and the points' distance from its edge
+TOGETHER = 0.6  # of all points' spread: a class that is wider has no middle to write its name at
+MOST = 20_000  # points that are drawn; of more, so many chosen at random
+
+
+def scatter(
+    positions: np.ndarray,
+    labels: Sequence[str | None],
+    *,
+    title: str,
+    subtitle: str = "",
+    caption: str = "",
+    classes: int = len(COLOURS),
+    names: bool = True,
+    seed: int = 0,
+) -> Drawing:
+    """A sheet with the points (N, 2), coloured by label. ValueError for more classes than there are colours."""
+    if not 1 <= classes <= len(COLOURS):
+        raise ValueError(f"1 to {len(COLOURS)} classes have colours, not {classes}")
+    counts = Counter(label for label in labels if label is not None)
+    shown = coloured(counts, classes)
+    rows = np.random.default_rng(seed).permutation(len(positions))[:MOST]
+    if len(rows) < len(positions):
+        caption += f" {len(rows):,} of the {len(positions):,} images are drawn, chosen at random."
+    places, width, height = laid(positions)
+    marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
+    radius, opacity = sized(len(rows))
+    plain = "accent" if not counts else GREY
+    last = sorted(rows, key=lambda row: labels[row] in shown)  # grey ones below
+    for row in last:
+        x, y = places[row]
+        marks.append(Circle(float(x), float(y), radius, shown.get(labels[row], plain), opacity))
+    if names:
+        marks += _names(places, labels, list(shown))
+    blocks = [DrawingBlock(Drawing(width, height, tuple(marks)))]
+    if counts:
+        blocks.append(DrawingBlock(legend(counts, shown, sum(label is None for label in labels), height)))
+    inner = width + (blocks[1].drawing.width + 28 if counts else 0)
+    return sheet(title, subtitle, [Row(blocks, gap=28)], caption=caption, width=max(640.0, inner + 96))
+
+
+def coloured(counts: Counter[str], most: int) -> dict[str | None, str]:
+    """The most frequent classes, in the order of their names, each with its colour; one fewer where some are left."""
+    often = sorted(counts, key=lambda label: (-counts[label], _natural(label)))
+    chosen = often if len(often) <= most else often[: max(1, most - 1)]
+    shown: dict[str | None, str] = {}
+    shown.update(zip(sorted(chosen, key=_natural), COLOURS, strict=False))
+    return shown
+
+
+def laid(positions: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """The points in pixels, y downwards, and the plot's width and height; the shape follows theirs within limits."""
+    low, high = positions.min(0), positions.max(0)
+    reach = np.maximum(high - low, 1e-12 + 0.4 * (high - low).max())  # no flatter than 2 : 5
+    scale = (SIDE - 2 * INSET) / reach.max()
+    width, height = (round(float(length) * scale + 2 * INSET) for length in reach)
+    middle = (low + high) / 2
+    places = (positions - middle) * scale * [1, -1] + [width / 2, height / 2]
+    return places, float(width), float(height)
+
+
+def sized(count: int) -> tuple[float, float]:
+    """The radius in pixels and the opacity of so many points."""
+    radius = min(5.0, max(1.3, 46 / count**0.37))
+    return radius, min(0.9, max(0.65, 1.25 - 0.15 * math.log10(max(count, 1))))
+
+
+def legend(counts: Counter[str], shown: dict[str | None, str], unlabelled: int, height: float) -> Drawing:
+    """Each shown class's colour, name and count; then the others and those without a class."""
+    rows = [(colour, str(label), counts[str(label)]) for label, colour in shown.items()]
+    rest = len(counts) - len(shown)
+    if rest:
+        other = sum(count for label, count in counts.items() if label not in shown)
+        rows.append((GREY, f"{rest:,} other {'class' if rest == 1 else 'classes'}", other))
+    if unlabelled:
+        rows.append((GREY, "without a class", unlabelled))
+    size, step = 14.0, 24.0
+    number = max(text_width(f"{count:,}", size, mono=True) for *_, count in rows)
+    name = min(220.0, max(text_width(label, size) for _, label, _ in rows))
+    width = 22 + name + 16 + number
+    marks: list[Mark] = []
+    for at, (colour, label, count) in enumerate(rows):
+        y = 12 + step * at
+        marks.append(Circle(6, y, 6, colour))
+        marks.append(Text(22, y + 5, fit(label, size, name), size))
+        marks.append(Text(width, y + 5, f"{count:,}", size, anchor="end", colour="muted", mono=True))
+    return Drawing(math.ceil(width), max(24.0, step * len(rows)), tuple(marks))
+
+
+def _names(places: np.ndarray, labels: Sequence[str | None], shown: Sequence[str | None]) -> list[Mark]:
+    """The names of classes whose points lie together, over their middles, where there is room."""
+    own = np.array(labels, dtype=object)
+    apart = _spread(places)
+    marks: list[Mark] = []
+    taken: list[tuple[float, float, float, float]] = []
+    for label in shown:
+        points = places[own == label]
+        if len(points) < 3 or _spread(points) > TOGETHER * apart:
+            continue
+        x, y = points[np.linalg.norm(points - np.median(points, 0), axis=1).argmin()]
+        words = fit(str(label), 14.0, 160.0)
+        half = text_width(words, 14.0, "bold") / 2 + 5
+        box = (float(x) - half, float(y) - 11, float(x) + half, float(y) + 11)
+        if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            continue
+        taken.append(box)
+        marks.append(Rect(box[0], box[1], 2 * half, 22, fill="paper", radius=5, opacity=0.8))
+        marks.append(Text(float(x), float(y) + 5, words, 14.0, weight="bold", anchor="middle"))
+    return marks
+
+
+def _spread(points: np.ndarray) -> float:
+    """The median distance of the points from their median."""
+    return float(np.median(np.linalg.norm(points - np.median(points, 0), axis=1)))
+
+
+def _natural(label: str) -> tuple[tuple[int, str], ...]:
+    """A key that sorts 2 before 10."""
+    parts = re.findall(r"\d+|\D+", label)
+    return tuple((len(part), part) if part.isdigit() else (0, part) for part in parts)
