@@ -75,14 +75,16 @@ def test_vectors_without_a_distance_are_no_neighbours():
     found = exact(cut(ids, vectors, 2), vectors[[0]], 9, "euclidean")
     assert found.numbers[0].tolist() == [0, 1, 4, 5] + [NONE] * 5
     assert np.isinf(found.distances[0, 4:]).all()
-    with pytest.raises(ValueError, match="all 0"):
+    with pytest.raises(ValueError, match=r"all 0"):
         exact(cut(ids, vectors, 2), vectors[[1]], 2, "cosine")
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match=r"not finite"):
         exact(cut(ids, vectors, 2), vectors[[2]], 2, "euclidean")
 
 
 def test_own_numbers_are_left_out():
-    found = exact(cut(np.arange(8), np.arange(8, dtype=np.float32)[:, None], 3), np.array([[3.0], [0.0]]), 4, "euclidean")
+    found = exact(
+        cut(np.arange(8), np.arange(8, dtype=np.float32)[:, None], 3), np.array([[3.0], [0.0]]), 4, "euclidean"
+    )
     others = found.without(np.array([3, -2]), 3)
     assert others.numbers.tolist() == [[2, 4, 1], [0, 1, 2]]
     assert others.distances.tolist() == [[1, 1, 2], [0, 1, 2]]
@@ -161,12 +163,12 @@ def test_images_that_were_added_after_the_index_are_found(filled, network):
 
 def test_what_an_index_can_not_be_is_said(filled, network, folder, tmp_path):
     atlas = ph.Atlas(filled[0], network)
-    with pytest.raises(ValueError, match="euclidean or cosine, not 'manhattan'"):
+    with pytest.raises(ValueError, match=r"euclidean or cosine, not 'manhattan'"):
         atlas.index(metric="manhattan")
-    with pytest.raises(ValueError, match="above 0 and at most 1, not 1.5"):
+    with pytest.raises(ValueError, match=r"above 0 and at most 1, not 1.5"):
         atlas.index(recall=1.5)
     small = ph.Atlas.build(network, folder, tmp_path / "atlas", layers="0", features="3")
-    with pytest.raises(ValueError, match="an index pays from many thousand images on, and 3 has 37"):
+    with pytest.raises(ValueError, match=r"an index pays from many thousand images on, and 3 has 37"):
         small.index()
 
 
