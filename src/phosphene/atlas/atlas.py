@@ -158,7 +158,7 @@ class Atlas:
         if not rows:
             raise LookupError(f"the atlas {self.path!r} has no image of number {image}")
         shard, index = place(image)
-        source = self.store.shards()[shard]
+        source = self.store.shards([shard])[shard]
         return reader(source).item(source, index, rows[0]["key"]).photo()
 
     def patches(self, unit: str, k: int | None = None, **options: Any) -> Patches:

@@ -84,7 +84,7 @@ def patches_of(
     """The strongest patches of the units in rows of the sweep's table, best first, at most `k` each."""
     wanted = [number for row in rows for number in row["images"][:k]]
     images = {row["id"]: row for row in atlas.store.images(wanted).to_pylist()}
-    shards = atlas.store.shards()
+    shards = atlas.store.shards([place(number)[0] for number in wanted])
     found = []
     for row in rows:
         channel = int(row["channel"])

@@ -118,8 +118,16 @@ class Store:
 
     # ---- sources
 
-    def shards(self) -> dict[int, Shard]:
-        return tables.to_shards(self.table("shards").to_arrow())
+    def shards(self, numbers: Sequence[int] | None = None) -> dict[int, Shard]:
+        """The shards of these numbers, or all. A shard lists its files, so that all of them can be many megabytes."""
+        table = self.table("shards")
+        if numbers is None:
+            return tables.to_shards(table.to_arrow())
+        wanted = sorted(set(numbers))
+        if not wanted:
+            return {}
+        where = f"shard IN ({', '.join(map(str, wanted))})"
+        return tables.to_shards(table.search().where(where).limit(len(wanted)).to_arrow())
 
     def add_shards(self, shards: Sequence[Shard]) -> None:
         if shards:
