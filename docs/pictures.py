@@ -125,6 +125,13 @@ def robustness() -> Result:
     return replace(found, made={**found.made, "options": {**found.made["options"], "folder": folder.name}})
 
 
+def atlas() -> ph.Atlas:
+    """The one that `make atlas` builds."""
+    from phosphene.atlas.ready import ready
+
+    return ready(Path("ready.atlas"))
+
+
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "filters": lambda: (ph.filters(net, None), {}),
     "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {"columns": 12}),
@@ -173,6 +180,8 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     ),
     "checkerboard": lambda: (ph.checkerboard(net, "blocks.3:17", size=160, steps=16), {}),
     "check": lambda: (ph.check(net), {}),
+    "atlas-patches": lambda: (atlas().patches("blocks.3:56", k=6, projection=True, synthesis=True), {}),
+    "atlas-layer": lambda: (atlas().layer("blocks.4", units=18, order="name"), {}),
 }
 
 
