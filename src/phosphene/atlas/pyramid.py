@@ -13,6 +13,7 @@ import base64
 import html
 import json
 import math
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -130,7 +131,6 @@ def page(data: Mapping[str, Any]) -> str:
         "SCRIPT": parts["js"],
         "DATA": json.dumps(dict(data), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
     }
-    text = parts["html"]
-    for name in ("MARK", "TITLE", "SUBTITLE", "CAPTION", "MAP", "STYLE", "SCRIPT", "DATA"):  # the data last: anything
-        text = text.replace(f"{{{{ {name} }}}}", filled[name], 1)
-    return text
+    return re.sub(
+        r"\{\{ ([A-Z]+) \}\}", lambda found: filled[found[1]], parts["html"]
+    )  # in one go: data may hold anything
