@@ -4,8 +4,8 @@
     samples.json    one sample an image: filepath, tags, label, number in the atlas, place on the map, features
     data/           images that are no files of their own, written as PNG
 
-It is the format in plain JSON, that FiftyOne tells by the absence of a version in metadata.json: no ids of a database
-have to be made up, and every later FiftyOne reads it. Files of a folder are not copied; samples name them where they
+It is the format's older form in plain JSON, which FiftyOne's importer tells by the absence of a version in
+metadata.json: no ids of a database have to be made up. Files of a folder are not copied; samples name them where they
 are. Fields: `ground_truth` (a Classification), `atlas_id`, `atlas_key`, `x` and `y`, `embedding`.
 """
 
