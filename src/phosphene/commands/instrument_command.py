@@ -133,7 +133,7 @@ def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], hints: Mapp
     """The positional words: the photo and the layer, which comes first where it must be given."""
     plan.photo = next((name for name in parameters if name in PHOTOS and hints.get(name) is not int), None)
     asks = "target" in parameters and parameters["target"].default is inspect.Parameter.empty  # it is the word then
-    plan.layer = "layer" in parameters and not asks
+    plan.layer = "layer" in parameters and not asks and "atlas" not in parameters  # which knows its own layers
     plan.needs_layer = plan.layer and parameters["layer"].default is inspect.Parameter.empty
     argument = typer.Argument(
         metavar="LAYER", autocompletion=shared.complete_layer, help=as_sentence(text), show_default=False
