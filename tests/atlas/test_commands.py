@@ -45,6 +45,20 @@ def test_an_atlas_is_built_asked_and_gone_on_with(run, folder, tmp_path):
     assert (tmp_path / "sheet.png").stat().st_size > 1000
 
 
+def test_an_atlas_is_indexed_and_exported(run, folder, tmp_path):
+    import pyarrow.parquet
+
+    assert run(f"atlas build {folder} --to my.atlas -n small:build --layers 3 --features 2").exit_code == 0
+    indexed = run("atlas index my.atlas")
+    assert indexed.exit_code in (0, 2), indexed.output  # too few images for one is said in a sentence
+    assert "Traceback" not in indexed.output
+    written = run("atlas export my.atlas images.parquet --map pca --features 2")
+    assert written.exit_code == 0, written.output
+    table = pyarrow.parquet.read_table(tmp_path / "images.parquet")
+    assert table.num_rows == 37
+    assert {"key", "label", "x", "y", "vector"} <= set(table.column_names)
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [

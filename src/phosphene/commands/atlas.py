@@ -1,13 +1,14 @@
 """A whole data set through a network, once: build an atlas of it, and ask it.
 
-`build` and `info` are here; every function marked `@instrument` in the folder atlas/ is a command beside them.
+`build`, `info`, `index` and `export` are here; every function marked `@instrument` in the folder atlas/ is a command beside them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -41,7 +42,7 @@ def group() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help=(__doc__ or "").splitlines()[0],
     )
-    by_hand: dict[str, Callable[..., Any]] = {"build": build, "info": info}
+    by_hand: dict[str, Callable[..., Any]] = {"build": build, "info": info, "index": index, "export": export}
     for name, function in by_hand.items():
         prepared(app, function, name)
     for name, entry in members().items():
@@ -132,6 +133,50 @@ def info(atlas: options.AtlasWord, *, json: show.Json = False) -> None:
         show.print_json(found.to_dict())
     else:
         show.stdout().print(str(found))
+
+
+def index(
+    atlas: options.AtlasWord,
+    *,
+    features: str | None = None,
+    metric: Literal["euclidean", "cosine"] = "euclidean",
+    recall: float = 0.95,
+    seed: int = 0,
+) -> None:
+    """An index of every image's features, for neighbours among very many images; its recall is measured.
+
+    - `features`: the layer; the first whose features the atlas keeps, if not given
+    - `metric`: the distance that it is for; for the other, all images are looked at
+    - `recall`: the share of the true ten nearest that it should find
+    - `seed`: which images' neighbours measure the recall
+    """
+    from ..atlas import Atlas
+
+    with show.working("building the index"):
+        found = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed)
+    show.stdout().print(str(found))
+
+
+def export(
+    atlas: options.AtlasWord,
+    path: Annotated[Path, typer.Argument(metavar="PATH", show_default=False, help="The file or folder to write.")],
+    *,
+    kind: Literal["parquet", "embedding-atlas", "fiftyone"] = "parquet",
+    map: Literal["tsne", "umap", "pca"] | None = None,
+    features: str | None = None,
+) -> None:
+    """The atlas's images for other programs: keys, labels, paths, and if asked places on a map and features.
+
+    - `kind`: a Parquet file, one with small pictures for Embedding Atlas, or a folder for FiftyOne
+    - `map`: the map whose places are added; made now where the atlas does not hold it
+    - `features`: the layer whose vectors are added
+    """
+    from ..atlas import Atlas
+
+    found = Atlas(atlas)
+    with show.working(f"writing {path}"):
+        places = None if map is None else found.map(features or "features", method=map)
+        show.told(found.export(path, kind, map=places, features=features), False)
 
 
 def _with_bar(steps: Iterator[Progress]) -> Iterator[Progress]:
