@@ -1,11 +1,11 @@
 """Points onto the cells of a grid, one a cell, so that the sum of squared shifts is the smallest that there is.
 
 That is the linear assignment problem, which SciPy solves exactly (D. Crouse, On implementing 2D rectangular assignment
-algorithms, 2016), in time that grows with the cube of the points: for 10,000 points on a map, a quarter of an hour.
+algorithms, 2016), in time that grows with the cube of the points: for 10,000 points on a map, many minutes.
 A shift of all costs of one cell, or of one point, changes no assignment's rank. With the costs shifted by the optimal
 prices of the cells the solver has next to nothing to do, and prices are smooth over the grid: those of a grid half as
 fine, with a quarter of the points, are nearly right. So a coarse grid is solved first, its prices are found from its
-solution, and they start the finer one. The answer is the exact one all the same, about ten times as fast.
+solution, and they start the finer one. The answer is the exact one all the same, for 10,000 points in less than a minute.
 
 Cells that stay empty are given to points of no cost.
 """
