@@ -5,7 +5,8 @@ names, as often as it takes for `--images` of them. A sweep keeps the 9 stronges
 convolution's units and the features before the scores. The bare pass decodes and runs the same batches and keeps
 nothing. The notebook's loop is what many write: forward hooks on all convolutions, each image's maximum and its place
 kept of every channel, `topk` at the end. All take turns in rounds; times are of the clock, or of the processor where
-OMP_NUM_THREADS=1, since then others' work does not count; ratios are the medians of the rounds' ratios. Memory is the peak of a process of its own, for a quarter of the images and for all.
+OMP_NUM_THREADS=1, since then others' work does not count; ratios are the medians of the rounds' ratios. Memory is the
+peak of a process of its own, for a quarter of the images and for all.
 """
 
 import argparse

@@ -130,7 +130,7 @@ def export(
     vectors = None
     if features:
         vectors = features_table(*kept(atlas, None if features is True else features, sweep))
-        if vectors not in atlas.store.names():
+        if not atlas.store.holds(vectors):
             raise ValueError(f"no image has run through the network yet; go on building the atlas {atlas.path!r}")
     positions = None
     if map is not None:

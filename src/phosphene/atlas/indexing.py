@@ -109,7 +109,7 @@ def build(
 
 def index_of(store: Store, sweep: Sweep, layer: str, table: Any, metric: str) -> Index | None:
     """The index through which a layer's features can be searched by this metric, or None."""
-    if TABLE not in store.names() or _name(metric) not in [each.name for each in table.list_indices()]:
+    if not store.holds(TABLE) or _name(metric) not in [each.name for each in table.list_indices()]:
         return None
     rows = store.table(TABLE).to_arrow().to_pylist()
     own = [row for row in rows if (row["sweep"], row["layer"], row["metric"]) == (sweep.name, layer, metric)]
@@ -200,7 +200,7 @@ def _note(store: Store, index: Index) -> None:
     kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
     schema = pa.schema([(each.name, kinds[str(each.type)]) for each in fields(Index)])
     rows = pa.Table.from_pylist([index.to_dict()], schema=schema)
-    if TABLE in store.names():
+    if store.holds(TABLE):
         store.table(TABLE).add(rows)
     else:
         store.db.create_table(TABLE, rows)

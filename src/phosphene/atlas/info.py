@@ -128,15 +128,14 @@ def atlas_info(atlas: Any) -> Info:
 
 
 def _swept(store: Store, sweep: Sweep, ids: Any, begun: str) -> Swept:
-    names = store.names()
     layers = dict.fromkeys(sweep.work.layers, 0)
-    if f"{sweep.name}.units" in names:
+    if store.holds(f"{sweep.name}.units"):
         for row in store.table(f"{sweep.name}.units").search().select(["layer"]).limit(1 << 31).to_arrow().to_pylist():
             layers[row["layer"]] += 1
     features = {}
     for layer in sweep.work.features:
         name = f"{sweep.name}.features.{layer}"
-        features[layer] = store.table(name).schema.field("vector").type.list_size if name in names else 0
+        features[layer] = store.table(name).schema.field("vector").type.list_size if store.holds(name) else 0
     done = store.done(sweep)
     known = {shard: shard_.images for shard, shard_ in store.shards().items()}
     taken = sum(done.begun.values())

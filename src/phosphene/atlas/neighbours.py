@@ -138,7 +138,7 @@ def atlas_neighbours(
         raise ValueError(f"k is a number above 0, not {k}")
     atlas = opened(atlas)
     found, layer = kept(atlas, features, sweep)
-    if features_table(found, layer) not in atlas.store.names():
+    if not atlas.store.holds(features_table(found, layer)):
         raise ValueError(f"no image has run through {found.network} yet; go on building the atlas {atlas.path!r}")
     table = atlas.store.table(features_table(found, layer))
     queries = _queries(atlas, query)

@@ -99,6 +99,10 @@ class Store:
                 return None
             raise
 
+    def holds(self, name: str) -> bool:
+        """Whether there is such a table, finished."""
+        return self.find(name) is not None
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps a second writer out, on this machine. ValueError where there is one."""
@@ -203,8 +207,11 @@ class Store:
                 name = f"{sweep.name}.features.{layer}"
                 versions[name] = self._append(name, tables.of_features(ids, np.concatenate(parts), sweep.work.half))
         units = tables.of_summaries(summaries, done.to_json(), versions)
-        name = f"{sweep.name}.units"
-        table = self.db.create_table(name, units, mode="create" if self.find(name) is None else "overwrite")
+        self._overwrite(f"{sweep.name}.units", units)
+
+    def _overwrite(self, name: str, rows: pa.Table) -> None:
+        """The table holds these rows from now on, in one step."""
+        table = self.db.create_table(name, rows, mode="overwrite" if self.holds(name) else "create")
         table.optimize(cleanup_older_than=KEPT)
 
     def tidy(self, sweep: Sweep) -> None:
@@ -271,8 +278,8 @@ class Store:
         return ids[order], flat.reshape(len(ids), -1)[order]
 
     def map(self, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
-        """A kept map: the images' numbers (N,), their positions (N, 2) and what is told of it; None where there is none."""
-        if name not in self.names():
+        """A kept map: the images' numbers (N,), their positions (N, 2) and what is told of it; None without one."""
+        if not self.holds(name):
             return None
         found = self.table(name).to_arrow()
         told = json.loads(found.schema.metadata[b"map"])
@@ -280,11 +287,7 @@ class Store:
 
     def keep_map(self, name: str, ids: np.ndarray, positions: np.ndarray, told: Mapping[str, Any]) -> None:
         """Keeps a map in place of the one of that name; whole or not at all."""
-        there = name in self.names()
-        table = self.db.create_table(
-            name, tables.of_map(ids, positions, json.dumps(dict(told))), mode="overwrite" if there else "create"
-        )
-        table.optimize(cleanup_older_than=KEPT)
+        self._overwrite(name, tables.of_map(ids, positions, json.dumps(dict(told))))
 
     def done(self, sweep: Sweep) -> Done:
         """How far a sweep is."""

@@ -1,6 +1,7 @@
 """A whole data set through a network, once: build an atlas of it, and ask it.
 
-`build`, `info`, `index` and `export` are here; every function marked `@instrument` in the folder atlas/ is a command beside them.
+`build`, `info`, `index` and `export` are here; every function marked `@instrument` in the folder atlas/ is a command
+beside them.
 """
 
 from __future__ import annotations

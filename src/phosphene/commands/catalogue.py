@@ -1,8 +1,8 @@
 """Which commands there are and what each does in a line, read from the sources without importing them.
 
 A command is a function marked `@instrument` in one of the package's folders, or the function in `commands/NAME.py` that
-is called NAME. Its help is the first line of its docstring. What asks an atlas is marked `@instrument` as well, is called
-atlas_NAME, and is the command `phosphene atlas NAME`.
+is called NAME. Its help is the first line of its docstring. What asks an atlas is marked `@instrument` as well, is
+called atlas_NAME, and is the command `phosphene atlas NAME`.
 """
 
 from __future__ import annotations

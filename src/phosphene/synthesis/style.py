@@ -5,8 +5,8 @@
 F are a layer's features (channels × places) of the image, P those of the content image, G the Gram matrices of the
 features of several layers and A those of the style image. L. Gatys, A. Ecker and M. Bethge, A neural algorithm of
 artistic style, 2015, eq. 1-7; their ratio is α / β. Theirs are squared errors of a network scaled to a mean activation
-of one; ours are relative to the images' own, so that neither a layer's size nor its scale matters. As they do, we search
-by L-BFGS, from the content image or noise; unlike them, on a spectrum (`images.Fourier`), each image by itself.
+of one; ours are relative to the images' own, so that neither a layer's size nor its scale matters. As they do, we
+search by L-BFGS, from the content image or noise; unlike them, on a spectrum (`images.Fourier`), each image by itself.
 """
 
 from __future__ import annotations
