@@ -4,18 +4,23 @@ Each is saved as Phosphene saves it, then packed as WebP; what the file says of 
 `phosphene again docs/pictures/NAME.webp` remakes any of them.
 """
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 import torchvision
 from PIL import Image
 from safetensors import safe_open
+from sklearn.datasets import load_digits
 
 import phosphene as ph
 from phosphene.attribution.patterns_picture import coloured
@@ -132,6 +137,32 @@ def atlas() -> ph.Atlas:
     return ready(Path("ready.atlas"))
 
 
+class Digits(torch.nn.Sequential):
+    """A network whose first layer is the pixels themselves."""
+
+
+@cache
+def digits() -> ph.Atlas:
+    """An atlas of scikit-learn's digits, 8 × 8; their features are their pixels."""
+    folder = Path(tempfile.mkdtemp(prefix="digits-"))
+    atexit.register(shutil.rmtree, folder)
+    images, classes = load_digits(return_X_y=True)
+    for index, (image, digit) in enumerate(zip(images, classes, strict=True)):
+        path = folder / "digits" / str(digit) / f"{index:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((image.reshape(8, 8) * 15.9).astype(np.uint8)).save(path)
+    parts = {
+        "grey": torch.nn.Conv2d(3, 1, 1, bias=False),
+        "pixels": torch.nn.Flatten(),
+        "scores": torch.nn.Linear(64, 10),
+    }
+    module = Digits(OrderedDict(parts)).eval()
+    torch.nn.init.constant_(module.grey.weight, 1 / 3)
+    network = ph.Network(module, ph.Preprocessing((8, 8)))
+    work = {"layers": "grey", "features": "pixels", "pool": "none", "batch": 256}
+    return ph.Atlas.build(network, folder / "digits", folder / "digits.atlas", **work)
+
+
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "filters": lambda: (ph.filters(net, None), {}),
     "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {"columns": 12}),
@@ -180,6 +211,8 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     ),
     "checkerboard": lambda: (ph.checkerboard(net, "blocks.3:17", size=160, steps=16), {}),
     "check": lambda: (ph.check(net), {}),
+    "atlas-map": lambda: (digits().map(), {}),
+    "atlas-mosaic": lambda: (digits().mosaic(tile=28, side=1000), {}),
     "atlas-patches": lambda: (atlas().patches("blocks.3:56", k=6, projection=True, synthesis=True), {}),
     "atlas-layer": lambda: (atlas().layer("blocks.4", units=18, order="name"), {}),
 }

@@ -5,7 +5,7 @@ algorithms, 2016), in time that grows with the cube of the points: for 10,000 po
 A shift of all costs of one cell, or of one point, changes no assignment's rank. With the costs shifted by the optimal
 prices of the cells the solver has next to nothing to do, and prices are smooth over the grid: those of a grid half as
 fine, with a quarter of the points, are nearly right. So a coarse grid is solved first, its prices are found from its
-solution, and they start the finer one. The answer is the exact one all the same, for 10,000 points in less than a minute.
+solution, and they start the finer one. The answer is the exact one all the same, for 10,000 points within a minute.
 
 Cells that stay empty are given to points of no cost.
 """
