@@ -1,4 +1,26 @@
-"""What an atlas holds, for comparing two."""
+"""A small network, drawn pictures, and what an atlas holds, for comparing two."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+
+def build():
+    """Two convolutions with strides, and scores; also opened by its name, in processes of their own."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 12, 3, 2, 1), nn.ReLU6(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 5),
+    ).eval()  # fmt: skip
+
+
+def draw(seed, size=(40, 52)):
+    """A picture with large and small forms."""
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    image = np.array(Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC)).astype(int)
+    return (image + generator.integers(-40, 40, (*size, 3))).clip(0, 255).astype(np.uint8)
 
 
 def contents(store):

@@ -126,7 +126,7 @@ def test_a_build_that_is_stopped_goes_on_to_the_same_atlas(network, folder, tmp_
 
 def _build(path, folder, every):
     sys.path.insert(0, os.path.dirname(__file__))
-    from conftest import build as module
+    from atlas_helpers import build as module
 
     from phosphene.atlas import sweep
 

@@ -4,7 +4,7 @@ import inspect
 import json
 
 import pytest
-from conftest import build
+from atlas_helpers import build
 from typer.testing import CliRunner
 
 import phosphene.cli

@@ -19,7 +19,7 @@ import json, sys
 sys.path.insert(0, {tests!r})
 import ray, torch
 torch.set_num_threads(1)
-from conftest import build
+from atlas_helpers import build
 import phosphene as ph
 from phosphene.atlas.sources import folder
 folder.FILES = 10

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import draw
+from atlas_helpers import draw
 from PIL import Image
 
 import phosphene as ph
