@@ -95,7 +95,7 @@ def fill(folder, photos, count, half):
             kind = np.float16 if half else np.float32
             yield from tables.of_features(ids, np.maximum(mixed, 0).astype(kind), half).to_batches()
 
-    store.db.create_table(f"{sweep.name}.features.{LAYER}", batches(), schema=tables.features_schema(LENGTH, half))
+    store.db.create_table(tables.features_table(sweep.name, LAYER), batches(), schema=tables.features_schema(LENGTH, half))
 
 
 def index(folder):
@@ -107,10 +107,10 @@ def index(folder):
 
 def opened(folder):
     from phosphene.atlas import Atlas
-    from phosphene.atlas.indexing import features_table
+    from phosphene.atlas.tables import features_table
 
     atlas = Atlas(Path(folder) / "atlas")
-    return atlas, atlas.store.table(features_table(atlas.sweeps()[0], LAYER))
+    return atlas, atlas.store.table(features_table(atlas.sweeps()[0].name, LAYER))
 
 
 def true(folder, photos):

@@ -12,6 +12,7 @@ import phosphene as ph
 from phosphene.atlas import embedding as embedding_file
 from phosphene.atlas import preservation
 from phosphene.atlas.reduction import Components, Reduced, Reduction
+from phosphene.atlas.tables import map_table
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_map_is_kept_and_made_anew_only_where_it_would_be_another(digits, monk
     assert len(made) == 2
     digits.map(seed=0)
     assert len(made) == 2
-    assert "test_embedding" not in digits.store.map(f"{first.sweep.name}.map.1.tsne")[2]
+    assert "test_embedding" not in digits.store.map(map_table(first.sweep.name, "1", "tsne"))[2]
 
 
 def test_more_images_make_a_new_map(network, folder, tmp_path):

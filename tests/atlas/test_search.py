@@ -109,7 +109,7 @@ def filled(tmp_path_factory, network):
     store = Store(path, create=True)
     sweep = store.begin(network, Work((), ("3",)))
     store.table("images").add(tables.of_rows([Row(at, 0, f"{at}.png", "abc"[at % 3], 32, 32) for at in ids]))
-    store.db.create_table(f"{sweep.name}.features.3", tables.of_features(ids, vectors, False))
+    store.db.create_table(tables.features_table(sweep.name, "3"), tables.of_features(ids, vectors, False))
     return path, vectors
 
 
@@ -142,7 +142,7 @@ def test_all_groups_of_an_index_with_much_refining_are_exact(filled, network):
     path, vectors = filled
     atlas = ph.Atlas(path, network)
     index = atlas.index()
-    table = atlas.store.table(indexing.features_table(atlas.sweeps()[0], "3"))
+    table = atlas.store.table(tables.features_table(atlas.sweeps()[0].name, "3"))
     found = approximate(table, vectors[:20], 5, "euclidean", index.groups, 200)
     assert (found.numbers == exact(blocks(table), vectors[:20], 5, "euclidean").numbers).all()
 
@@ -151,7 +151,7 @@ def test_images_that_were_added_after_the_index_are_found(filled, network):
     path, vectors = filled
     atlas = ph.Atlas(path, network)
     atlas.index()
-    name = indexing.features_table(atlas.sweeps()[0], "3")
+    name = tables.features_table(atlas.sweeps()[0].name, "3")
     new = number(0, 5000)
     atlas.store.table("images").add(tables.of_rows([Row(new, 0, "new.png", "a", 32, 32)]))
     atlas.store.table(name).add(tables.of_features([new], vectors[[5]] + np.float32(0.001), False))

@@ -100,9 +100,19 @@ class Atlas:
     def __repr__(self) -> str:
         return f"Atlas({self.path!r})"
 
-    def sweeps(self) -> list[Sweep]:
-        """The networks and layers that it holds."""
-        return self.store.sweeps()
+    def sweeps(self, name: str | None = None) -> list[Sweep]:
+        """The networks and layers that it holds; of one sweep only, if named. LookupError where there is none so."""
+        every = self.store.sweeps()
+        found = [sweep for sweep in every if name in (None, sweep.name)]
+        if name is not None and not found:
+            names = ", ".join(sweep.name for sweep in every) or "none"
+            raise LookupError(f"the atlas {self.path!r} has no sweep {name!r}; it has {names}")
+        return found
+
+    def preferred(self, sweeps: list[Sweep]) -> list[Sweep]:
+        """Those of the network that the atlas was opened with, where there are any; otherwise all."""
+        own = [sweep for sweep in sweeps if self._network and sweep.fingerprint == self._network.fingerprint]
+        return own or sweeps
 
     def network(self, sweep: Sweep) -> Network:
         """The network of a sweep, opened again. ValueError where it is not the same any more."""
@@ -132,18 +142,14 @@ class Atlas:
         LookupError where none does; ValueError where those of several networks do and neither `name` nor the network
         that the atlas was opened with says which is meant.
         """
-        sweeps = [sweep for sweep in self.sweeps() if name in (None, sweep.name)]
-        if name is not None and not sweeps:
-            names = [sweep.name for sweep in self.sweeps()]
-            raise LookupError(f"the atlas {self.path!r} has no sweep {name!r}; it has {', '.join(names) or 'none'}")
+        sweeps = self.sweeps(name)
         held = {sweep.name: sweep.work.features if features else sweep.work.layers for sweep in sweeps}
         found = [sweep for sweep in sweeps if layer in held[sweep.name]]
         if not found:
             what, every = "features" if features else "units", dict.fromkeys(n for own in held.values() for n in own)
             listed = f"it holds those of {', '.join(every)}" if every else "it holds none"
             raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
-        own = [sweep for sweep in found if self._network and sweep.fingerprint == self._network.fingerprint]
-        found = own or found
+        found = self.preferred(found)
         if len({sweep.fingerprint for sweep in found}) > 1:
             names = [sweep.name for sweep in found]
             raise ValueError(f"several networks have a layer {layer!r}; say which is meant: sweep={' or '.join(names)}")

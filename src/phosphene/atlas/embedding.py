@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..instrument import Result, instrument
-from ..picture import Picture, files, read
+from ..picture import Picture, files
 from . import preservation
-from .neighbours import features as features_as
+from .features import FEATURES, features_of, kept
 from .reduction import Method, Reduced, Reduction
 from .scatter import scatter
 from .store import Sweep
+from .tables import map_table
 
 if TYPE_CHECKING:
     from .atlas import Atlas
 
-FEATURES = "features"  # the word for an atlas's only or first features
-BATCH = 16
 NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 
 
@@ -59,7 +58,8 @@ class Embedding(Result):
 
     def place(self, photos: Any) -> np.ndarray:
         """Where photos, files or folders (M of them) lie on the map: positions (M, 2). The map stays as it is."""
-        return self._reduced.place(self.positions, features_of(self.atlas, self.sweep, self.layer, photos))
+        vectors = features_of(self.atlas.network(self.sweep), self.sweep, self.layer, files(photos))
+        return self._reduced.place(self.positions, vectors)
 
     def words(self) -> str:
         """How the map was made, and what was measured of it."""
@@ -151,16 +151,15 @@ def atlas_map(
     from .atlas import opened
 
     whole = opened(atlas)
-    own, layer = held(whole, features, sweep)
+    own, layer = kept(whole, features, sweep)
     reduction = Reduction(method, components, float(perplexity), multiscale, exaggeration, neighbours, seed)
-    name = f"{own.name}.map.{layer}.{method}"
+    name = map_table(own.name, layer, method)
     ids, vectors = whole.store.features(own, layer)
-    kept = whole.store.map(name)
-    if kept is not None and kept[2]["reduction"] == asdict(reduction) and np.array_equal(kept[0], ids):
-        _, positions, told = kept
-        labels, keys = _named(whole, ids)
+    labels, keys = _named(whole, ids)
+    made = whole.store.map(name)
+    if made is not None and made[2]["reduction"] == asdict(reduction) and np.array_equal(made[0], ids):
+        _, positions, told = made
     else:
-        labels, keys = _named(whole, ids)
         positions, told = _made(reduction, vectors, labels)
         whole.store.keep_map(name, ids, positions, told)
     return Embedding(
@@ -188,21 +187,3 @@ def _named(atlas: Atlas, ids: np.ndarray) -> tuple[tuple[str | None, ...], tuple
     rows = np.searchsorted(table.column("id").to_numpy(), ids)
     found = table.select(["label", "key"]).take(rows)
     return tuple(found.column("label").to_pylist()), tuple(found.column("key").to_pylist())
-
-
-def held(atlas: Atlas, features: str, sweep: str | None = None) -> tuple[Sweep, str]:
-    """The sweep that holds a layer's features, and the layer; 'features' are the first of the atlas.
-
-    LookupError where it holds none of that layer.
-    """
-    first = next((own for own in atlas.sweeps() if own.work.features and sweep in (None, own.name)), None)
-    if features == FEATURES and first is not None and FEATURES not in first.work.features:
-        features = first.work.features[0]
-    return atlas.sweep(features, features=True, name=sweep), features
-
-
-def features_of(atlas: Atlas, sweep: Sweep, layer: str, photos: Any) -> np.ndarray:
-    """The features (M, D) of photos, files or folders, as the sweep keeps them."""
-    network, several = atlas.network(sweep), files(photos)
-    parts = [several[start : start + BATCH] for start in range(0, len(several), BATCH)]
-    return np.concatenate([features_as(network, sweep, layer, [read(photo) for photo in part]) for part in parts])

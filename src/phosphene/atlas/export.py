@@ -24,7 +24,7 @@ from PIL import Image
 
 from . import tables
 from .export_fiftyone import write_fiftyone
-from .indexing import features_table, kept
+from .features import kept, vectors_of
 from .sources import Shard
 
 if TYPE_CHECKING:
@@ -65,14 +65,16 @@ class Rows:
         """The rows, some at a time: memory does not grow with the atlas but for the images' names."""
         store = self.atlas.store
         shards = store.shards()
+        table = None if self.vectors is None else store.table(self.vectors)
         images = store.images()
         images = images.filter(tables.arrow().compute.is_null(images.column("error")))
         for batch in images.to_batches(max_chunksize=ROWS):
             rows = []
-            found = self._vectors(batch.column("id").to_pylist())
+            numbers = batch.column("id").to_pylist()
+            found = {} if table is None else vectors_of(table, numbers)
             for row in batch.to_pylist():
                 number = row["id"]
-                if self.vectors is not None and number not in found:  # has not run through that network yet
+                if table is not None and number not in found:  # has not run through that network yet
                     continue
                 if self.positions is not None and number not in self.positions:
                     continue
@@ -88,17 +90,6 @@ class Rows:
         if vector is not None:
             told["vector"] = vector
         return told
-
-    def _vectors(self, ids: list[int]) -> dict[int, np.ndarray]:
-        if self.vectors is None or not ids:
-            return {}
-        where = f"id IN ({', '.join(map(str, ids))})"
-        found = self.atlas.store.table(self.vectors).search().where(where).select(["id", "vector"]).limit(len(ids))
-        table = found.to_arrow()
-        length = table.schema.field("vector").type.list_size
-        flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        values = flat.reshape(-1, length).astype(np.float32)
-        return dict(zip(table.column("id").to_pylist(), values, strict=True))
 
 
 def export(
@@ -129,7 +120,8 @@ def export(
         raise FileExistsError(f"a folder stands at {str(target)!r} already; name another place")
     vectors = None
     if features:
-        vectors = features_table(*kept(atlas, None if features is True else features, sweep))
+        own, layer = kept(atlas, None if features is True else features, sweep)
+        vectors = tables.features_table(own.name, layer)
         if not atlas.store.holds(vectors):
             raise ValueError(f"no image has run through the network yet; go on building the atlas {atlas.path!r}")
     positions = None

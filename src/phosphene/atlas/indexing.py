@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import tables
+from .features import kept
 from .search import LANCE, approximate, blocks, checked, exact, recall
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def build(
     found, layer = kept(atlas, features, sweep)
     store = atlas.store
     with store.locked():
-        table = store.table(features_table(found, layer))
+        table = store.table(tables.features_table(found.name, layer))
         images = table.count_rows()
         if images < FEWEST:
             raise ValueError(
@@ -114,23 +115,6 @@ def index_of(store: Store, sweep: Sweep, layer: str, table: Any, metric: str) ->
     rows = store.table(TABLE).to_arrow().to_pylist()
     own = [row for row in rows if (row["sweep"], row["layer"], row["metric"]) == (sweep.name, layer, metric)]
     return Index(**own[-1]) if own else None
-
-
-def kept(atlas: Atlas, features: str | None, sweep: str | None = None) -> tuple[Sweep, str]:
-    """The sweep and the layer that are meant by a layer's name; None or 'features': the first whose features are kept.
-
-    Raises LookupError where the atlas keeps none, or not those of this layer.
-    """
-    if features not in (None, "features"):
-        return atlas.sweep(str(features), features=True, name=sweep), str(features)
-    for each in atlas.sweeps():
-        if each.work.features and sweep in (None, each.name):
-            return each, each.work.features[0]
-    raise LookupError(f"the atlas {atlas.path!r} keeps no features; build it with features=, a layer's name")
-
-
-def features_table(sweep: Sweep, layer: str) -> str:
-    return f"{sweep.name}.features.{layer}"
 
 
 def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
@@ -185,9 +169,7 @@ def _drawn(table: Any, count: int, metric: str, seed: int) -> tuple[np.ndarray, 
     """Numbers and vectors of images drawn at random, of those that have a distance."""
     rows = np.random.default_rng(seed).permutation(table.count_rows())[: 2 * count]
     found = table.take_offsets(sorted(rows.tolist())).select(["id", "vector"]).to_arrow()
-    length = table.schema.field("vector").type.list_size
-    vectors = found.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, length)
-    own = found.column("id").to_numpy()
+    own, vectors = tables.to_features(found)
     good = np.isfinite(vectors.astype(np.float32)).all(1) & (vectors.any(1) | (metric == "euclidean"))
     order = np.random.default_rng(seed).permutation(int(good.sum()))[:count]
     if len(order) < count:

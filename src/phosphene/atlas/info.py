@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..instrument import Result, instrument
+from . import tables
 from .sources import SHARD
 from .store import Store, Sweep
 
@@ -129,13 +130,14 @@ def atlas_info(atlas: Any) -> Info:
 
 def _swept(store: Store, sweep: Sweep, ids: Any, begun: str) -> Swept:
     layers = dict.fromkeys(sweep.work.layers, 0)
-    if store.holds(f"{sweep.name}.units"):
-        for row in store.table(f"{sweep.name}.units").search().select(["layer"]).limit(1 << 31).to_arrow().to_pylist():
+    units = store.find(tables.units_table(sweep.name))
+    if units is not None:
+        for row in units.search().select(["layer"]).limit(1 << 31).to_arrow().to_pylist():
             layers[row["layer"]] += 1
     features = {}
     for layer in sweep.work.features:
-        name = f"{sweep.name}.features.{layer}"
-        features[layer] = store.table(name).schema.field("vector").type.list_size if store.holds(name) else 0
+        table = store.find(tables.features_table(sweep.name, layer))
+        features[layer] = 0 if table is None else table.schema.field("vector").type.list_size
     done = store.done(sweep)
     known = {shard: shard_.images for shard, shard_ in store.shards().items()}
     taken = sum(done.begun.values())

@@ -19,7 +19,8 @@ import numpy as np
 
 from ..instrument import Result, instrument
 from ..picture import PICTURE_SUFFIXES, ImageBlock, Picture, sheet
-from .embedding import FEATURES, Embedding, atlas_map
+from .embedding import Embedding, atlas_map
+from .features import FEATURES
 from .pyramid import pyramid
 from .reduction import Method
 from .snapping import sides, snap

@@ -28,6 +28,7 @@ from ..instrument import Result, instrument
 from ..picture import Picture, compact
 from .ran import images_of, units_of
 from .store import Store, Sweep
+from .tables import whole
 
 LEVEL = 0.05
 Order = Literal["q", "channel"]
@@ -68,8 +69,7 @@ def named(store: Store, sweep: Sweep, units: Any, level: float = LEVEL) -> list[
             f"the images of the atlas {store.path!r} have no labels, so units can't be named; labels are the folders "
             "that pictures lie in, or a source's own"
         )
-    coded = images.column("label").combine_chunks().dictionary_encode()
-    coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
+    coded = whole(images.column("label")).dictionary_encode()
     labels, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
     totals = np.bincount(codes, minlength=len(labels))
     ids = images.column("id").to_numpy()

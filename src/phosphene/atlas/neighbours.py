@@ -14,22 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ..instrument import Result, instrument
-from ..network import Network, Preprocessing, near
+from ..network import Preprocessing, near
 from ..picture import Photo, Picture, read
-from .indexing import Index, features_table, index_of, kept
-from .running import pooled
+from .features import features_of, kept, vectors_of
+from .indexing import Index, index_of
 from .search import NONE, Found, Metric, approximate, blocks, checked, exact
 from .sources import number
 from .store import Sweep
-from .summary import as_maps
+from .tables import features_table
 
 if TYPE_CHECKING:
     from .atlas import Atlas
-
-TOGETHER = 16  # queries that run through the network at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +135,9 @@ def atlas_neighbours(
         raise ValueError(f"k is a number above 0, not {k}")
     atlas = opened(atlas)
     found, layer = kept(atlas, features, sweep)
-    if not atlas.store.holds(features_table(found, layer)):
+    if not atlas.store.holds(features_table(found.name, layer)):
         raise ValueError(f"no image has run through {found.network} yet; go on building the atlas {atlas.path!r}")
-    table = atlas.store.table(features_table(found, layer))
+    table = atlas.store.table(features_table(found.name, layer))
     queries = _queries(atlas, query)
     vectors = _vectors(atlas, found, layer, table, queries)
     index = None if exact else index_of(atlas.store, found, layer, table, metric)
@@ -247,30 +244,11 @@ def _read_from(atlas: Atlas, path: str) -> dict[str, Any] | None:
 
 def _vectors(atlas: Atlas, sweep: Sweep, layer: str, table: Any, queries: Sequence[Query]) -> np.ndarray:
     """The queries' features (N, D): those that the atlas keeps, and those of photos that it does not have."""
-    made: dict[int, np.ndarray] = {}
-    photos = [at for at, query in enumerate(queries) if query.photo is not None]
-    if photos:
-        network = atlas.network(sweep)
-        for start in range(0, len(photos), TOGETHER):
-            some = photos[start : start + TOGETHER]
-            found = features(network, sweep, layer, [queries[at].photo for at in some])
-            made |= dict(zip(some, found, strict=True))
-    numbers = sorted({query.number for query in queries if query.number is not None})
-    if numbers:
-        where = f"id IN ({', '.join(map(str, numbers))})"
-        rows = table.search().where(where).select(["id", "vector"]).limit(len(numbers)).to_arrow()
-        held = dict(zip(rows.column("id").to_pylist(), rows.column("vector").to_pylist(), strict=True))
-        for at, query in enumerate(queries):
-            if query.number is not None:
-                if query.number not in held:
-                    raise LookupError(f"{query.name} has not run through {sweep.network} yet; go on building the atlas")
-                made[at] = np.array(held[query.number])
-    return np.stack([made[at] for at in range(len(queries))]).astype(np.float32)
-
-
-def features(network: Network, sweep: Sweep, layer: str, photos: Any) -> np.ndarray:
-    """The features (N, D) of photos as a sweep's, rounded as they are where these are float16."""
-    work, place = sweep.work, network.layer(layer)
-    with torch.no_grad():
-        found = network.reduce(photos, {layer: lambda value: pooled(as_maps(place, value), work.pool)})[layer]
-    return found.to(torch.float16 if work.half else torch.float32).cpu().numpy()
+    photos = [query.photo for query in queries if query.photo is not None]
+    made = iter(features_of(atlas.network(sweep), sweep, layer, photos)) if photos else iter(())
+    held = vectors_of(table, sorted({query.number for query in queries if query.number is not None}))
+    for query in queries:
+        if query.number is not None and query.number not in held:
+            raise LookupError(f"{query.name} has not run through {sweep.network} yet; go on building the atlas")
+    own = [next(made) if query.number is None else held[query.number] for query in queries]
+    return np.stack(own).astype(np.float32)

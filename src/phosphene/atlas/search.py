@@ -19,6 +19,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from .tables import to_features
+
 Metric = Literal["euclidean", "cosine"]
 NONE = -1  # where there are fewer than k
 BLOCK = 1 << 25  # bytes of float32 that are compared at once
@@ -51,8 +53,7 @@ def blocks(table: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     length = table.schema.field("vector").type.list_size
     rows = max(1, BLOCK // (4 * length))
     for batch in table.search().select(["id", "vector"]).to_batches(batch_size=rows):
-        flat = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
-        yield batch.column("id").to_numpy(), flat.reshape(-1, length)
+        yield to_features(batch)
 
 
 def exact(parts: Iterable[tuple[np.ndarray, np.ndarray]], queries: np.ndarray, k: int, metric: str) -> Found:
@@ -99,9 +100,8 @@ def approximate(table: Any, queries: np.ndarray, k: int, metric: str, probes: in
         rows = asked.nprobes(probes).refine_factor(refine).limit(k).select(["id", "vector", "_distance"]).to_arrow()
         if not rows.num_rows:
             continue
-        ids = rows.column("id").to_numpy()
-        flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        differences = _scaled(flat.reshape(len(ids), -1).astype(np.float64), metric) - scaled
+        ids, vectors = to_features(rows)
+        differences = _scaled(vectors.astype(np.float64), metric) - scaled
         some = np.einsum("nd,nd->n", differences, differences)
         order = np.lexsort((ids, some))
         numbers[at, : len(ids)], squares[at, : len(ids)] = ids[order], some[order]

@@ -27,16 +27,16 @@ def empty(channels: int, device: torch.device | str = "cpu") -> Tensor:
 def add(counts: Tensor, values: Tensor) -> None:
     """Counts the values (N, C, any number)."""
     bins = _bin(values.float())
-    flat = bins + BINS * torch.arange(len(counts), device=bins.device)[None, :, None]
-    flat = flat.flatten()
+    bins += BINS * torch.arange(len(counts), dtype=bins.dtype, device=bins.device)[None, :, None]
+    flat = bins.flatten().long()
     counts.view(-1).scatter_add_(0, flat, torch.ones((), dtype=counts.dtype, device=counts.device).expand(len(flat)))
 
 
 def _bin(values: Tensor) -> Tensor:
     bits = values.contiguous().view(torch.int32)
-    steps = ((bits & 0x7FFFFFFF) >> (23 - BITS)) - ((127 + FIRST) << BITS) + 1
-    steps = steps.clamp_(0, HALF)
-    return torch.where(bits < 0, HALF - steps, HALF + steps).long()
+    steps = (bits & 0x7FFFFFFF) >> (23 - BITS)
+    steps.sub_(((127 + FIRST) << BITS) - 1).clamp_(0, HALF)
+    return steps.mul_((bits >> 31) | 1).add_(HALF)  # the sign as 1 or -1
 
 
 def edges() -> np.ndarray:

@@ -130,8 +130,7 @@ class Store:
         wanted = sorted(set(numbers))
         if not wanted:
             return {}
-        where = f"shard IN ({', '.join(map(str, wanted))})"
-        return tables.to_shards(table.search().where(where).limit(len(wanted)).to_arrow())
+        return tables.to_shards(table.search().where(tables.among("shard", wanted)).limit(len(wanted)).to_arrow())
 
     def add_shards(self, shards: Sequence[Shard]) -> None:
         if shards:
@@ -179,8 +178,7 @@ class Store:
 
     def resume(self, sweep: Sweep) -> tuple[Done, dict[str, Summary]]:
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
-        units = f"{sweep.name}.units"
-        found = self.find(units)
+        found = self.find(tables.units_table(sweep.name))
         if found is None:
             for name in self._features(sweep):
                 self.db.drop_table(name)
@@ -204,10 +202,10 @@ class Store:
             parts = [batch.features[layer] for batch in batches if layer in batch.features]
             if parts:
                 ids = [row.id for batch in batches for row in batch.rows if row.error is None]
-                name = f"{sweep.name}.features.{layer}"
+                name = tables.features_table(sweep.name, layer)
                 versions[name] = self._append(name, tables.of_features(ids, np.concatenate(parts), sweep.work.half))
         units = tables.of_summaries(summaries, done.to_json(), versions)
-        self._overwrite(f"{sweep.name}.units", units)
+        self._overwrite(tables.units_table(sweep.name), units)
 
     def _overwrite(self, name: str, rows: pa.Table) -> None:
         """The table holds these rows from now on, in one step."""
@@ -220,8 +218,9 @@ class Store:
             self.table(name).optimize(cleanup_older_than=KEPT)
 
     def _features(self, sweep: Sweep) -> list[str]:
-        listed = [name for name in self.names() if name.startswith(f"{sweep.name}.features.")]
-        return [name for name in listed if self.find(name) is not None]
+        """The tables of features that it has so far."""
+        names = (tables.features_table(sweep.name, layer) for layer in sweep.work.features)
+        return [name for name in names if self.holds(name)]
 
     def _append(self, name: str, rows: pa.Table) -> int:
         table = self.find(name)
@@ -255,27 +254,19 @@ class Store:
         unique = sorted(set(ids))
         if not unique:
             return tables.images_schema().empty_table()
-        where = f"id IN ({', '.join(map(str, unique))})"
-        return table.search().where(where).limit(len(unique)).to_arrow().sort_by("id")
-
-    def unit(self, sweep: Sweep, layer: str, channel: int) -> dict[str, Any]:
-        name = layer.replace("'", "''")
-        found = self.table(f"{sweep.name}.units").search().where(f"layer = '{name}' AND channel = {channel}")
-        return found.limit(1).to_arrow().to_pylist()[0]
+        return table.search().where(tables.among("id", unique)).limit(len(unique)).to_arrow().sort_by("id")
 
     def units(self, sweep: Sweep, layer: str) -> pa.Table:
         name = layer.replace("'", "''")
-        table = self.table(f"{sweep.name}.units")
+        table = self.table(tables.units_table(sweep.name))
         return table.search().where(f"layer = '{name}'").limit(table.count_rows()).to_arrow().sort_by("channel")
 
     def features(self, sweep: Sweep, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """The images' numbers (N,) and their features (N, D), in the order of the numbers."""
-        found = self.table(f"{sweep.name}.features.{layer}").to_arrow()
-        ids = found.column("id").to_numpy()
-        vectors = found.column("vector").combine_chunks()
-        flat = (vectors.chunk(0) if hasattr(vectors, "chunk") else vectors).flatten().to_numpy(zero_copy_only=False)
+        found = self.table(tables.features_table(sweep.name, layer)).to_arrow()
+        ids, vectors = tables.to_features(found)
         order = ids.argsort(kind="stable")
-        return ids[order], flat.reshape(len(ids), -1)[order]
+        return ids[order], vectors[order]
 
     def map(self, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
         """A kept map: the images' numbers (N,), their positions (N, 2) and what is told of it; None without one."""
@@ -291,7 +282,7 @@ class Store:
 
     def done(self, sweep: Sweep) -> Done:
         """How far a sweep is."""
-        units = self.find(f"{sweep.name}.units")
+        units = self.find(tables.units_table(sweep.name))
         return Done() if units is None else Done.from_json(units.schema.metadata[b"done"].decode())
 
 

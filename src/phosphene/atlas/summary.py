@@ -22,7 +22,7 @@ from .top import Top
 
 SAMPLED = 4  # places of an image that the sketch sees
 TOGETHER = 32  # images whose places are counted at once
-BLOCK = 1 << 18  # values that are counted together: they should stay in a processor's cache
+BLOCK = 1 << 18  # values that are measured together: they should stay in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -110,36 +110,26 @@ def as_maps(layer: Layer, value: object) -> Tensor:
 
 
 def _measured(flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest value, the sum, and the number of values above 0 of each map (N, C, places)."""
-    return flat.amax(2), flat.sum(2, dtype=torch.float32), _active(flat)
+    """The largest value, the sum, and the number of values above 0 of each map (N, C, places).
 
-
-def _active(flat: Tensor) -> Tensor:
-    """How many values of each map are above 0.
-
-    Counting truth values one by one takes a processor longer than all else. Eight of them are bytes of one number of 64
-    bits: up to 255 such numbers are added before a byte can overflow, and the bytes of the sums are added last.
+    On a processor some maps at a time, so that a value is fetched from memory once for all three. Truth values are
+    counted as bits, since adding them one by one takes longer than all else.
     """
     if flat.device.type != "cpu" or flat.dtype == torch.bfloat16:  # which NumPy does not know
-        return (flat > 0).sum(2)
-    rows = flat.flatten(0, 1).numpy()
-    places = rows.shape[1]
-    above = np.empty((min(len(rows), max(1, BLOCK // places)), places), bool)
-    found = np.empty(len(rows), np.int64)
-    for start in range(0, len(rows), len(above)):
-        part = rows[start : start + len(above)]
-        own = above[: len(part)]
-        np.greater(part, 0, out=own)
-        found[start : start + len(part)] = _eight_by_eight(own) if places % 8 == 0 else np.add.reduce(own, 1)
-    return torch.from_numpy(found).view(flat.shape[:2])
-
-
-def _eight_by_eight(above: np.ndarray) -> np.ndarray:
-    words = torch.from_numpy(above.view(np.int64))
-    found = np.zeros(len(words), np.int64)
-    for part in words.split(255, 1):
-        found += part.sum(1).numpy().view(np.uint8).reshape(-1, 8).sum(1, dtype=np.int64)
-    return found
+        return flat.amax(2), flat.sum(2, dtype=torch.float32), (flat > 0).sum(2)
+    rows = flat.flatten(0, 1)
+    together = max(1, BLOCK // rows.shape[1])
+    peaks, sums, active = rows.new_empty(len(rows)), torch.empty(len(rows)), np.empty(len(rows), np.int64)
+    above = np.empty((min(len(rows), together), rows.shape[1]), bool)
+    for start in range(0, len(rows), together):
+        part = rows[start : start + together]
+        own, here = above[: len(part)], slice(start, start + len(part))
+        torch.amax(part, 1, out=peaks[here])
+        torch.sum(part, 1, dtype=torch.float32, out=sums[here])
+        np.greater(part.numpy(), 0, out=own)
+        active[here] = np.bitwise_count(np.packbits(own, axis=1)).sum(1, dtype=np.int64)
+    shape = flat.shape[:2]
+    return peaks.view(shape), sums.view(shape), torch.from_numpy(active).view(shape)
 
 
 def _sampled(flat: Tensor, images: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ consistent atlas to the next.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,29 @@ def arrow() -> Any:
     import pyarrow
 
     return pyarrow
+
+
+def whole(column: Any) -> Any:
+    """A column of a table, or of a batch of one, in one piece."""
+    found = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    return found.chunk(0) if hasattr(found, "chunk") else found
+
+
+def among(column: str, numbers: Iterable[int]) -> str:
+    """The condition that a column's value is one of these numbers."""
+    return f"{column} IN ({', '.join(map(str, numbers))})"
+
+
+def units_table(sweep: str) -> str:
+    return f"{sweep}.units"
+
+
+def features_table(sweep: str, layer: str) -> str:
+    return f"{sweep}.features.{layer}"
+
+
+def map_table(sweep: str, layer: str, method: str) -> str:
+    return f"{sweep}.map.{layer}.{method}"
 
 
 def shards_schema() -> pa.Schema:
@@ -143,6 +166,13 @@ def _of_summary(name: str, summary: Summary, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
+def to_features(table: pa.Table | pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """The images' numbers (N,) and their vectors (N, D)."""
+    lists = whole(table.column("vector"))
+    vectors = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, lists.type.list_size)
+    return table.column("id").to_numpy(), vectors
+
+
 def to_summaries(table: pa.Table, k: int, each: int) -> dict[str, Summary]:
     """The summaries of all layers in a units table, to go on with."""
     found = {}
@@ -173,7 +203,6 @@ def _to_summary(part: pa.Table, k: int, each: int) -> Summary:
 
 def _flat(part: pa.Table, column: str) -> tuple[np.ndarray, np.ndarray]:
     """The row and the value of all that the lists in a column hold."""
-    lists = part.column(column).combine_chunks()
-    lists = lists.chunk(0) if hasattr(lists, "chunk") else lists
+    lists = whole(part.column(column))
     lengths = np.diff(lists.offsets.to_numpy())
     return np.repeat(np.arange(len(lengths)), lengths), lists.flatten().to_numpy(zero_copy_only=False)
