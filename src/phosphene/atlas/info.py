@@ -9,7 +9,7 @@ from typing import Any
 
 from ..instrument import Result, instrument
 from . import tables
-from .sources import SHARD
+from .sources import SHARD, Shard
 from .store import Store, Sweep
 
 LISTED = 8  # layers and reasons that the text names before it counts the rest
@@ -69,7 +69,7 @@ class Info(Result):
         lines += [_line("from" if at == 0 else "", source) for at, source in enumerate(self.sources)]
         if self.unreadable:
             lines.append(_line("unreadable", f"{len(self.unreadable):,}"))
-            lines += [_line("", f"{key}: {_short(why, key)}") for key, why in self.unreadable[:LISTED]]
+            lines += [_line("", f"{key}: {_short(why)}") for key, why in self.unreadable[:LISTED]]
             if len(self.unreadable) > LISTED:
                 lines.append(_line("", f"and {len(self.unreadable) - LISTED:,} more"))
         for swept in self.sweeps:
@@ -117,18 +117,18 @@ def atlas_info(atlas: Any) -> Info:
         if row["error"] is None and row["label"] is not None:
             labels[row["label"]] = labels.get(row["label"], 0) + 1
     unreadable = tuple((row["key"], row["error"]) for row in rows if row["error"] is not None)
-    shards = store.shards().values()
+    shards = store.shards()
     ids = images.column("id").to_numpy()
     begun = {row["sweep"]: row["begun"] for row in store.table("sweeps").to_arrow().to_pylist()}
     return Info(
         path=store.path, images=len(rows) - len(unreadable), labels=dict(sorted(labels.items())),
-        unreadable=unreadable, sources=tuple(dict.fromkeys(shard.where for shard in shards)),
-        sweeps=tuple(_swept(store, sweep, ids, begun.get(sweep.name, "")) for sweep in store.sweeps()),
+        unreadable=unreadable, sources=tuple(dict.fromkeys(shard.where for shard in shards.values())),
+        sweeps=tuple(_swept(store, sweep, ids, shards, begun.get(sweep.name, "")) for sweep in store.sweeps()),
         bytes=_bytes(store),
     )  # fmt: skip
 
 
-def _swept(store: Store, sweep: Sweep, ids: Any, begun: str) -> Swept:
+def _swept(store: Store, sweep: Sweep, ids: Any, shards: Mapping[int, Shard], begun: str) -> Swept:
     layers = dict.fromkeys(sweep.work.layers, 0)
     units = store.find(tables.units_table(sweep.name))
     if units is not None:
@@ -139,11 +139,11 @@ def _swept(store: Store, sweep: Sweep, ids: Any, begun: str) -> Swept:
         table = store.find(tables.features_table(sweep.name, layer))
         features[layer] = 0 if table is None else table.schema.field("vector").type.list_size
     done = store.done(sweep)
-    known = {shard: shard_.images for shard, shard_ in store.shards().items()}
+    known = {number: shard.images for number, shard in shards.items()}
     taken = sum(done.begun.values())
-    for shard in done.finished:
-        own = known.get(shard)
-        taken += int((ids // SHARD == shard).sum()) if own is None else own
+    for number in done.finished:
+        own = known.get(number)
+        taken += int((ids // SHARD == number).sum()) if own is None else own
     every = [images for images in known.values() if images is not None]
     total = sum(every) if len(every) == len(known) else None
     return Swept(
@@ -182,6 +182,5 @@ def _many(count: int, word: str, ending: str = "s") -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}{ending}"
 
 
-def _short(why: str, key: str) -> str:
-    """The reason without the file's path, which stands before it."""
+def _short(why: str) -> str:
     return why if len(why) <= 120 else why[:119] + "…"

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..network import Network
-from .done import Done
+from ..network import Network, Preprocessing
 from .running import Ran, run, summaries
 from .sources import news, shards_of
 from .store import Store, Sweep
@@ -57,7 +56,8 @@ def build(
 def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
     """The sweeps of this network that may not be done, and a new one for what none of them holds."""
     own = [sweep for sweep in store.sweeps() if sweep.fingerprint == network.fingerprint
-           and sweep.preprocessing == _plain(network) and _alike(sweep.work, work)]  # fmt: skip
+           and Preprocessing.from_dict(sweep.preprocessing) == network.preprocessing
+           and _alike(sweep.work, work)]  # fmt: skip
     layers = [name for sweep in own for name in sweep.work.layers]
     features = [name for sweep in own for name in sweep.work.features]
     rest = work.without(layers, features)
@@ -68,12 +68,6 @@ def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
 def _alike(one: Work, other: Work) -> bool:
     """Whether what one keeps of a layer is what the other asks for."""
     return (one.k, one.each, one.pool, one.half) == (other.k, other.each, other.pool, other.half)
-
-
-def _plain(network: Network) -> dict[str, Any]:
-    import json
-
-    return json.loads(json.dumps(network.preprocessing.to_dict()))
 
 
 def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int) -> Iterator[Progress]:
@@ -144,6 +138,3 @@ def _told(error: Exception, store: Store, kept: int) -> Exception:
         f"the disk that holds the atlas {store.path!r} is full; it holds the first {kept} images of this run, whole. "
         "Make room and build again: it goes on from there",
     )
-
-
-__all__ = ["Done", "Progress", "build"]
