@@ -48,3 +48,9 @@ def test_a_window_outside_is_clear_and_an_empty_one_is_refused(pixels):
     assert not windowed(pixels, (40, 0, 50, 10), (5, 5)).any()
     with pytest.raises(ValueError, match="from left to right"):
         windowed(pixels, (4, 3, 4, 9), (6, 10))
+
+
+def test_enlarged_pixels_are_smoothed_where_asked(pixels):
+    tile = windowed(pixels, (5, 5, 8, 7), (16, 24), crisp=False)
+    wanted = Image.fromarray(pixels).resize((24, 16), Image.Resampling.LANCZOS, box=(5, 5, 8, 7))
+    assert (tile[..., :3] == np.asarray(wanted)).all()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image as Pillow
 
 from ..network import UNKNOWN, WHOLE, Box
 from ..picture import (
@@ -30,6 +29,7 @@ from ..picture import (
     ranges_caption,
     sheet,
     shifted,
+    windowed,
 )  # fmt: skip
 from .attribution import capital
 from .paging import page_of
@@ -96,21 +96,9 @@ def coloured(signal: np.ndarray, shown: Range) -> np.ndarray:
 
 def patch(pattern: Pattern, per_pixel: float) -> np.ndarray:
     """The pattern's part of the photo, with `per_pixel` pixels for each of the input's; padding is black."""
-    window = pattern.window
-    wide, high = (max(1, round(side * per_pixel)) for side in (pattern.box.width, pattern.box.height))
-    inside = window.clip(pattern.photo.height, pattern.photo.width)
-    if inside == window:
-        image = pattern.photo.pil().resize((wide, high), Pillow.Resampling.LANCZOS, box=window.as_tuple())
-        return np.array(image)
-    canvas = np.zeros((high, wide, 3), np.uint8)
-    x, y = wide / window.width, high / window.height
-    left, right = round((inside.left - window.left) * x), round((inside.right - window.left) * x)
-    top, bottom = round((inside.top - window.top) * y), round((inside.bottom - window.top) * y)
-    if right > left and bottom > top:
-        size = (right - left, bottom - top)
-        image = pattern.photo.pil().resize(size, Pillow.Resampling.LANCZOS, box=inside.as_tuple())
-        canvas[top:bottom, left:right] = np.array(image)
-    return canvas
+    size = (max(1, round(pattern.box.height * per_pixel)), max(1, round(pattern.box.width * per_pixel)))
+    tile = windowed(pattern.photo.pixels, pattern.window.as_tuple(), size, crisp=False)
+    return np.ascontiguousarray(tile[..., :3])
 
 
 # ---- tiles

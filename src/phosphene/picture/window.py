@@ -8,11 +8,13 @@ CRISP = 4  # a pixel of the photo that is drawn this large is drawn as a square
 Edges = tuple[float, float, float, float]
 
 
-def windowed(pixels: np.ndarray, window: Edges, size: tuple[int, int], inside: Edges | None = None) -> np.ndarray:
+def windowed(
+    pixels: np.ndarray, window: Edges, size: tuple[int, int], inside: Edges | None = None, crisp: bool = True
+) -> np.ndarray:
     """The window (left, top, right, bottom) of pixels (H, W, 3) as (height, width, 4), uint8, of `size`.
 
     What lies beyond the pixels, or outside `inside`, is left transparent. Edges need not be whole. The pixels are
-    smoothed where the window is made smaller, and stay squares where it is made much larger.
+    smoothed where the window is made smaller; where it is made much larger they stay squares, unless `crisp` is false.
     """
     height, width = size
     left, top, right, bottom = window
@@ -25,7 +27,7 @@ def windowed(pixels: np.ndarray, window: Edges, size: tuple[int, int], inside: E
     x0, x1 = (round((edge - left) * across) for edge in (shown[0], shown[2]))
     y0, y1 = (round((edge - top) * down) for edge in (shown[1], shown[3]))
     if x1 > x0 and y1 > y0:
-        how = Image.Resampling.NEAREST if min(across, down) >= CRISP else Image.Resampling.LANCZOS
+        how = Image.Resampling.NEAREST if crisp and min(across, down) >= CRISP else Image.Resampling.LANCZOS
         part = Image.fromarray(np.ascontiguousarray(pixels)).resize((x1 - x0, y1 - y0), how, box=shown)
         canvas[y0:y1, x0:x1, :3] = np.asarray(part)
         canvas[y0:y1, x0:x1, 3] = 255

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..network import Address, Box, Layer, Network
-from ..picture import Photo, files, read
+from ..picture import Photo, files, read, windowed
 from ..showing import peaks
 from .layers import as_maps
 from .objectives import unit
@@ -130,14 +130,12 @@ def _opened(network: Network, given: Any, unreadable: list[str]) -> Iterator[tup
 def _windowed(pixels: np.ndarray, box: Box, whole: int) -> np.ndarray:
     """The box of the pixels (H, W, 3) as a square of `whole` pixels, grey where that is beyond the image."""
     box = box.round()
-    left, top, right, bottom = (int(edge) for edge in box.as_tuple())
-    side = max(right - left, bottom - top, whole)
+    side = int(max(box.width, box.height, whole))
     height, width = pixels.shape[:2]
-    square = np.full((side, side, 3), 128, np.uint8)
-    down = side - (bottom - top) if top == 0 and bottom < height else 0
-    across = side - (right - left) if left == 0 and right < width else 0
-    square[down : down + bottom - top, across : across + right - left] = pixels[top:bottom, left:right]
-    return square
+    left = box.right - side if box.left == 0 and box.right < width else box.left
+    top = box.bottom - side if box.top == 0 and box.bottom < height else box.top
+    tile = windowed(pixels, (left, top, left + side, top + side), (side, side), box.as_tuple())
+    return np.where(tile[..., 3:] > 0, tile[..., :3], np.uint8(128))
 
 
 def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
