@@ -7,6 +7,10 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "phosphene"
 
+INSTRUMENTS = {"inspection", "attribution", "synthesis"}
+BELOW = {"network", "picture", "instrument", "showing"}
+COMMANDS = BELOW - {"showing"} | INSTRUMENTS | {"remaking", "atlas", "reporting"}
+
 # each floor -> the floors it may import from (itself always); what isn't named here has to be added with its place
 FLOORS = {
     "network": set(),
@@ -14,34 +18,13 @@ FLOORS = {
     "instrument": {"network", "picture"},
     "remaking": {"network", "picture", "instrument"},
     "showing": {"network", "picture"},
-    "inspection": {"network", "picture", "instrument", "showing"},
-    "attribution": {"network", "picture", "instrument", "showing"},
-    "synthesis": {"network", "picture", "instrument", "showing"},
-    "atlas": {"network", "picture", "instrument", "showing", "inspection", "attribution", "synthesis"},
-    "reporting": {"network", "picture", "instrument", "showing", "inspection", "attribution", "synthesis", "atlas"},
-    "commands": {
-        "network",
-        "picture",
-        "instrument",
-        "remaking",
-        "inspection",
-        "attribution",
-        "synthesis",
-        "atlas",
-        "reporting",
-    },
-    "cli": {
-        "network",
-        "picture",
-        "instrument",
-        "remaking",
-        "inspection",
-        "attribution",
-        "synthesis",
-        "atlas",
-        "reporting",
-        "commands",
-    },
+    "inspection": BELOW,
+    "attribution": BELOW,
+    "synthesis": BELOW,
+    "atlas": BELOW | INSTRUMENTS,
+    "reporting": BELOW | INSTRUMENTS | {"atlas"},
+    "commands": COMMANDS,
+    "cli": COMMANDS | {"commands"},
     "__main__": {"cli"},
     "__init__": set(),  # names only; each module is opened when it is asked for
 }
