@@ -7,6 +7,9 @@ nothing. The notebook's loop is what many write: forward hooks on all convolutio
 kept of every channel, `topk` at the end. All take turns in rounds; times are of the clock, or of the processor where
 OMP_NUM_THREADS=1, since then others' work does not count; ratios are the medians of the rounds' ratios. Memory is the
 peak of a process of its own, for a quarter of the images and for all.
+
+`--steady` times the parts instead: decoding, the bare pass over a batch, and the same batch taken in once the lists of
+the strongest patches are full, for several sizes of a batch.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -26,8 +30,9 @@ from pathlib import Path
 import torch
 
 import phosphene as ph
-from phosphene.atlas.running import _decoded
+from phosphene.atlas.running import _decoded, _taken_in, summaries
 from phosphene.atlas.sources import shards_of
+from phosphene.atlas.work import Work, chosen, described
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 
@@ -99,6 +104,35 @@ def peak(kind: str, pictures: Path, batch: int, workers: int, threads: int) -> i
     return int(done.stdout.split()[-1]) // 1024
 
 
+def steady(network: ph.Network, pictures: Path, rounds: int, now: Callable[[], float]) -> None:
+    """Prints what decoding, the bare pass and a full sweep's pass cost, an image."""
+    start = now()
+    x = torch.cat(list(loader(network, pictures, 16, 1)))
+    print(f"Decoding and preparing: {1000 * (now() - start) / len(x):.1f} ms an image.\n")
+    print("| images together | bare pass | taken in | × the bare pass |\n| ---: | ---: | ---: | ---: |")
+    layers = {name: network.layer(name) for name in (*chosen(network, None), *described(network, None))}
+    for batch in (16, 8, 4):
+        work = Work(chosen(network, None), described(network, None), batch=batch)
+        kept = summaries(network, work)
+        parts = list(x.split(batch))
+        parts, news = parts[: len(parts) // 2], parts[len(parts) // 2 :]  # the same images again would all be strongest
+        for index, part in enumerate(parts):  # fills the lists
+            _taken_in(network, work, layers, kept, part, list(range(index * batch, index * batch + len(part))))
+        seconds: dict[str, list[float]] = {"bare": [], "taken in": []}
+        for turn in range(min(rounds, len(news))):
+            part = news[turn]
+            start = now()
+            with torch.inference_mode():
+                network.module(part)
+            middle = now()
+            _taken_in(network, work, layers, kept, part, [10**6 + turn * batch + place for place in range(len(part))])
+            seconds["bare"].append((middle - start) / len(part))
+            seconds["taken in"].append((now() - middle) / len(part))
+        ratio = statistics.median(b / t for b, t in zip(*seconds.values(), strict=True))
+        bare, taken = (1000 * statistics.median(times) for times in seconds.values())
+        print(f"| {batch} | {bare:.1f} ms | {taken:.1f} ms | {ratio:.2f} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000)
@@ -107,6 +141,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
     parser.add_argument("--memory", action="store_true", help="measure only memory")
+    parser.add_argument("--steady", action="store_true", help="measure only the parts, once the lists are full")
     parser.add_argument("--store", type=Path, help="a JSON file that keeps the rounds' times")
     given = parser.parse_args()
     now = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
@@ -117,6 +152,9 @@ def main() -> None:
     network = ph.load()
     with tempfile.TemporaryDirectory() as folder:
         pictures = gathered(Path(folder), given.images)
+        if given.steady:
+            steady(network, pictures, given.rounds, now)
+            return
         if given.memory:
             few = Path(folder) / "few"
             few.mkdir()

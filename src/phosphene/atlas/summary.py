@@ -127,7 +127,9 @@ def _measured(flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         torch.amax(part, 1, out=peaks[here])
         torch.sum(part, 1, dtype=torch.float32, out=sums[here])
         np.greater(part.numpy(), 0, out=own)
-        active[here] = np.bitwise_count(np.packbits(own, axis=1)).sum(1, dtype=np.int64)
+        bits = np.packbits(own, axis=1)
+        width = next(size for size in (8, 4, 2, 1) if bits.shape[1] % size == 0)
+        active[here] = np.bitwise_count(bits.view(f"u{width}")).sum(1, dtype=np.int64)
     shape = flat.shape[:2]
     return peaks.view(shape), sums.view(shape), torch.from_numpy(active).view(shape)
 
