@@ -3,9 +3,8 @@
 Photos: `imagenet_photos_700.zip` in the folder that PHOSPHENE_DATA names, spread evenly over all, those that the
 embedded EfficientNet-Lite0 answers right. The class to reach is drawn at random by `--seed`, never the photo's own, or
 is any other than that ("any other"). An attack succeeds if the image, rounded to 8 bits as a file holds it, is answered
-with it. Norms are of pixels in
-[0, 1], means over the photos that succeed. Prints a markdown table; `--out FILE` keeps each photo's numbers and goes on
-from them.
+with it. Norms are of pixels in [0, 1], means over the photos that succeed. Prints a markdown table; `--out FILE` keeps
+each photo's numbers and goes on from them.
 """
 
 import argparse
