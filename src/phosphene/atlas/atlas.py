@@ -22,10 +22,10 @@ from .patches import Patches, atlas_patches
 from .running import run
 from .sources import place, reader
 from .statistics import Statistics, atlas_statistics
-from .store import Store, Sweep
+from .store import Store
 from .sweep import Progress, Runner
 from .sweep import build as sweeping
-from .work import K, Work, chosen, described
+from .work import K, Sweep, Work, chosen, described
 
 
 def opened(atlas: Atlas | str | os.PathLike[str]) -> Atlas:

@@ -19,8 +19,8 @@ from . import preservation
 from .features import FEATURES, features_of, kept
 from .reduction import Method, Reduced, Reduction
 from .scatter import scatter
-from .store import Sweep
 from .tables import map_table
+from .work import Sweep
 
 if TYPE_CHECKING:
     from .atlas import Atlas

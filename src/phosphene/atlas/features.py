@@ -15,9 +15,9 @@ import torch
 from ..network import Network
 from ..picture import read
 from .running import pooled
-from .store import Sweep
 from .summary import as_maps
 from .tables import among, to_features
+from .work import Sweep
 
 if TYPE_CHECKING:
     from .atlas import Atlas

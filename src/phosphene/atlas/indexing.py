@@ -25,7 +25,8 @@ from .search import LANCE, approximate, blocks, checked, exact, recall
 
 if TYPE_CHECKING:
     from .atlas import Atlas
-    from .store import Store, Sweep
+    from .store import Store
+    from .work import Sweep
 
 TABLE = "indexes"
 NEAREST = 10  # neighbours that recall is measured with
@@ -92,7 +93,8 @@ def build(
     found, layer = kept(atlas, features, sweep)
     store = atlas.store
     with store.locked():
-        table = store.table(tables.features_table(found.name, layer))
+        name = tables.features_table(found.name, layer)
+        table = store.table(name)
         images = table.count_rows()
         if images < FEWEST:
             raise ValueError(
@@ -105,14 +107,16 @@ def build(
             datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         _note(store, index)
+        store.ease([name])
     return index
 
 
 def index_of(store: Store, sweep: Sweep, layer: str, table: Any, metric: str) -> Index | None:
     """The index through which a layer's features can be searched by this metric, or None."""
-    if not store.holds(TABLE) or _name(metric) not in [each.name for each in table.list_indices()]:
+    if _name(metric) not in [each.name for each in table.list_indices()]:
         return None
-    rows = store.table(TABLE).to_arrow().to_pylist()
+    noted = store.find(TABLE)
+    rows = [] if noted is None else noted.to_arrow().to_pylist()
     own = [row for row in rows if (row["sweep"], row["layer"], row["metric"]) == (sweep.name, layer, metric)]
     return Index(**own[-1]) if own else None
 
@@ -130,7 +134,8 @@ def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
         sample_rate=SAMPLED,
     )
     for each in table.list_indices():
-        table.drop_index(each.name)
+        if "vector" in each.columns:
+            table.drop_index(each.name)
     table.create_index("vector", config=config, name=_name(metric))
     return "IVF_RQ" if even else "IVF_SQ", groups
 
@@ -182,10 +187,7 @@ def _note(store: Store, index: Index) -> None:
     kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
     schema = pa.schema([(each.name, kinds[str(each.type)]) for each in fields(Index)])
     rows = pa.Table.from_pylist([index.to_dict()], schema=schema)
-    if store.holds(TABLE):
-        store.table(TABLE).add(rows)
-    else:
-        store.db.create_table(TABLE, rows)
+    store.append(TABLE, rows)
 
 
 def _name(metric: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from ..instrument import Result, instrument
 from . import tables
 from .sources import SHARD, Shard
-from .store import Store, Sweep
+from .store import Store
+from .work import Sweep
 
 LISTED = 8  # layers and reasons that the text names before it counts the rest
 

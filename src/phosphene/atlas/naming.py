@@ -27,8 +27,9 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..picture import Picture, compact
 from .ran import images_of, units_of
-from .store import Store, Sweep
+from .store import Store
 from .tables import whole
+from .work import Sweep
 
 LEVEL = 0.05
 Order = Literal["q", "channel"]

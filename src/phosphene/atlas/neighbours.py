@@ -7,36 +7,20 @@ the atlas's were: same network, preprocessing, layer and pooling. How it is sear
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..instrument import Result, instrument
-from ..network import Preprocessing, near
-from ..picture import Photo, Picture, read
-from .features import features_of, kept, vectors_of
+from ..network import Preprocessing
+from ..picture import Photo, Picture
+from .features import kept
 from .indexing import Index, index_of
+from .queries import Query, described, queries_of
 from .search import NONE, Found, Metric, approximate, blocks, checked, exact
-from .sources import number
-from .store import Sweep
 from .tables import features_table
-
-if TYPE_CHECKING:
-    from .atlas import Atlas
-
-
-@dataclass(frozen=True, eq=False)
-class Query:
-    """What neighbours are asked of: an image of the atlas by its `number`, or a photo that is not in it."""
-
-    name: str
-    number: int | None
-    label: str | None
-    photo: Photo | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,16 +119,16 @@ def atlas_neighbours(
         raise ValueError(f"k is a number above 0, not {k}")
     atlas = opened(atlas)
     found, layer = kept(atlas, features, sweep)
-    if not atlas.store.holds(features_table(found.name, layer)):
+    table = atlas.store.find(features_table(found.name, layer))
+    if table is None:
         raise ValueError(f"no image has run through {found.network} yet; go on building the atlas {atlas.path!r}")
-    table = atlas.store.table(features_table(found.name, layer))
-    queries = _queries(atlas, query)
-    vectors = _vectors(atlas, found, layer, table, queries)
+    queries = queries_of(atlas, query)
+    vectors = described(atlas, found, layer, table, queries)
     index = None if exact else index_of(atlas.store, found, layer, table, metric)
     numbers = np.array([NONE - 1 if query.number is None or own else query.number for query in queries])
     got = _searched(table, vectors, k + (0 if own else 1), metric, index).without(numbers, k)
-    rows = {row["id"]: row for row in atlas.store.images(got.numbers[got.numbers != NONE].tolist()).to_pylist()}
-    told: Mapping[str, Any] = {"key": "", "label": None}
+    rows: dict[int, dict[str, Any]] = {NONE: {"key": "", "label": None}}
+    rows |= {row["id"]: row for row in atlas.store.images(got.numbers[got.numbers != NONE].tolist()).to_pylist()}
     return Neighbours(
         network=found.network,
         layer=layer,
@@ -152,8 +136,8 @@ def atlas_neighbours(
         queries=queries,
         numbers=got.numbers,
         distances=got.distances,
-        keys=tuple(tuple(rows.get(each, told)["key"] for each in row) for row in got.numbers.tolist()),
-        labels=tuple(tuple(rows.get(each, told)["label"] for each in row) for row in got.numbers.tolist()),
+        keys=tuple(tuple(rows[each]["key"] for each in row) for row in got.numbers.tolist()),
+        labels=tuple(tuple(rows[each]["label"] for each in row) for row in got.numbers.tolist()),
         index=index,
         images=table.count_rows(),
         length=vectors.shape[1],
@@ -166,89 +150,3 @@ def _searched(table: Any, vectors: np.ndarray, k: int, metric: str, index: Index
     if index is None:
         return exact(blocks(table), vectors, k, metric)
     return approximate(table, vectors, k, metric, index.probes, index.refine)
-
-
-# ---- queries
-
-
-def _queries(atlas: Atlas, given: Any) -> tuple[Query, ...]:
-    several = given if isinstance(given, (list, tuple)) else [given]
-    if not len(several):
-        raise ValueError("no query was given; give an image's key or number, or a photo")
-    return tuple(_query(atlas, each) for each in several)
-
-
-def _query(atlas: Atlas, given: Any) -> Query:
-    if isinstance(given, str):
-        rows = _with_key(atlas, given)
-        if not rows and given.isdigit():
-            return _numbered(atlas, int(given))
-        if rows:
-            return _of_row(rows[0]) if len(rows) == 1 else _several(given, rows)
-        if not Path(given).is_file():
-            keys = (
-                atlas.store.table("images").search().select(["key"]).limit(10_000).to_arrow().column("key").to_pylist()
-            )
-            raise LookupError(
-                f"{given!r} is neither an image of the atlas {atlas.path!r} nor a file{near(given, keys)}"
-            )
-    if isinstance(given, (bool, float)):
-        raise TypeError(f"a query is an image's key or number, or a photo, not {given!r}")
-    if hasattr(given, "__index__") and not hasattr(given, "shape"):
-        return _numbered(atlas, operator.index(given))
-    if isinstance(given, np.integer):
-        return _numbered(atlas, int(given))
-    photo = given if isinstance(given, Photo) else read(given)
-    row = None if photo.path is None else _read_from(atlas, photo.path)
-    return Query(photo.name, None, None, photo) if row is None else _of_row(row)
-
-
-def _numbered(atlas: Atlas, image: int) -> Query:
-    rows = atlas.store.images([image]).to_pylist()
-    if not rows:
-        raise LookupError(f"the atlas {atlas.path!r} has no image of number {image}")
-    return _of_row(rows[0])
-
-
-def _of_row(row: Mapping[str, Any]) -> Query:
-    if row["error"] is not None:
-        raise LookupError(f"{row['key']} has no features, since it could not be read: {row['error']}")
-    return Query(row["key"], row["id"], row["label"])
-
-
-def _several(key: str, rows: Sequence[Mapping[str, Any]]) -> Query:
-    numbers = ", ".join(str(row["id"]) for row in rows[:6])
-    raise LookupError(f"several images have the key {key!r}; say which is meant by its number: {numbers}")
-
-
-def _with_key(atlas: Atlas, key: str) -> list[dict[str, Any]]:
-    text = key.replace("'", "''")
-    return atlas.store.table("images").search().where(f"key = '{text}'").limit(100).to_arrow().sort_by("id").to_pylist()
-
-
-def _read_from(atlas: Atlas, path: str) -> dict[str, Any] | None:
-    """The row of the image that was read from this file, or None."""
-    there = Path(path).resolve()
-    for shard, source in atlas.store.shards().items():
-        if source.kind == "folder" and there.is_relative_to(source.where):
-            first, stop = number(shard, 0), number(shard + 1, 0)
-            key = there.relative_to(source.where).as_posix()
-            rows = [row for row in _with_key(atlas, key) if first <= row["id"] < stop and row["error"] is None]
-            if rows:
-                return rows[0]
-    return None
-
-
-# ---- their features
-
-
-def _vectors(atlas: Atlas, sweep: Sweep, layer: str, table: Any, queries: Sequence[Query]) -> np.ndarray:
-    """The queries' features (N, D): those that the atlas keeps, and those of photos that it does not have."""
-    photos = [query.photo for query in queries if query.photo is not None]
-    made = iter(features_of(atlas.network(sweep), sweep, layer, photos)) if photos else iter(())
-    held = vectors_of(table, sorted({query.number for query in queries if query.number is not None}))
-    for query in queries:
-        if query.number is not None and query.number not in held:
-            raise LookupError(f"{query.name} has not run through {sweep.network} yet; go on building the atlas")
-    own = [next(made) if query.number is None else held[query.number] for query in queries]
-    return np.stack(own).astype(np.float32)

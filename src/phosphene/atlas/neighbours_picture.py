@@ -28,7 +28,8 @@ from ..showing import seen as seen_part
 from .search import NONE
 
 if TYPE_CHECKING:
-    from .neighbours import Neighbours, Query
+    from .neighbours import Neighbours
+    from .queries import Query
 
 WIDTH = 1104.0  # inside the sheet's margins
 SIDE = 150.0  # of a tile, at most

@@ -17,7 +17,7 @@ from .sources import Shard, place, reader
 
 if TYPE_CHECKING:
     from .atlas import Atlas
-    from .store import Sweep
+    from .work import Sweep
 
 
 @dataclass(frozen=True, eq=False)

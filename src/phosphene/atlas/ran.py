@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import tables
 from .sources import SHARD
-from .store import Store, Sweep
+from .store import Store
+from .work import Sweep
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def units_of(store: Store, sweep: Sweep, layer: str) -> pa.Table:
     """The rows of a layer's units, by channel. ValueError where no image has run yet."""
-    rows = store.units(sweep, layer) if store.holds(tables.units_table(sweep.name)) else None
+    rows = store.units(sweep, layer)
     if rows is None or not rows.num_rows or not rows.column("count")[0].as_py():
         raise ValueError(f"no image has run through {sweep.network} yet; go on building the atlas {store.path!r}")
     return rows

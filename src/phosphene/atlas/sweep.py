@@ -16,8 +16,8 @@ from typing import Any
 from ..network import Network, Preprocessing
 from .running import Ran, run, summaries
 from .sources import news, shards_of
-from .store import Store, Sweep
-from .work import Work
+from .store import Store
+from .work import Sweep, Work
 
 EVERY_S = 20.0  # between two writings
 

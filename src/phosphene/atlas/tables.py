@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from .running import Row
 from .sources import Shard
 from .summary import Summary
 from .top import NONE, Top
+from .work import Sweep, Work
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,6 +123,33 @@ def of_shards(first: int, shards: Sequence[Shard]) -> pa.Table:
 
 def to_shards(table: pa.Table) -> dict[int, Shard]:
     return {row["shard"]: Shard(row["kind"], row["where"], json.loads(row["part"])) for row in table.to_pylist()}
+
+
+def of_sweep(sweep: Sweep) -> pa.Table:
+    """Its row, with the versions of the packages that run it, and the time, in UTC."""
+    row = {
+        "sweep": sweep.name, "network": sweep.network, "fingerprint": sweep.fingerprint,
+        "opening": json.dumps(sweep.opening), "preprocessing": json.dumps(sweep.preprocessing),
+        "labels": json.dumps(sweep.labels), "work": json.dumps(asdict(sweep.work)),
+        "versions": json.dumps({name: metadata.version(name) for name in ("phosphene", "torch", "lancedb")}),
+        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    return arrow().Table.from_pylist([row], schema=sweeps_schema())
+
+
+def to_sweeps(table: pa.Table) -> list[Sweep]:
+    return [
+        Sweep(
+            row["sweep"], row["network"], row["fingerprint"], json.loads(row["opening"]),
+            json.loads(row["preprocessing"]), tuple(json.loads(row["labels"])), _to_work(json.loads(row["work"])),
+        )
+        for row in table.to_pylist()
+    ]  # fmt: skip
+
+
+def _to_work(told: Mapping[str, Any]) -> Work:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+    return Work(**values)
 
 
 def of_rows(rows: Sequence[Row]) -> pa.Table:

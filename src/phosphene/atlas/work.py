@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from ..network import Layer, Network
 
@@ -39,6 +40,25 @@ class Work:
         rest = tuple(name for name in self.layers if name not in layers)
         others = tuple(name for name in self.features if name not in features)
         return replace(self, layers=rest, features=others) if rest or others else None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One network's pass over the images: its name in the atlas, and what was asked for."""
+
+    name: str
+    network: str
+    fingerprint: str
+    opening: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
+    labels: tuple[str, ...] = field(repr=False)
+    work: Work
+
+    @classmethod
+    def of(cls, name: str, network: Network, work: Work) -> Sweep:
+        labels = tuple(network.labels[index] for index in range(len(network.labels))) if network.labels else ()
+        preprocessing = network.preprocessing.to_dict()
+        return cls(name, network.name, network.fingerprint, network.opening, preprocessing, labels, work)
 
 
 def chosen(network: Network, asked: str | Sequence[str] | None) -> tuple[str, ...]:
