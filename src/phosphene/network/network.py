@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ from torch import Tensor, nn
 from .addresses import OUTPUTS, Address, near
 from .answers import Guess, guesses
 from .frame import Box, Frame
-from .geometry import UNKNOWN, WHOLE, Extent, Field
+from .geometry import UNKNOWN, Extent, Field
+from .inputs import check, pair, photos_in
 from .labels import Labels
 from .module import fingerprint, input_channels, tensors_of, unwrapped
+from .picking import laid, names_a_layer, picked, within
 from .preprocessing import HasPixels, Preprocessing
+from .receptive import seen_by
 from .recording import Call, NotComputedError, recorded
 from .rules import Rules
 from .seam import OUTPUT
@@ -45,7 +49,7 @@ class Network:
     ) -> None:
         self.module = unwrapped(module)
         self.channels = preprocessing.channels if preprocessing else input_channels(self.module)
-        self.preprocessing = preprocessing or _plain(self.channels)
+        self.preprocessing = preprocessing or Preprocessing.plain(channels=1 if self.channels == 1 else 3)
         self.labels = labels if isinstance(labels, Labels) else Labels(None if labels is None else tuple(labels))
         self.spec = spec
         self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
@@ -85,40 +89,13 @@ class Network:
         Raises ValueError for a tensor of another shape, type or number of channels, or with values that are not finite.
         """
         if isinstance(images, Tensor):
-            return self._checked(images)
-        photos = list(images) if isinstance(images, (list, tuple)) else [images]
-        if not photos:
-            raise ValueError("no images were given; give a photo, a list of photos or a tensor (N, C, H, W)")
-        if not all(hasattr(photo, "pixels") for photo in photos):
-            kinds = ", ".join(sorted({type(photo).__name__ for photo in photos}))
-            raise TypeError(
-                f"images are photos (phosphene.read opens them) or a float tensor (N, C, H, W) that is already "
-                f"the network's input, not {kinds}"
-            )
-        return torch.cat([self.prepare(photo) for photo in photos])
+            check(images, self.channels, self.name)
+            return images.to(self.device, self.dtype)
+        return torch.cat([self.prepare(photo) for photo in photos_in(images)])
 
     def frame(self, photo: Any) -> Frame:
         """Where the network's input lies in the photo's pixels."""
         return self.preprocessing.frame(photo.height, photo.width)
-
-    def _checked(self, images: Tensor) -> Tensor:
-        shape = " × ".join(map(str, images.shape))
-        if images.ndim != 4 or 0 in images.shape:
-            hint = "; add the batch: images[None]" if images.ndim == 3 else ""
-            raise ValueError(f"the network's input is (N, C, H, W); this tensor is {shape or 'a single number'}{hint}")
-        if not images.is_floating_point():
-            raise ValueError(
-                f"the network's input is a float tensor; this one is {images.dtype}: read it as a photo (phosphene."
-                "read), or scale and normalise it as the network expects"
-            )
-        if self.channels is not None and images.shape[1] != self.channels:
-            raise ValueError(
-                f"{self.name} takes images of {self.channels} channels; this tensor has {images.shape[1]} ({shape})"
-            )
-        # a sum is finite only if all its parts are, and much cheaper
-        if not torch.isfinite(images.detach().sum()) and (bad := int((~torch.isfinite(images.detach())).sum())):
-            raise ValueError(f"the images hold {bad} values that are NaN or infinite; no answer would mean anything")
-        return images.to(self.device, self.dtype)
 
     @property
     def device(self) -> torch.device:
@@ -132,7 +109,7 @@ class Network:
 
     def survey(self, size: int | Sequence[int] | None = None) -> Survey:
         """All values for an input of `size` (height, width) pixels, without computing them; remembered."""
-        wanted = _size(size) or self.preprocessing.size
+        wanted = pair(size) or self.preprocessing.size
         with self._lock:
             if wanted not in self._surveys:
                 shape = (self.channels or 3, *wanted)
@@ -155,26 +132,7 @@ class Network:
     def address(self, target: str | Address, size: int | Sequence[int] | None = None) -> Address:
         """The address with its layer, channel and place checked and a class's name replaced by its number."""
         address = Address.parse(target)
-        layer = self.layer(address.layer, size)
-        channel = address.channel
-        if address.layer in OUTPUTS and channel is not None:
-            if not self.labels and isinstance(channel, str):
-                raise LookupError(f"{self.name} came without class names; give the class's number, not {channel!r}")
-            channel = self.labels.index(channel) if self.labels else channel
-        if isinstance(channel, int) and channel >= layer.channels:
-            last = layer.channels - 1
-            raise LookupError(
-                f"{address.layer} of {self.name} has {layer.channels} channels (0 to {last}), no {channel}"
-            )
-        _, rows, columns = layer.maps_shape
-        if address.place and not (0 <= address.place[0] < rows and 0 <= address.place[1] < columns):
-            raise LookupError(
-                f"{address.layer} has {rows} rows and {columns} columns of units, no place {address.place[0]},"
-                f"{address.place[1]} (counted from 0)"
-            )
-        if address.token and _token(address.token) >= (layer.layout.prefix if layer.layout else 0):
-            raise LookupError(f"{address.layer} has no token '{address.token}'")
-        return Address(address.layer, channel, address.place, address.token)
+        return within(address, self.layer(address.layer, size), self.labels, self.name)
 
     def record(self, images: Any, *addresses: str | Address, rules: Rules | None = None) -> dict[str, Tensor]:
         """The values at `addresses` for the images: a dict from each address, as given, to a copy of the value.
@@ -217,8 +175,8 @@ class Network:
     def _asked(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
         """Each address, as given, checked if it names more than a layer."""
         asked = {str(address): Address.parse(address) for address in addresses}
-        if any(a.channel is not None or a.place or a.token for a in asked.values()):
-            asked = {text: self.address(a, tuple(x.shape[-2:])) for text, a in asked.items()}
+        if not all(names_a_layer(address) for address in asked.values()):
+            asked = {text: self.address(address, tuple(x.shape[-2:])) for text, address in asked.items()}
         return asked
 
     def _run(
@@ -242,18 +200,9 @@ class Network:
             raise ValueError(f"{address.layer} of {self.name} is a {type(whole).__name__} and holds no tensor")
         if address.layer == "probabilities":
             value = value.softmax(1)
-        if address.channel is None and address.place is None and address.token is None:
+        if names_a_layer(address):
             return value if address.layer in OUTPUTS else whole
-        layer = self.layer(address.layer, tuple(x.shape[-2:]))
-        value = value.movedim(layer.batch, 0)
-        if address.token is not None and layer.layout is not None:
-            value = layer.layout.extras(value)[:, _token(address.token)]
-        elif layer.layout is not None:
-            value = layer.layout.maps(value)
-            value = value if address.place is None else value[..., address.place[0], address.place[1]]
-        elif value.ndim > 2 and value.ndim != 4:
-            value = value.movedim(-1, 1)
-        return value if address.channel is None else value[:, int(address.channel)]
+        return picked(value, address, self.layer(address.layer, tuple(x.shape[-2:])))
 
     def maps(self, images: Any, layer: str) -> Tensor:
         """The layer's activations as maps (N, C, rows, columns), tokens laid out on their grid; vectors have one place.
@@ -264,14 +213,7 @@ class Network:
         found = self.layer(layer, tuple(x.shape[-2:]))
         value = first_tensor(self.record(x, layer)[layer])
         assert value is not None
-        if found.layout is not None:
-            return found.layout.maps(value.movedim(found.batch, 0))
-        if value.ndim == 2:
-            return value[:, :, None, None]
-        raise ValueError(
-            f"{layer} of {self.name} is {' × '.join(map(str, found.shape))} an image and has no grid of places that "
-            "Phosphene could follow; choose another layer"
-        )
+        return laid(value, found, self.name)
 
     def _unknown(self, name: str, names: Sequence[str]) -> LookupError:
         count = len(set(names))
@@ -291,28 +233,9 @@ class Network:
         where windows are irregular; `UNKNOWN` where it can't be told.
         """
         address = self.address(target, size)
-        found = self.survey(size)
-        layer = self.layer(address.layer, size)
-        place = found.places[layer.name]
-        unit = unit or address.place
-        channel = None if address.channel is None or address.layer in OUTPUTS else int(address.channel)
-        if unit is None:
-            if channel is None:
-                return layer.field
-            return place.field(*found.size, channel)
-        window = place.window if channel is None else place.channel(channel)
-        if layer.layout is None and (window is None or place.spatial):
-            return UNKNOWN
-        self.address(Address(address.layer, None, unit), size)
-        if layer.field is WHOLE:
-            return Box(0, 0, found.size[1], found.size[0])
-        if window is None:
-            return UNKNOWN
-        (top, bottom), (left, right) = (
-            (int(span.first[min(at, len(span) - 1)]), int(span.last[min(at, len(span) - 1)]) + 1)
-            for span, at in zip(window, unit, strict=True)
-        )
-        return Box(left, top, right, bottom) if left < right and top < bottom else Box(0, 0, 0, 0)
+        if unit:
+            address = replace(address, place=unit)
+        return seen_by(address, self.layer(address.layer, size), self.survey(size))
 
     def window(self, target: str | Address, photo: Any, unit: tuple[int, int] | None = None) -> Box | Extent:
         """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` where it can't be told."""
@@ -342,20 +265,3 @@ class Network:
         if self._fingerprint is None or self._fingerprint[0] != state:
             self._fingerprint = state, fingerprint(self.module)
         return self._fingerprint[1]
-
-
-def _plain(channels: int | None) -> Preprocessing:
-    return Preprocessing.plain(channels=1 if channels == 1 else 3)
-
-
-def _size(size: int | Sequence[int] | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or min(pair) < 1:
-        raise ValueError(f"a size is a number of pixels or (height, width), not {size!r}")
-    return int(pair[0]), int(pair[1])
-
-
-def _token(name: str) -> int:
-    return 0 if name == "cls" else int(name.removeprefix("register"))
