@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas.mosaic import gap
+from phosphene.atlas.layout import gap
 from phosphene.atlas.thumbnails import square, thumbnails
 
 

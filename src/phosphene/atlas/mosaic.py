@@ -1,15 +1,10 @@
 """A mosaic of a data set: thumbnails at their places on a map, or on a grid that keeps neighbours near.
 
-On the map no thumbnail covers another: where there is no room at its place, it stands as near as there is, within a
-thumbnail's width, or is left out (spacing.py); how many are is said. On the grid all are shown, and the sum of squared
-shifts from the map is the smallest that there is (snapping.py).
-
-It is one picture, or a folder of tiles with a page to zoom into (pyramid.py).
+Where they stand is told in layout.py. It is one picture, or a folder of tiles with a page to zoom into (pyramid.py).
 """
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,16 +16,11 @@ from ..instrument import Result, instrument
 from ..picture import PICTURE_SUFFIXES, ImageBlock, Picture, sheet
 from .embedding import Embedding, atlas_map
 from .features import FEATURES
+from .layout import gap, on_grid, on_map
 from .pyramid import pyramid
 from .reduction import Method
-from .snapping import sides, snap
-from .spacing import spaced
 from .thumbnails import Thumbnails, thumbnails
 
-WIDE = 6_000  # pixels of a mosaic whose tiles have no given size
-SMALLEST, LARGEST = 24, 128  # pixels of such tiles
-ROOM = 1.8  # a map's side, in tiles, for the root of the images
-GAP = 0.04  # between tiles, of their side
 MOST_PIXELS = 200_000_000  # of one picture
 
 
@@ -200,58 +190,11 @@ def atlas_mosaic(
     if shift < 0:
         raise ValueError(f"a shift is 0 or more tiles, not {shift:g}")
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
-    layout = _on_grid if grid else _on_map
-    rows, corners, tile, size, moved = layout(embedding, tile, side, shift, seed)
-    ids = embedding.ids[rows]
-    made = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in rows], tile)
-    return Mosaic(
-        embedding=embedding, grid=grid, rows=rows, corners=corners, tile=tile, width=size[0], height=size[1],
-        shift=moved, hidden=len(embedding.ids) - len(rows), thumbnails=made,
-    )  # fmt: skip
-
-
-_Layout = tuple[np.ndarray, np.ndarray, int, tuple[int, int], float]
-
-
-def _on_grid(embedding: Embedding, tile: int | None, side: int | None, shift: float, seed: int) -> _Layout:
-    rows, columns = sides(embedding.positions, None, None)
-    if side is not None and tile is None:
-        tile = max(4, int(side / max(rows, columns) / (1 + GAP)))
-    elif side is not None and tile is not None:
-        columns = max(1, (side + gap(tile)) // (tile + gap(tile)))
-        rows, columns = sides(embedding.positions, None, columns)
-    tile = tile or fitting(max(rows, columns))
-    cells, wanted = snap(embedding.positions, rows, columns)
-    step = tile + gap(tile)
-    moved = float(np.sqrt(((cells - wanted) ** 2).sum(1).mean()))
-    size = (columns * step - gap(tile), rows * step - gap(tile))
-    return np.arange(len(cells)), cells[:, ::-1] * step, tile, size, moved
-
-
-def _on_map(embedding: Embedding, tile: int | None, side: int | None, shift: float, seed: int) -> _Layout:
     positions = embedding.positions
-    across = max(2.0, ROOM * math.sqrt(len(positions)))
-    tile = tile or (max(4, int(side / across)) if side else fitting(across))
-    side = side or math.ceil(across * tile)
-    if side < tile:
-        raise ValueError(f"a mosaic of {side} pixels has no room for thumbnails of {tile}")
-    reach = np.maximum(np.ptp(positions, axis=0), 1e-12)
-    scale = (side - tile) / reach.max()
-    size = (math.ceil(reach[0] * scale) + tile, math.ceil(reach[1] * scale) + tile)
-    wanted = (positions - positions.min(0)) * scale
-    wanted[:, 1] = size[1] - tile - wanted[:, 1]
-    whole = np.rint(wanted).astype(np.int64)
-    step = tile + gap(tile)
-    corners = spaced(whole, step, shift * tile, (size[0] + gap(tile), size[1] + gap(tile)), seed)
-    rows = np.flatnonzero(corners[:, 0] >= 0)
-    moved = np.sqrt(((corners[rows] - whole[rows]) ** 2).sum(1).mean()) / tile
-    return rows, corners[rows], tile, size, float(moved)
-
-
-def fitting(across: float) -> int:
-    """The side of tiles of which so many make a picture of a usual width."""
-    return max(SMALLEST, min(LARGEST, int(WIDE / across / (1 + GAP))))
-
-
-def gap(tile: int) -> int:
-    return max(1, round(tile * GAP))
+    laid = on_grid(positions, tile, side) if grid else on_map(positions, tile, side, shift, seed)
+    ids = embedding.ids[laid.rows]
+    made = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in laid.rows], laid.tile)
+    return Mosaic(
+        embedding=embedding, grid=grid, rows=laid.rows, corners=laid.corners, tile=laid.tile, width=laid.width,
+        height=laid.height, shift=laid.shift, hidden=len(embedding.ids) - len(laid.rows), thumbnails=made,
+    )  # fmt: skip
