@@ -36,6 +36,52 @@ def test_equal_to_the_loop_written_out(network, start, unchanged):
     assert list(found[0].parts) == ["3:2", "squared norm"]
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_steps_of_one_rate_are_torchs(momentum):
+    own, theirs = (nn.Parameter(torch.linspace(-1, 2, 5, dtype=torch.float64)) for _ in range(2))
+    mine, others = sgd(0.05, momentum)([own]), torch.optim.SGD([theirs], lr=0.05, momentum=momentum)
+    for _ in range(20):
+        for value, optimise in ((own, mine), (theirs, others)):
+            optimise.zero_grad()
+            (value.square() * torch.arange(1, 6)).sum().backward()
+            optimise.step()
+    torch.testing.assert_close(own, theirs)
+
+
+def test_a_schedule_of_rates_is_the_papers_loop_and_momentum_starts_anew():
+    """v ← 0.9 v − rate g, x ← x + v, v ← 0 where the rate changes, for x² whose slope is 2 x."""
+    rates = (0.1, 0.1, 0.1, 0.01, 0.01)
+    value = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    optimise = sgd(rates, 0.9)([value])
+    x, v, before = 1.0, 0.0, 0.1
+    for rate in (*rates, 0.01, 0.01):  # the last one goes on
+        optimise.zero_grad()
+        value.square().sum().backward()
+        optimise.step()
+        v = (0.9 * v if rate == before else 0.0) - rate * 2 * x
+        x, before = x + v, rate
+        assert value.item() == pytest.approx(x)
+    with pytest.raises(ValueError, match="rate is a number of at least 0"):
+        sgd([0.1, float("nan")])
+
+
+def test_a_line_search_steps_back_from_where_nothing_is_finite(start):
+    """Beyond a brightness the layer overflows: a trial step that goes there is halved, and the other image goes on."""
+
+    class Steep(nn.Module):
+        def forward(self, x):
+            bright = x.mean((1, 2, 3))
+            return torch.stack([torch.where(bright < 0.55, bright, torch.full_like(bright, torch.inf)), bright], 1)
+
+    network = ph.Network(Steep().double(), ph.Preprocessing.plain(24))
+    objective = unit(network, ["logits:0", "logits:1"], SIZE)
+    moments = list(ascend(network, objective, Squashed(0.5 * torch.ones_like(start)), steps=4, optimiser=lbfgs(5)))
+    scores = torch.stack([moment.scores for moment in moments])
+    assert torch.isfinite(scores).all()
+    assert 0.5 < float(scores[-1, 0]) < 0.55
+    assert float(scores[-1, 1]) > 0.9
+
+
 def test_a_batch_is_its_images_one_by_one(network, start):
     objective = unit(network, "logits:1", SIZE)
     together = list(ascend(network, objective, Pixels(start), steps=5, optimiser=adam(0.1)))[-1]

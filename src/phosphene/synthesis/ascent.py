@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from ..network import Network
 from ..network.survey import first_tensor
 from .images import Image, Pixels
+from .momentum import Momentum
 from .objectives import IMAGES, Objective
 from .options import generator, positive
 from .priors import Prior
@@ -52,9 +53,14 @@ def adamw(rate: float, decay: float, betas: tuple[float, float] = (0.9, 0.999)) 
     return lambda values: torch.optim.AdamW(values, lr=rate, betas=betas, weight_decay=decay)
 
 
-def sgd(rate: float, momentum: float = 0.0) -> Optimisers:
-    """Plain gradient steps, with momentum where asked, as the papers before 2016 take them."""
-    return lambda values: torch.optim.SGD(values, lr=rate, momentum=momentum)
+def sgd(rate: float | Sequence[float], momentum: float = 0.0) -> Optimisers:
+    """Plain gradient steps, with momentum where asked, as the papers before 2016 take them.
+
+    Several rates are a schedule: one for each step, of which the last goes on.
+    """
+    several = [rate] if isinstance(rate, (int, float)) else list(rate)
+    rates = [positive(each, "rate", zero=True) for each in several]
+    return lambda values: Momentum(values, rates, momentum)
 
 
 def lbfgs(iterations: int = 5, history: int = 10) -> Optimisers:
@@ -111,7 +117,7 @@ def _searched(optimise: SeparateLBFGS, scoring: _Scoring, number: int, generator
 
     def closure() -> Tensor:
         generator.set_state(before)  # a line search compares what differs in the image alone
-        moments.append(scoring(number))
+        moments.append(scoring(number, trial=bool(moments)))
         return -moments[-1].scores
 
     optimise.step(closure)
@@ -138,13 +144,14 @@ class _Scoring:
         self.transform, self.generator, self.precise = transform, generator, precise
         self.values = list(image.parameters())
 
-    def __call__(self, step: int) -> Moment:
+    def __call__(self, step: int, trial: bool = False) -> Moment:
+        """Where the images stand; ValueError where a score is not finite, unless it is a `trial` that may go too far."""
         with torch.inference_mode(False), torch.enable_grad():
             images = self.image()
             shown = images if self.transform is None else self.transform(images, self.generator)
             values = evaluated(self.network, self.objective, shown, self.precise) | {IMAGES: images}
             parts, scores = self.objective.parts(values), self.objective.score(values)
-        if not torch.isfinite(scores.detach().sum()):
+        if not trial and not torch.isfinite(scores.detach().sum()):
             raise ValueError(f"the objective is not finite at step {step}; take smaller steps or lighter priors")
         for value, gradient in zip(self.values, self._gradients(scores), strict=True):
             value.grad = gradient

@@ -101,7 +101,7 @@ def caricature(
     aim = along(read, reading(network, {layer: read}, photos)[layer]) - positive(prior, "prior", zero=True) * likely(
         photos
     )
-    start = Fourier.at(photos)
+    start = Fourier.of(photos)
     moments = ascend(network, aim, start, steps=count(steps, "steps"), optimiser=adam(rate),
                      transform=SHAKEN if robust else None, seed=seed)  # fmt: skip
     moved = ", shifted, scaled and turned a little" if robust else ""

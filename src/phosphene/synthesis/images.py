@@ -83,23 +83,11 @@ class Fourier(Image):
     def of(cls, images: Tensor, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
         """The spectrum of images (N, 3, H, W) in [0, 1], to start there; black and white come in by 0.001."""
         size = (int(images.shape[-2]), int(images.shape[-1]))
-        found = cls(len(images), size, decay=decay, decorrelated=decorrelated)
-        back = torch.linalg.inv(found.colours.double())
-        values = coloured(torch.logit(images.detach().double().cpu().clamp(1e-3, 1 - 1e-3)), back)
-        spectrum = torch.view_as_real(torch.fft.rfft2(values, norm="ortho") / found.scale)
-        found.spectrum = nn.Parameter(spectrum.float().contiguous())
-        return found
-
-    @classmethod
-    def at(cls, start: Tensor, *, decay: float = 1.0) -> Fourier:
-        """The spectrum that stands for images (N, 3, H, W); values beyond 0.001 and 0.999 are brought there."""
-        height, width = start.shape[-2:]
-        image = cls(len(start), (height, width), decay=decay).to(start)
-        with torch.no_grad():
-            values = coloured(torch.logit(start.clamp(1e-3, 1 - 1e-3)), torch.linalg.inv(image.colours))
-            spectrum = torch.fft.rfft2(values, norm="ortho") / image.scale
-            image.spectrum.copy_(torch.view_as_real(spectrum))
-        return image
+        found = cls(len(images), size, decay=decay, decorrelated=decorrelated).double()
+        values = torch.logit(images.detach().cpu().double().clamp(1e-3, 1 - 1e-3))
+        spectrum = torch.fft.rfft2(coloured(values, torch.linalg.inv(found.colours)), norm="ortho") / found.scale
+        found.spectrum = nn.Parameter(torch.view_as_real(spectrum).contiguous())
+        return found.to(images)
 
     def forward(self) -> Tensor:
         spectrum = torch.view_as_complex(self.spectrum) * self.scale

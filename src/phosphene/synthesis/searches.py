@@ -52,7 +52,7 @@ class SeparateLBFGS(Optimizer):
             for _ in range(HALVINGS):
                 self._put(at + length[:, None] * direction)
                 found = closure().detach()
-                good = found <= losses + ARMIJO * length * slope + slack * losses.abs()
+                good = (found <= losses + ARMIJO * length * slope + slack * losses.abs()) & found.isfinite()
                 if good.all():
                     break
                 length = torch.where(good, length, length / 2)

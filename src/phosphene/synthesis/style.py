@@ -182,7 +182,7 @@ def _apart(found: Tensor, wanted: Tensor) -> Tensor:
 
 def _started(start: str, photo: Tensor, many: int, seed: int) -> Image:
     if start == "content":
-        return Fourier.at(photo.repeat(many, 1, 1, 1))
+        return Fourier.of(photo.repeat(many, 1, 1, 1))
     if start == "noise":
         return Fourier(many, _size(photo), deviation=0.1, generator=generator(seed))
     raise ValueError(f"an image starts at content or noise, not {start!r}")
