@@ -202,6 +202,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "fool": lambda: (ph.fool(net, ["goose", "espresso", "tabby", "school bus"]), {}),
     "fool_cppn": lambda: (ph.fool(net, "goose", method="cppn", size=64, steps=240, confidence=1), {}),
     "hog": lambda: (ph.hog(photo("cat")), {}),
+    "hog_inverse": lambda: (ph.hog_inverse(photo("cat"), restarts=2), {}),
     "hog_twins": lambda: (ph.hog_twins(photo("cat"), start=photo("coffee")), {"scale": 0.9}),
     "class-image": lambda: (ph.class_image(net, "goose", size=160, steps=160, batch=3), {}),
     "class-recipes": lambda: (ph.class_recipes(net, "goose", size=128), {}),
@@ -237,7 +238,7 @@ def main(names: list[str]) -> None:
             except LookupError as error:
                 print(f"{name}.webp: left as it is: {error}")
                 continue
-            saved = result.save(Path(folder) / f"{name}.webp", scale=1.5, **options)
+            saved = result.save(Path(folder) / f"{name}.webp", **{"scale": 1.5, **options})
             pack(saved, FOLDER / f"{name}.webp")
             print(f"{name}.webp: {(FOLDER / f'{name}.webp').stat().st_size // 1000} kB")
 

@@ -8,6 +8,7 @@ import phosphene as ph
 from phosphene.picture import Line
 from phosphene.synthesis.hog_descriptor import HOG, Settings, hog_network
 from phosphene.synthesis.hog_glyphs import energies, glyphs
+from phosphene.synthesis.hog_images import as_image, unevenness
 from phosphene.synthesis.hog_twins import exact
 
 skimage = pytest.importorskip("skimage.feature")
@@ -130,13 +131,41 @@ def test_the_picture_says_its_range(tmp_path):
 # ---- images made from descriptors
 
 
-def test_an_image_made_from_a_descriptor_comes_close_to_it():
-    steps = list(ph.hog_inverse.steps(ph.read(CAT), size=48, steps=120, smooth=0, cell=6))
-    assert (steps[0].step, steps[-1].step, steps[-1].steps) == (1, 120, 120)
-    assert steps[-1].distances[0] < 0.5 * steps[0].distances[0]
-    assert steps[-1].images.shape == (1, 3, 48, 48)
+def test_an_image_made_from_a_descriptor_comes_close_to_it_and_is_as_smooth_as_the_photo():
+    steps = list(ph.hog_inverse.steps(ph.read(CAT), size=64, steps=12))
+    assert (steps[0].step, steps[-1].step, steps[-1].steps) == (1, 12, 12)
+    assert steps[-1].images.shape == (1, 3, 64, 64)
     assert torch.equal(steps[-1].images[:, :1].expand(-1, 3, -1, -1), steps[-1].images)
     assert "descriptor" in steps[-1].progress
+    errors = (-steps[-1].history[:, 0]).sqrt()
+    assert errors[-1] < 0.9 * errors[5]  # whole votes come closer than shared ones did
+    assert steps[-1].distances[0] < 0.22
+    made, photo_ = steps[-1].images, as_image(steps[-1].goal)
+    noise = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
+    uneven = [float(unevenness().score({"<images>": each})) for each in (photo_, made, noise)]
+    assert uneven[1] < uneven[0] < 0.3 * uneven[2]
+
+
+def test_unevenness_does_not_mind_contrast():
+    images = torch.rand(2, 1, 20, 24, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
+    score = unevenness().score
+    torch.testing.assert_close(score({"<images>": images}), score({"<images>": 0.3 + 0.2 * images}))
+    slow = [
+        ((image[0, :, 1:] - image[0, :, :-1]).square().sum() + (image[0, 1:] - image[0, :-1]).square().sum())
+        / (20 * 24 * image[0].var(correction=0))
+        for image in images
+    ]
+    torch.testing.assert_close(score({"<images>": images}), torch.stack(slow), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("recipe", [ph.hog_inverse, ph.hog_twins])
+def test_seeds_are_those_of_every_recipe(recipe):
+    options = {"size": 32, "steps": 1} | ({"sweeps": 1} if recipe is ph.hog_twins else {})
+    assert torch.equal(recipe(photo(), seed=-1, **options).images, recipe(photo(), seed=2**64 - 1, **options).images)
+    with pytest.raises(ValueError, match="seed is a whole number from"):
+        recipe(photo(), seed=2**64, **options)
+    with pytest.raises(TypeError, match=r"seed is a whole number, not 1\.5"):
+        recipe(photo(), seed=1.5, **options)
 
 
 def relative(one: np.ndarray, other: np.ndarray) -> float:
@@ -181,6 +210,8 @@ def test_images_from_descriptors_repeat_with_their_seed_and_draw_themselves(tmp_
     twins.save(tmp_path / "t.png", theme="dark")
     with pytest.raises(ValueError, match="contrast is the share"):
         ph.hog_twins(photo(), contrast=2)
+    with pytest.raises(ValueError, match="contrast is a number above 0, not 'a'"):
+        ph.hog_twins(photo(), contrast="a")
 
 
 def test_a_photo_without_edges_and_a_negative_prior_are_told():

@@ -71,3 +71,12 @@ def test_what_has_the_goals_votes_stays_there():
     levels = Levels(255 - goal, goal, Settings())
     assert levels.error == pytest.approx(0, abs=1e-18)
     assert levels.sweep(0.0) == 0
+
+
+def test_a_seed_below_zero_is_a_seed():
+    image, goal = two()
+    below, same, other = (Levels(image, goal, Settings(), seed) for seed in (-1, 2**64 - 1, 1))
+    for levels in (below, same, other):
+        levels.sweep(1e-2)
+    assert np.array_equal(below.image, same.image)
+    assert not np.array_equal(below.image, other.image)

@@ -2,9 +2,7 @@
 
     minimise |phi(x) - phi_0|^2 / |phi_0|^2 over grey images x in [0, 1]
 
-phi is the descriptor (hog_descriptor.py), as a network; the loop is that of every other recipe. The rate of Adam falls
-from step to step, since the descriptor has a kink wherever a pixel's gradient is nothing, at which steps of one size go
-on to jump about.
+phi is the descriptor (hog_descriptor.py), as a network; the loop is that of every other recipe.
 """
 
 from __future__ import annotations
@@ -22,8 +20,8 @@ from ..picture import Photo, read
 from .ascent import Moment, ascend
 from .hog import descriptor
 from .hog_descriptor import Settings
-from .images import Pixels
-from .objectives import Objective, Size, objective
+from .images import Fourier, Pixels
+from .objectives import IMAGES, Objective, Size, objective
 from .priors import total_variation
 from .synthesis import pixels
 
@@ -38,8 +36,19 @@ class Grey(Pixels):
         return self.pixels.expand(-1, 3, -1, -1)
 
 
+class GreySpectrum(Fourier):
+    """The sigmoid of one spectrum, for all three colours: noise that falls as f to the power of -1.3."""
+
+    def __init__(self, count: int, size: Size, generator: torch.Generator) -> None:
+        super().__init__(count, size, deviation=0.06, decay=1.3, decorrelated=False, generator=generator)
+        self.spectrum = torch.nn.Parameter(self.spectrum.detach()[:, :1].clone())
+        self.colours = torch.ones(3, 1)
+
+
 class Cooling(torch.optim.Adam):
-    """Adam whose rate falls by the same factor at every step."""
+    """Adam whose rate falls by the same factor at every step, since the descriptor has a kink wherever a pixel's
+    gradient is nothing, at which steps of one size go on to jump about.
+    """
 
     def __init__(self, values: Iterable[Tensor], steps: int) -> None:
         super().__init__(values, lr=FIRST)
@@ -52,22 +61,37 @@ class Cooling(torch.optim.Adam):
         return found
 
 
-def likened(network: Network, goal: Tensor, image: Grey, steps: int, smooth: float, seed: int) -> Iterator[Moment]:
+def likened(network: Network, goal: Tensor, image: Grey, steps: int, seed: int) -> Iterator[Moment]:
     """The moments of an ascent that brings the descriptors of `image` close to that of `goal` (1, 3, H, W)."""
+    likeness = like(described(network, goal))
+    return ascend(
+        network, likeness, image, steps=steps, optimiser=lambda values: Cooling(values, steps), seed=seed, precise=True
+    )
+
+
+def described(network: Network, goal: Tensor) -> Tensor:
+    """The descriptor (1, D) of `goal` (1, 3, H, W). ValueError where it is nothing."""
     with torch.no_grad():
         wanted = network.record(network.normalise(goal), "logits")["logits"]
     if not wanted.any():
         raise ValueError("the photo has no edges, and so its descriptor is nothing; choose another")
-    asked: Objective = objective(ERROR, "logits", lambda found: -_error(found, wanted).square())
-    if smooth:
-        asked = asked - smooth * total_variation()
-    return ascend(
-        network, asked, image, steps=steps, optimiser=lambda values: Cooling(values, steps), seed=seed, precise=True
-    )
+    return wanted
 
 
-def _error(found: Tensor, wanted: Tensor) -> Tensor:
-    return (found - wanted).norm(dim=1) / wanted.norm(dim=1)
+def like(wanted: Tensor) -> Objective:
+    """Minus the squared distance of a descriptor from the one that is wanted (1, D), over its squared length."""
+    length = wanted.square().sum()
+    return objective(ERROR, "logits", lambda found: -(found - wanted).square().sum(1) / length)
+
+
+def unevenness() -> Objective:
+    """The total variation of images over the variance of their pixels, (N,): as HOG, it does not mind contrast."""
+
+    def measure(images: Tensor) -> Tensor:
+        varied = images.flatten(1).var(1, correction=0).clamp(min=1e-6)
+        return total_variation().score({IMAGES: images}) / varied
+
+    return objective("total variation over variance", IMAGES, measure)
 
 
 def distance(one: np.ndarray, other: np.ndarray, settings: Settings) -> float:

@@ -1,25 +1,37 @@
 """What a HOG descriptor keeps of a photo: images made from it alone, beginning with noise.
 
-The recipe of A. Mahendran and A. Vedaldi (Understanding deep image representations by inverting them, CVPR 2015), who
-invert HOG as they invert networks; the loop is in hog_images.py, with their total variation as the prior.
+    minimise |phi(x) - phi_0|^2 / |phi_0|^2 + smooth V(x) / var(x) over grey images x, phi_0 = phi(photo)
+
+After A. Mahendran and A. Vedaldi (Understanding deep image representations by inverting them, CVPR 2015), who invert
+HOG as they invert networks. V is their total variation. It stands over the variance of the pixels here: HOG does not
+mind contrast, so that total variation alone would take it away.
+
+A whole vote does not say which way an edge should turn, and descent from noise with it ends in noise that votes like
+the photo. So phi first has shared votes, which follow a turning edge smoothly, while phi_0 has whole ones, as the
+descriptor that is known: L-BFGS then finds the edges. Steps of Adam with whole votes, which have the derivatives of
+shared ones (hog_descriptor.py), bring the descriptors closer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
-import torch
+from torch import Tensor
 
 from ..instrument import instrument
 from ..picture import Photo
+from .ascent import adam, ascend, lbfgs, scored
 from .hog_descriptor import Normalise, Settings, hog_network
-from .hog_images import ERROR, Grey, as_image, fitted, likened
+from .hog_images import GreySpectrum, as_image, described, fitted, like, unevenness
 from .hog_result import HogImages, made
-from .images import noise
-from .options import count, pair, positive
+from .options import count, generator, pair, positive
 from .stepping import shown
 
 SIDE = 128
+EVALUATIONS = 10  # of the descriptor in a step, about
+HISTORY = 30  # differences that L-BFGS keeps
+RATE = 0.003  # of Adam
 
 
 @instrument
@@ -27,9 +39,9 @@ def hog_inverse(
     photo: Photo,
     *,
     size: int | tuple[int, int] = SIDE,
-    steps: int = 400,
+    steps: int = 28,
     restarts: int = 1,
-    smooth: float = 0.02,
+    smooth: float = 0.003,
     orientations: int = 9,
     cell: int = 8,
     block: int = 2,
@@ -41,9 +53,9 @@ def hog_inverse(
     Raises ValueError for a size without room for a block.
 
     - `size`: the images' side in pixels, or height and width, that the photo is first brought to
-    - `steps`: steps of gradient descent
+    - `steps`: steps, each of about ten evaluations; half of them L-BFGS with shared votes, then Adam with whole ones
     - `restarts`: images, each from other noise
-    - `smooth`: the weight of total variation, against grain
+    - `smooth`: the weight of total variation, over the variance of the pixels, against grain
     - `orientations`, `cell`, `block`, `normalise`: the descriptor's, as `hog` takes them
     - `seed`: the noise
     """
@@ -51,12 +63,21 @@ def hog_inverse(
     goal = fitted(photo, measured, settings)
     many, taken = count(restarts, "restarts"), count(steps, "steps")
     smooth = positive(smooth, "smooth", zero=True)
-    generator = torch.Generator().manual_seed(seed)
-    image = Grey(noise(many, measured, generator=generator)[:, :1])
-    how = f"Gradient descent from noise, Adam with a falling rate, total variation weighed {smooth:g}"
-    network = hog_network(settings, measured)
-    moments = (
-        (shown(image).cpu(), moment.parts[ERROR].cpu())
-        for moment in likened(network, as_image(goal), image, taken, smooth, seed)
+    image = GreySpectrum(many, measured, generator(seed))
+    first = (taken + 1) // 2
+    how = (
+        f"From noise, a grey Fourier image, {first} × {EVALUATIONS} steps of L-BFGS with shared votes, then "
+        f"{taken - first} × {EVALUATIONS} of Adam with whole ones, total variation over variance weighed {smooth:g}"
     )
-    yield from made(moments, taken, titles=(photo.name,) * many, how=how, seed=seed, goal=goal, settings=settings)
+    shared, whole = (hog_network(settings, measured, votes) for votes in ("shared", "through"))
+    likeness = like(described(whole, as_image(goal)))
+    asked = likeness - smooth * unevenness() if smooth else likeness
+    fast = ascend(shared, asked, image, steps=first, optimiser=lbfgs(EVALUATIONS, HISTORY), precise=True)
+    slow = ascend(whole, asked, image, steps=(taken - first) * EVALUATIONS, optimiser=adam(RATE), precise=True)
+
+    def moments() -> Iterator[tuple[Tensor, Tensor]]:
+        for _ in chain(fast, (moment for moment in slow if moment.step % EVALUATIONS == 0)):
+            now = shown(image)
+            yield now.cpu(), scored(whole, likeness, now).cpu()
+
+    yield from made(moments(), taken, titles=(photo.name,) * many, how=how, seed=seed, goal=goal, settings=settings)

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from .hog_descriptor import Cells, Settings
+from .options import whole_seed
 
 AROUND = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])  # the pixels whose gradients a pixel is part of
 DOWN, RIGHT = np.array([1, -1, 0, 0]), np.array([0, 0, 1, -1])  # how their two gradients follow it
@@ -44,7 +45,7 @@ class Levels:
     """A grey image (H, W), uint8, on its way to the cells of `goal`; the same seed takes the same way."""
 
     def __init__(self, image: np.ndarray, goal: np.ndarray, settings: Settings, seed: int = 0) -> None:
-        self.settings, self.generator = settings, np.random.default_rng(seed)
+        self.settings, self.generator = settings, np.random.default_rng(whole_seed(seed) % 2**64)
         self.height, self.width = image.shape
         self.tables = _votes(settings)
         wanted = summed(goal, settings)

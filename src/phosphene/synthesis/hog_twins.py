@@ -25,7 +25,7 @@ from .hog_images import ERROR, Grey, as_image, distance, fitted, likened
 from .hog_inverse import SIDE
 from .hog_levels import Levels, likest_scale
 from .hog_result import HogImages, made
-from .options import count, pair
+from .options import count, generator, pair, positive
 from .stepping import shown
 from .synthesis import pixels
 
@@ -61,20 +61,20 @@ def hog_twins(
       what chance brings
     """
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
-    if not 0 < contrast <= 1:
+    if positive(contrast, "contrast") > 1:
         raise ValueError(f"contrast is the share of it that is kept, above 0 and at most 1, not {contrast:g}")
     goal, taken = fitted(photo, measured, settings), count(steps, "steps")
     cooled = count(sweeps, "sweeps", 0)
     other = read(255 - goal.pixels[::-1]) if start is None else fitted(start, measured, settings)
     began = 0.5 + contrast * (as_image(other)[:, :1] - 0.5)
-    began = began + 1e-4 * torch.randn(began.shape, generator=torch.Generator().manual_seed(seed))
+    began = began + 1e-4 * torch.randn(began.shape, generator=generator(seed))
     image = Grey(began.clamp(0, 1))
     first = read(pixels(shown(image))[0])
     how = f"Gradient descent from {'its negative, upside down' if start is None else start.name} at {contrast:g} of its"
     how += f" contrast, Adam with a falling rate, {taken} steps; then {cooled} sweeps over whole levels, cooling"
 
     def moments() -> Iterator[tuple[Tensor, Tensor]]:
-        for moment in likened(hog_network(settings, measured), as_image(goal), image, taken, 0.0, seed):
+        for moment in likened(hog_network(settings, measured), as_image(goal), image, taken, seed):
             yield shown(image).cpu(), moment.parts[ERROR].cpu()
         yield from _levelled(shown(image).cpu(), goal, settings, cooled, seed)
 
