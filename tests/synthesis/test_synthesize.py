@@ -67,10 +67,42 @@ def test_it_finds_what_a_unit_detects():
         ({"steps": 0}, "steps is at least 1, not 0"),
         ({"batch": 1.5}, "batch is a whole number, not 1.5"),
         ({"size": 100_000}, "from 1 to 4096, not 100000"),
-        ({"space": "wavelet"}, "fourier or pixels, not 'wavelet'"),
+        ({"space": "wavelet"}, "fourier or pixels or cppn, not 'wavelet'"),
+        ({"rate": "fast"}, "rate is a number of at least 0, not 'fast'"),
+        (
+            {"start": torch.rand(24, 24)},
+            r"are \(N, 3, H, W\), floating-point in \[0, 1\], not torch.float32 of shape \(24, 24\)",
+        ),
+        ({"start": 2 * torch.ones(1, 3, 24, 24)}, "these go beyond"),
+        ({"start": torch.rand(3, 3, 24, 24), "batch": 2}, "3 images to start at don't fit 2"),
+        ({"start": torch.rand(1, 3, 24, 24), "space": "cppn"}, "a cppn can't begin at images"),
         ({"stepps": 3}, "near it: steps"),
     ],
 )
 def test_a_wrong_option_is_told_in_a_sentence(network, options, sentence):
     with pytest.raises((ValueError, TypeError), match=sentence):
         ph.synthesize(network, "3:1", **options)
+
+
+@pytest.mark.parametrize("space", ["fourier", "pixels"])
+def test_it_goes_on_from_the_images_of_an_earlier_result(network, space):
+    """The first score of the second run is the last of the first; from there it rises."""
+    options = {"space": space, "robust": False}
+    first = ph.synthesize(network, ["logits:cat", "logits:goose"], steps=12, size=(20, 28), **options)
+    second = ph.synthesize(network, ["logits:cat", "logits:goose"], steps=12, start=first.images, **options)
+    assert second.images.shape == (2, 3, 20, 28)
+    torch.testing.assert_close(second.history[0], first.scores, rtol=1e-3, atol=1e-4)
+    assert (second.history >= first.scores - 1e-3 * first.scores.abs()).all()
+    assert (second.scores > first.scores + 0.01).all()
+    assert "from a given start" in second.how
+
+
+def test_one_start_serves_a_whole_batch_and_a_photo_is_seen_as_the_network_sees_it(network):
+    photo = ph.read("src/phosphene/photos/cat.jpg")
+    seen = network.preprocessing.denormalise(network.prepare(photo)).clamp(1e-3, 1 - 1e-3).float()
+    found = next(ph.synthesize.steps(network, ["3:1", "3:2"], steps=1 + 1, start=photo))
+    torch.testing.assert_close(found.images, seen.expand(2, -1, -1, -1).double(), rtol=0, atol=2e-3)
+    large = next(ph.synthesize.steps(network, "3:1", steps=1 + 1, start=photo, size=48, space="pixels"))
+    assert large.images.shape == (1, 3, 48, 48)
+    alone = next(ph.synthesize.steps(network, "3:1", batch=2, steps=1 + 1, start=found.images[0]))
+    assert torch.allclose(alone.images[0], alone.images[1])

@@ -145,7 +145,7 @@ class _Scoring:
         self.values = list(image.parameters())
 
     def __call__(self, step: int, trial: bool = False) -> Moment:
-        """Where the images stand; ValueError where a score is not finite, unless it is a `trial` that may go too far."""
+        """Where the images stand; ValueError where a score is not finite, unless a `trial` has gone too far."""
         with torch.inference_mode(False), torch.enable_grad():
             images = self.image()
             shown = images if self.transform is None else self.transform(images, self.generator)

@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..network import Network
@@ -69,3 +70,31 @@ def whole_seed(seed: Any) -> int:
 def seen_images(network: Network, images: Any) -> Tensor:
     """What the network sees of photos, or of a tensor that is its input, as images (N, 3, H, W) in [0, 1]."""
     return network.preprocessing.denormalise(network.inputs(images).detach()).clamp(0, 1)
+
+
+def start_size(network: Network, start: Any, size: int | tuple[int, int] | None) -> Size:
+    """The (height, width) of images that begin at `start`: its own where it is a tensor and no size is asked for."""
+    if size is None and isinstance(start, Tensor) and start.ndim >= 2:
+        return pair((int(start.shape[-2]), int(start.shape[-1])))
+    return input_size(network, size)
+
+
+def start_images(network: Network, start: Any, many: int, size: Size) -> Tensor:
+    """The images (many, 3, H, W) in [0, 1] to begin at: those of an earlier result, or a photo as the network sees it.
+
+    One is taken for all; others are brought to the size. Raises ValueError for a tensor that is no image.
+    """
+    if isinstance(start, Tensor):
+        found = start.detach()[None] if start.ndim == 3 else start.detach()
+        if found.ndim != 4 or found.shape[1] != 3 or not found.is_floating_point():
+            told = f"{start.dtype} of shape {tuple(start.shape)}"
+            raise ValueError(f"images to start at are (N, 3, H, W), floating-point in [0, 1], not {told}")
+        if not ((found >= 0) & (found <= 1)).all():
+            raise ValueError("images to start at are in [0, 1], as `images` of a result are; these go beyond")
+    else:
+        found = seen_images(network, start)
+    if len(found) not in (1, many):
+        raise ValueError(f"{len(found)} images to start at don't fit {many}; give one, or one for each")
+    if found.shape[-2:] != size:
+        found = F.interpolate(found, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    return found.expand(many, -1, -1, -1)

@@ -45,9 +45,14 @@ class Synthesis(Result):
 
         - `columns`: images in a row
         """
-        blocks: list[Block] = [tiled(self.images, self.labels, columns), trace(self.history, self.objective)]
+        blocks: list[Block] = [tiled(self.shown, self.labels, columns), trace(self.history, self.objective)]
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
+
+    @property
+    def shown(self) -> Tensor:
+        """The images as the picture has them."""
+        return self.images
 
     @property
     def labels(self) -> list[str]:

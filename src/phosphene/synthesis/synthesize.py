@@ -2,28 +2,37 @@
 
 The image is a spectrum in decorrelated colours that fades where no gradient renews it, and the network sees pieces of
 it, turned and under noise, others each time (after C. Olah, A. Mordvintsev and L. Schubert, Feature visualization,
-2017, and T. Fel et al., 2023; values in `recipes.py`). Every other recipe is the same loop with other parts; this is
-the one to start from.
+2017, and T. Fel et al., 2023; values in `recipes.py`). Or it is pixels, or a function of the place (`cppn.py`), which
+the network sees as it is. Every other recipe is the same loop with other parts; this is the one to start from.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Literal
+
+from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
+from ..picture import Photo
 from ..showing import named
 from .ascent import adam, ascend
-from .images import Image, Pixels, noise
+from .cppn import CPPN
+from .images import Fourier, Image, Pixels, noise
+from .kept import DECAY
 from .objectives import Size, unit
-from .options import count, generator, input_size
+from .options import count, generator, start_images, start_size
+from .painted import Painted
 from .recipes import fading, fourier
 from .stepping import stepped
 from .synthesis import Synthesis
 from .transforms import PIECES
 
-Space = Literal["fourier", "pixels"]
+Space = Literal["fourier", "pixels"]  # of which every image has one
+Spaces = Literal["fourier", "pixels", "cppn"]
 
 
 @instrument
@@ -35,13 +44,15 @@ def synthesize(
     steps: int = 256,
     batch: int = 1,
     seed: int = 0,
-    space: Space = "fourier",
+    start: Photo | Tensor | None = None,
+    space: Spaces = "fourier",
     robust: bool = True,
-    rate: float = 0.02,
+    rate: float | None = None,
 ) -> Iterator[Synthesis]:
     """What a unit, channel, layer or class would like to see, by gradient ascent from noise.
 
-    Raises LookupError for a target that is not there, ValueError for one that no gradient reaches.
+    `start` may also be the `images` (N, 3, H, W) of an earlier result, one for all or one for each: the ascent goes on
+    from them. Raises LookupError for a target that is not there, ValueError for one that no gradient reaches.
 
     - `target`: what to raise, such as 'blocks.3:17' (a channel's mean), 'blocks.3:17@5,6' (one neuron), 'blocks.3' (a
       layer's mean square), 'logits:goose' or 'probabilities:goose'; several make a batch, an image each
@@ -49,31 +60,58 @@ def synthesize(
     - `steps`: how many steps of gradient ascent to take
     - `batch`: images of each target, from different starts
     - `seed`: the start and the transforms; the same seed gives the same images
-    - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
-    - `robust`: show the network pieces of the image, turned and under noise, others at every step
-    - `rate`: Adam's step size
+    - `start`: an image to begin at, in the place of noise
+    - `space`: what is optimised: a spectrum in decorrelated colours (fourier), the pixels, or a function of the place,
+      with smooth areas and at any size (cppn)
+    - `robust`: show the network pieces of the image, turned and under noise, others at every step; a cppn as it is
+    - `rate`: Adam's step size; 0.02 if not given, 0.005 of a cppn
     """
-    height, width = input_size(network, size)
+    height, width = start_size(network, start, size)
     targets = [target] if isinstance(target, str) else list(target)
     batch = count(batch, "batch")
     titles = [named(network, network.address(each, (height, width))) for each in targets for _ in range(batch)]
     asked = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
     objective = unit(network, asked, (height, width))
-    start = started(space, len(titles), (height, width), seed)
-    moments = ascend(network, objective, start, steps=count(steps, "steps"), optimiser=_OPTIMISERS[space](rate),
-                     transform=PIECES if robust else None, seed=seed)  # fmt: skip
-    how = f"{_SPACES[space]}{', seen in pieces, turned and under noise' if robust else ''}, Adam with rate {rate:g}"
-    yield from stepped(network, objective, start, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
+    if space not in _EVERY:
+        raise ValueError(f"an image is optimised as {' or '.join(_EVERY)}, not {space!r}")
+    if start is None:
+        image = started(space, len(titles), (height, width), seed)
+    else:
+        image = begun(space, start_images(network, start, len(titles), (height, width)))
+    rate = RATES[space] if rate is None else rate
+    transform = PIECES if robust and space != "cppn" else None
+    moments = ascend(network, objective, image, steps=count(steps, "steps"), optimiser=_OPTIMISERS[space](rate),
+                     transform=transform, seed=seed)  # fmt: skip
+    how = f"{_EVERY[space]}{' from a given start' if start is not None else ''}"
+    how += f"{', seen in pieces, turned and under noise' if transform else ''}, Adam with rate {rate:g}"
+    found = stepped(network, objective, image, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
+    for result in found:
+        yield painted(result, image) if isinstance(image, CPPN) else result
 
 
 _SPACES = {"fourier": "Fourier image in decorrelated colours", "pixels": "image of pixels"}
-_OPTIMISERS = {"fourier": fading, "pixels": adam}
+_EVERY = _SPACES | {"cppn": "image as a function of the place (CPPN)"}
+_OPTIMISERS = {"fourier": fading, "pixels": adam, "cppn": adam}
+RATES = {"fourier": 0.02, "pixels": 0.02, "cppn": 0.005}
 
 
-def started(space: Space, many: int, size: Size, seed: int) -> Image:
+def started(space: str, many: int, size: Size, seed: int) -> Image:
     """Images of a kind as they are before the first step."""
+    if space == "cppn":
+        return CPPN(many, size, generator=generator(seed))
     if space == "fourier":
         return fourier(many, size, generator(seed))
-    if space == "pixels":
-        return Pixels(noise(many, size, generator=generator(seed)))
-    raise ValueError(f"an image is optimised as {' or '.join(_SPACES)}, not {space!r}")
+    return Pixels(noise(many, size, generator=generator(seed)))
+
+
+def begun(space: str, images: Tensor) -> Image:
+    """An image of a kind that starts at the given ones (N, 3, H, W) in [0, 1]."""
+    if space == "cppn":
+        raise ValueError("a cppn can't begin at images, as no function is known that paints them; choose another space")
+    return Fourier.of(images, decay=DECAY) if space == "fourier" else Pixels(images)
+
+
+def painted(result: Synthesis, image: CPPN) -> Painted:
+    """The result with what paints its images; of results on the way, after the step."""
+    known = {field.name: getattr(result, field.name) for field in fields(Synthesis)}
+    return Painted(painter=copy.deepcopy(image), **known)
