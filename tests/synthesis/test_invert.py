@@ -7,7 +7,7 @@ from torch import nn
 import phosphene as ph
 from phosphene.synthesis.codes import code
 from phosphene.synthesis.depths import first_of_each_size, last_of_each_size
-from phosphene.synthesis.invert import Plan, likely, planned
+from phosphene.synthesis.invert import Plan, likely, planned, scheduled
 from phosphene.synthesis.objectives import IMAGES
 from phosphene.synthesis.rectified import cut_off, rectified_by
 
@@ -140,7 +140,7 @@ def test_an_early_layer_of_a_real_network_knows_the_photo():
 
 
 def test_an_optimiser_that_is_none_is_told(network, images):
-    with pytest.raises(ValueError, match="an optimiser is both or lbfgs or adam, not 'sgd'"):
+    with pytest.raises(ValueError, match="an optimiser is both or lbfgs or adam or momentum, not 'sgd'"):
         ph.invert(network, images, "2", optimiser="sgd")
 
 
@@ -242,3 +242,54 @@ def test_a_sheet_counts_the_steps_that_each_layer_takes(images):
     assert {each.steps for each in steps} == {25}
     assert [found.steps for found in steps[-1].found] == [10, 15]
     assert "Stopped" not in steps[-1].caption
+
+
+def test_rates_of_momentum_are_the_published_ones():
+    """deep-goggle, experiments/experiment_cnn.m: 0.004 · [ones(1, 100), 0.1 · ones(1, 200), 0.01 · ones(1, 100)]."""
+    expected = [0.004] * 100 + [0.0004] * 200 + [0.00004] * 100
+    assert scheduled(400) == expected
+    assert scheduled(40) == expected[::10]
+    assert len(scheduled(10)) == 10
+
+
+def test_momentum_is_the_papers_loop(network, images):
+    """v ← 0.9 v − η σ² ∇E, x ← x + v in [0, 1], v ← 0 where η changes, written out for 20 evaluations."""
+    found = ph.invert(network, network.normalise(images), "2", optimiser="momentum", steps=2)
+    first = next(ph.invert.steps(network, network.normalise(images), "2", optimiser="momentum", steps=2))
+    assert first.images.shape == images.shape
+    x = 0.5 + 0.25 * torch.randn(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    x, v, before = x.clamp(0, 1).double(), torch.zeros(2, 3, 24, 24, dtype=torch.float64), None
+    wanted = network.record(network.normalise(images), "2")["2"].flatten(1)
+    prior = likely(images, 0.5)
+    for rate in scheduled(20):
+        x.requires_grad_()
+        code_of = network.record(network.normalise(x), "2")["2"].flatten(1)
+        error = (code_of - wanted).square().sum(1) / wanted.square().sum(1)
+        slope = torch.autograd.grad((error + 0.02 * prior.score({IMAGES: x})).sum(), x)[0]
+        v = (0.9 * v if rate == before else 0) - rate * 0.25**2 * 3 * 24 * 24 * slope
+        x, before = (x + v).clamp(0, 1).detach(), rate
+    if rectified_by(network, code(network, "2", (24, 24)), images) is None:
+        torch.testing.assert_close(found.images, x)
+    assert (found.errors < found.part_history["normalised error"][0]).all()
+
+
+def test_momentum_is_for_pixels_and_says_its_plan(network, images):
+    found = ph.invert(network, network.normalise(images), "5", optimiser="momentum")
+    assert found.steps == 40
+    assert (found.errors < 0.1).all()
+    assert "an image of pixels, 40 × 10 steps of gradient descent with momentum 0.9" in found.how
+    with pytest.raises(ValueError, match="on pixels, not on a spectrum"):
+        ph.invert(network, images, "2", optimiser="momentum", space="fourier")
+
+
+@pytest.mark.parametrize("space", ["fourier", "pixels"])
+def test_it_goes_on_from_the_images_of_an_earlier_result(network, images, space):
+    photos = network.normalise(nn.functional.interpolate(images, size=56))
+    first = ph.invert(network, photos, "logits", steps=6, space=space)
+    second = ph.invert(network, photos, "logits", steps=4, space=space, start=first.images)
+    assert (second.errors <= first.errors * 1.01).all()
+    assert (second.scores > first.scores).all()
+    assert "from a given start" in second.how
+    assert "Adam" not in second.how
+    with pytest.raises(ValueError, match="3 images to start at don't fit 2"):
+        ph.invert(network, photos, "logits", start=torch.rand(3, 3, 56, 56))
