@@ -23,6 +23,12 @@ def draw(seed, size=(40, 52)):
     return (image + generator.integers(-40, 40, (*size, 3))).clip(0, 255).astype(np.uint8)
 
 
+def errors(atlas):
+    """Why the first sweep could not use an image, by its key; None where it could."""
+    why = atlas.store.unreadable(atlas.sweeps()[0])
+    return {row["key"]: why.get(row["id"]) for row in atlas.store.images().to_pylist()}
+
+
 def contents(store):
     """All rows of all tables that tell what was found, in one order; times and versions left out."""
     found = {}

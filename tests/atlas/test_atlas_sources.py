@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from atlas_helpers import draw
+from atlas_helpers import draw, errors
 from PIL import Image
 
 import phosphene as ph
@@ -212,7 +212,7 @@ KINDS = [
 def held(atlas):
     """What does not hang on keys: each image's label and size, or that it is broken, and units' patches, by value."""
     rows = atlas.store.images().to_pylist()
-    images = ["broken" if row["error"] else (row["label"], row["width"], row["height"]) for row in rows]
+    images = [(row["label"], row["width"], row["height"]) if row["width"] else "broken" for row in rows]
     several = {f"{layer}:{channel}": atlas.patches(f"{layer}:{channel}") for layer in ("0", "3") for channel in (0, 5)}
     patches = {
         unit: [(p.label, p.row, p.column, p.box.left, p.box.top, p.photo().pixels.tobytes()) for p in some]
@@ -690,13 +690,13 @@ def test_a_picture_that_cannot_be_read_is_an_item_and_the_others_are_swept(netwo
         data[central + 24 : central + 28] = struct.pack("<I", (1 << 31) - 1)  # says that it is 2 GB
         (tmp_path / "b.zip").write_bytes(data)
         atlas = ph.Atlas.build(network, tmp_path / "b.zip", tmp_path / f"atlas{packed}", layers="0")
-        errors = {row["key"]: row["error"] for row in atlas.store.images().to_pylist()}
-        assert [key for key, error in errors.items() if not error] == ["1.png"]
-        assert "is encrypted" in errors["6.png"]
-        assert "too large" in errors["7.png"]
-        assert "is empty" in errors["3.png"]
-        assert "no picture" in errors["4.png"]
-        for error in filter(None, errors.values()):
+        told = errors(atlas)
+        assert [key for key, error in told.items() if not error] == ["1.png"]
+        assert "is encrypted" in told["6.png"]
+        assert "too large" in told["7.png"]
+        assert "is empty" in told["3.png"]
+        assert "no picture" in told["4.png"]
+        for error in filter(None, told.values()):
             one_sentence(error)
 
 
@@ -735,13 +735,12 @@ def test_a_tar_that_is_cut_off_gives_what_is_before_and_then_the_reason(network,
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) * 2 // 3])
         atlas = ph.Atlas.build(network, path, tmp_path / f"{path.name}.atlas", layers="0")
-        rows = atlas.store.images().to_pylist()
-        readable = [row for row in rows if not row["error"]]
-        assert len(pictures) / 3 < len(readable) < len(pictures)
-        assert "cut off or broken after" in rows[-1]["error"]
+        told = list(errors(atlas).values())
+        assert len(pictures) / 3 < told.count(None) < len(pictures)
+        assert "cut off or broken after" in told[-1]
         path.write_bytes(whole)
         atlas = ph.Atlas.build(network, path, tmp_path / f"{path.name}.atlas", layers="0")
-        rows = [row for row in atlas.store.images().to_pylist() if not row["error"]]
+        rows = [row for row in atlas.store.images().to_pylist() if row["width"]]
         assert {row["key"] for row in rows} == {f"./set/{name}" for name, _, data in pictures if data != BROKEN}
 
 
@@ -764,10 +763,10 @@ def test_archives_that_cannot_be_opened_do_not_keep_the_others_from_being_swept(
     (tmp_path / "c.zip").write_bytes(b"no archive")
     (tmp_path / "readme.txt").write_text("what these are\n")
     atlas = ph.Atlas.build(network, str(tmp_path / "*.*"), tmp_path / "atlas", layers="0")
-    errors = {row["key"]: row["error"] for row in atlas.store.images().to_pylist()}
-    assert len(errors) == 5
-    assert "is no tar archive" in errors["b.tar"]
-    assert "is no zip archive" in errors["c.zip"]
+    told = errors(atlas)
+    assert len(told) == 5
+    assert "is no tar archive" in told["b.tar"]
+    assert "is no zip archive" in told["c.zip"]
     assert atlas.patches("0:0")[0].image.startswith("a.tar/./set/")
 
 

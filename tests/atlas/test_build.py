@@ -5,15 +5,16 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
-from atlas_helpers import contents
+from atlas_helpers import contents, draw
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas import sketch
+from phosphene.atlas import sketch, sweep
 from phosphene.atlas.store import Store
 
 LAYERS = ("0", "3", "6")
@@ -104,7 +105,8 @@ def test_images_that_cannot_be_read_are_listed_with_the_reason(network, folder, 
     atlas = ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3")
     rows = {row["key"]: row for row in atlas.store.images().to_pylist()}
     assert len(rows) == 39
-    broken = {key: row["error"] for key, row in rows.items() if row["error"]}
+    keys = {row["id"]: key for key, row in rows.items()}
+    broken = {keys[number]: why for number, why in atlas.store.unreadable(atlas.sweeps()[0]).items()}
     assert set(broken) == {"b/07b.png", "c/11c.png"}
     assert "07b.png" in broken["b/07b.png"]
     assert rows["a/00.png"]["label"] == "a"
@@ -127,8 +129,6 @@ def test_a_build_that_is_stopped_goes_on_to_the_same_atlas(network, folder, tmp_
 def _build(path, folder, every):
     sys.path.insert(0, os.path.dirname(__file__))
     from atlas_helpers import build as module
-
-    from phosphene.atlas import sweep
 
     torch.set_num_threads(1)
     sweep.EVERY_S = every
@@ -249,7 +249,7 @@ def test_values_that_are_not_finite_end_the_build_in_a_sentence(folder, tmp_path
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
     module[0].weight.data[1] = float("nan")
     network = ph.Network(module.eval(), ph.Preprocessing((32, 32), resize=(36, 36)))
-    with pytest.raises(ValueError, match="0 of Sequential: it gives values that are not finite"):
+    with pytest.raises(ValueError, match="0 of Sequential gives values that are not finite of any image"):
         ph.Atlas.build(network, folder, tmp_path / "atlas", layers="0")
 
 
@@ -264,7 +264,8 @@ def test_what_it_holds_is_plain_lancedb(network, folder, tmp_path):
 
     ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3", features="2")
     db = lancedb.connect(tmp_path / "atlas")
-    assert set(db.list_tables().tables) == {"images", "shards", "sweeps", "Sequential.units", "Sequential.features.2"}
+    own = {"Sequential.units", "Sequential.features.2", "Sequential.unreadable"}
+    assert set(db.list_tables().tables) == {"images", "shards", "sweeps", *own}
     units = db.open_table("Sequential.units")
     assert json.loads(units.schema.metadata[b"done"])["finished"] == [[0, 0]]
     assert units.count_rows() == 12
@@ -272,8 +273,174 @@ def test_what_it_holds_is_plain_lancedb(network, folder, tmp_path):
 
 def test_tables_that_were_killed_while_they_were_made_count_as_not_there(network, folder, tmp_path):
     whole = contents(ph.Atlas.build(network, folder, tmp_path / "whole", layers="3", features="2").store)
-    for name in ("images", "Sequential.units", "Sequential.features.2"):
+    for name in ("images", "Sequential.units", "Sequential.unreadable", "Sequential.features.2"):
         path = tmp_path / name
         (path / f"{name}.lance" / "data").mkdir(parents=True)
         (path / f"{name}.lance" / "data" / "half.lance").write_bytes(b"half of a file")
         assert contents(ph.Atlas.build(network, folder, path, layers="3", features="2").store) == whole
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_build_that_ends_between_any_two_writings_goes_on_to_the_same_atlas(
+    network, folder, tmp_path, monkeypatch, place
+):
+    """Each writing of a table is a place to end at; the third round of writings is the one that is ended."""
+    work = {"layers": LAYERS, "features": ["2", "5"], "batch": 4}
+    whole = contents(ph.Atlas.build(network, folder, tmp_path / "whole", **work).store)
+    monkeypatch.setattr(sweep, "EVERY_S", 0.0)
+    writings = 0
+
+    def counted(name):
+        usual = getattr(Store, name)
+
+        def write(self, *given, **named):
+            nonlocal writings
+            if writings == 3 + 5 * place:
+                raise StoppedError
+            writings += 1
+            return usual(self, *given, **named)
+
+        monkeypatch.setattr(Store, name, write)
+
+    with monkeypatch.context() as monkeypatch:
+        for name in ("append", "overwrite", "_add_images", "join"):
+            counted(name)
+        with pytest.raises(StoppedError):
+            ph.Atlas.build(network, folder, tmp_path / "ended", **work)
+    assert 0 < len(Store(tmp_path / "ended").images()) <= 39
+    assert contents(ph.Atlas.build(network, folder, tmp_path / "ended", **work).store) == whole
+
+
+def test_an_atlas_grows_on_when_versions_of_its_tables_are_gone(network, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("phosphene.atlas.database.KEPT", timedelta(milliseconds=1))
+    work = {"layers": "3", "features": "2", "batch": 4}
+    for index in range(3):
+        (folder / "d").mkdir(exist_ok=True)
+        (folder / "d" / f"broken{index}.png").write_bytes(b"no picture")
+        Image.fromarray(draw(100 + index)).save(folder / "d" / f"{index}.png")
+        steps = ph.Atlas.building(network, folder, tmp_path / "atlas", **work)
+        list(itertools.islice(steps, 1))
+        steps.close()
+    atlas = ph.Atlas.build(network, folder, tmp_path / "atlas", **work)
+    ids, _ = atlas.store.features(atlas.sweeps()[0], "2")
+    assert len(ids) == len(set(ids.tolist())) == 40
+    assert len(atlas.store.unreadable(atlas.sweeps()[0])) == 5
+
+
+def test_a_larger_list_serves_a_smaller_question_and_the_newest_answers(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    ph.Atlas.build(network, folder, path, layers="3", features="2", k=3)
+    assert list(ph.Atlas.building(network, folder, path, layers="3", features="2", k=2)) == []
+    atlas = ph.Atlas.build(network, folder, path, layers="3", features="2", k=5)
+    assert [sweep.work.features for sweep in atlas.sweeps()] == [("2",), ()]
+    assert len(atlas.patches("3:1")) == 5
+    assert len(ph.Atlas.build(network, folder, path, layers="3", k=5, each=2).patches("3:1", k=5)) == 5
+    assert {patch.image for patch in atlas.patches("3:1")} >= {patch.image for patch in atlas.patches("3:1", k=2)}
+    mean = atlas.neighbours("a/00.png", features="2").distances
+    atlas = ph.Atlas.build(network, folder, path, layers="3", features="2", pool="max", k=5)
+    assert not np.array_equal(atlas.neighbours("a/00.png", features="2").distances, mean)
+
+
+def test_what_several_networks_keep_is_not_mixed_up(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    ph.Atlas.build(network, folder, path, layers="0", features="2")
+    torch.manual_seed(5)
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5), torch.nn.ReLU(), torch.nn.Conv2d(4, 6, 3))
+    other = ph.Network(module.eval(), network.preprocessing)
+    own = ph.Atlas.build(other, folder, path, layers="0", features="2")
+    found = own.neighbours("a/00.png", k=3)
+    vectors = maps_of(other, "2", readable(folder)).mean((2, 3)).numpy()
+    wanted = np.sort(np.linalg.norm(vectors - vectors[0], axis=1))[1:4]
+    np.testing.assert_allclose(found.distances[0], wanted, rtol=1e-4)
+    with pytest.raises(ValueError, match="several networks have features; say which is meant: sweep=Sequential or Seq"):
+        ph.Atlas(path).neighbours("a/00.png")
+    small = ph.Network(network.module, ph.Preprocessing((24, 24), resize=(28, 28)))
+    assert ph.Atlas.build(small, folder, path, layers="0").sweep("0").name == "Sequential-3"
+
+
+def test_each_network_has_its_own_images_that_it_could_not_use(network, folder, tmp_path):
+    path = tmp_path / "atlas"
+    first = ph.Atlas.build(network, folder, path, layers="0", features="2").sweeps()[0]
+    Image.fromarray(draw(7)).save(folder / "b" / "07b.png")
+    (folder / "a" / "00.png").unlink()
+    atlas = ph.Atlas.build(network, folder, path, layers="3", features="2", pool="max")
+    second = atlas.sweeps()[1]
+    keys = {row["id"]: row["key"] for row in atlas.store.images().to_pylist()}
+    assert {keys[number] for number in atlas.store.unreadable(first)} == {"b/07b.png", "c/11c.png"}
+    assert {keys[number] for number in atlas.store.unreadable(second)} == {"a/00.png", "c/11c.png"}
+    rows = {row["key"]: row for row in atlas.store.images().to_pylist()}
+    assert (rows["b/07b.png"]["width"], rows["c/11c.png"]["width"]) == (52, 0)
+    assert (atlas.statistics("0").images, atlas.statistics("3").images) == (37, 37)
+    assert atlas.neighbours("b/07b.png", k=2).keys[0]
+    with pytest.raises(LookupError, match=r"a/00.png has no features, since it could not be used: there is no file"):
+        atlas.neighbours("a/00.png")
+
+
+def test_an_image_that_the_network_gives_no_number_for_is_left_out_alone(network, folder, tmp_path):
+    class Divides(torch.nn.Module):
+        def forward(self, x):
+            return x / x.amax((1, 2, 3), keepdim=True)
+
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(folder / "a" / "00b.png")
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), Divides(), torch.nn.Conv2d(3, 5, 3))
+    module[0], module[2] = torch.nn.Identity(), network.module[0]
+    broken = ph.Network(module.eval(), network.preprocessing)
+    atlas = ph.Atlas.build(broken, folder, tmp_path / "atlas", layers="2", features="1", batch=4)
+    keys = {row["id"]: row["key"] for row in atlas.store.images().to_pylist()}
+    why = {keys[number]: text for number, text in atlas.store.unreadable(atlas.sweeps()[0]).items()}
+    assert why["a/00b.png"] == "1 of Sequential gives values that are not finite"
+    assert set(why) == {"a/00b.png", "b/07b.png", "c/11c.png"}
+    (folder / "a" / "00b.png").unlink()
+    rest = ph.Atlas.build(broken, folder, tmp_path / "rest", layers="2", features="1", batch=1)
+    for channel in range(8):
+        found = atlas.patches(f"2:{channel}")
+        assert [p.image for p in found] == [p.image for p in rest.patches(f"2:{channel}")]
+    assert len(atlas.store.features(atlas.sweeps()[0], "1")[0]) == 37
+
+
+def test_features_beyond_16_bits_are_refused_in_a_sentence(network, folder, tmp_path):
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+    module[0].weight.data *= 1e7
+    large = ph.Network(module.eval(), network.preprocessing)
+    with pytest.raises(ValueError, match=r"features of 0 reach .*, and 16 bits hold 65,504 at most"):
+        ph.Atlas.build(large, folder, tmp_path / "atlas", layers="0", features="0", half=True)
+
+
+def test_names_of_layers_and_files_may_be_any(network, folder, tmp_path):
+    class Odd(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.add_module("first/ü 'a'", torch.nn.Conv2d(3, 4, 3))
+
+        def forward(self, x):
+            return getattr(self, "first/ü 'a'")(x)
+
+    odd = ph.Network(Odd().eval(), network.preprocessing)
+    name = os.fsencode(folder / "a") + b"/\xff.png"
+    with open(name, "wb") as file:
+        Image.fromarray(draw(5)).save(file, "PNG")
+    atlas = ph.Atlas.build(odd, folder, tmp_path / "atlas", layers="first/ü 'a'", features="first/ü 'a'")
+    assert len(atlas.store.features(atlas.sweeps()[0], "first/ü 'a'")[0]) == 38
+    assert len(atlas.patches("first/ü 'a':2")) == 9
+    assert len(atlas.map(method="pca").ids) == 38
+    row = next(row for row in atlas.store.images().to_pylist() if "xff" in row["key"])
+    assert row["key"] == "a/\\xff.png"
+    assert atlas.photo(row["id"]).width == 52
+
+
+def test_a_refused_build_leaves_nothing_behind(network, folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no picture"):
+        ph.Atlas.build(network, tmp_path / "empty", tmp_path / "atlas")
+    assert not (tmp_path / "atlas").exists()
+
+
+def test_an_atlas_of_another_format_is_refused_in_a_sentence(network, folder, tmp_path, monkeypatch):
+    ph.Atlas.build(network, folder, tmp_path / "atlas", layers="0")
+    monkeypatch.setattr("phosphene.atlas.tables.FORMAT", 2)
+    with pytest.raises(ValueError, match="has tables of format 1, and this Phosphene reads 2"):
+        ph.Atlas(tmp_path / "atlas")

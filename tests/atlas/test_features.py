@@ -52,7 +52,9 @@ def test_a_layer_may_be_called_features(network, tmp_path):
 
 def test_the_network_that_an_atlas_is_opened_with_is_meant_first(network, other, tmp_path):
     first, second = begun(tmp_path / "a", (network, Work((), ("3",))), (other, Work((), ("3",))))
-    assert kept(ph.Atlas(tmp_path / "a"), None) == (first, "3")
+    assert kept(ph.Atlas(tmp_path / "a", network), None) == (first, "3")
+    with pytest.raises(ValueError, match="several networks have features"):
+        kept(ph.Atlas(tmp_path / "a"), None)
     assert kept(ph.Atlas(tmp_path / "a", other), None) == kept(ph.Atlas(tmp_path / "a", other), "3") == (second, "3")
     with pytest.raises(ValueError, match=r"several networks have a layer '3'"):
         kept(ph.Atlas(tmp_path / "a"), "3")

@@ -40,8 +40,8 @@ def test_a_full_disk_ends_in_a_sentence_and_leaves_a_whole_atlas(network, folder
     assert f"is full; it holds the first {last.images} images of this run, whole" in sentence
     atlas = ph.Atlas(disk / "atlas", network)
     ids, _ = atlas.store.features(atlas.sweeps()[0], "0")
-    broken = [row for row in atlas.store.images().to_pylist() if row["error"]]
-    assert len(ids) == last.images - sum(row["id"] < last.images for row in broken)
+    broken = atlas.store.unreadable(atlas.sweeps()[0])
+    assert len(ids) == last.images - sum(number < last.images for number in broken)
     enlarge()
     ph.Atlas.build(network, folder, disk / "atlas", **how)
     assert contents(Store(disk / "atlas")) == whole

@@ -96,7 +96,7 @@ def test_what_can_not_be_asked_is_said(atlas, network, folder, tmp_path):
         atlas.neighbours("a/9.png")
     with pytest.raises(LookupError, match=r"has no image of number 99"):
         atlas.neighbours(99)
-    with pytest.raises(LookupError, match=r"b/07b.png has no features, since it could not be read"):
+    with pytest.raises(LookupError, match=r"b/07b.png has no features, since it could not be used"):
         atlas.neighbours("b/07b.png")
     with pytest.raises(ValueError, match=r"euclidean or cosine, not 'dot'"):
         atlas.neighbours("a/09.png", metric="dot")

@@ -79,4 +79,4 @@ def test_a_cluster_goes_on_where_it_was_stopped(network, folder, tmp_path, monke
 
 def test_an_actors_error_is_the_sentence_of_one_machine(folder, tmp_path):
     told = on_ray(folder, tmp_path / "ray", factor="float('nan')")
-    assert told.startswith("ValueError: 0 of Sequential: it gives values that are not finite")
+    assert told.startswith("ValueError: 0 of Sequential gives values that are not finite")

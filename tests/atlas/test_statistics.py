@@ -144,7 +144,9 @@ def test_an_atlas_says_what_it_holds(network, folder, tmp_path):
         "37, 3 labels",
         "unreadable  2",
         "17 of 2 layers, 4 patches each",
-        "5, 12 values an image",
+        "5, the mean of each map, 12 values an image",
+        "2 of them could not be used",
+        "32 × 32 px",
         "b/07b.png",
     ):
         assert part in text

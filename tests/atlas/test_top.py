@@ -24,7 +24,7 @@ def taken(maps, k, each, cuts):
         part = maps[start:stop]
         found = top.found(part, part.amax(2), torch.arange(start, stop))
         if found is not None:
-            top.add(found)
+            top.merge(found)
     return top
 
 
@@ -55,7 +55,7 @@ def test_lists_are_the_same_however_the_images_are_cut_and_merged():
         for start, stop in zip((0, *cuts), (*cuts, 50), strict=True):
             part = Top.empty(5, 6, 2)
             found = part.found(maps[start:stop], maps[start:stop].amax(2), torch.arange(start, stop))
-            part.add(found)
+            part.merge(found)
             parts.append(part)
         merged = Top.empty(5, 6, 2)
         for index in order.permutation(len(parts)):
@@ -68,3 +68,16 @@ def test_fewer_images_than_places_in_the_list_leave_the_rest_free():
     assert (top.images[:, 2:] == NONE).all()
     assert torch.isinf(top.values[:, 2:]).all()
     assert (top.images[:, :2] != NONE).all()
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_images_may_come_in_any_order(each):
+    maps = (torch.rand(30, 4, 9, generator=torch.Generator().manual_seed(3)) * 4).round()
+    whole = as_lists(taken(maps, 5, each, ()))
+    for first in ((20, 30), (10, 20)):
+        top = Top.empty(4, 5, each)
+        for start, stop in (first, *(part for part in ((0, 10), (10, 20), (20, 30)) if part != first)):
+            found = top.found(maps[start:stop], maps[start:stop].amax(2), torch.arange(start, stop))
+            if found is not None:
+                top.merge(found)
+        assert as_lists(top) == whole

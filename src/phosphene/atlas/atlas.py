@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ..network import Network, Preprocessing, load, near
 from ..picture import Photo
+from . import tables
 from .embedding import Embedding, atlas_map
 from .export import export as exporting
 from .indexing import Index
@@ -26,6 +28,8 @@ from .store import Store
 from .sweep import Progress, Runner
 from .sweep import build as sweeping
 from .work import K, Sweep, Work, chosen, described
+
+LISTED = 12  # layers that a sentence names
 
 
 def opened(atlas: Atlas | str | os.PathLike[str]) -> Atlas:
@@ -92,7 +96,7 @@ class Atlas:
             from .ray_run import on_ray
 
             runner = on_ray(ray)
-        yield from sweeping(network, source, Store(path, create=True), work, workers=workers, runner=runner)
+        yield from sweeping(network, source, path, work, workers=workers, runner=runner)
 
     def __fspath__(self) -> str:
         return self.path
@@ -111,8 +115,21 @@ class Atlas:
 
     def preferred(self, sweeps: list[Sweep]) -> list[Sweep]:
         """Those of the network that the atlas was opened with, where there are any; otherwise all."""
-        own = [sweep for sweep in sweeps if self._network and sweep.fingerprint == self._network.fingerprint]
-        return own or sweeps
+        given = self._network
+        own = [sweep for sweep in sweeps if given and sweep.fingerprint == given.fingerprint]
+        same = [sweep for sweep in own if given and Preprocessing.from_dict(sweep.preprocessing) == given.preprocessing]
+        return same or own or sweeps
+
+    def newest(self, sweeps: list[Sweep], what: str) -> Sweep:
+        """The last that was begun of one network's sweeps, of those that have run, if any has.
+
+        ValueError where they are of several networks, or of one with several preprocessings.
+        """
+        found = self.preferred(sweeps)
+        if len({(sweep.fingerprint, json.dumps(sweep.preprocessing, sort_keys=True)) for sweep in found}) > 1:
+            names = dict.fromkeys(sweep.name for sweep in found)
+            raise ValueError(f"several networks have {what}; say which is meant: sweep={' or '.join(names)}")
+        return ([sweep for sweep in found if self.store.holds(tables.units_table(sweep.name))] or found)[-1]
 
     def network(self, sweep: Sweep) -> Network:
         """The network of a sweep, opened again. ValueError where it is not the same any more."""
@@ -146,14 +163,14 @@ class Atlas:
         held = {sweep.name: sweep.work.features if features else sweep.work.layers for sweep in sweeps}
         found = [sweep for sweep in sweeps if layer in held[sweep.name]]
         if not found:
-            what, every = "features" if features else "units", dict.fromkeys(n for own in held.values() for n in own)
-            listed = f"it holds those of {', '.join(every)}" if every else "it holds none"
+            what, every = (
+                "features" if features else "units",
+                list(dict.fromkeys(n for own in held.values() for n in own)),
+            )
+            more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
+            listed = f"it holds those of {', '.join(every[:LISTED])}{more}" if every else "it holds none"
             raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
-        found = self.preferred(found)
-        if len({sweep.fingerprint for sweep in found}) > 1:
-            names = [sweep.name for sweep in found]
-            raise ValueError(f"several networks have a layer {layer!r}; say which is meant: sweep={' or '.join(names)}")
-        return found[0]
+        return self.newest(found, f"a layer {layer!r}")
 
     def photo(self, image: int) -> Photo:
         """The photo of this number, read from its source.

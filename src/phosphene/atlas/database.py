@@ -93,14 +93,13 @@ class Database:
                 ) from None
             yield
 
-    def append(self, name: str, rows: pa.Table) -> int:
-        """Adds the rows to the table, which is made where there is none, and returns its version."""
+    def append(self, name: str, rows: pa.Table) -> None:
+        """Adds the rows to the table, which is made where there is none."""
         table = self.find(name)
         if table is None:
-            table = self.db.create_table(name, rows)
+            self.db.create_table(name, rows)
         else:
             table.add(rows)
-        return table.version
 
     def overwrite(self, name: str, rows: pa.Table) -> None:
         """The table holds these rows from now on, in one step."""

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .sources import number
+
 
 @dataclass
 class Done:
@@ -25,7 +27,13 @@ class Done:
         """The shards that are not finished, with where to go on in each, in rising order."""
         return [(shard, self.begun.get(shard, 0)) for shard in sorted(shards) if shard not in self.finished]
 
-    def to_json(self) -> str:
+    def covers(self, column: str = "id") -> str:
+        """The condition that an image's number is among those taken in, as SQL."""
+        stretches = [(number(first, 0), number(last + 1, 0)) for first, last in self._stretches()]
+        stretches += [(number(shard, 0), number(shard, stop)) for shard, stop in self.begun.items() if stop]
+        return " OR ".join(f"({column} >= {a} AND {column} < {b})" for a, b in sorted(stretches)) or "false"
+
+    def _stretches(self) -> list[list[int]]:
         """Finished shards as stretches (first, last), since there may be many."""
         stretches: list[list[int]] = []
         for shard in sorted(self.finished):
@@ -33,7 +41,10 @@ class Done:
                 stretches[-1][1] = shard
             else:
                 stretches.append([shard, shard])
-        return json.dumps({"finished": stretches, "begun": self.begun})
+        return stretches
+
+    def to_json(self) -> str:
+        return json.dumps({"finished": self._stretches(), "begun": self.begun})
 
     @classmethod
     def from_json(cls, text: str) -> Done:

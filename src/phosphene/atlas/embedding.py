@@ -7,6 +7,7 @@ How far it can be trusted is measured (preservation.py) and said with it.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -161,7 +162,8 @@ def atlas_map(
         _, positions, told = made
     else:
         positions, told = _made(reduction, vectors, labels)
-        whole.store.keep_map(name, ids, positions, told)
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # it can be looked at where it can't be kept
+            whole.store.keep_map(name, ids, positions, told)
     return Embedding(
         ids=ids, positions=positions, labels=labels, keys=keys, network=own.network, layer=layer, reduction=reduction,
         atlas=whole, sweep=own, **{key: value for key, value in told.items() if key != "reduction"},

@@ -67,7 +67,7 @@ class Rows:
         shards = store.shards()
         table = None if self.vectors is None else store.table(self.vectors)
         images = store.images()
-        images = images.filter(tables.arrow().compute.is_null(images.column("error")))
+        images = images.filter(tables.arrow().compute.field("width") > 0)  # those that could be read
         for batch in images.to_batches(max_chunksize=ROWS):
             rows = []
             numbers = batch.column("id").to_pylist()

@@ -29,15 +29,15 @@ TOGETHER = 16  # photos that run through the network at once
 def kept(atlas: Atlas, features: str | None, sweep: str | None = None) -> tuple[Sweep, str]:
     """The sweep and the layer that are meant by a layer's name; None or 'features': the first whose features are kept.
 
-    Raises LookupError where the atlas keeps none, or not those of this layer.
+    Raises LookupError where the atlas keeps none, or not those of this layer, ValueError where several networks' are.
     """
-    own = atlas.preferred([each for each in atlas.sweeps(sweep) if each.work.features])
-    first = features is None or (features == FEATURES and all(FEATURES not in each.work.features for each in own))
-    if not first:
-        return atlas.sweep(str(features), features=True, name=sweep), str(features)
-    if not own:
-        raise LookupError(f"the atlas {atlas.path!r} keeps no features; build it with features=, a layer's name")
-    return own[0], own[0].work.features[0]
+    own = [each for each in atlas.sweeps(sweep) if each.work.features]
+    if features is None or (features == FEATURES and all(FEATURES not in each.work.features for each in own)):
+        if not own:
+            raise LookupError(f"the atlas {atlas.path!r} keeps no features; build it with features=, a layer's name")
+        atlas.newest(own, "features")  # those of several networks have no first
+        features = atlas.preferred(own)[0].work.features[0]
+    return atlas.sweep(features, features=True, name=sweep), features
 
 
 def vectors_of(table: Any, numbers: Sequence[int]) -> dict[int, np.ndarray]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..instrument import Result, instrument
+from ..network import Preprocessing
 from . import tables
 from .sources import SHARD, Shard
 from .store import Store
 from .work import Sweep
 
+POOLED = {"mean": "the mean of each map", "max": "the largest of each map", "none": "all values"}
 LISTED = 8  # layers and reasons that the text names before it counts the rest
 
 
@@ -27,7 +30,12 @@ class Swept:
     layers: Mapping[str, int]  # whose units it keeps, with their number; 0 before the first writing
     features: Mapping[str, int]  # the layers whose features it keeps, with their length
     k: int
-    done: int  # images that were taken in, those included that can't be read
+    each: int  # patches of one image
+    pool: str
+    half: bool
+    size: tuple[int, int]  # of what the network sees: height and width
+    done: int  # images that were taken in, those included that could not be used
+    unreadable: int  # of them
     of: int | None  # images of the sources; None where a source does not say
 
     @property
@@ -55,7 +63,7 @@ class Info(Result):
     path: str
     images: int  # that could be read
     labels: Mapping[str, int] = field(repr=False)  # label -> images
-    unreadable: tuple[tuple[str, str], ...] = field(repr=False)  # key and reason
+    unreadable: tuple[tuple[str, str], ...] = field(repr=False)  # key and reason, of those that a sweep could not use
     sources: tuple[str, ...]
     sweeps: tuple[Swept, ...]
     bytes: int | None  # on disk; None where that is not known
@@ -76,12 +84,17 @@ class Info(Result):
         for swept in self.sweeps:
             lines += ["", f"{swept.network}" + (f" ({swept.name})" if swept.name != swept.network else "")]
             lines.append(_line("sweep", f"{swept.progress}; begun {swept.begun.replace('T', ' ')[:16]} UTC"))
+            if swept.unreadable:
+                lines.append(_line("", f"{swept.unreadable:,} of them could not be used"))
+            lines.append(_line("input", f"{swept.size[0]} × {swept.size[1]} px"))
             if swept.layers:
+                each = "" if swept.each == 1 else f", up to {swept.each} of one image"
                 total = f"{swept.units:,} of {_many(len(swept.layers), 'layer')}, {_many(swept.k, 'patch', 'es')} each"
-                lines.append(_line("units", total))
+                lines.append(_line("units", total + each))
                 lines += _listed({name: f"{count}" for name, count in swept.layers.items()})
             for name, length in swept.features.items():
-                lines.append(_line("features", f"{name}, {length:,} values an image" if length else name))
+                how = POOLED[swept.pool] + (", 16 bits" if swept.half else "")
+                lines.append(_line("features", f"{name}, {how}, {length:,} values an image" if length else name))
         if not self.sweeps:
             lines += ["", "no network has run yet"]
         return "\n".join(lines)
@@ -112,31 +125,31 @@ def atlas_info(atlas: Any) -> Info:
 
     store = opened(atlas).store
     images = store.images()
-    rows = images.select(["key", "label", "error"]).to_pylist()
-    labels: dict[str, int] = {}
-    for row in rows:
-        if row["error"] is None and row["label"] is not None:
-            labels[row["label"]] = labels.get(row["label"], 0) + 1
-    unreadable = tuple((row["key"], row["error"]) for row in rows if row["error"] is not None)
+    rows = {row["id"]: row for row in images.select(["id", "key", "label", "width"]).to_pylist()}
+    read = [row for row in rows.values() if row["width"]]
+    labels = Counter(row["label"] for row in read if row["label"] is not None)
+    sweeps = store.sweeps()
+    reasons = {number: why for sweep in sweeps for number, why in store.unreadable(sweep).items()}
     shards = store.shards()
     ids = images.column("id").to_numpy()
     begun = {row["sweep"]: row["begun"] for row in store.table("sweeps").to_arrow().to_pylist()}
     return Info(
-        path=store.path, images=len(rows) - len(unreadable), labels=dict(sorted(labels.items())),
-        unreadable=unreadable, sources=tuple(dict.fromkeys(shard.where for shard in shards.values())),
-        sweeps=tuple(_swept(store, sweep, ids, shards, begun.get(sweep.name, "")) for sweep in store.sweeps()),
+        path=store.path, images=len(read), labels=dict(sorted(labels.items())),
+        unreadable=tuple((rows[number]["key"], why) for number, why in sorted(reasons.items()) if number in rows),
+        sources=tuple(dict.fromkeys(shard.where for shard in shards.values())),
+        sweeps=tuple(_swept(store, sweep, ids, shards, begun.get(sweep.name, "")) for sweep in sweeps),
         bytes=_bytes(store),
     )  # fmt: skip
 
 
 def _swept(store: Store, sweep: Sweep, ids: Any, shards: Mapping[int, Shard], begun: str) -> Swept:
-    layers = dict.fromkeys(sweep.work.layers, 0)
+    layers, work = dict.fromkeys(sweep.work.layers, 0), sweep.work
     units = store.find(tables.units_table(sweep.name))
     if units is not None:
         for row in units.search().select(["layer"]).limit(1 << 31).to_arrow().to_pylist():
             layers[row["layer"]] += 1
     features = {}
-    for layer in sweep.work.features:
+    for layer in work.features:
         table = store.find(tables.features_table(sweep.name, layer))
         features[layer] = 0 if table is None else table.schema.field("vector").type.list_size
     done = store.done(sweep)
@@ -146,9 +159,11 @@ def _swept(store: Store, sweep: Sweep, ids: Any, shards: Mapping[int, Shard], be
         own = known.get(number)
         taken += int((ids // SHARD == number).sum()) if own is None else own
     every = [images for images in known.values() if images is not None]
-    total = sum(every) if len(every) == len(known) else None
+    size = Preprocessing.from_dict(sweep.preprocessing).size
     return Swept(
-        sweep.name, sweep.network, sweep.fingerprint, begun, layers, features, sweep.work.k, taken, total
+        name=sweep.name, network=sweep.network, fingerprint=sweep.fingerprint, begun=begun, layers=layers,
+        features=features, k=work.k, each=work.each, pool=work.pool, half=work.half, size=(size[0], size[1]),
+        done=taken, unreadable=len(store.unreadable(sweep)), of=sum(every) if len(every) == len(known) else None,
     )  # fmt: skip
 
 

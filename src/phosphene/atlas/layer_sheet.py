@@ -12,7 +12,7 @@ from ..instrument import Result, instrument
 from ..picture import Drawing, DrawingBlock, Mark, Picture, Text, compact, fit, sheet, shifted
 from .naming import Name, named
 from .patch import Patch, patches_of
-from .ran import images_of, units_of
+from .ran import count_of, units_of
 from .statistics import Measured
 from .tiles import Cut, Scale, cuts, tile_marks
 
@@ -142,7 +142,7 @@ def atlas_layer(
     patches = patches_of(atlas, found, network, layer, table.take(chosen).to_pylist(), k)
     return LayerSheet(
         network=network.name, layer=layer, sees=str(network.receptive_field(layer)),
-        images=images_of(atlas.store, found).num_rows, channels=table.num_rows, order=order, page=page, pages=pages,
+        images=count_of(atlas.store, found), channels=table.num_rows, order=order, page=page, pages=pages,
         units=tuple(
             Unit(at, float(measured.largest[at]), float(measured.active[at]), names[at] if names else None, tuple(own))
             for at, own in zip(chosen, patches, strict=True)

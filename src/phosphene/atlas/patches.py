@@ -24,7 +24,7 @@ from ..synthesis import synthesize
 from ..synthesis.synthesis import pixels
 from .naming import Name, named, tied
 from .patch import Patch, patches_of
-from .ran import images_of, units_of
+from .ran import count_of, units_of
 from .statistics import SHARES, Measured
 
 
@@ -148,7 +148,7 @@ def atlas_patches(
     if synthesis:
         made = synthesize(network, str(own), steps=steps, seed=seed)
         more |= {"image": pixels(made.images)[0], "reached": float(made.scores[0]), "how": made.caption}
-    images = images_of(atlas.store, found).num_rows
+    images = count_of(atlas.store, found)
     return Patches(
         network=network.name, unit=str(own), title=shown_as(network, own), sees=str(network.receptive_field(own)),
         images=images, places=measured.count // max(images, 1), patches=tuple(rows),

@@ -75,8 +75,6 @@ def _numbered(atlas: Atlas, image: int) -> Query:
 
 
 def _of_row(row: Mapping[str, Any]) -> Query:
-    if row["error"] is not None:
-        raise LookupError(f"{row['key']} has no features, since it could not be read: {row['error']}")
     return Query(row["key"], row["id"], row["label"])
 
 
@@ -98,7 +96,7 @@ def _read_from(atlas: Atlas, path: str) -> dict[str, Any] | None:
         if there.is_relative_to(folder):
             first, stop = number(shard, 0), number(shard + 1, 0)
             key = there.relative_to(folder).as_posix()
-            rows = [row for row in _with_key(atlas, key) if first <= row["id"] < stop and row["error"] is None]
+            rows = [row for row in _with_key(atlas, key) if first <= row["id"] < stop]
             if rows:
                 return rows[0]
     return None
@@ -111,6 +109,13 @@ def described(atlas: Atlas, sweep: Sweep, layer: str, table: Any, queries: Seque
     held = vectors_of(table, sorted({query.number for query in queries if query.number is not None}))
     for query in queries:
         if query.number is not None and query.number not in held:
-            raise LookupError(f"{query.name} has not run through {sweep.network} yet; go on building the atlas")
+            raise LookupError(_lacking(atlas, sweep, query, query.number))
     own = [next(made) if query.number is None else held[query.number] for query in queries]
     return np.stack(own).astype(np.float32)
+
+
+def _lacking(atlas: Atlas, sweep: Sweep, query: Query, number: int) -> str:
+    why = atlas.store.unreadable(sweep, [number]).get(number)
+    if why is not None:
+        return f"{query.name} has no features, since it could not be used: {why}"
+    return f"{query.name} has not run through {sweep.network} yet; go on building the atlas"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .sources import SHARD
+from . import tables
 from .store import Store
 from .work import Sweep
 
@@ -23,17 +23,17 @@ def units_of(store: Store, sweep: Sweep, layer: str) -> pa.Table:
 
 
 def images_of(store: Store, sweep: Sweep) -> pa.Table:
-    """The images (id, label) that ran through the sweep's network, by their numbers; those that can't be read left out.
+    """The images (id, label) that ran through the sweep's network, by their numbers; those it could not use left out.
 
     Images that were added later, and have not run yet, are not among them.
     """
-    table = store.table("images")
-    found = table.search().where("error IS NULL").select(["id", "label"]).limit(max(1, table.count_rows())).to_arrow()
-    found = found.sort_by("id")
-    done = store.done(sweep)
-    ids = found.column("id").to_numpy()
-    shards, at = ids // SHARD, ids % SHARD
-    ran = np.isin(shards, list(done.finished))
-    for shard, stop in done.begun.items():
-        ran |= (shards == shard) & (at < stop)
-    return found.filter(ran)
+    table, ran = store.table("images"), store.done(sweep).covers()
+    found = table.search().where(ran).select(["id", "label"]).limit(max(1, table.count_rows())).to_arrow()
+    broken = np.fromiter(store.unreadable(sweep), np.int64)
+    return found.filter(~np.isin(found.column("id").to_numpy(), broken)).sort_by("id")
+
+
+def count_of(store: Store, sweep: Sweep) -> int:
+    """How many images those are."""
+    ran, broken = store.done(sweep).covers(), store.find(tables.unreadable_table(sweep.name))
+    return store.table("images").count_rows(ran) - (0 if broken is None else broken.count_rows(ran))

@@ -24,6 +24,7 @@ from .summary import Part, Summary, as_maps, of_layer
 from .work import Work
 
 AHEAD = 3  # batches that are decoded or on their way
+HOPELESS = 4  # images without finite values, and none with them, after which a network is given up
 
 
 @dataclass(frozen=True)
@@ -59,25 +60,27 @@ def run(
 ) -> Iterator[Ran]:
     """Runs the shards, (number, shard, where to begin) each, in rising order, and takes them into the summaries `kept`.
 
-    The summaries hold a batch wholly when it is yielded. Raises ValueError for a network without one input size.
+    The summaries hold a batch wholly when it is yielded. Raises ValueError for a network that gives nothing finite.
     """
-    if network.preprocessing.crop == "none":
-        raise ValueError(
-            f"{network.name} takes photos of any size, and maps of different sizes have no common places; "
-            'give it one: phosphene.Network(module, dataclasses.replace(preprocessing, crop="center"))'
-        )
-    layers = {name: network.layer(name) for name in (*work.layers, *work.features)}
+    wanted = {*work.layers, *work.features}
+    layers = {layer.name: layer for layer in network.layers() if layer.name in wanted}
+    good = bad = 0
     for shard, rows, tensors in _decoded(network, shards, work.batch, workers):
         features: dict[str, np.ndarray] = {}
         if tensors:
             x = torch.cat(tensors).to(network.device, network.dtype)
-            features = _taken_in(network, work, layers, kept, x, [row.id for row in rows if row.error is None])
+            features, why = _taken_in(network, work, layers, kept, x, [row.id for row in rows if row.error is None])
+            rows = tuple(replace(row, error=why.get(row.id, row.error)) for row in rows)
+            good, bad = good + len(tensors) - len(why), bad + len(why)
+            if bad >= HOPELESS and not good:
+                raise ValueError(f"{next(iter(why.values()))} of any image; phosphene.check looks for the cause")
         yield Ran(shard, rows[-1].id - number(shard, 0) + 1, rows, features)
 
 
 def _taken_in(
     network: Network, work: Work, layers: Mapping[str, Layer], kept: dict[str, Summary], x: Tensor, ids: list[int]
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], dict[int, str]]:
+    """The images' features, and why some of them could not be used; the others are in the summaries then."""
     images = torch.tensor(ids, device=network.device)
 
     def measured(name: str, value: Any) -> tuple[Part | None, Tensor | None]:
@@ -88,13 +91,33 @@ def _taken_in(
     functions: dict[str, Callable[[Any], Any]] = {name: partial(measured, name) for name in layers}
     with torch.no_grad():
         found = network.reduce(x, functions)
+    why: dict[int, str] = {}
+    for name in layers:
+        part, vectors = found[name]
+        finite = part.finite if part is not None else torch.isfinite(vectors).all(1)
+        for id in images[~finite].tolist():
+            why.setdefault(id, f"{name} of {network.name} gives values that are not finite")
+    if why:  # rare: the others run again without them
+        usable = [id not in why for id in ids]
+        if not any(usable):
+            return {name: _kept(found[name][1][:0], name, work) for name in work.features}, why
+        rest = [id for id in ids if id not in why]
+        features, others = _taken_in(network, work, layers, kept, x[torch.tensor(usable)], rest)
+        return features, why | others
     for name in work.layers:
-        try:
-            kept[name].add(found[name][0])
-        except ValueError as error:
-            raise ValueError(f"{name} of {network.name}: {error}; phosphene.check looks for the cause") from None
-    kind = torch.float16 if work.half else torch.float32
-    return {name: found[name][1].to(kind).cpu().numpy() for name in work.features}
+        kept[name].add(found[name][0])
+    return {name: _kept(found[name][1], name, work) for name in work.features}, why
+
+
+def _kept(vectors: Tensor, layer: str, work: Work) -> np.ndarray:
+    """Features in the kind of number that they are kept in. ValueError where that can't hold them."""
+    if not work.half:
+        return vectors.float().cpu().numpy()
+    most = torch.finfo(torch.float16).max
+    if len(vectors) and vectors.abs().max() > most:
+        raise ValueError(f"features of {layer} reach {vectors.abs().max():.3g}, and 16 bits hold {most:,.0f} at most; "
+                         "keep them in 32 bits, without half")  # fmt: skip
+    return vectors.half().cpu().numpy()
 
 
 def pooled(maps: Tensor, pool: str) -> Tensor:
@@ -134,10 +157,15 @@ def _ready(shard: int, waiting: list[Future]) -> tuple[int, tuple[Row, ...], lis
 
 
 def _input(network: Network, shard: int, item: Item) -> tuple[Row, Tensor | None]:
-    row = Row(number(shard, item.index), shard, item.key, item.label)
+    row = Row(number(shard, item.index), shard, _text(item.key), None if item.label is None else _text(item.label))
     try:
         photo = item.photo()
         x = network.preprocessing.prepare(photo)
     except (ValueError, OSError, LookupError) as error:
         return replace(row, error=str(error)), None
     return replace(row, width=photo.width, height=photo.height), x
+
+
+def _text(name: str) -> str:
+    """A file's name as text that can be kept; bytes of it that aren't UTF-8 are spelt out."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -1,6 +1,6 @@
 """How the units of a layer answer over a whole data set: mean, share of places where they are active, quantiles.
 
-All are over all places of all images, but for the quantiles, which are read from up to 8 places of each image
+All are over all places of all images, but for the quantiles, which are read from up to 4 places of each image
 (summary.py) and to within an eighth of their value (sketch.py). A unit that never rises above 0 is dead where a
 rectifier follows.
 """
@@ -15,7 +15,8 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..picture import Block, DrawingBlock, Picture, Table, TextBlock, line_plot, sheet
 from . import sketch
-from .ran import images_of, units_of
+from .ran import count_of, units_of
+from .summary import SAMPLED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,7 +99,9 @@ class Statistics(Result):
             self._extremes(),
             TextBlock(self.told, "muted"),
         ]
-        caption = f"Over {self.images:,} images of {self.places:,} places each; quantiles of up to 8 places an image."
+        caption = (
+            f"Over {self.images:,} images of {self.places:,} places each; quantiles of up to {SAMPLED} places an image."
+        )
         drawing = sheet(f"How the units of {self.layer} answer", self.network, blocks, caption=caption, width=1156)
         words = f"{self.network}: statistics of the {channels} units of {self.layer}; {caption}"
         return self.drawn(drawing, words, order=order)
@@ -171,7 +174,7 @@ def atlas_statistics(atlas: Any, layer: str, *, sweep: str | None = None) -> Sta
     found = atlas.sweep(layer, name=sweep)
     units = units_of(atlas.store, found, layer)
     measured = Measured.of(units)
-    images = images_of(atlas.store, found).num_rows
+    images = count_of(atlas.store, found)
     return Statistics(
         network=found.network, layer=layer, images=images, places=measured.count // max(images, 1),
         mean=measured.mean, active=measured.active, largest=measured.largest, shares=SHARES,

@@ -1,7 +1,7 @@
 """An atlas on disk: a LanceDB database, a folder or an object storage's URL. Nothing is ever half there.
 
 A sweep writes its images and features first and its units last. Who opens an atlas that was killed in between finds
-the units as they were, sets the features' tables back to the versions that belong to them, and goes on from there.
+the units as they were, takes away the rows of the other tables that are of later images, and goes on from there.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ class Store(Database):
             for name in ("shards", "images", "sweeps"):  # the one by which an atlas is known comes last
                 if not self.holds(name):
                     self.db.create_table(name, schema=getattr(tables, f"{name}_schema")())
+        found = (self.table("sweeps").schema.metadata or {}).get(b"format", b"0").decode()
+        if found != str(tables.FORMAT):
+            raise ValueError(
+                f"the atlas {self.path!r} has tables of format {found}, and this Phosphene reads {tables.FORMAT}: "
+                "open it with the version that built it, or build it again"
+            )
 
     # ---- sources
 
@@ -83,32 +89,33 @@ class Store(Database):
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
         found = self.find(tables.units_table(sweep.name))
         if found is None:
-            for name in self._features(sweep):
+            for name in self._grown(sweep):
                 self.db.drop_table(name)
             return Done(), {}
         table = found.to_arrow()
         told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        for name, version in json.loads(told["versions"]).items():
-            features = self.table(name)
-            if features.version != version:
-                rows = features.count_rows()
-                features.checkout(version)
-                if features.count_rows() != rows:
-                    features.restore()  # otherwise it was tidied or indexed since, and stays so
-        return Done.from_json(told["done"]), tables.to_summaries(table, sweep.work.k, sweep.work.each)
+        done, rows = Done.from_json(told["done"]), json.loads(told["rows"])
+        for name in self._grown(sweep):
+            grown = self.table(name)
+            if grown.count_rows() != rows.get(name, 0):
+                grown.delete(f"NOT ({done.covers()})")
+        return done, tables.to_summaries(table, sweep.work.k, sweep.work.each)
 
     def commit(self, sweep: Sweep, summaries: Mapping[str, Summary], batches: Sequence[Ran], done: Done) -> None:
         """Adds what these batches brought; `summaries` hold them already. All of it counts from the last step on."""
-        self._add_images([row for batch in batches for row in batch.rows])
-        versions = {name: self.table(name).version for name in self._features(sweep)}
+        rows = [row for batch in batches for row in batch.rows]
+        self._add_images(rows)
+        broken = [row for row in rows if row.error is not None]
+        if broken:
+            self.append(tables.unreadable_table(sweep.name), tables.of_unreadable(broken))
+        ids = [row.id for row in rows if row.error is None]
         for layer in sweep.work.features:
-            parts = [batch.features[layer] for batch in batches if layer in batch.features]
+            parts = [batch.features[layer] for batch in batches if len(batch.features.get(layer, ()))]
             if parts:
-                ids = [row.id for batch in batches for row in batch.rows if row.error is None]
-                name = tables.features_table(sweep.name, layer)
-                versions[name] = self.append(name, tables.of_features(ids, np.concatenate(parts), sweep.work.half))
-        units = tables.of_summaries(summaries, done.to_json(), versions)
-        self.overwrite(tables.units_table(sweep.name), units)
+                vectors = tables.of_features(ids, np.concatenate(parts), sweep.work.half)
+                self.append(tables.features_table(sweep.name, layer), vectors)
+        counts = {name: self.table(name).count_rows() for name in self._grown(sweep)}
+        self.overwrite(tables.units_table(sweep.name), tables.of_summaries(summaries, done.to_json(), counts))
 
     def tidy(self, sweep: Sweep) -> None:
         """Makes reading fast, once a sweep is done; the content stays."""
@@ -127,19 +134,29 @@ class Store(Database):
         names = (tables.features_table(sweep.name, layer) for layer in sweep.work.features)
         return [name for name in names if self.holds(name)]
 
+    def _grown(self, sweep: Sweep) -> list[str]:
+        """The tables that grow with the images, as far as there are any."""
+        unreadable = tables.unreadable_table(sweep.name)
+        return [*self._features(sweep), *([unreadable] if self.holds(unreadable) else [])]
+
     def _add_images(self, rows: Sequence[Row]) -> None:
-        """Adds the images that another sweep, or this one before it was killed, has not brought already."""
+        """Adds the images that another sweep, or this one before it was killed, has not brought already.
+
+        An image that could not be read then, and can be now, gets its size.
+        """
         by_shard: dict[int, list[Row]] = {}
         for row in rows:
             by_shard.setdefault(row.shard, []).append(row)
-        table, new = self.table("images"), []
+        table, new, mended = self.table("images"), [], []
         for some in by_shard.values():
-            low, high = some[0].id, some[-1].id
-            known = table.search().where(f"id >= {low} AND id <= {high}").select(["id"]).limit(len(some)).to_arrow()
-            there = set(known.column("id").to_pylist())
-            new += [row for row in some if row.id not in there]
+            near = table.search().where(f"id >= {some[0].id} AND id <= {some[-1].id}").select(["id", "width"])
+            known = dict(zip(*near.limit(len(some)).to_arrow().to_pydict().values(), strict=True))
+            new += [row for row in some if row.id not in known]
+            mended += [row for row in some if row.width and known.get(row.id) == 0]
         if new:
             table.add(tables.of_rows(new))
+        if mended:
+            table.merge_insert("id").when_matched_update_all().execute(tables.of_rows(mended))
 
     # ---- reading
 
@@ -180,6 +197,16 @@ class Store(Database):
     def keep_map(self, name: str, ids: np.ndarray, positions: np.ndarray, told: Mapping[str, Any]) -> None:
         """Keeps a map in place of the one of that name; whole or not at all."""
         self.overwrite(name, tables.of_map(ids, positions, json.dumps(dict(told))))
+
+    def unreadable(self, sweep: Sweep, ids: Sequence[int] | None = None) -> dict[int, str]:
+        """Why the sweep could not use an image, by the images' numbers; of all such images, or of these."""
+        table = self.find(tables.unreadable_table(sweep.name))
+        if table is None or (ids is not None and not len(ids)):
+            return {}
+        rows = table.to_arrow() if ids is None else (
+            table.search().where(tables.among("id", ids)).limit(len(ids)).to_arrow()
+        )  # fmt: skip
+        return {row["id"]: row["error"] for row in rows.sort_by("id").to_pylist()}
 
     def done(self, sweep: Sweep) -> Done:
         """How far a sweep is."""

@@ -30,6 +30,7 @@ class Part:
     """What counts of one batch, made while the layer's value stands; holds none of its memory."""
 
     found: Top | None
+    finite: Tensor  # (N,): whether all values of an image are
     count: int
     total: Tensor  # (C,)
     active: Tensor  # (C,)
@@ -56,18 +57,20 @@ class Summary:
         )
 
     def part(self, maps: Tensor, images: Tensor) -> Part:
-        """What counts of maps (N, C, rows, columns), of images of rising numbers, all after those taken in."""
+        """What counts of maps (N, C, rows, columns), of images of rising numbers."""
         flat = maps.flatten(2)
         peaks, sums, active = _measured(flat)
+        finite = torch.isfinite(sums).all(1)
+        if not finite.all():  # or their sum is beyond 32 bits
+            finite, sums = torch.isfinite(flat).flatten(1).all(1), flat.sum(2, dtype=torch.float64)
         found = self.top.found(flat, peaks, images)
-        return Part(found, flat.shape[0] * flat.shape[2], sums.double().sum(0), active.sum(0), _sampled(flat, images))
+        count = flat.shape[0] * flat.shape[2]
+        return Part(found, finite, count, sums.double().sum(0), active.sum(0), _sampled(flat, images))
 
     def add(self, part: Part) -> None:
-        """Takes in what `part` gave. ValueError where there are values that aren't finite."""
-        if not torch.isfinite(part.total).all():
-            raise ValueError("it gives values that are not finite")
+        """Takes in what `part` gave, of images whose values are all finite."""
         if part.found is not None:
-            self.top.add(part.found)
+            self.top.merge(part.found)
         self.count += part.count
         self.total += part.total
         self.active += part.active

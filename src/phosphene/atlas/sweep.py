@@ -36,17 +36,29 @@ class Progress:
 
 
 def build(
-    network: Network, source: Any, store: Store, work: Work, *, workers: int | None = None, runner: Runner = run
+    network: Network,
+    source: Any,
+    path: str | os.PathLike[str],
+    work: Work,
+    *,
+    workers: int | None = None,
+    runner: Runner = run,
 ) -> Iterator[Progress]:
     """Brings the source's images and the work's layers into the atlas, as far as they are not there; yields as it goes.
 
     Images and layers that are there already are not run again: images of another source are added, and layers that are
     new run over all images. `runner` runs the shards. Raises OSError where the disk is full, with the atlas as it was
-    when it was last written.
+    when it was last written, ValueError for a network without one input size.
     """
+    if network.preprocessing.crop == "none":
+        raise ValueError(
+            f"{network.name} takes photos of any size, and maps of different sizes have no common places; "
+            'give it one: phosphene.Network(module, dataclasses.replace(preprocessing, crop="center"))'
+        )
+    given = [] if source is None else shards_of(source)
+    store = Store(path, create=source is not None)
     with store.locked():
-        if source is not None:
-            store.add_shards(news(shards_of(source), list(store.shards().values())))
+        store.add_shards(news(given, list(store.shards().values())))
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in _sweeps(network, store, work):
@@ -56,18 +68,13 @@ def build(
 def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
     """The sweeps of this network that may not be done, and a new one for what none of them holds."""
     own = [sweep for sweep in store.sweeps() if sweep.fingerprint == network.fingerprint
-           and Preprocessing.from_dict(sweep.preprocessing) == network.preprocessing
-           and _alike(sweep.work, work)]  # fmt: skip
-    layers = [name for sweep in own for name in sweep.work.layers]
-    features = [name for sweep in own for name in sweep.work.features]
-    rest = work.without(layers, features)
-    wanted = [s for s in own if set(s.work.layers) & set(work.layers) or set(s.work.features) & set(work.features)]
-    return wanted + ([store.begin(network, rest)] if rest else [])
-
-
-def _alike(one: Work, other: Work) -> bool:
-    """Whether what one keeps of a layer is what the other asks for."""
-    return (one.k, one.each, one.pool, one.half) == (other.k, other.each, other.pool, other.half)
+           and Preprocessing.from_dict(sweep.preprocessing) == network.preprocessing]  # fmt: skip
+    units = {name: sweep for sweep in own if sweep.work.keeps_units_of(work) for name in sweep.work.layers}
+    features = {name: sweep for sweep in own if sweep.work.keeps_features_of(work) for name in sweep.work.features}
+    rest = work.without(units, features)
+    held = [*(units.get(name) for name in work.layers), *(features.get(name) for name in work.features)]
+    wanted = {sweep.name: sweep for sweep in held if sweep is not None}
+    return list(wanted.values()) + ([store.begin(network, rest)] if rest else [])
 
 
 def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int) -> Iterator[Progress]:
@@ -85,13 +92,15 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
     images = unreadable = 0
     last = time.monotonic()
 
-    def written() -> None:
+    def written(tidy: bool = False) -> None:
         nonlocal last
         try:
             store.commit(sweep, fresh, pending, done)
+            pending.clear()
+            if tidy:
+                store.tidy(sweep)
         except (OSError, RuntimeError) as error:
             raise _told(error, store, images - sum(len(batch.rows) for batch in pending)) from error
-        pending.clear()
         last = time.monotonic()
 
     current = None
@@ -113,8 +122,7 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
         raise
     for shard, _, _ in left:
         done.finish(shard)
-    written()
-    store.tidy(sweep)
+    written(tidy=True)
     yield Progress(images, unreadable, total, sweep.name, written=True)
 
 

@@ -1,20 +1,23 @@
-"""The tables of an atlas: their columns, and values to and from them. docs/atlas.md describes them for other programs.
+"""The tables of an atlas: their columns, and values to and from them; docs/atlas/index.md describes them for others.
 
     shards                    what the sources are made of, in the order in which they were given
-    images                    one row an image of the sources, with the reason where it could not be read
+    images                    one row an image of the sources
     sweeps                    one row a network and set of layers
     {sweep}.units             one row a channel of its layers: statistics and strongest answers, best first
+    {sweep}.unreadable        one row an image that the sweep could not use, with the reason
     {sweep}.features.{layer}  one row an image: the layer's feature vector
     {sweep}.map.{layer}.{method}  one row an image: where it lies on a map of these features
+    indexes                   one row an index of features, with what was measured of it
 
-`{sweep}.units` is written anew as a whole. Its schema's metadata say what it covers: how far the sweep is ("done"), and
-which versions of the features' tables belong to it ("versions"). That makes each writing of it one step, from one
-consistent atlas to the next.
+`{sweep}.units` is written anew as a whole. Its schema's metadata say which images it covers ("done") and how many rows
+of the sweep's other tables belong to it ("rows"). That makes each writing of it one step, from one consistent atlas to
+the next. Characters of a layer's name that a table's can't have stand in it as -XX, their bytes.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -58,12 +61,21 @@ def units_table(sweep: str) -> str:
     return f"{sweep}.units"
 
 
+def unreadable_table(sweep: str) -> str:
+    return f"{sweep}.unreadable"
+
+
 def features_table(sweep: str, layer: str) -> str:
-    return f"{sweep}.features.{layer}"
+    return f"{sweep}.features.{_plain(layer)}"
 
 
 def map_table(sweep: str, layer: str, method: str) -> str:
-    return f"{sweep}.map.{layer}.{method}"
+    return f"{sweep}.map.{_plain(layer)}.{method}"
+
+
+def _plain(layer: str) -> str:
+    """A layer's name in the letters of a table's."""
+    return re.sub("[^A-Za-z0-9_.]", lambda found: "".join(f"-{byte:02X}" for byte in found[0].encode()), layer)
 
 
 def shards_schema() -> pa.Schema:
@@ -76,19 +88,24 @@ def images_schema() -> pa.Schema:
     return pa.schema(
         [
             ("id", pa.int64()), ("shard", pa.int64()), ("key", pa.string()), ("label", pa.string()),
-            ("width", pa.int32()), ("height", pa.int32()), ("error", pa.string()),
+            ("width", pa.int32()), ("height", pa.int32()),
         ]
     )  # fmt: skip
+
+
+def unreadable_schema() -> pa.Schema:
+    pa = arrow()
+    return pa.schema([("id", pa.int64()), ("error", pa.string())])
 
 
 def sweeps_schema() -> pa.Schema:
     """`work` and `opening` are JSON: what was asked for, and how the network is opened."""
     pa = arrow()
     texts = ("sweep", "network", "fingerprint", "opening", "preprocessing", "labels", "work", "versions", "begun")
-    return pa.schema([(name, pa.string()) for name in texts])
+    return pa.schema([(name, pa.string()) for name in texts], metadata={"format": str(FORMAT)})
 
 
-def units_schema(done: str, versions: Mapping[str, int]) -> pa.Schema:
+def units_schema(done: str, rows: Mapping[str, int]) -> pa.Schema:
     """`bins` and `counts` are the sketch's bins that are not empty (sketch.py); `places` are row · columns + column."""
     pa = arrow()
     columns = [
@@ -97,7 +114,7 @@ def units_schema(done: str, versions: Mapping[str, int]) -> pa.Schema:
         ("bins", pa.list_(pa.int16())), ("counts", pa.list_(pa.int32())),
         ("values", pa.list_(pa.float32())), ("images", pa.list_(pa.int64())), ("places", pa.list_(pa.int32())),
     ]  # fmt: skip
-    return pa.schema(columns, metadata={"done": done, "versions": json.dumps(dict(versions)), "format": str(FORMAT)})
+    return pa.schema(columns, metadata={"done": done, "rows": json.dumps(dict(rows)), "format": str(FORMAT)})
 
 
 def features_schema(length: int, half: bool) -> pa.Schema:
@@ -156,6 +173,10 @@ def of_rows(rows: Sequence[Row]) -> pa.Table:
     return arrow().Table.from_pylist([vars(row) for row in rows], schema=images_schema())
 
 
+def of_unreadable(rows: Sequence[Row]) -> pa.Table:
+    return arrow().Table.from_pylist([vars(row) for row in rows], schema=unreadable_schema())
+
+
 def of_features(ids: Sequence[int], vectors: np.ndarray, half: bool) -> pa.Table:
     pa = arrow()
     schema = features_schema(vectors.shape[1], half)
@@ -164,9 +185,9 @@ def of_features(ids: Sequence[int], vectors: np.ndarray, half: bool) -> pa.Table
     return pa.table({"id": pa.array(ids, pa.int64()), "vector": column}, schema=schema)
 
 
-def of_summaries(summaries: Mapping[str, Summary], done: str, versions: Mapping[str, int]) -> pa.Table:
+def of_summaries(summaries: Mapping[str, Summary], done: str, rows: Mapping[str, int]) -> pa.Table:
     pa = arrow()
-    schema = units_schema(done, versions)
+    schema = units_schema(done, rows)
     parts = [_of_summary(name, summary, schema) for name, summary in summaries.items()]
     return pa.concat_tables(parts) if parts else schema.empty_table()
 

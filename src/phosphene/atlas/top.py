@@ -37,11 +37,13 @@ class Top:
         return cls(torch.full(shape, -torch.inf, device=device), nothing, nothing.clone(), each)
 
     def found(self, maps: Tensor, peaks: Tensor, images: Tensor) -> Top | None:
-        """The answers (N, C, places) that belong into the list, of images of rising numbers, all after those seen.
+        """The answers (N, C, places) that belong into the list, of images of rising numbers.
 
         `peaks` (N, C) are their largest values. None where there are none.
         """
-        channel, image = (peaks > self.values[:, -1]).T.nonzero(as_tuple=True)  # by channel, and in it by image
+        last = self.values[:, -1]
+        belongs = peaks > last if self._precede(images) else peaks >= last
+        channel, image = belongs.T.nonzero(as_tuple=True)  # by channel, and in it by image
         if not len(channel):
             return None
         rows = maps[image, channel]
@@ -60,27 +62,23 @@ class Top:
         new.places[at] = places.flatten()
         return new
 
-    def add(self, found: Top) -> None:
-        """Takes in what `found` gave."""
-        self._keep(found, ordered=True)
-
     def merge(self, other: Top) -> None:
-        """Takes in another part's list, of any other images."""
-        self._keep(other, ordered=False)
-
-    def _keep(self, other: Top, ordered: bool) -> None:
-        """The first k of both lists; `ordered` says that all that stands here comes before the other in a tie."""
+        """Takes in what `found` gave, or another part's list: of any other images."""
         k = self.values.shape[1]
         values, images, places = (
             torch.cat([mine, theirs.to(mine.device)], 1)
             for mine, theirs in zip(self._parts(), other._parts(), strict=True)
         )
-        if not ordered:  # by image, and in it by place, before a sort by value that keeps the order of those alike
-            order = places.argsort(dim=1, stable=True)
+        if not self._precede(other.images[other.images != NONE]):
+            order = places.argsort(dim=1, stable=True)  # by image, and in it by place; a sort by value keeps that
             order = order.gather(1, images.gather(1, order).argsort(dim=1, stable=True))
             values, images, places = (part.gather(1, order) for part in (values, images, places))
         order = values.argsort(dim=1, descending=True, stable=True)[:, :k]
         self.values, self.images, self.places = (part.gather(1, order) for part in (values, images, places))
+
+    def _precede(self, images: Tensor) -> bool:
+        """Whether all that is kept comes before these images, so that it stays before them in a tie."""
+        return not len(images) or bool(images.min() > self.images.max())
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.values, self.images, self.places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -35,7 +35,14 @@ class Work:
         if not self.layers and not self.features:
             raise ValueError("there is nothing to keep: name layers, features, or both")
 
-    def without(self, layers: Sequence[str], features: Sequence[str]) -> Work | None:
+    def keeps_units_of(self, other: Work) -> bool:
+        """Whether what it keeps of a layer's units holds what the other asks for."""
+        return self.k >= other.k and self.each == other.each
+
+    def keeps_features_of(self, other: Work) -> bool:
+        return self.pool == other.pool and (other.half or not self.half)
+
+    def without(self, layers: Collection[str], features: Collection[str]) -> Work | None:
         """The work that is left where these are done; None where nothing is."""
         rest = tuple(name for name in self.layers if name not in layers)
         others = tuple(name for name in self.features if name not in features)

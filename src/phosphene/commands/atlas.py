@@ -16,6 +16,7 @@ import typer
 from . import options, show
 from .catalogue import members
 from .command import prepared
+from .stopping import stopping
 
 if TYPE_CHECKING:
     from ..atlas.sweep import Progress
@@ -107,15 +108,19 @@ def build(
     )  # fmt: skip
     last: Progress | None = None
     begun = time.monotonic()
-    try:
+    with stopping() as asked:
         for step in _with_bar(steps):
             last = step
-    except KeyboardInterrupt:
+            if asked.is_set():
+                break
+    if asked.is_set():
         steps.close()
         show.note("stopped; what ran is kept, and the same command goes on from there")
-        raise
+        raise KeyboardInterrupt
     if last is None:
         show.note("nothing is new: the atlas holds all of it already")
+    elif last.images and last.unreadable == last.images:
+        raise ValueError(f"none of the {last.images:,} images could be used; phosphene atlas info {to} says why")
     else:
         speed = last.images / max(time.monotonic() - begun, 1e-9)
         broken = (

@@ -1,0 +1,27 @@
+"""Ctrl-C as a wish: what runs comes to a place where it can be stopped without loss."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """The event that is set by the first Ctrl-C; the second stops at once, wherever it is."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield asked
+        return
+
+    def wish(number: int, frame: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, wish)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
