@@ -145,6 +145,41 @@ def test_a_picture_is_written_under_a_telling_name_and_its_path_printed(
     assert read_made(tmp_path / name)["made"]["picture"] == {"tint": "blue"}
 
 
+def test_a_pictures_name_holds_what_is_asked_so_that_the_next_one_does_not_replace_it(
+    runner: CliRunner, tmp_path: Path
+) -> None:
+    @instrument
+    def opinion(network: Network, label: str, *, target: Any = None) -> Means:
+        """What is thought of a label."""
+        return Means(values=np.zeros(1), given={})
+
+    app = typer.Typer()
+    prepared(app, instrument_command(opinion), "opinion")
+    try:
+        for words, name in (
+            (("goose",), "opinion-goose.png"),
+            (("../a nest/goose.jpg",), "opinion-a_nest_goose.png"),
+            (("goose", "-n", "tiny.py:build"), "opinion-tiny.py_build-goose.png"),
+            (("goose", "--class", "lynx", "--class", "tabby"), "opinion-goose-lynx-tabby.png"),
+            (("tiny.py",), "opinion-tiny.png"),
+            (("鵞" * 200,), f"opinion-{'鵞' * 64}.png"),
+        ):
+            written = run(runner, *words, app=app)
+            assert written.exit_code == 0, written.output
+            assert written.stdout.strip() == name
+            assert (tmp_path / name).is_file()
+    finally:
+        del INSTRUMENTS["opinion"]
+
+
+def test_a_theme_that_the_file_can_not_have_is_refused_before_anything_is_computed(
+    runner: CliRunner, means: typer.Typer
+) -> None:
+    result = run(runner, "0", "-n", "nothing.py:build", "--theme", "auto", "--out", "x.png", app=means)
+    assert result.exit_code != 0
+    assert "the theme 'auto' is for .svg only" in str(result.exception)
+
+
 def test_layer_and_photo_come_in_either_order(runner: CliRunner, means: typer.Typer, tmp_path: Path) -> None:
     photo = tmp_path / "beast.jpg"
     photo.write_bytes(Path(shipped_photo()).read_bytes())

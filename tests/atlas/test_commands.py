@@ -57,6 +57,55 @@ def test_an_atlas_is_indexed_and_exported(run, folder, tmp_path):
     table = pyarrow.parquet.read_table(tmp_path / "images.parquet")
     assert table.num_rows == 37
     assert {"key", "label", "x", "y", "vector"} <= set(table.column_names)
+    wrong = run("atlas export my.atlas images.csv")
+    assert wrong.exit_code == 2
+    assert "a Parquet file, whose name ends in .parquet, not 'images.csv'" in " ".join(wrong.stderr.split())
+    (sweep,) = json.loads(run("atlas info my.atlas --json").stdout)["sweeps"]
+    assert run(f"atlas export my.atlas swept.parquet --features 2 --sweep {sweep['name']}").exit_code == 0
+    for command in ("index my.atlas", "export my.atlas x.parquet --map pca"):
+        refused = run(f"atlas {command} --sweep b")
+        assert refused.exit_code == 2
+        assert "has no sweep 'b'" in " ".join(refused.stderr.split())
+
+
+def test_a_mosaic_is_a_picture_or_a_page_as_its_name_says(run, folder, tmp_path):
+    assert run(f"atlas build {folder} --to my.atlas -n small:build --layers 3 --features 2").exit_code == 0
+    line = "atlas mosaic my.atlas --method pca --grid --tile 8 --out"
+    page = tmp_path / "zoom" / "index.html"
+    for _ in range(2):  # the second time it is written anew
+        written = run(f"{line} zoom")
+        assert written.exit_code == 0, written.output
+        assert written.stdout.strip() == "zoom/index.html"
+        assert page.is_file()
+    before = page.stat().st_mtime_ns
+    told = run(f"{line} zoom --json")
+    assert json.loads(told.stdout)["shown"] == 37
+    assert page.stat().st_mtime_ns > before
+    (tmp_path / "pictures").mkdir()
+    assert run(f"{line} pictures").stdout.strip() == "pictures/atlas_mosaic-my.png"
+    for wrong, sentence in (
+        ("zoom.gif", "must end in .png"),
+        ("none/zoom", "there is no folder 'none' to make 'zoom'"),
+    ):
+        refused = run(f"{line} {wrong}")
+        assert refused.exit_code == 2
+        assert sentence in " ".join(refused.stderr.split())
+    assert "FILE|FOLDER" in run("atlas mosaic --help").stdout
+    assert "must end in .png" in run("atlas map my.atlas --out zoomable").stderr
+
+
+def test_a_pictures_name_says_which_unit_or_photo_it_shows(run, folder):
+    assert run(f"atlas build {folder} --to my.atlas -n small:build --layers 3 --features 2").exit_code == 0
+    for line, name in (
+        ("patches my.atlas 3:5", "atlas_patches-my-3_5.png"),
+        ("layer my.atlas 3", "atlas_layer-my-3.png"),
+        ("neighbours my.atlas a/00.png b/01.png --k 2", "atlas_neighbours-my-a_00-b_01.png"),
+        (f"neighbours my.atlas {folder}/c/02.png --k 2", "atlas_neighbours-my-02.png"),
+        ("map my.atlas --method pca", "atlas_map-my.png"),
+    ):
+        written = run(f"atlas {line}")
+        assert written.exit_code == 0, written.output
+        assert written.stdout.strip() == name
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_images_that_are_no_files_are_written_for_fiftyone(network, tmp_path):
 
 @pytest.mark.parametrize("kind", ["parquet", "fiftyone"])
 def test_nothing_is_left_half_written(atlas, tmp_path, kind, monkeypatch):
-    target = tmp_path / "out"
+    target = tmp_path / ("out" if kind == "fiftyone" else "out.parquet")
     before = sorted(tmp_path.iterdir())
     batches = exporting.Rows.batches
 
@@ -119,10 +119,10 @@ def test_nothing_is_left_half_written(atlas, tmp_path, kind, monkeypatch):
 
 
 def test_a_file_is_replaced_and_a_folder_is_not(atlas, tmp_path):
+    file = tmp_path / "out.parquet"
+    file.write_text("older")
+    assert parquet.read_table(atlas.export(file)).num_rows == 37
     target = tmp_path / "out"
-    target.write_text("older")
-    assert parquet.read_table(atlas.export(target)).num_rows == 37
-    target.unlink()
     atlas.export(target, "fiftyone")
     with pytest.raises(FileExistsError, match=r"a folder stands at .* already"):
         atlas.export(target, "fiftyone")
@@ -132,10 +132,18 @@ def test_what_can_not_be_exported_is_said(atlas, tmp_path):
     with pytest.raises(ValueError, match=r"as parquet, embedding-atlas, fiftyone, not as 'csv'"):
         atlas.export(tmp_path / "out", "csv")
     with pytest.raises(FileNotFoundError, match=r"there is no folder .* make it first"):
-        atlas.export(tmp_path / "none" / "out")
+        atlas.export(tmp_path / "none" / "out.parquet")
     with pytest.raises(LookupError, match=r"holds no features of '0'"):
-        atlas.export(tmp_path / "out", features="0")
+        atlas.export(tmp_path / "out.parquet", features="0")
     nowhere = SimpleNamespace(ids=np.array([10**6]), positions=np.zeros((1, 2)))
     with pytest.raises(ValueError, match=r"there is no image to write"):
-        atlas.export(tmp_path / "out", map=nowhere)
-    assert not (tmp_path / "out").exists()
+        atlas.export(tmp_path / "out.parquet", map=nowhere)
+    for name, kind, said in (
+        ("images.csv", "parquet", r"a Parquet file, whose name ends in .parquet, not .*images.csv"),
+        ("images", "embedding-atlas", r"a Parquet file, whose name ends in .parquet"),
+        ("images.parquet", "fiftyone", r"written as a folder, and .*images.parquet. is a file's name"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            atlas.export(tmp_path / name, kind)
+    assert not list(tmp_path.glob("out*"))
+    assert not list(tmp_path.glob("images*"))

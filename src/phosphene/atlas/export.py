@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["parquet", "embedding-atlas", "fiftyone"]
 SIDE = 128  # pixels of the longer side of a small picture
+SUFFIX = ".parquet"
+OTHERS = (".csv", ".tsv", ".json", ".jsonl", ".zip", ".arrow")  # what no one calls a folder
 ROWS = 1024  # that are written together
 
 
@@ -103,8 +105,9 @@ def export(
 ) -> Path:
     """Writes the atlas's images for other programs, and returns the path.
 
-    Raises ValueError for a kind that is not known and where no image is left to write, LookupError for a layer whose
-    features the atlas does not keep, FileExistsError where a folder stands at the path already.
+    Raises ValueError for a kind that is not known, for a name that is not the kind's and where no image is left to
+    write, LookupError for a layer whose features the atlas does not keep, FileExistsError where a folder stands at the
+    path already.
 
     - `kind`: parquet, embedding-atlas or fiftyone
     - `map`: a map of the atlas, whose positions become x and y; images that are not on it are left out
@@ -114,6 +117,7 @@ def export(
     if kind not in get_args(Kind):
         raise ValueError(f"an atlas is exported as {', '.join(get_args(Kind))}, not as {kind!r}")
     target = Path(path)
+    check_name(target, kind)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(target.parent)!r} to write {target.name!r} in; make it first")
     if target.is_dir():
@@ -132,6 +136,15 @@ def export(
     write = write_fiftyone if kind == "fiftyone" else _write_parquet
     _whole(target, lambda spare: write(rows, spare, target))
     return target
+
+
+def check_name(target: Path, kind: str) -> None:
+    """ValueError for a name that says something else than what is written."""
+    if kind == "fiftyone":
+        if target.is_file() or target.suffix.lower() in (SUFFIX, *OTHERS):
+            raise ValueError(f"fiftyone is written as a folder, and {str(target)!r} is a file's name; name a folder")
+    elif target.suffix.lower() != SUFFIX:
+        raise ValueError(f"{kind} is written as a Parquet file, whose name ends in {SUFFIX}, not {str(target)!r}")
 
 
 def file_of(shard: Shard, row: dict[str, Any]) -> str | None:

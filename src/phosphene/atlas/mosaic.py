@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..instrument import Result, instrument
-from ..picture import PICTURE_SUFFIXES, ImageBlock, Picture, sheet
+from ..picture import ImageBlock, Picture, sheet
 from .embedding import Embedding, atlas_map
 from .features import FEATURES
 from .layout import gap, on_grid, on_map
@@ -111,7 +111,7 @@ class Mosaic(Result):
         self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any
     ) -> Path:
         """Writes one picture, as the suffix says; without a suffix a folder of tiles with a page to zoom into."""
-        if Path(path).suffix.lower() in PICTURE_SUFFIXES:
+        if Path(path).suffix:
             return super().save(path, theme, scale, **options)
         return self.zoomable(path)
 

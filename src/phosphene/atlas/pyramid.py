@@ -62,11 +62,14 @@ def depth(width: int, height: int) -> int:
     return max(0, math.ceil(math.log2(max(width, height) / SIZE)))
 
 
-def _ours(folder: Path) -> bool:
-    if not folder.is_dir():
-        return False
+def holds(folder: Path) -> bool:
+    """Whether a pyramid stands in the folder."""
     page = folder / "index.html"
-    return not any(folder.iterdir()) or (page.is_file() and MARK in page.read_text(encoding="utf-8")[:200])
+    return page.is_file() and MARK in page.read_text(encoding="utf-8", errors="replace")[:200]
+
+
+def _ours(folder: Path) -> bool:
+    return folder.is_dir() and (not any(folder.iterdir()) or holds(folder))
 
 
 def _write(folder: Path, levels: int, width: int, height: int, stretch: Stretch) -> list[str]:

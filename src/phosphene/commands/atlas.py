@@ -148,6 +148,7 @@ def index(
     metric: Literal["euclidean", "cosine"] = "euclidean",
     recall: float = 0.95,
     seed: int = 0,
+    sweep: str | None = None,
 ) -> None:
     """An index of every image's features, for neighbours among very many images; its recall is measured.
 
@@ -155,11 +156,12 @@ def index(
     - `metric`: the distance that it is for; for the other, all images are looked at
     - `recall`: the share of the true ten nearest that it should find
     - `seed`: which images' neighbours measure the recall
+    - `sweep`: which sweep, where several networks have a layer of that name
     """
     from ..atlas import Atlas
 
     with show.working("building the index"):
-        found = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed)
+        found = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed, sweep=sweep)
     show.stdout().print(str(found))
 
 
@@ -170,19 +172,23 @@ def export(
     kind: Literal["parquet", "embedding-atlas", "fiftyone"] = "parquet",
     map: Literal["tsne", "umap", "pca"] | None = None,
     features: str | None = None,
+    sweep: str | None = None,
 ) -> None:
     """The atlas's images for other programs: keys, labels, paths, and if asked places on a map and features.
 
-    - `kind`: a Parquet file, one with small pictures for Embedding Atlas, or a folder for FiftyOne
+    - `kind`: a file that ends in .parquet, one with small pictures for Embedding Atlas, or a folder for FiftyOne
     - `map`: the map whose places are added; made now where the atlas does not hold it
     - `features`: the layer whose vectors are added
+    - `sweep`: which sweep, where several networks have a layer of that name
     """
     from ..atlas import Atlas
+    from ..atlas.export import check_name
 
     found = Atlas(atlas)
+    check_name(path, kind)
     with show.working(f"writing {path}"):
-        places = None if map is None else found.map(features or "features", method=map)
-        show.told(found.export(path, kind, map=places, features=features), False)
+        places = None if map is None else found.map(features or "features", method=map, sweep=sweep)
+        show.told(found.export(path, kind, map=places, features=features, sweep=sweep), False)
 
 
 def _with_bar(steps: Iterator[Progress]) -> Iterator[Progress]:

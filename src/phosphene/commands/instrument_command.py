@@ -1,20 +1,23 @@
 """An instrument's command: it opens the network, reads the photo, runs the instrument, and writes or prints the result.
 
-The result is written as a picture, or printed as JSON. The instrument's parameters are options, and so are those of its
-result's `picture(...)`; the command line adds its own for the network and for the output.
+The result is written as a picture, some also as a folder with a page, or printed as JSON. The instrument's parameters
+are options, and so are those of its result's `picture(...)`; the command line adds its own for the network and for the
+output.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from ..picture import SUFFIXES
 from . import options as shared
 from . import show, stepping
 from .command import option, sign, word
@@ -72,6 +75,7 @@ class _Plan:
     needs_layer: bool = False
     drawing: list[str] = field(default_factory=list)  # options of the picture
     draws: bool = False
+    pages: bool = False  # whether its result can also be written as a folder with a page
     stepwise: bool = False  # whether it gives its result step by step
 
     @property
@@ -118,7 +122,10 @@ def _plan(function: Callable[..., Any]) -> _Plan:
     plan.stepwise = hasattr(function, "steps")
     if plan.stepwise:
         plan.add("film", stepping.Film, None)
-    for name, (annotation, default) in ((NETWORK if plan.opens else {}) | OUTPUT).items():
+    own = (NETWORK if plan.opens else {}) | OUTPUT
+    if plan.pages:
+        own["out"] = (show.PageOut, None)
+    for name, (annotation, default) in own.items():
         plan.add(name, annotation, default)
     return plan
 
@@ -155,6 +162,7 @@ def _picture(plan: _Plan, result: type[Any] | None, taken: Mapping[str, Any]) ->
         return
     method = result.picture
     plan.draws = method is not Result.picture
+    plan.pages = hasattr(result, "zoomable")
     hints, helps = get_type_hints(method), described(method).parameters
     for name, parameter in _named(method).items():
         if name != "self" and name not in taken:
@@ -177,7 +185,12 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     output = _own(plan, values, OUTPUT)
     as_json = output["json"] or not plan.draws
     stepping.check_film(values.get("film"))
-    path = _path(plan, output["out"], values.get("network"), layer, photo) if output["out"] or not as_json else None
+    path = page = None
+    if plan.pages and show.is_page(output["out"]):
+        page = output["out"]
+    elif output["out"] or not as_json:
+        path = _path(plan, output["out"], values, layer, photo)
+        show.check_saving(path, output["theme"], output["scale"])
 
     arguments: dict[str, Any] = {"atlas": values["atlas"]} if "atlas" in values else {}
     if plan.photo is not None:
@@ -208,6 +221,10 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
         show.note(f"left out: {sentence}")
     if as_json:
         show.print_json(result.to_dict())
+    if page is not None:
+        with show.working(f"writing {page}"):
+            written = result.zoomable(page)
+        show.told(written, output["open"], quiet=as_json)
     if path is not None:
         with show.working(f"drawing {path}"):
             picture = result.picture(**drawing)
@@ -224,11 +241,34 @@ def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, li
     return layer, [] if photo is None else [photo]
 
 
-def _path(plan: _Plan, out: Path | None, spec: str | None, layer: str | None, photo: str | None) -> Path:
+def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str | None, photo: str | None) -> Path:
     """Where the picture goes; its name says what it shows, and names the default network where nothing else would."""
     shown = None if plan.photo is None else photo or shared.shipped_photo()
-    network = spec or (None if layer or shown else shared.EMBEDDED_NAME)
-    return show.target(out, (plan.function.__name__, network, layer, shown and Path(shown).stem), shown)
+    layer = layer if plan.layer else None
+    words = list(_asked(plan, values))
+    network = values.get("network") or (None if layer or shown or words else shared.EMBEDDED_NAME)
+    return show.target(out, (plan.function.__name__, network, layer, shown and Path(shown).stem, *words), shown)
+
+
+def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
+    """The other words of the command line as parts of a name: the atlas, what must be given, and what is asked about.
+
+    A file or a folder stands there as its name, without folders on the way to it and without a photo's suffix.
+    """
+    if "atlas" in values:
+        yield Path(os.path.abspath(values["atlas"])).stem
+    needed = [name for name in plan.kinds if plan.parameters[name].default is inspect.Parameter.empty]
+    for name in dict.fromkeys((*needed, "target", "classes")):
+        given = values.get(name)
+        for each in given if isinstance(given, (list, tuple)) else [given]:
+            if each is not None:
+                text = each.value if isinstance(each, Enum) else str(each)
+                if os.path.isdir(text):
+                    yield Path(os.path.abspath(text)).name
+                elif os.path.isfile(text):
+                    yield Path(text).stem
+                else:
+                    yield str(Path(text).with_suffix("")) if Path(text).suffix.lower() in SUFFIXES else text
 
 
 def _own(plan: _Plan, values: Mapping[str, Any], names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:

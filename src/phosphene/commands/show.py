@@ -30,6 +30,18 @@ Out = Annotated[
         help="Where to write: a folder, or a file that ends in .png, .webp, .jpg or .svg.",
     ),
 ]
+PageOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE|FOLDER",
+        rich_help_panel=OUTPUT,
+        help="Where to write: a file that ends in .png, .webp, .jpg or .svg, a folder that is there, for a picture in "
+        "it, or a new name without an ending, which becomes a folder with a page to zoom into. A page that is there "
+        "is written anew.",
+    ),
+]
 Scale = Annotated[
     float | None,
     typer.Option(
@@ -111,7 +123,7 @@ def target(
     Raises ValueError for another suffix, or for the photo itself; FileNotFoundError for a folder that is not there.
     """
     words = [re.sub(r"[^\w.@+-]+", "_", part).strip("._") for part in parts if part]
-    name = "-".join(words)[:200] + suffixes[0]
+    name = "-".join(filter(None, words)).encode()[:200].decode(errors="ignore") + suffixes[0]
     path = Path(name) if out is None else out / name if out.is_dir() else out
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"'{path}' can't be written: its name must end in {', '.join(suffixes)}")
@@ -122,12 +134,33 @@ def target(
     return path
 
 
+def is_page(out: Path | None) -> bool:
+    """Whether `out` is a folder's name for a page to zoom into: a new one without an ending, or one that holds such.
+
+    Raises FileNotFoundError where the folder that it is to be made in is not there.
+    """
+    if out is None or out.exists():
+        from ..atlas.pyramid import holds
+
+        return out is not None and holds(out)
+    if not out.suffix and not out.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder '{out.parent}' to make '{out.name}' in; make it first")
+    return not out.suffix
+
+
+def check_saving(path: Path, theme: ThemeName, scale: float | None) -> None:
+    """ValueError for what `save` would refuse at the end."""
+    if theme is ThemeName.auto and path.suffix.lower() != ".svg":
+        raise ValueError(f"the theme 'auto' is for .svg only, and '{path}' is none; light and dark are for all")
+    if scale is not None and not 0 < scale < math.inf:
+        raise ValueError(f"a scale is a number above 0, not {scale:g}")
+
+
 def save(
     picture: Picture, path: Path, theme: ThemeName, scale: float | None, show: bool, *, quiet: bool = False
 ) -> None:
     """Writes the picture and says where, unless `quiet`; opens it where asked."""
-    if scale is not None and not 0 < scale < math.inf:
-        raise ValueError(f"a scale is a number above 0, not {scale:g}")
+    check_saving(path, theme, scale)
     with working(f"writing {path}"):
         picture.save(path, theme.value, scale)
     if not quiet and stderr().is_terminal:
