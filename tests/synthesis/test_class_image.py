@@ -109,3 +109,35 @@ def test_recipes_that_were_stopped_say_so(network):
     steps = list(ph.class_recipes.steps(network, "cat", recipes=["fourier", "maco"], steps=2))
     assert "stopped after 3 of 4 steps" in steps[2].picture().caption
     assert "stopped" not in steps[3].picture().caption
+
+
+def test_a_mix_that_is_stopped_gives_the_best_image_so_far(network):
+    taken = []
+    for found in ph.class_image.steps(network, "goose", recipe="yosinski-2", steps=40):
+        taken.append(found)
+        if found.step == 30:
+            break
+    best = found.history[:, 0].argmax()
+    assert best < 29  # or nothing would be told apart
+    assert found.scores[0] == found.history[best, 0] == found.history.max()
+    assert torch.equal(found.images, taken[best].images)
+    logits = network.record(network.normalise(found.images), "logits")["logits"]
+    torch.testing.assert_close(logits[:, 2], found.scores)
+    torch.testing.assert_close(logits.softmax(1)[:, 2], found.probabilities)
+
+
+def test_mixes_are_drawn_with_more_contrast_and_say_how_much(network):
+    found = ph.class_image(network, "goose", recipe="yosinski-2", steps=3)
+    faint = replace(found, images=0.5 + 0.01 * torch.linspace(-1, 1, 3 * 24 * 24).view(1, 3, 24, 24))
+    assert float(faint.contrasts) == pytest.approx(50 / 0.995, rel=1e-2)
+    assert "contrast × 50" in faint.labels[0]
+    assert "distances from mid-grey times that" in faint.picture().caption
+    assert float(faint.shown.max() - faint.shown.min()) == 1
+    assert faint.frame().min() == 0
+    torch.testing.assert_close(faint.shown.mean(), torch.tensor(0.5))
+    other = replace(faint, recipe="fourier")
+    assert torch.equal(other.shown, other.images)
+    assert "contrast" not in other.labels[0] + other.caption
+    beside = ph.class_recipes(network, "goose", recipes=["l2", "yosinski-2"], steps=1)
+    assert beside.contrasts[0] == 1 < beside.contrasts[1]
+    assert "contrast stands below" in beside.picture().caption

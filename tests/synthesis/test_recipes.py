@@ -1,13 +1,14 @@
 """Recipes: the published values, steps of a length that is stated, and ascents that follow them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from phosphene.synthesis.objectives import unit
 from phosphene.synthesis.priors import Blur, ClipContribution, ClipNorm, Decay
-from phosphene.synthesis.recipes import RECIPES, fading, followed, recipe_of, steepest
+from phosphene.synthesis.recipes import RECIPES, fading, followed, progressing, recipe_of, steepest
 
 # J. Yosinski et al. 2015, table 1: decay, blur's sigma, every, percentile of norms, of contributions
 PUBLISHED = {
@@ -96,17 +97,41 @@ def test_shrinking_steps_are_each_a_share_of_the_one_before():
     assert lengths == pytest.approx([0.02, 0.01, 0.005])
 
 
+def test_steps_of_a_wanted_progress_bring_it_where_the_score_is_linear():
+    pixels = torch.full((2, 3, 4, 5), 0.5, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 3, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    weights[1] *= 100
+    optimiser = progressing(0.3)([pixels])
+
+    def scores():
+        return (pixels * weights).flatten(1).sum(1)
+
+    before = scores().detach()
+    (-scores().sum()).backward()
+    optimiser.step()
+    torch.testing.assert_close(scores().detach() - before, torch.tensor([0.3, 0.3]).double())
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_four_mixes_keep_each_image_where_it_scored_highest(network, name):
     asked = unit(network, "logits:goose", (24, 24))
     _, image, moments = followed(network, asked, RECIPES[name], 3, (24, 24), steps=30, seed=0)
-    taken = list(moments)
+    kept = list(moments)
+    *_, plain = followed(network, asked, replace(RECIPES[name], best=False), 3, (24, 24), steps=30, seed=0)
+    taken = list(plain)
     scores = torch.stack([moment.scores for moment in taken])
     best = scores.argmax(0)
     wanted = torch.stack([taken[int(step)].images[index] for index, step in enumerate(best)])
     torch.testing.assert_close(image(), wanted)
     logits = network.record(network.normalise(wanted), "logits")["logits"][:, 2]
     torch.testing.assert_close(logits, scores.amax(0))
+    for step in (0, 7, 19, 29):  # also where it is stopped
+        assert torch.equal(kept[step].scores, scores[step])  # those of the step itself
+        assert torch.equal(kept[step].parts[asked.name], scores[: step + 1].amax(0))
+        so_far = scores[: step + 1].argmax(0)
+        wanted = torch.stack([taken[int(at)].images[index] for index, at in enumerate(so_far)])
+        assert torch.equal(kept[step].images, wanted)
+    assert (scores.argmax(0) < 29).any() or name == "yosinski-3"
 
 
 def test_the_others_keep_the_last_image():

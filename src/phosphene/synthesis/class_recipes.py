@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..instrument import Result, instrument
 from ..network import Network
-from ..picture import Block, Picture, Table, compact, grid, sheet
-from .class_image import ClassImage, chance, class_image, class_number
+from ..picture import Block, Picture, Table, grid, sheet
+from .class_image import AMPLIFIED, ClassImage, class_image, class_number, contrasts, stretched, told
 from .options import count, input_size
 from .recipes import RECIPES, recipe_of
 from .synthesis import WIDTH, pixels, tiled
@@ -47,27 +47,31 @@ class ClassRecipes(Result):
         across = (self.images[..., 1:] - self.images[..., :-1]).flatten(1).square().mean(1).sqrt()
         return across / self.images.flatten(2).var(2, correction=0).mean(1).sqrt().clamp(min=1e-12)
 
+    @property
+    def contrasts(self) -> Tensor:
+        """How many times the contrast that the images have is drawn (recipes,)."""
+        return torch.where(torch.isfinite(self.scores), contrasts(self.images, self.recipes), 1.0)
+
     def frame(self) -> np.ndarray:
-        return grid(pixels(self.images), scale=1).pixels
+        return grid(pixels(stretched(self.images, self.contrasts)), scale=1).pixels
 
     def picture(self, *, columns: int = 4) -> Picture:
         """The images with their scores, and what each recipe is.
 
         - `columns`: images in a row
         """
-        labels = [
-            f"{name}: score {compact(float(score))}, p {chance(float(probability))}"
-            for name, score, probability in zip(self.recipes, self.scores, self.probabilities, strict=True)
-        ]
+        factors = self.contrasts
+        labels = [told(*each) for each in zip(self.recipes, self.scores, self.probabilities, factors, strict=True)]
         table = Table(
             ("recipe", "how", "source"), [(name, RECIPES[name].how, RECIPES[name].source) for name in self.recipes]
         )
-        blocks: list[Block] = [tiled(self.images, labels, columns), table]
+        blocks: list[Block] = [tiled(stretched(self.images, factors), labels, columns), table]
         height, width = self.images.shape[-2:]
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps} steps"
         caption = (
             f"{height} × {width} px{stopped}, seed {self.seed}. The score is the network's, before the softmax, and "
-            "p its probability, in the image as it stands. Colours as they are, in [0, 1]."
+            f"p its probability, in the image as it is. Colours as they are, in [0, 1]"
+            f"{AMPLIFIED if (factors > 1).any() else '.'}"
         )
         heading = f"{self.label}, by {len(self.recipes)} recipes"
         drawing = sheet(heading, self.network, blocks, caption=caption, width=WIDTH + 96)

@@ -5,18 +5,19 @@ with two things of our own where the papers leave them open or depend on a netwo
 does not depend on the gradient's (`rate`, the root mean square over pixels, as images are in [0, 1]), and what counts
 as nothing is grey, 0.5, where the papers' zero is their data's mean colour. The pixels of J. Yosinski et al. are in
 0 … 255 less the mean. Their four mixes (Understanding neural networks through deep visualization, 2015, table 1) are
-shares and pixels, which have no unit of brightness, so that these numbers stand as published. Step lengths are in
-neither the paper nor its table; ours come from sweeps on EfficientNet-Lite0 and SqueezeNet 1.1 that
-docs/methods/class_image.md tells of. As in the authors' program (deep-visualization-toolbox, optimize/
-gradient_optimizer.py) the four keep the image that scored highest on the way.
+shares and pixels, which have no unit of brightness, so that these numbers stand as published. Which steps a mix takes
+is not: the authors' program (deep-visualization-toolbox, optimize/gradient_optimizer.py) has three policies, among them
+a rate that stays (`constant`) and one for a wanted growth of the score (`progress`, which the fourth has here), and
+leaves the numbers to its caller; docs/methods/class_image.md tells how ours were found. As in that program, the four
+keep the image that scored highest on the way.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -65,6 +66,25 @@ def steepest(rate: float, shrink: float = 1.0) -> Optimisers:
         return Steepest(pixels, rate * math.sqrt(pixels[0][0].numel()), "l2", shrink)
 
     return optimiser
+
+
+def progressing(wanted: float) -> Optimisers:
+    """Steps along the gradient so long that each image's score would grow by `wanted`, were it linear."""
+    return lambda values: Progress(values, wanted)
+
+
+class Progress(torch.optim.Optimizer):
+    """x ← x - rate · g with rate = wanted / |g|² for each image: the policy `progress` of the authors' program."""
+
+    def __init__(self, values: Iterable[Tensor], wanted: float) -> None:
+        super().__init__(values, {"wanted": wanted})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for value in group["params"]:
+                squared = value.grad.flatten(1).square().sum(1).clamp(min=1e-30)
+                value.sub_(_each(group["wanted"] / squared) * value.grad)
 
 
 def phases(count: int, size: Size, generator: torch.Generator) -> Image:
@@ -127,7 +147,7 @@ RECIPES: dict[str, Recipe] = {
     "yosinski-1": _yosinski(1, steepest(0.03), Blur(0.5, 4), ClipNorm(50)),
     "yosinski-2": _yosinski(2, steepest(0.15, SHRINK), Decay(0.3), ClipNorm(20)),
     "yosinski-3": _yosinski(3, steepest(0.03), Decay(1e-4), Blur(1.0, 4)),
-    "yosinski-4": _yosinski(4, steepest(0.06, SHRINK), Blur(0.5, 4), ClipContribution(90)),
+    "yosinski-4": _yosinski(4, progressing(30), Blur(0.5, 4), ClipContribution(90)),
 }
 assert tuple(RECIPES) == get_args(RecipeName)
 
@@ -151,18 +171,26 @@ def followed(
 
 
 def best_kept(image: Image, moments: Iterable[Moment], steps: int) -> Iterator[Moment]:
-    """The moments; with the last of `steps` each image is put back to where it scored highest on the way."""
+    """The moments with the images, and their parts, that scored highest so far; `scores` are still those of the step.
+
+    With the last of `steps` the images are put back to these.
+    """
     assert isinstance(image, Pixels)
-    best, images = torch.empty(0), torch.empty(0)
+    best: Moment | None = None
     for moment in moments:
-        if not len(images):
-            best, images = moment.scores, moment.images
-        better = moment.scores > best
-        best, images = torch.where(better, moment.scores, best), torch.where(_each(better), moment.images, images)
+        best = moment if best is None else _better(best, moment)
         if moment.step == steps:
             with torch.no_grad():
-                image.pixels.copy_(images)
-        yield moment
+                image.pixels.copy_(best.images)
+        yield replace(best, step=moment.step, scores=moment.scores)
+
+
+def _better(best: Moment, now: Moment) -> Moment:
+    """Of each image the one with the higher score, with what belongs to it."""
+    better = now.scores > best.scores
+    parts = {name: torch.where(better, part, best.parts[name]) for name, part in now.parts.items()}
+    images = torch.where(_each(better), now.images, best.images)
+    return Moment(now.step, images, torch.where(better, now.scores, best.scores), parts)
 
 
 def _each(of_images: Tensor) -> Tensor:
