@@ -6,9 +6,10 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.ascent import scored
-from phosphene.synthesis.diversity import pushed_apart
+from phosphene.synthesis.diversity import Twice, pushed_apart
 from phosphene.synthesis.gram import gram_cosines, gram_likeness, pairwise_rms
 from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.transforms import PIECES
 
 
 class Small(nn.Module):
@@ -91,10 +92,24 @@ def test_images_grow_apart_and_hold_the_score(unchanged):
     assert float(result.scores.min()) > float(result.plain_history[0].max())
 
 
-def test_without_a_weight_nothing_is_changed():
+def test_without_a_weight_both_halves_are_the_same_and_with_one_they_are_not():
     result = ph.diverse(small(), "second:3", images=2, steps=6, weight=0)
-    assert result.held == pytest.approx(1, abs=0.2)  # each is moved in its own way at every step
+    assert torch.equal(result.images, result.plain)
+    assert torch.equal(result.history, result.plain_history)
+    assert result.held == 1
     assert pairwise_rms(result.images) > 0
+    weighed = ph.diverse(small(), "second:3", images=2, steps=6, weight=0.5)
+    assert torch.equal(weighed.history[0], weighed.plain_history[0])  # the same start, seen alike
+    assert not torch.equal(weighed.images, weighed.plain)
+    torch.testing.assert_close(weighed.plain, result.plain)
+
+
+def test_both_halves_of_a_batch_see_one_draw():
+    images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    changed = Twice(PIECES)(torch.cat([images, images]), torch.Generator().manual_seed(1))
+    assert torch.equal(changed[:3], changed[3:])
+    assert torch.equal(changed[:3], PIECES(images, torch.Generator().manual_seed(1)))
+    assert not torch.allclose(changed[0] - images[0], changed[1] - images[1])
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
@@ -119,8 +134,10 @@ def test_every_step_gives_a_result_that_draws_itself():
 def test_what_makes_no_sense_is_said():
     with pytest.raises(ValueError, match="images is at least 2, not 1"):
         ph.diverse(small(), "first:1", images=1)
-    with pytest.raises(ValueError, match="0 or more, not -1"):
-        ph.diverse(small(), "first:1", weight=-1)
+    for wrong in (-1, "a", float("nan")):
+        for recipe in (ph.diverse, ph.unit_image):
+            with pytest.raises(ValueError, match="weight is a number of at least 0, not"):
+                recipe(small(), "first:1", images=2, size=32, steps=1, weight=wrong)
     with pytest.raises(ValueError, match="no grid of places"):
         ph.diverse(small(), "first:1", layer="head")
     with pytest.raises(LookupError, match="secnd"):

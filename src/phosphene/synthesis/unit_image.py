@@ -21,9 +21,9 @@ from ..network import UNKNOWN, Address, Network
 from ..picture import Block, DrawingBlock, ImageBlock, Picture, Row, Table, TextBlock, compact, grid, line_plot, sheet
 from .ascent import ascend, evaluated
 from .collection import Photos, Seen, look_through
-from .diversity import WEIGHT, asked, pushed_apart, single, weighed
+from .diversity import WEIGHT, asked, pushed_apart, single
 from .objectives import Objective
-from .options import count, generator, input_size
+from .options import count, generator, input_size, positive
 from .recipes import fading, fourier
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled
@@ -145,13 +145,14 @@ def unit_image(
     - `rate`: Adam's step size
     """
     wanted, many, steps = input_size(network, size), count(images, "images"), count(steps, "steps")
+    weight = positive(weight, "weight", zero=True)
     base, at = asked(network, target, None, wanted)
     told: dict[str, Any] = {"sees": _sees(network, single(network, target, wanted), wanted)}
     if photos is not None:
         seen = look_through(network, photos, network.address(target))
         told |= _strongest(network, seen, count(patches, "patches"))
     image = fourier(many, wanted, generator(seed))
-    objective = base if many == 1 else pushed_apart(base, at, weighed(weight))
+    objective = base if many == 1 else pushed_apart(base, at, weight)
     moments = (
         replace(moment, scores=moment.parts[base.name])
         for moment in ascend(
