@@ -15,6 +15,7 @@ def test_counts_sums_and_largest_values_are_those_of_torch(places):
     summary = Summary.empty(5, places[1], k=2)
     for start in range(3):
         summary.add(summary.part(maps[start : start + 1], torch.tensor([start])))
+    summary.settle()
     flat = maps.transpose(0, 1).flatten(1)
     assert summary.count == flat.shape[1]
     assert torch.equal(summary.active, (flat > 0).sum(1))

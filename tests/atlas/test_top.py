@@ -24,8 +24,23 @@ def taken(maps, k, each, cuts):
         part = maps[start:stop]
         found = top.found(part, part.amax(2), torch.arange(start, stop))
         if found is not None:
-            top.merge(found)
+            top.add([found])
     return top
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_answers_of_several_batches_are_sorted_at_once(each):
+    maps = (torch.rand(40, 6, 12, generator=torch.Generator().manual_seed(4)) * 4).round()
+    top, waiting = Top.empty(6, 5, each), []
+    for start in (0, 10, 30, 20):
+        part = maps[start : start + 10]
+        found = top.found(part, part.amax(2), torch.arange(start, start + 10))
+        waiting += [] if found is None else [found]
+        if start == 10:
+            top.add(waiting)
+            waiting = []
+    top.add(waiting)
+    assert as_lists(top) == brute(maps, 5, each)
 
 
 def as_lists(top):
@@ -55,7 +70,7 @@ def test_lists_are_the_same_however_the_images_are_cut_and_merged():
         for start, stop in zip((0, *cuts), (*cuts, 50), strict=True):
             part = Top.empty(5, 6, 2)
             found = part.found(maps[start:stop], maps[start:stop].amax(2), torch.arange(start, stop))
-            part.merge(found)
+            part.add([found])
             parts.append(part)
         merged = Top.empty(5, 6, 2)
         for index in order.permutation(len(parts)):
@@ -79,5 +94,5 @@ def test_images_may_come_in_any_order(each):
         for start, stop in (first, *(part for part in ((0, 10), (10, 20), (20, 30)) if part != first)):
             found = top.found(maps[start:stop], maps[start:stop].amax(2), torch.arange(start, stop))
             if found is not None:
-                top.merge(found)
+                top.add([found])
         assert as_lists(top) == whole

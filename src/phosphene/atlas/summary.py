@@ -18,10 +18,11 @@ from torch import Tensor
 from ..network import Layer
 from ..network.survey import first_tensor
 from . import sketch
-from .top import Top
+from .top import Found, Top
 
 SAMPLED = 4  # places of an image that the sketch sees
-TOGETHER = 32  # images whose places are counted at once
+TOGETHER = 32  # images whose answers are counted and sorted at once
+LARGE = 1024  # places of a map from which on they are counted as bits
 BLOCK = 1 << 18  # values that are measured together: they should stay in a processor's cache
 
 
@@ -29,7 +30,7 @@ BLOCK = 1 << 18  # values that are measured together: they should stay in a proc
 class Part:
     """What counts of one batch, made while the layer's value stands; holds none of its memory."""
 
-    found: Top | None
+    found: Found | None
     finite: Tensor  # (N,): whether all values of an image are
     count: int
     total: Tensor  # (C,)
@@ -45,9 +46,9 @@ class Summary:
     count: int  # values of a channel: images × places
     total: Tensor  # (C,) float64: their sum
     active: Tensor  # (C,) int64: how many are above 0
-    histogram: Tensor  # (C, bins): the sketch of what was counted
+    histogram: Tensor  # (C, bins): the sketch of their distribution
     columns: int  # of the maps, to tell places
-    waiting: list[Tensor] = field(default_factory=list)  # values that are not counted yet: many at once are cheaper
+    waiting: list[Part] = field(default_factory=list)  # what is not sorted and counted yet: many at once are cheaper
 
     @classmethod
     def empty(cls, channels: int, columns: int, k: int, each: int = 1, device: torch.device | str = "cpu") -> Summary:
@@ -69,33 +70,29 @@ class Summary:
 
     def add(self, part: Part) -> None:
         """Takes in what `part` gave, of images whose values are all finite."""
-        if part.found is not None:
-            self.top.merge(part.found)
         self.count += part.count
         self.total += part.total
         self.active += part.active
-        self.waiting.append(part.sampled)
-        if sum(len(each) for each in self.waiting) >= TOGETHER:
-            self._count()
+        self.waiting.append(part)
+        if sum(len(each.sampled) for each in self.waiting) >= TOGETHER:
+            self.settle()
 
-    @property
-    def counts(self) -> Tensor:
-        """The sketch (C, bins)."""
-        self._count()
-        return self.histogram
-
-    def _count(self) -> None:
+    def settle(self) -> None:
+        """Sorts and counts what waits."""
         if self.waiting:
-            sketch.add(self.histogram, torch.cat(self.waiting))
+            self.top.add([part.found for part in self.waiting if part.found is not None])
+            sketch.add(self.histogram, torch.cat([part.sampled for part in self.waiting]))
             self.waiting.clear()
 
     def merge(self, other: Summary) -> None:
         """Takes in the summary of other images."""
+        self.settle()
+        other.settle()
         self.top.merge(other.top)
         self.count += other.count
         self.total += other.total.to(self.total)
         self.active += other.active.to(self.active)
-        self.histogram += other.counts.to(self.histogram)
+        self.histogram += other.histogram.to(self.histogram)
 
 
 def of_layer(layer: Layer, k: int, each: int, device: torch.device | str = "cpu") -> Summary:
@@ -115,26 +112,35 @@ def as_maps(layer: Layer, value: object) -> Tensor:
 def _measured(flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The largest value, the sum, and the number of values above 0 of each map (N, C, places).
 
-    On a processor some maps at a time, so that a value is fetched from memory once for all three. Truth values are
-    counted as bits, since adding them one by one takes longer than all else.
+    On a processor some maps at a time, so that a value is fetched from memory once for all three.
     """
     if flat.device.type != "cpu" or flat.dtype == torch.bfloat16:  # which NumPy does not know
         return flat.amax(2), flat.sum(2, dtype=torch.float32), (flat > 0).sum(2)
     rows = flat.flatten(0, 1)
-    together = max(1, BLOCK // rows.shape[1])
-    peaks, sums, active = rows.new_empty(len(rows)), torch.empty(len(rows)), np.empty(len(rows), np.int64)
-    above = np.empty((min(len(rows), together), rows.shape[1]), bool)
-    for start in range(0, len(rows), together):
-        part = rows[start : start + together]
-        own, here = above[: len(part)], slice(start, start + len(part))
+    peaks, sums, active = rows.new_empty(len(rows)), torch.empty(len(rows)), torch.empty(len(rows), dtype=torch.int64)
+    count = _counted if rows.shape[1] < LARGE else _counted_as_bits
+    for start in range(0, len(rows), together := max(1, BLOCK // rows.shape[1])):
+        here = slice(start, start + together)
+        part = rows[here]
         torch.amax(part, 1, out=peaks[here])
         torch.sum(part, 1, dtype=torch.float32, out=sums[here])
-        np.greater(part.numpy(), 0, out=own)
-        bits = np.packbits(own, axis=1)
-        width = next(size for size in (8, 4, 2, 1) if bits.shape[1] % size == 0)
-        active[here] = np.bitwise_count(bits.view(f"u{width}")).sum(1, dtype=np.int64)
+        active[here] = count(part)
     shape = flat.shape[:2]
-    return peaks.view(shape), sums.view(shape), torch.from_numpy(active).view(shape)
+    return peaks.view(shape), sums.view(shape), active.view(shape)
+
+
+def _counted(rows: Tensor) -> Tensor:
+    """How many values of each row are above 0: adding ones is faster than adding truth values."""
+    ones = torch.empty(rows.shape)
+    torch.gt(rows, 0, out=ones)
+    return ones @ torch.ones(rows.shape[1])
+
+
+def _counted_as_bits(rows: Tensor) -> Tensor:
+    """The same of long rows, for which this is faster still."""
+    bits = np.packbits(rows.numpy() > 0, axis=1)
+    width = next(size for size in (8, 4, 2, 1) if bits.shape[1] % size == 0)
+    return torch.from_numpy(np.bitwise_count(bits.view(f"u{width}")).sum(1, dtype=np.int64))
 
 
 def _sampled(flat: Tensor, images: Tensor) -> Tensor:

@@ -194,9 +194,10 @@ def of_summaries(summaries: Mapping[str, Summary], done: str, rows: Mapping[str,
 
 def _of_summary(name: str, summary: Summary, schema: pa.Schema) -> pa.Table:
     pa = arrow()
+    summary.settle()
     top, channels = summary.top, len(summary.total)
     there = (top.images != NONE).cpu().numpy()
-    counts = summary.counts.cpu().numpy()
+    counts = summary.histogram.cpu().numpy()
     filled = counts > 0
 
     def lists(column: str, values: np.ndarray, chosen: np.ndarray) -> Any:

@@ -5,17 +5,39 @@ reading order. The order is total, so that the k first of a union are the same h
 a run that was stopped, machines.
 
 Most images leave most channels' lists as they are. Their largest values alone are taken of every map; places are
-looked for only where that value is larger than the last that is kept.
+looked for only where that value is larger than the last that is kept, and only those channels' lists are sorted anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 NONE = -1  # the image of a list's places that are still free
+
+
+@dataclass(frozen=True)
+class Found:
+    """Answers (M,) that belong into lists: by channel, in it by image, and in that the strongest first."""
+
+    channels: Tensor
+    values: Tensor
+    images: Tensor
+    places: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[Found]) -> Found:
+        """All of them."""
+        channels, values, images, places = (
+            torch.cat(each)
+            for each in zip(*((part.channels, part.values, part.images, part.places) for part in parts), strict=True)
+        )
+        order = images.argsort(stable=True)
+        order = order[channels[order].argsort(stable=True)]
+        return cls(channels[order], values[order], images[order], places[order])
 
 
 @dataclass
@@ -36,7 +58,7 @@ class Top:
         nothing = torch.full(shape, NONE, dtype=torch.int64, device=device)
         return cls(torch.full(shape, -torch.inf, device=device), nothing, nothing.clone(), each)
 
-    def found(self, maps: Tensor, peaks: Tensor, images: Tensor) -> Top | None:
+    def found(self, maps: Tensor, peaks: Tensor, images: Tensor) -> Found | None:
         """The answers (N, C, places) that belong into the list, of images of rising numbers.
 
         `peaks` (N, C) are their largest values. None where there are none.
@@ -48,22 +70,29 @@ class Top:
             return None
         rows = maps[image, channel]
         if self.each == 1:
-            values, places = peaks[image, channel][:, None], rows.argmax(1, keepdim=True)
-        else:
-            values, places = rows.sort(dim=1, descending=True, stable=True)
-            values, places = values[:, : self.each], places[:, : self.each]
-        count = values.shape[1]
-        rank = torch.arange(len(channel), device=channel.device) - torch.searchsorted(channel, channel)
-        slots = (rank[:, None] * count + torch.arange(count, device=rank.device)).flatten()
-        new = Top.empty(len(self.values), int(slots.max()) + 1, self.each, self.values.device)
-        at = (channel.repeat_interleave(count), slots)
-        new.values[at] = values.flatten().to(new.values.dtype)
-        new.images[at] = images[image].repeat_interleave(count)
-        new.places[at] = places.flatten()
-        return new
+            return Found(channel, peaks[image, channel].to(last.dtype), images[image], rows.argmax(1))
+        values, places = rows.sort(dim=1, descending=True, stable=True)
+        values, places = values[:, : self.each], places[:, : self.each]
+        channel, image = (part.repeat_interleave(values.shape[1]) for part in (channel, image))
+        return Found(channel, values.flatten().to(last.dtype), images[image], places.flatten())
+
+    def add(self, parts: Sequence[Found]) -> None:
+        """Takes in what `found` gave, of several batches."""
+        if not parts:
+            return
+        new = Found.joined(parts)
+        rows, row = new.channels.unique_consecutive(return_inverse=True)
+        rank = torch.arange(len(row), device=row.device) - torch.searchsorted(row, row)
+        theirs = Top.empty(len(rows), int(rank.max()) + 1, self.each, row.device)
+        theirs.values[row, rank], theirs.images[row, rank], theirs.places[row, rank] = (
+            new.values, new.images, new.places,
+        )  # fmt: skip
+        mine = Top(*(part[rows] for part in self._parts()), self.each)
+        mine.merge(theirs)
+        self.values[rows], self.images[rows], self.places[rows] = mine._parts()
 
     def merge(self, other: Top) -> None:
-        """Takes in what `found` gave, or another part's list: of any other images."""
+        """Takes in another list, of any other images."""
         k = self.values.shape[1]
         values, images, places = (
             torch.cat([mine, theirs.to(mine.device)], 1)
