@@ -87,7 +87,7 @@ class Top:
         theirs.values[row, rank], theirs.images[row, rank], theirs.places[row, rank] = (
             new.values, new.images, new.places,
         )  # fmt: skip
-        mine = Top(*(part[rows] for part in self._parts()), self.each)
+        mine = Top(self.values[rows], self.images[rows], self.places[rows], self.each)
         mine.merge(theirs)
         self.values[rows], self.images[rows], self.places[rows] = mine._parts()
 
