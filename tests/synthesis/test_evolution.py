@@ -12,7 +12,7 @@ import phosphene as ph
 from phosphene.synthesis.archive import Archive
 from phosphene.synthesis.encodings import Direct, polynomial
 from phosphene.synthesis.evolution import evolve
-from phosphene.synthesis.patterns import FUNCTIONS, INPUTS, OUTPUTS, Patterns, coordinates, from_hsv, used
+from phosphene.synthesis.patterns import FUNCTIONS, HUE, INPUTS, OUTPUTS, Patterns, coordinates, from_hsv, used
 
 SIZE = (12, 16)
 
@@ -149,6 +149,7 @@ def test_patterns_are_what_a_slow_walk_through_the_graph_gives():
                 s = torch.tensor(sum(float(weights[unit, k]) * values[k] for k in range(unit)), dtype=torch.float64)
                 values[unit] = float(FUNCTIONS[int(functions[unit])][1](s))
             hue, saturation, brightness = values[-OUTPUTS:]
+            hue += float(weights[HUE, HUE])
             rgb = colorsys.hsv_to_rgb(hue % 1, min(1, abs(saturation)), min(1, abs(brightness)))
             seen = image.flatten(1)[:, at].double() / 255
             if "step" not in {FUNCTIONS[int(i)][0] for i in functions}:  # a step is too sharp for two precisions
@@ -160,7 +161,8 @@ def test_graphs_stay_without_loops_and_keep_their_inputs():
     genomes = encoding.random(32, generator())
     for step in range(40):
         genomes = encoding.mutated(genomes, step, generator(step))
-    weights = genomes["weights"]
+    weights = genomes["weights"].clone()
+    weights[:, HUE, HUE] = 0  # the hue that it counts from
     assert not weights.triu().any()  # a connection leads from a lower unit to a higher
     assert not weights[:, :INPUTS].any()
     assert not weights[:, :, -OUTPUTS:].any()
@@ -179,3 +181,20 @@ def test_coordinates_are_of_the_pixels_middles_about_the_middle():
     assert y[:, 0].tolist() == [-0.5, 0.5]
     assert float(d[0, 0]) == pytest.approx(math.hypot(1.5, 0.5))
     assert (one == 1).all()
+
+
+def test_a_hue_at_its_limits_is_as_often_blue_or_green_as_red():
+    """Functions at their limits are whole numbers; counted from a hue of its own, each network has another colour."""
+    encoding = Patterns((8, 8))
+    genomes = encoding.random(400, generator())
+    genomes["weights"][:, HUE, :HUE] *= 1e3
+    genomes["functions"][:, HUE] = [name for name, _ in FUNCTIONS].index("step")
+    painted = encoding.images(genomes).float().mean((2, 3))
+    most = painted.argmax(1)[painted.amax(1) > 1.1 * painted.median(1).values].bincount(minlength=3)
+    assert most.min() > 0.25 * most.sum()
+
+
+@pytest.mark.parametrize("seed", [10**21, 1.5])
+def test_a_seed_that_is_none_is_told(network, seed):
+    with pytest.raises((ValueError, TypeError), match="seed is a whole number"):
+        next(evolve(network, Direct(SIZE), generations=1, seed=seed))

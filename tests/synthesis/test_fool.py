@@ -89,6 +89,15 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(network):
         ph.fool(network, "ant", steps=0)
     with pytest.raises(LookupError, match="did you mean 'ant'"):
         ph.fool(network, "ants")
+    for method in ("gradient", "evolve", "cppn"):
+        for seed in (999999999999999999999, 1.5):
+            with pytest.raises((ValueError, TypeError), match=f"seed is a whole number.*, not {seed}"):
+                ph.fool(network, "ant", method=method, seed=seed)
+    for confidence in ("x", float("nan"), -0.1):
+        with pytest.raises(ValueError, match="confidence is a number of at least 0"):
+            ph.fool(network, "ant", confidence=confidence)
+    with pytest.raises(ValueError, match=r"at most 1, not 1\.5"):
+        ph.fool(network, "ant", confidence=1.5)
 
 
 def test_the_embedded_network_is_sure_of_noise():
@@ -100,3 +109,11 @@ def test_the_embedded_network_is_sure_of_noise():
 def test_no_label_is_told(network):
     with pytest.raises(ValueError, match="no label was given"):
         ph.fool(network, [])
+
+
+def test_only_what_is_taken_for_a_class_is_said_to_be(network):
+    steps = list(ph.fool.steps(network, "cat", confidence=0.9))
+    unsure = [each for each in steps if float(each.scores) <= 0.5]
+    assert unsure
+    assert all(each.heading == "Images that are nothing, raised for cat" for each in unsure)
+    assert steps[-1].heading == "Images that are nothing, taken for cat"

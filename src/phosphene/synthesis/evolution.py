@@ -16,6 +16,7 @@ from ..network import Network
 from .answers import answers
 from .archive import Archive
 from .encodings import Encoding
+from .options import generator as generator_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def evolve(
     same seed gives the same images on the same machine.
     """
     founding = max(1, min(encoding.founding, generations // 10))
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed)
     archive: Archive | None = None
     for number in range(1, generations + 1):
         if archive is None or number <= founding:

@@ -26,7 +26,7 @@ from .evolution import evolve
 from .fooling import Fooling, tried_only
 from .images import Pixels, noise
 from .objectives import Size
-from .options import count, input_size
+from .options import count, generator, input_size, positive, whole_seed
 from .patterns import Patterns
 from .stepping import shown
 
@@ -65,6 +65,9 @@ def fool(
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")
     measured = input_size(network, size)
     most = count(STEPS[method] if steps is None else steps, "steps")
+    seed, sure = whole_seed(seed), positive(confidence, "confidence", zero=True)
+    if sure > 1:
+        raise ValueError(f"confidence is a probability, at most 1, not {confidence!r}")
     many = len(label) if isinstance(label, (list, tuple)) else 1
     if not many:
         raise ValueError("no label was given; name at least one class")
@@ -85,7 +88,7 @@ def fool(
     history: list[Tensor] = []
     for step, now in enumerate(found, 1):
         history.append(now["scores"])
-        done = bool((now["scores"] > confidence).all())
+        done = bool((now["scores"] > sure).all())
         yield Fooling(history=torch.stack(history), step=step, steps=step if done else most, **now, **common)
         if done:
             return
@@ -93,7 +96,7 @@ def fool(
 
 def _by_gradient(network: Network, classes: list[int], size: Size, steps: int, seed: int) -> Iterator[dict[str, Any]]:
     """Raises each image's log-probability from noise; what a step gives are the fields of a result that change."""
-    image = Pixels(noise(len(classes), size, generator=torch.Generator().manual_seed(seed)))
+    image = Pixels(noise(len(classes), size, generator=generator(seed)))
     asked = towards(classes, "the label")
     for _ in ascend(network, asked, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
         images = rounded(shown(image))

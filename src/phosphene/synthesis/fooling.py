@@ -15,6 +15,7 @@ from .shares import Share, share
 from .synthesis import WIDTH, Synthesis, tiled, trace
 
 SURE = 0.9
+TAKEN = 0.5  # a class with a higher probability is the first answer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,7 +58,8 @@ class Fooling(Synthesis):
     @property
     def heading(self) -> str:
         names = ", ".join(dict.fromkeys(self.titles))
-        return f"Images that are nothing, taken for {names if len(self.titles) <= 4 else f'{len(self.titles)} classes'}"
+        taken = "taken for" if bool((self.scores > TAKEN).all()) else "raised for"
+        return f"Images that are nothing, {taken} {names if len(self.titles) <= 4 else f'{len(self.titles)} classes'}"
 
     @property
     def caption(self) -> str:

@@ -7,7 +7,8 @@ adds units, and changes functions.
 
 All genomes of a batch have the same room: units 0 to 3 are the inputs, the last 3 the outputs, and those between are
 used or not. A connection leads from a lower to a higher unit, so that one pass in their order computes all. Weights are
-a matrix (units, units) with zeros where there is no connection.
+a matrix (units, units) with zeros where there is no connection. The hue's weight for itself is the hue that it counts
+from: functions at their limits are whole numbers, and all such hues would be red.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .encodings import Genomes
 from .objectives import Size
 
 INPUTS, OUTPUTS = 4, 3
+HUE = -OUTPUTS  # the first of the outputs
 FUNCTIONS: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
     ("sine", lambda s: (math.pi * s).sin()),
     ("bell", lambda s: 2 * (-2 * s * s).exp() - 1),
@@ -79,6 +81,7 @@ class Patterns:
         for _ in range(CONNECTIONS):
             self._connect(weights, everyone, generator)
         weights *= STRENGTH
+        weights[:, HUE, HUE] = torch.rand(count, generator=generator)
         return genomes
 
     def mutated(self, parents: Genomes, generation: int, generator: torch.Generator) -> Genomes:
@@ -117,6 +120,7 @@ class Patterns:
                 chosen = ((functions[:, unit] == number) & needed[:, unit]).nonzero()[:, 0]
                 if len(chosen):
                     values[chosen, unit] = function(sums[chosen])
+        values[:, HUE] += weights[:, HUE, HUE, None]
         painted = from_hsv(values[:, -OUTPUTS:]).view(len(weights), 3, height, width)
         return (painted * 255).round().to(torch.uint8)
 
