@@ -64,3 +64,12 @@ def test_directions_of_colour_are_orthogonal_and_in_falling_order():
     assert lengths[0] > lengths[1] > lengths[2] > 0
     angles = (colours / lengths).T @ (colours / lengths)
     torch.testing.assert_close(angles, torch.eye(3, dtype=torch.float64), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_a_spectrum_of_images_stands_for_them_in_their_own_precision(kind):
+    images = torch.rand(2, 3, 9, 14, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(kind)
+    found = Fourier.of(images, decay=1.65)
+    assert found().dtype == kind
+    expected = images.clamp(1e-3, 1 - 1e-3)
+    torch.testing.assert_close(found(), expected, atol=1e-5 if kind == torch.float32 else 1e-9, rtol=0)
