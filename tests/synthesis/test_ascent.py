@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.ascent import adam, ascend, lbfgs, scored, sgd
+from phosphene import Network, Preprocessing
+from phosphene.synthesis.ascent import TOGETHER, adam, ascend, evaluated, lbfgs, scored, sgd
 from phosphene.synthesis.images import Fourier, Pixels, Squashed
 from phosphene.synthesis.objectives import unit
 from phosphene.synthesis.priors import Decay, squared_norm
@@ -190,3 +191,27 @@ def test_within_no_grad_the_same_comes_out_and_inference_mode_is_told(network):
             assert torch.equal(recipe().images, expected)
         with torch.inference_mode(), pytest.raises(ValueError, match="inference_mode"):
             recipe()
+
+
+class TokensFirst(nn.Module):
+    """A network one of whose layers has the images in its second dimension."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.tokens, self.head = nn.Conv2d(3, 6, 8, 8), nn.Identity(), nn.Linear(6, 4)
+
+    def forward(self, x):
+        return self.head(self.tokens(self.patches(x).flatten(2).permute(2, 0, 1)).mean(0))
+
+
+@pytest.mark.parametrize("target", ["tokens", "patches", "patches:2", "logits:1", "logits"])
+def test_parts_of_a_batch_are_put_together_as_they_were(target):
+    torch.manual_seed(0)
+    network = Network(TokensFirst().eval(), Preprocessing((16, 16)))
+    images = torch.rand(2 * TOGETHER + 1, 3, 16, 16, requires_grad=True)
+    raised = unit(network, target, (16, 16))
+    whole = raised.score(evaluated(network, raised, images))
+    single = torch.cat([raised.score(evaluated(network, raised, image[None])) for image in images])
+    torch.testing.assert_close(whole, single)
+    gradients = [torch.autograd.grad(scores.sum(), images)[0] for scores in (whole, single)]
+    torch.testing.assert_close(*gradients)

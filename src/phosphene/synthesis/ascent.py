@@ -20,11 +20,13 @@ from ..network import Network
 from ..network.survey import first_tensor
 from .images import Image, Pixels
 from .momentum import Momentum
-from .objectives import IMAGES, Objective
+from .objectives import IMAGES, Objective, is_layer
 from .options import generator, positive
 from .priors import Prior
 from .searches import SeparateLBFGS
 from .transforms import Transform
+
+TOGETHER = 4  # images that a processor computes at once: larger tensors leave its caches
 
 Optimisers = Callable[[Iterable[Tensor]], Optimizer]
 
@@ -174,12 +176,24 @@ def evaluated(network: Network, objective: Objective, images: Tensor, precise: b
         return {}
     x = network.normalise(images).contiguous(memory_format=torch.channels_last)
     kind = network.device.type
+    several = x.split(TOGETHER if kind == "cpu" else len(x))
     with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" and not precise):
-        values = network.record(x, *reads)
-    tensors = {address: first_tensor(value) for address, value in values.items()}  # attention gives several
-    return {
-        key: each.float() if each.dtype == torch.bfloat16 else each for key, each in tensors.items() if each is not None
+        found = [network.record(part, *reads) for part in several]
+    tensors = {  # attention gives several
+        address: [each for values in found if (each := first_tensor(values[address])) is not None]
+        for address in found[0]
     }
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    whole = {address: _joined(network, address, parts, size) for address, parts in tensors.items() if parts}
+    return {key: each.float() if each.dtype == torch.bfloat16 else each for key, each in whole.items()}
+
+
+def _joined(network: Network, name: str, parts: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """What the network gives at an address, of all parts of a batch."""
+    if len(parts) == 1:
+        return parts[0]
+    address = network.address(name, size)
+    return torch.cat(list(parts), network.layer(address.layer, size).batch if is_layer(address) else 0)
 
 
 def scored(network: Network, objective: Objective, images: Tensor) -> Tensor:
