@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors import safe_open
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_sample_images
 
 import phosphene as ph
 from phosphene.attribution.patterns_picture import coloured
@@ -130,6 +130,15 @@ def robustness() -> Result:
     return replace(found, made={**found.made, "options": {**found.made["options"], "folder": folder.name}})
 
 
+def facets() -> Result:
+    """By 700 photos that don't come along and are not shown; LookupError without them."""
+    folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
+    if not folder.is_dir():
+        raise LookupError(f"there is no {folder}; PHOSPHENE_DATA names the folder that holds it")
+    found = ph.facets(net, "blocks.5.3:30", str(folder), size=128, steps=80)
+    return replace(found, made={**found.made, "options": {**found.made["options"], "photos": folder.name}})
+
+
 def atlas() -> ph.Atlas:
     """The one that `make atlas` builds."""
     from phosphene.atlas.ready import ready
@@ -163,6 +172,17 @@ def digits() -> ph.Atlas:
     return ph.Atlas.build(network, folder / "digits", folder / "digits.atlas", **work)
 
 
+def placed() -> Result:
+    """Other parts of pictures that the atlas has, and two turned around."""
+    china, flower = load_sample_images().images
+    cat, coffee = (photo(name).pixels for name in ("cat", "coffee"))
+    given = {"cat-face.jpg": cat[40:240, 60:330], "cup.jpg": coffee[60:340, 120:480],
+             "mirrored-temple.jpg": china[:, ::-1], "flower-at-dusk.jpg": (flower * 0.5).astype(np.uint8)}  # fmt: skip
+    found = atlas().place([replace(ph.read(np.ascontiguousarray(each)), name=name) for name, each in given.items()])
+    whose = [{"name": name, "path": None} for name in given]  # and not their pixels, which are large
+    return replace(found, made={**found.made, "images": {"photos": whose}})
+
+
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "filters": lambda: (ph.filters(net, None), {}),
     "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {"columns": 12}),
@@ -185,6 +205,10 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
         {},
     ),
     "synthesize": lambda: (ph.synthesize(net, ["blocks.3.0:5", "blocks.3.0:17", "blocks.3.0:26", "blocks.3.0:40"]), {}),
+    "cppn": lambda: (
+        ph.synthesize(net, ["blocks.3.0:5", "blocks.3.0:17", "blocks.3.0:26", "blocks.3.0:40"], space="cppn", size=144),
+        {},
+    ),
     "rise": lambda: (ph.rise(net, photo("cat"), "probabilities:Egyptian cat", masks=1000), {}),
     "occlusion": lambda: (ph.occlusion(net, photo("cat"), "logits:Egyptian cat"), {}),
     "lrp": lambda: (ph.lrp(net, photo("cat"), ["logits:Egyptian cat", "logits:tabby"]), {}),
@@ -196,11 +220,13 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "inversions": lambda: (ph.inversions(net, photo("cat")), {}),
     "caricature": lambda: (ph.caricature(net, photo("cat"), "blocks.2"), {}),
     "dream": lambda: (ph.dream(net, photo("coffee"), "blocks.4"), {}),
+    "dream_guided": lambda: (ph.dream(net, photo("coffee"), "blocks.4", guide=photo("cat"), size=400), {}),
+    "facets": lambda: (facets(), {"photos": False}),
     "style": lambda: (style(), {}),
     "adversarial": lambda: (ph.adversarial(net, photo("cat"), "goose"), {}),
     "robustness": lambda: (robustness(), {}),
     "fool": lambda: (ph.fool(net, ["goose", "espresso", "tabby", "school bus"]), {}),
-    "fool_cppn": lambda: (ph.fool(net, "goose", method="cppn", size=64, steps=240, confidence=1), {}),
+    "fool_cppn": lambda: (ph.fool(net, "peacock", method="cppn", size=64, steps=268, confidence=1), {}),
     "hog": lambda: (ph.hog(photo("cat")), {}),
     "hog_inverse": lambda: (ph.hog_inverse(photo("cat"), restarts=2), {}),
     "hog_twins": lambda: (ph.hog_twins(photo("cat"), start=photo("coffee")), {"scale": 0.9}),
@@ -216,6 +242,15 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "atlas-mosaic": lambda: (digits().mosaic(tile=28, side=1000), {}),
     "atlas-patches": lambda: (atlas().patches("blocks.3:56", k=6, projection=True, synthesis=True), {}),
     "atlas-layer": lambda: (atlas().layer("blocks.4", units=18, order="name"), {}),
+    "atlas-grid": lambda: (atlas().mosaic(grid=True, tile=88), {"scale": 1}),
+    "atlas-neighbours": lambda: (atlas().neighbours([photo("cat"), "coins/coins 4.jpg", "horse/horse.jpg"]), {}),
+    "atlas-names": lambda: (atlas().names("blocks.4"), {"scale": 1.2}),
+    "atlas-statistics": lambda: (atlas().statistics("blocks.3"), {}),
+    "atlas-place": lambda: (placed(), {}),
+}
+
+FILMS: dict[str, Callable[[], Iterator[Result]]] = {
+    "dream_zoom": lambda: ph.dream.steps(net, photo("coffee"), "blocks.4", size=240, steps=6, zoom=30, enlarge=0.04),
 }
 
 
@@ -229,17 +264,35 @@ def pack(saved: Path, target: Path) -> None:
     raise SystemExit(f"{target.name} is larger than {MOST_BYTES} bytes even at quality 10; draw less")
 
 
+def film(name: str, folder: Path) -> None:
+    """What comes after each step as a looping WebP of at most MOST_BYTES, with the record of the last result."""
+    frames, result = [], None
+    for result in FILMS[name]():
+        frames.append(Image.fromarray(result.frame()))
+    assert result is not None
+    record = Image.open(result.save(folder / f"{name}.webp")).info["xmp"]
+    for quality in range(80, 9, -10):
+        packed = {"quality": quality, "method": 6, "duration": 100, "loop": 0, "xmp": record}
+        frames[0].save(FOLDER / f"{name}.webp", "WEBP", save_all=True, append_images=frames[1:], **packed)
+        if (FOLDER / f"{name}.webp").stat().st_size <= MOST_BYTES:
+            return
+    raise SystemExit(f"{name}.webp is larger than {MOST_BYTES} bytes even at quality 10; film less")
+
+
 def main(names: list[str]) -> None:
     os.chdir(ROOT)  # the records then hold paths that are the same on every machine
     with tempfile.TemporaryDirectory() as folder:
-        for name in names or PICTURES:
-            try:
-                result, options = PICTURES[name]()
-            except LookupError as error:
-                print(f"{name}.webp: left as it is: {error}")
-                continue
-            saved = result.save(Path(folder) / f"{name}.webp", **{"scale": 1.5, **options})
-            pack(saved, FOLDER / f"{name}.webp")
+        for name in names or [*PICTURES, *FILMS]:
+            if name in FILMS:
+                film(name, Path(folder))
+            else:
+                try:
+                    result, options = PICTURES[name]()
+                except LookupError as error:
+                    print(f"{name}.webp: left as it is: {error}")
+                    continue
+                saved = result.save(Path(folder) / f"{name}.webp", **{"scale": 1.5, **options})
+                pack(saved, FOLDER / f"{name}.webp")
             print(f"{name}.webp: {(FOLDER / f'{name}.webp').stat().st_size // 1000} kB")
 
 

@@ -104,6 +104,9 @@ def test_a_larger_photo_is_made_smaller_where_asked(wide, photo):
     assert ph.dream(wide, photo, "2", steps=1, octaves=1, size=90).images.shape == (1, 3, 60, 90)
     with pytest.raises(ValueError, match="scale is above 1"):
         ph.dream(wide, photo, "2", scale=0.9)
+    for scale in ("a", float("nan"), None):
+        with pytest.raises(ValueError, match="scale is a number above 0"):
+            ph.dream(wide, photo, "2", scale=scale)
     with pytest.raises(LookupError):
         ph.dream(wide, photo, "nothing")
 
@@ -138,3 +141,11 @@ def test_a_frame_on_the_way_carries_its_own_score(wide, photo):
 def test_the_caption_says_how_far_the_photo_is_shifted(wide, photo):
     assert "shifts up to 17 to 22 px" in ph.dream(wide, photo, "2", steps=1, octaves=2, scale=1.3).caption
     assert "shifts up to 8 px" in ph.dream(wide, photo, "2", steps=1, octaves=2, scale=1.3, jitter=8).caption
+
+
+def test_a_photo_of_more_than_a_thousand_pixels_is_dreamt_whole(wide):
+    rough = np.random.default_rng(1).integers(40, 215, (36, 52, 3), dtype=np.uint8)
+    found = ph.dream(wide, ph.read(rough.repeat(20, 0).repeat(20, 1)), "2", steps=1)
+    assert found.images.shape == (1, 3, 720, 1040)
+    assert found.sizes == ((262, 379), (367, 531), (514, 743), (720, 1040))
+    assert (found.images - found.originals).abs().mean((0, 1, 2)).min() > 0  # no column is left out

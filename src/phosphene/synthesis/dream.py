@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from ..picture import Block, ImageBlock, Photo, Picture, compact, grid, sheet
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Picture, Row, compact, grid, line_plot, sheet
 from ..showing import named
 from .ascent import scored
 from .codes import code, reading
@@ -63,7 +63,11 @@ class Dream(Synthesis):
         labels = [text for score in self.scores for text in ("photo", f"{self.titles[0]}: {compact(float(score))}")]
         tiles = grid(pixels(pairs), columns=columns, scale=1)
         shown = ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=WIDTH, crisp=False)
-        blocks: list[Block] = [shown, trace(self.history, self.objective)]
+        below = trace(self.history, self.objective)
+        if self.guide is not None:
+            plot = line_plot(list(self.history.float().T.numpy()), start=1, across="step", up=self.objective, width=460)
+            below = Row([DrawingBlock(plot), ImageBlock(self.guide, "the guide", width=230, crisp=False)], gap=48)
+        blocks: list[Block] = [shown, below]
         drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
 
@@ -160,7 +164,7 @@ def zoomed(images: Tensor, share: float) -> Tensor:
 
 
 def _above_one(scale: float) -> float:
-    if not scale > 1:
+    if not positive(scale, "scale") > 1:
         raise ValueError(f"each octave is larger than the one before: scale is above 1, not {scale!r}")
     return float(scale)
 
