@@ -3,6 +3,8 @@
 Gradient ascent climbs the hill that it stands on. From the network's zero (its mean colour), from noise and from a
 photo it ends at images that score much alike and look different; what they share is what the unit asks for. K. Simonyan
 et al. (2014) start at the zero image, A. Nguyen et al. (2014) at the mean image, C. Olah et al. (2017) at weak noise.
+
+The ascent is that of `synthesize`, under which a spectrum fades: of a start stays what the unit renews.
 """
 
 from __future__ import annotations
@@ -21,15 +23,17 @@ from ..picture import Block, Photo, Picture, compact, sheet
 from .ascent import adam, ascend, scored
 from .diversity import single
 from .gram import pairwise_rms
-from .images import Fourier, Image, Pixels, noise
+from .images import noise
 from .objectives import Size, unit
 from .options import count, generator, input_size, seen_images
+from .recipes import fading
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled, trace
-from .synthesize import _SPACES as SPACES
 from .synthesize import Space
-from .transforms import ROBUST
+from .synthesize import begun as image_at
+from .transforms import PIECES
 
+SPACES = {"fourier": "Fourier image in decorrelated colours", "pixels": "image of pixels"}
 STRONG = 0.25  # standard deviation of strong noise, as that of a photo's pixels; weak noise has a fifth of it
 
 
@@ -94,7 +98,7 @@ def starts(
     seed: int = 0,
     space: Space = "fourier",
     robust: bool = True,
-    rate: float = 0.05,
+    rate: float = 0.02,
 ) -> Iterator[Starts]:
     """The same unit from several starts: the network's zero, strong noise, a photo, and weak noise several times.
 
@@ -108,18 +112,21 @@ def starts(
     - `steps`: how many steps of gradient ascent to take
     - `seed`: the noise and the transforms; the same seed gives the same images
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
-    - `robust`: show the network the image shifted, scaled and turned, another way at every step
+    - `robust`: show the network pieces of the image, turned and under noise, others at every step
     - `rate`: Adam's step size
     """
+    if space not in SPACES:
+        raise ValueError(f"an image is optimised as {' or '.join(SPACES)}, not {space!r}")
     wanted, steps = input_size(network, size), count(steps, "steps")
     objective = unit(network, single(network, target, wanted), wanted)
     begun, titles = beginnings(network, start, count(random, "random", 0), wanted, seed)
-    image = image_of(begun, space)
+    image = image_at(space, begun)
     with torch.no_grad():
         begun = image().detach().to(network.device, network.dtype, copy=True)
-    moments = ascend(network, objective, image, steps=steps, optimiser=adam(rate),
-                     transform=ROBUST if robust else None, seed=seed)  # fmt: skip
-    how = f"{SPACES[space]}{', shifted, scaled and turned' if robust else ''}, Adam with rate {rate:g}"
+    optimiser = fading(rate) if space == "fourier" else adam(rate)
+    moments = ascend(network, objective, image, steps=steps, optimiser=optimiser,
+                     transform=PIECES if robust else None, seed=seed)  # fmt: skip
+    how = f"{SPACES[space]}{', seen in pieces, turned and under noise' if robust else ''}, Adam with rate {rate:g}"
     told = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
     yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **told)
 
@@ -143,12 +150,3 @@ def fitted(images: Tensor, size: Size) -> Tensor:
     if images.shape[-2:] == size:
         return images
     return F.interpolate(images, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-
-
-def image_of(begun: Tensor, space: Space) -> Image:
-    """An image of the kind that starts at the given ones (N, 3, H, W)."""
-    if space == "fourier":
-        return Fourier.of(begun)
-    if space == "pixels":
-        return Pixels(begun)
-    raise ValueError(f"an image is optimised as {' or '.join(SPACES)}, not {space!r}")

@@ -30,6 +30,7 @@ from .synthesis import WIDTH, Synthesis, tiled
 from .transforms import PIECES
 
 SIDE = 224  # pixels of a patch on the sheet
+MOST = 10  # a ratio that is told as a number
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,19 @@ class UnitImage(Synthesis):
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
 
     def _table(self) -> Table:
-        rows = [("score", compact(float(self.scores.max())), compact(self.best_score), _times(self.ratio))]
+        rows = [(self._measure, compact(float(self.scores.max())), compact(self.best_score), _times(self.ratio))]
         if self.patches and self.patches[0].place is not None:
             value = self.patches[0].value
-            rows.append(("at its strongest place", compact(self.peak), compact(value), _times(_over(self.peak, value))))
+            strongest = ("strongest place", compact(self.peak), compact(value), _times(_over(self.peak, value)))
+            rows.insert(0, strongest)
         if not self.patches:
             return Table(["", "best image"], [row[:2] for row in rows])
         return Table(["", "best image", "best photo", "ratio"], rows)
+
+    @property
+    def _measure(self) -> str:
+        """What the score is, in a table that has the strongest place as well."""
+        return "score" if not self.patches or self.patches[0].place is None else "score, mean over places"
 
     @property
     def ratio(self) -> float:
@@ -180,7 +187,10 @@ def _over(image: float, photo: float) -> float:
 
 
 def _times(ratio: float) -> str:
-    return f"{compact(ratio)} ×" if ratio == ratio else "–"
+    """A ratio in words; where what it is over is near 0, it says no more than that it is large."""
+    if ratio != ratio:
+        return "–"
+    return f"over {MOST} ×" if ratio > MOST else f"{compact(ratio)} ×"
 
 
 def _strongest(network: Network, seen: Seen, most: int) -> dict[str, Any]:
