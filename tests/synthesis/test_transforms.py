@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from phosphene.synthesis.transforms import ROBUST, Moved, Roll, Several
+from phosphene.synthesis.transforms import PIECES, ROBUST, Cropped, Moved, Noised, Roll, Several
 
 
 def generator(seed=0):
@@ -17,7 +17,7 @@ def images():
     return torch.rand(3, 3, 20, 30, generator=generator(9), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("transform", [Roll(5), ROBUST, Several((Roll(3), ROBUST))])
+@pytest.mark.parametrize("transform", [Roll(5), ROBUST, Several((Roll(3), ROBUST)), Cropped(), Noised(), PIECES])
 def test_the_same_generator_gives_the_same_change_and_another_another(images, transform):
     assert torch.equal(transform(images, generator(4)), transform(images, generator(4)))
     assert not torch.equal(transform(images, generator(4)), transform(images, generator(5)))
@@ -67,3 +67,62 @@ def test_scales_and_angles_stay_within_what_was_asked():
     assert 1.07 < radii.max() < 1.11
     assert 7 < angles.max() < 10.2
     assert -10.2 < angles.min() < -7
+
+
+def ramps(height, width):
+    """An image whose red is the column and whose green is the row, both of 1 a pixel from the middle."""
+    y, x = torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2
+    plane = torch.zeros(height, width, dtype=torch.float64)
+    return torch.stack([plane + x, plane + y[:, None], plane])[None]
+
+
+def slopes(found):
+    """How much red and green change from a column to the next, and from a row to the next, in the middle."""
+    inner = found[:, :2, 45:55, 65:75]
+    return inner.diff(dim=3).mean((2, 3)), inner.diff(dim=2).mean((2, 3))
+
+
+def test_pieces_are_of_the_sizes_and_angles_asked_and_lie_within_the_image():
+    """Measured on ramps: a piece of a share s of the side, turned by t, has slopes s cos t and s sin t."""
+    found = Cropped(0.5, 0.95, 10)(ramps(100, 140).expand(400, -1, -1, -1), generator(1))
+    across, down = slopes(found)
+    size, angle = torch.hypot(across[:, 0], across[:, 1]), torch.atan2(across[:, 1], across[:, 0]) * 180 / math.pi
+    assert 0.499 < size.min() < 0.51
+    assert 0.94 < size.max() < 0.951
+    assert -10.001 < angle.min() < -9.8
+    assert 9.8 < angle.max() < 10.001
+    torch.testing.assert_close(down[:, 1], across[:, 0])  # the same in both directions: nothing is sheared
+    torch.testing.assert_close(down[:, 0], -across[:, 1])
+    middle = found[:, :2, 49:51, 69:71].mean((2, 3))  # where each piece lies
+    room = (1 - size[:, None]) / 2 * torch.tensor([140.0, 100.0])
+    assert (middle.abs() <= room + 0.6).all()
+    assert (middle.abs() / room).max() > 0.9
+
+
+def test_a_piece_larger_than_the_image_has_all_of_it_and_the_rest_is_mirrored():
+    """Twice the side: along a row the ramp climbs by 2 a pixel over half the piece, and falls by 2 elsewhere."""
+    for seed in range(5):
+        found = Cropped(2, 2, 0)(ramps(60, 60), generator(seed))[0]
+        for steps in (found[0, 30].diff(), found[1, :, 30].diff()):
+            rising, falling = (steps - 2).abs() < 1e-6, (steps + 2).abs() < 1e-6
+            assert 28 <= int(rising.sum()) <= 30
+            assert int((rising | falling).sum()) >= 55  # all but two at each of two turns
+            where = rising.nonzero()[:, 0]
+            assert int(where[-1] - where[0]) + 1 == len(where)  # the image stands once, in one piece
+        assert 28 <= float(found[0].max()) <= 29.5
+
+
+def test_noise_has_the_deviation_asked_and_is_of_each_pixel_by_itself(images):
+    grey = torch.full((4, 3, 64, 64), 0.5, dtype=torch.float64)
+    noise = Noised(0.05)(grey, generator(4)) - grey
+    assert noise.std().item() == pytest.approx(0.05, rel=0.02)
+    assert noise.mean().abs().item() < 0.001
+    assert (noise[..., 1:] * noise[..., :-1]).mean().abs().item() < 0.05 * 0.05**2
+    assert Noised(0.05)(images, generator()).dtype == images.dtype
+    assert torch.equal(Noised(0.0)(images, generator()), images)
+
+
+def test_the_usual_pieces_are_cropped_first_and_then_noised(images):
+    draws = generator(6)
+    by_hand = Noised(0.05)(Cropped(0.5, 1.2, 10)(images, draws), draws)
+    assert torch.equal(PIECES(images, generator(6)), by_hand)
