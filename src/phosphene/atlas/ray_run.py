@@ -24,7 +24,7 @@ from .summary import Summary
 from .sweep import Runner
 from .work import Work
 
-THREADS = 4  # processors of an actor without a GPU, where there are that many
+THREADS = 4  # processors of an actor without a GPU, where there are that many; with one, its share of all
 
 
 def on_ray(address: str | None = None) -> Runner:
@@ -41,7 +41,7 @@ def _run(
     work: Work,
     shards: Iterable[tuple[int, Shard, int]],
     kept: dict[str, Summary],
-    workers: int,
+    workers: int | None,
 ) -> Iterator[Ran]:
     ray = _started(address)
     waiting = [{"shard": number, "what": pickle.dumps((shard, start))} for number, shard, start in shards]
@@ -83,7 +83,7 @@ def _share(resources: dict[str, float], shards: int) -> tuple[int, int, int]:
     """How many actors, and each one's processors and GPUs."""
     processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
     if gpus:
-        return min(gpus, shards), max(1, min(THREADS, processors // gpus)), 1
+        return min(gpus, shards), max(1, processors // gpus), 1  # which have to decode as fast as it computes
     threads = max(1, min(THREADS, processors // 2))  # at least two actors, one of which may wait for its disk
     return max(1, min(processors // threads, shards)), threads, 0
 
@@ -91,7 +91,7 @@ def _share(resources: dict[str, float], shards: int) -> tuple[int, int, int]:
 class _Worker:
     """An actor: the network, and a shard through it at every call."""
 
-    def __init__(self, network: Any, work: Work, workers: int, threads: int) -> None:
+    def __init__(self, network: Any, work: Work, workers: int | None, threads: int) -> None:
         import ray
         import torch
 
@@ -100,7 +100,7 @@ class _Worker:
         if torch.cuda.is_available() and ray.get_gpu_ids():
             module = copy.deepcopy(self.network.module).to("cuda")
             self.network = Network(module, self.network.preprocessing, self.network.labels, spec=self.network.spec)
-        self.work, self.workers = work, workers
+        self.work, self.workers = work, workers or threads
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         shard, start = pickle.loads(batch["what"][0])

@@ -6,6 +6,7 @@ bit, in a run without a stop, in one that was resumed, and on several machines.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,16 +57,21 @@ def summaries(network: Network, work: Work) -> dict[str, Summary]:
 
 
 def run(
-    network: Network, work: Work, shards: Iterable[tuple[int, Shard, int]], kept: dict[str, Summary], workers: int
+    network: Network,
+    work: Work,
+    shards: Iterable[tuple[int, Shard, int]],
+    kept: dict[str, Summary],
+    workers: int | None,
 ) -> Iterator[Ran]:
     """Runs the shards, (number, shard, where to begin) each, in rising order, and takes them into the summaries `kept`.
 
+    So many `workers` decode; one a processor, at most 8, if it is not said.
     The summaries hold a batch wholly when it is yielded. Raises ValueError for a network that gives nothing finite.
     """
     wanted = {*work.layers, *work.features}
     layers = {layer.name: layer for layer in network.layers() if layer.name in wanted}
     good = bad = 0
-    for shard, rows, tensors in _decoded(network, shards, work.batch, workers):
+    for shard, rows, tensors in _decoded(network, shards, work.batch, workers or min(8, os.cpu_count() or 1)):
         features: dict[str, np.ndarray] = {}
         if tensors:
             x = torch.cat(tensors).to(network.device, network.dtype)

@@ -35,6 +35,7 @@ class Store(Database):
 
     def __init__(self, path: str | os.PathLike[str], create: bool = False) -> None:
         super().__init__(path, create)
+        self._brought: set[int] = set()  # shards some of whose images are there, when a sweep begins
         if not self.holds("sweeps"):
             if not create:
                 raise self.missing()
@@ -87,6 +88,7 @@ class Store(Database):
 
     def resume(self, sweep: Sweep) -> tuple[Done, dict[str, Summary]]:
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
+        self._forget_images(sweep)
         found = self.find(tables.units_table(sweep.name))
         if found is None:
             for name in self._grown(sweep):
@@ -139,8 +141,18 @@ class Store(Database):
         unreadable = tables.unreadable_table(sweep.name)
         return [*self._features(sweep), *([unreadable] if self.holds(unreadable) else [])]
 
+    def _forget_images(self, sweep: Sweep) -> None:
+        """Takes away images that no sweep is done with, and notes which shards others have brought."""
+        done = {each.name: self.done(each) for each in self.sweeps()}
+        table, covered = self.table("images"), " OR ".join(each.covers() for each in done.values())
+        if table.count_rows() != table.count_rows(covered):
+            table.delete(f"NOT ({covered})")
+        self._brought = {
+            shard for name, each in done.items() if name != sweep.name for shard in (*each.finished, *each.begun)
+        }
+
     def _add_images(self, rows: Sequence[Row]) -> None:
-        """Adds the images that another sweep, or this one before it was killed, has not brought already.
+        """Adds the images that no other sweep has brought already.
 
         An image that could not be read then, and can be now, gets its size.
         """
@@ -148,7 +160,10 @@ class Store(Database):
         for row in rows:
             by_shard.setdefault(row.shard, []).append(row)
         table, new, mended = self.table("images"), [], []
-        for some in by_shard.values():
+        for shard, some in by_shard.items():
+            if shard not in self._brought:
+                new += some
+                continue
             near = table.search().where(f"id >= {some[0].id} AND id <= {some[-1].id}").select(["id", "width"])
             known = dict(zip(*near.limit(len(some)).to_arrow().to_pydict().values(), strict=True))
             new += [row for row in some if row.id not in known]

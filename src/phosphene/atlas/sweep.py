@@ -62,7 +62,7 @@ def build(
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in _sweeps(network, store, work):
-            yield from _sweep(network, store, sweep, runner, workers or min(8, os.cpu_count() or 1))
+            yield from _sweep(network, store, sweep, runner, workers)
 
 
 def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
@@ -77,7 +77,7 @@ def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
     return list(wanted.values()) + ([store.begin(network, rest)] if rest else [])
 
 
-def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int) -> Iterator[Progress]:
+def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int | None) -> Iterator[Progress]:
     done, kept = store.resume(sweep)
     fresh = summaries(network, sweep.work)
     for name, summary in fresh.items():
