@@ -63,6 +63,15 @@ def test_a_start_is_what_the_images_come_from():
     assert away.argmin(1).tolist() == list(range(len(result.images)))
 
 
+def test_a_spectrum_forgets_its_strong_noise_and_pixels_do_not():
+    left = {}
+    for space in ("fourier", "pixels"):
+        result = ph.starts(small(), "2:3", random=0, steps=60, space=space)
+        rough = [(images[1, :, :, 1:] - images[1, :, :, :-1]).std() for images in (result.begun, result.images)]
+        left[space] = float(rough[1] / rough[0])
+    assert left["fourier"] < 0.6 < left["pixels"]
+
+
 def test_it_draws_and_tells():
     result = ph.starts(small(), "2:3", random=1, steps=2)
     assert "from 3 starts" in result.picture().caption

@@ -1,5 +1,7 @@
 """A unit's sheet: what it would like to see beside what it saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -106,3 +108,14 @@ def test_the_score_is_the_units_own_whatever_the_weight():
 def test_the_same_seed_gives_the_same_bytes():
     first, second = (ph.unit_image(small(), "first:3", steps=3, seed=4).images for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_a_ratio_to_what_is_near_nothing_is_told_as_large_and_no_more():
+    result = ph.unit_image(small(), "first:3", photos(2), images=2, steps=2)
+    near = replace(result, scores=torch.tensor([5.0, 20.0]), best_score=0.05, peak=40.0)
+    near = replace(near, patches=(replace(result.patches[0], value=8.0),))
+    (strongest, mean) = near._table().rows
+    assert (strongest[0], strongest[-1]) == ("strongest place", "5.00 ×")
+    assert (mean[0], mean[-1]) == ("score, mean over places", "over 10 ×")
+    assert near.ratio == pytest.approx(400)
+    assert replace(near, best_score=-1.0)._table().rows[1][-1] == "–"
