@@ -37,7 +37,8 @@ SAMPLED = 64  # vectors for each group by which the groups are found
 ITERATIONS = 20
 FIRST = 4  # groups that are looked at, at least
 REFINE = (10, 20, 40)
-STRICTER = 5  # as much may be missed where the index is set: photos that it has not seen are harder than its own
+STRICTER = 5  # as much may be missed where the index is set, by images that it holds;
+WIDER = 4  # and so many times the groups are looked at then: photos that it has not seen lie farther from their own
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
 
 
 def _set(table: Any, metric: str, groups: int, wanted: float, seed: int) -> tuple[int, int, float]:
-    """The fewest groups and the least refining that find the share wanted, and the share that other images find."""
+    """How many groups and how much refining, by the fewest that find the share wanted; and what other images find."""
     own, queries = _drawn(table, 2 * MEASURED, metric, seed)
     true = exact(blocks(table), queries, NEAREST + 1, metric).without(own, NEAREST).numbers
 
@@ -157,8 +158,9 @@ def _set(table: Any, metric: str, groups: int, wanted: float, seed: int) -> tupl
         shares[pair] = share(setting, *pair)
         if shares[pair] >= aim:
             break
-    best = max(shares, key=lambda pair: (min(shares[pair], aim), -pair[0], -pair[1]))
-    return *best, share(measuring, *best)
+    probes, refine = max(shares, key=lambda pair: (min(shares[pair], aim), -pair[0], -pair[1]))
+    probes = min(groups, WIDER * probes)
+    return probes, refine, share(measuring, probes, refine)
 
 
 def _rising(groups: int, again: int) -> Iterator[int]:

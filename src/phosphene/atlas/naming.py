@@ -26,9 +26,8 @@ import numpy as np
 
 from ..instrument import Result, instrument
 from ..picture import Picture, compact
-from .ran import images_of, units_of
+from .ran import labels_of, units_of
 from .store import Store
-from .tables import whole
 from .work import Sweep
 
 LEVEL = 0.05
@@ -63,22 +62,21 @@ def named(store: Store, sweep: Sweep, units: Any, level: float = LEVEL) -> list[
     """A name for each row of a layer's units. ValueError where no image has a label."""
     if not 0 < level < 1:
         raise ValueError(f"level is a share between 0 and 1, not {level}")
-    images = images_of(store, sweep)
-    images = images.filter(images.column("label").is_valid())
-    if not images.num_rows:
+    counts = labels_of(store, sweep)
+    if not counts:
         raise ValueError(
             f"the images of the atlas {store.path!r} have no labels, so units can't be named; labels are the folders "
             "that pictures lie in, or a source's own"
         )
-    coded = whole(images.column("label")).dictionary_encode()
-    labels, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
-    totals = np.bincount(codes, minlength=len(labels))
-    ids = images.column("id").to_numpy()
-    own = []
-    for values, row in zip(units.column("values").to_pylist(), units.column("images").to_pylist(), strict=True):
-        sure = sorted(set(row[: len(row) - tied(values, sweep.work.k)]))
-        at = np.minimum(np.searchsorted(ids, sure), len(ids) - 1)
-        own.append(codes[at[np.isin(ids[at], sure)]])
+    labels, totals = list(counts), np.array(list(counts.values()))
+    lists = [
+        set(row[: len(row) - tied(values, sweep.work.k)])
+        for values, row in zip(units.column("values").to_pylist(), units.column("images").to_pylist(), strict=True)
+    ]
+    rows = store.images(sorted(set().union(*lists))).select(["id", "label"]).to_pylist()
+    code = {label: at for at, label in enumerate(labels)}
+    codes = {row["id"]: code[row["label"]] for row in rows if row["label"] is not None}
+    own = [np.array([codes[id] for id in some if id in codes], int) for some in lists]
     return _judged(own, totals, labels, level)
 
 
@@ -189,6 +187,5 @@ def atlas_names(atlas: Any, layer: str, *, level: float = LEVEL, sweep: str | No
     atlas = opened(atlas)
     found = atlas.sweep(layer, name=sweep)
     names = named(atlas.store, found, units_of(atlas.store, found, layer), level)
-    labels = images_of(atlas.store, found).column("label").drop_null().value_counts().to_pylist()
-    counted = {row["values"]: row["counts"] for row in labels}
+    counted = labels_of(atlas.store, found)
     return Names(network=found.network, layer=layer, names=tuple(names), labels=counted, level=level)

@@ -37,3 +37,12 @@ def count_of(store: Store, sweep: Sweep) -> int:
     """How many images those are."""
     ran, broken = store.done(sweep).covers(), store.find(tables.unreadable_table(sweep.name))
     return store.table("images").count_rows(ran) - (0 if broken is None else broken.count_rows(ran))
+
+
+def labels_of(store: Store, sweep: Sweep) -> dict[str, int]:
+    """How many images of each label those are; remembered while the sweep stands, since it reads every image."""
+    key = sweep.name, store.done(sweep).to_json()
+    if key not in store.remembered:
+        counts = images_of(store, sweep).column("label").drop_null().value_counts().to_pylist()
+        store.remembered[key] = {row["values"]: row["counts"] for row in counts}
+    return store.remembered[key]

@@ -35,6 +35,7 @@ class Store(Database):
 
     def __init__(self, path: str | os.PathLike[str], create: bool = False) -> None:
         super().__init__(path, create)
+        self.remembered: dict[Any, Any] = {}  # what was read of the whole, by what it hangs on
         self._brought: set[int] = set()  # shards some of whose images are there, when a sweep begins
         if not self.holds("sweeps"):
             if not create:
