@@ -102,10 +102,13 @@ def test_a_pictures_name_says_which_unit_or_photo_it_shows(run, folder):
         ("neighbours my.atlas a/00.png b/01.png --k 2", "atlas_neighbours-my-a_00-b_01.png"),
         (f"neighbours my.atlas {folder}/c/02.png --k 2", "atlas_neighbours-my-02.png"),
         ("map my.atlas --method pca", "atlas_map-my.png"),
+        (f"place my.atlas {folder}/c/02.png {folder}/a --method pca", "atlas_place-my-02-a.png"),
     ):
         written = run(f"atlas {line}")
         assert written.exit_code == 0, written.output
         assert written.stdout.strip() == name
+    unit = run("atlas names my.atlas 3:5")
+    assert "'3:5' is one unit; name its layer, '3'" in " ".join(unit.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -116,10 +119,14 @@ def test_a_pictures_name_says_which_unit_or_photo_it_shows(run, folder):
         ("atlas build set --to my.atlas -n small:build --layers 99", "layer '99' is not in"),
         ("atlas build set --to my.atlas -n small:build --k 0", "k is a number above 0, not 0"),
         ("atlas build set --to my.atlas -n small:build --pool median", "pool 'median' is not known"),
-        ("atlas nonsense", "nonsense"),
+        ("atlas neighbour", "no such command neighbour; did you mean neighbours?"),
+        ("atlas patches set 3:5", "there is no atlas at 'set', a folder with other things in it"),
+        ("atlas build small.py --to my.atlas -n small:build", "small.py"),
+        ("atlas build list.txt --to my.atlas -n small:build", "'list.txt' was read as a list of files"),
     ],
 )
 def test_what_is_refused_is_one_sentence(run, line, sentence, tmp_path):
+    (tmp_path / "list.txt").write_text("buy milk\n")
     done = run(line)
     assert done.exit_code == 2, done.output
     assert sentence in " ".join(done.stderr.split())

@@ -12,7 +12,10 @@ import phosphene as ph
 from phosphene.atlas import embedding as embedding_file
 from phosphene.atlas import preservation
 from phosphene.atlas.reduction import Components, Reduced, Reduction
+from phosphene.atlas.scatter import GREY
 from phosphene.atlas.tables import map_table
+from phosphene.picture import Circle
+from phosphene.picture import Image as Mark
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,9 @@ def test_ten_digits_are_as_easily_told_on_the_map_as_by_their_features(digits):
     pca = digits.map(method="pca")
     assert pca.preservation < found.preservation
     assert pca.accuracy < found.accuracy
+    first, second = (f"{share:.0%}" for share in pca.shares)
+    assert f"with {first} and {second} of the variance" in pca.words()
+    assert "The axes mean nothing" not in pca.axes
 
 
 def test_kl_is_that_of_the_definition(digits):
@@ -94,6 +100,7 @@ def test_principal_components_are_those_of_the_covariance():
     values, axes = np.linalg.eigh(np.cov(vectors.T))
     found = Components.of(vectors, 4, seed=0)
     assert found.share == pytest.approx(values[-4:].sum() / values.sum())
+    assert found.shares == pytest.approx(values[::-1][:4] / values.sum())
     mine = found.of_vectors(vectors)
     theirs = (vectors - vectors.mean(0)) @ axes[:, ::-1][:, :4]
     np.testing.assert_allclose(np.abs(mine), np.abs(theirs), rtol=1e-6, atol=1e-6)
@@ -110,6 +117,31 @@ def test_a_photo_of_the_atlas_is_placed_where_it_lies(digits, method, unchanged)
     apart = np.linalg.norm(placed - found.positions[rows], axis=1)
     usual = np.median(np.linalg.norm(found.positions, axis=1))
     assert (apart < (1e-4 if method == "pca" else 0.25) * usual).all()
+
+
+def test_new_photos_are_shown_where_they_lie(digits):
+    found = digits.map()
+    rows = [3, 50, 120]
+    photos = [digits.photo(int(found.ids[row])) for row in rows]
+    placed = digits.place(photos)
+    assert placed.positions.shape == (3, 2)
+    assert (placed.positions == found.place(photos)).all()
+    for row, label, near in zip(rows, placed.labels, placed.near, strict=True):
+        assert label == found.labels[row]
+        assert row in near
+    told = json.loads(json.dumps(placed.to_dict()))
+    assert [each["nearest"][0]["image"] for each in told["photos"]]
+    picture = placed.picture(side=40)
+    marks = picture.drawing.marks
+    assert len([mark for mark in marks if isinstance(mark, Circle) and mark.fill == GREY]) == 300
+    thumbnails = [mark for mark in marks if isinstance(mark, Mark) and mark.width == 40]
+    assert len(thumbnails) == 3
+    for at, mark in enumerate(thumbnails):
+        for other in thumbnails[:at]:
+            assert abs(mark.left - other.left) >= 40 or abs(mark.top - other.top) >= 40
+    assert f"{photos[0].name} lies among {found.labels[3]}" in picture.caption
+    with pytest.raises(ValueError, match="a side of 8 to 200, not 3"):
+        placed.picture(side=3)
 
 
 def test_umap_makes_and_places(digits):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas.layout import gap
+from phosphene.atlas.layout import gap, on_map
 from phosphene.atlas.thumbnails import square, thumbnails
 
 
@@ -47,6 +47,24 @@ def test_what_has_no_room_is_left_out_and_counted(atlas):
     positions = roomy.embedding.positions
     offsets = roomy.corners - np.stack([positions[:, 0], -positions[:, 1]], 1) * (1192 / np.ptp(positions, 0).max())
     assert np.ptp(offsets, axis=0).max() < 20
+
+
+@pytest.mark.parametrize("shape", ["round", "flat", "groups"])
+def test_most_images_have_room_whatever_the_maps_shape(shape):
+    rng = np.random.default_rng(0)
+    positions = {
+        "round": rng.normal(size=(400, 2)),
+        "flat": rng.random((400, 2)) * [10, 1],
+        "groups": rng.random((25, 2))[np.arange(250) % 25] * 10 + rng.normal(size=(250, 2)) * 0.15,
+    }[shape]
+    found = on_map(positions, None, None, None, 0)
+    assert len(found.rows) >= 0.9 * len(positions)
+    assert found.width * found.height < 16 * len(positions) * found.tile**2
+    narrow = on_map(positions, 20, 300, None, 0)
+    assert max(narrow.width, narrow.height) == 300
+    assert len(narrow.rows) > len(on_map(positions, 20, 300, 0.5, 0).rows)
+    still = on_map(positions, 20, None, 0, 0)
+    assert still.shift == 0
 
 
 def test_a_part_of_the_mosaic_is_that_part(atlas):

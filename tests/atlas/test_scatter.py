@@ -84,18 +84,42 @@ def test_all_points_lie_inside_with_one_scale_for_both_axes():
     assert np.corrcoef(places[:, 1], positions[:, 1])[0, 1] == pytest.approx(-1)
 
 
-def test_names_stand_over_classes_that_lie_together_and_never_upon_each_other():
+def names_in(drawing):
+    """What is written on the plot, without halos."""
+    return [
+        mark for mark in drawing.marks if isinstance(mark, Text) and mark.anchor == "middle" and mark.colour != "panel"
+    ]
+
+
+def test_names_stand_beside_classes_that_lie_together():
     rng = np.random.default_rng(0)
     middles = np.array([[0, 0], [9, 0], [0, 9], [9.2, 0.1]])
     positions = np.concatenate([middles[at % 4] + rng.normal(size=(1, 2)) * 0.5 for at in range(200)])
     labels = [f"group {'abcd'[at % 4]}" for at in range(200)]
-    names = [m for m in scatter(positions, labels, title="Map").marks if isinstance(m, Text) and m.anchor == "middle"]
-    assert {"group a", "group c"} <= {mark.string for mark in names}
-    assert len(names) == 3  # b and d are at one place
-    mixed = scatter(points(200), labels, title="Map")
-    assert not [m for m in mixed.marks if isinstance(m, Text) and m.anchor == "middle"]
-    bare = scatter(positions, labels, title="Map", names=False)
-    assert not [m for m in bare.marks if isinstance(m, Text) and m.anchor == "middle"]
+    names = names_in(scatter(positions, labels, title="Map"))
+    assert {mark.string for mark in names} == {"group a", "group b", "group c", "group d"}
+    assert not names_in(scatter(points(200), labels, title="Map"))
+    assert not names_in(scatter(positions, labels, title="Map", names=False))
+
+
+def test_classes_in_grey_have_names_too_and_the_caption_counts_them():
+    rng = np.random.default_rng(0)
+    middles = rng.permutation([[x, y] for x in range(5) for y in range(4)]) * 9.0
+    labels = [f"class {at % 20}" for at in range(400)]
+    drawing = scatter(middles[np.arange(400) % 20] + rng.normal(size=(400, 2)), labels, title="Map")
+    assert len(names_in(drawing)) == 20
+    assert len([mark for mark in names_in(drawing) if mark.colour == "muted"]) == 9
+    assert any("9 classes in grey 9 have" in " ".join(words(drawing)[at : at + 2]) for at in range(len(words(drawing))))
+
+
+def test_a_far_off_group_does_not_squeeze_the_others_and_that_is_said():
+    positions = np.concatenate([points(300), points(10, 1) + 50])
+    drawing = scatter(positions, [None] * 310, title="Map", shorten=True)
+    xs = np.array([mark.x for mark in circles(drawing)])
+    assert np.ptp(np.sort(xs)[:300]) > 350
+    assert any("stretches are drawn shorter" in word for word in words(drawing))
+    plain = scatter(positions, [None] * 310, title="Map")
+    assert np.ptp(np.sort([mark.x for mark in circles(plain)])[:300]) < 100
 
 
 def test_more_points_than_can_be_drawn_are_sampled_and_that_is_said():

@@ -11,6 +11,7 @@ import phosphene as ph
 from phosphene.atlas import sketch
 from phosphene.atlas.info import sized
 from phosphene.atlas.statistics import SHARES, Measured
+from phosphene.picture import Rect
 
 
 def readable(folder):
@@ -100,6 +101,14 @@ def test_units_that_are_never_above_0_are_listed(folder, tmp_path):
         assert any("never above 0" in text for text in words)
     with pytest.raises(ValueError, match="ordered by largest, active, mean, channel, not 'size'"):
         after.picture(order="size")
+
+
+def test_a_unit_stands_at_one_place_in_both_charts(network, folder, tmp_path):
+    found = ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3").statistics("3")
+    panels = [mark for mark in found.picture().drawing.marks if isinstance(mark, Rect) and mark.fill == "panel"]
+    assert len(panels) == 2
+    assert panels[0].left == panels[1].left
+    assert panels[0].width == panels[1].width
 
 
 def test_statistics_are_rows_for_a_table(network, folder, tmp_path):

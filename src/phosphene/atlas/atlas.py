@@ -21,6 +21,7 @@ from .mosaic import Mosaic, atlas_mosaic
 from .naming import Names, atlas_names
 from .neighbours import Neighbours, atlas_neighbours
 from .patches import Patches, atlas_patches
+from .placed import Placed, atlas_place
 from .running import run
 from .sources import place, reader
 from .statistics import Statistics, atlas_statistics
@@ -169,6 +170,9 @@ class Atlas:
             )
             more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
             listed = f"it holds those of {', '.join(every[:LISTED])}{more}" if every else "it holds none"
+            own = layer.rpartition(":")[0]
+            if own in every:
+                raise LookupError(f"{layer!r} is one unit; name its layer, {own!r}")
             raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
         return self.newest(found, f"a layer {layer!r}")
 
@@ -214,6 +218,10 @@ class Atlas:
     def map(self, features: str = "features", **options: Any) -> Embedding:
         """All images on a map, alike ones near each other; options of `atlas_map`."""
         return atlas_map(self, features, **options)
+
+    def place(self, photos: Any, **options: Any) -> Placed:
+        """Where new photos lie on the map, which stays as it is; options of `atlas_place`."""
+        return atlas_place(self, photos, **options)
 
     def mosaic(self, features: str = "features", path: str | os.PathLike[str] | None = None, **options: Any) -> Mosaic:
         """The images as thumbnails near those that are like them; options of `atlas_mosaic`.

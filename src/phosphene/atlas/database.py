@@ -25,7 +25,7 @@ _LOCK = ".lock"
 class Database:
     """The tables at `path`; `create` makes the folder.
 
-    Raises FileNotFoundError where there is nothing, ValueError for something else at that path.
+    Raises FileNotFoundError where there is no atlas, ValueError for a file, or to create, a folder of other things.
     """
 
     def __init__(self, path: str | os.PathLike[str], create: bool = False) -> None:
@@ -43,6 +43,8 @@ class Database:
         if not there and not create:
             raise self.missing()
         if there and not any(child.suffix == ".lance" or child.name == _LOCK for child in folder.iterdir()):
+            if not create:
+                raise FileNotFoundError(f"there is no atlas at {self.path!r}, a folder with other things in it")
             raise ValueError(f"{self.path!r} is a folder with other things in it, and no atlas; name one of its own")
         folder.mkdir(parents=True, exist_ok=True)
 

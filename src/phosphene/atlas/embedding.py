@@ -8,6 +8,7 @@ How far it can be trusted is measured (preservation.py) and said with it.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..picture import Picture, files
 from . import preservation
-from .features import FEATURES, features_of, kept
+from .features import features_of, kept
 from .reduction import Method, Reduced, Reduction
 from .scatter import scatter
 from .tables import map_table
@@ -34,13 +35,14 @@ class Embedding(Result):
     """The images of an atlas on a map, in the order of their numbers."""
 
     ids: np.ndarray = field(repr=False)  # (N,)
-    positions: np.ndarray = field(repr=False)  # (N, 2) about their mean; no unit, and no axis means anything
+    positions: np.ndarray = field(repr=False)  # (N, 2) about their mean; only PCA's axes mean something
     labels: tuple[str | None, ...] = field(repr=False)
     keys: tuple[str, ...] = field(repr=False)
     network: str
     layer: str
     reduction: Reduction
     variance: float  # the share of it that the principal components hold
+    shares: Sequence[float] = ()  # and each of the first two by itself
     kl: float | None  # KL(p, q) in nats, of t-SNE
     preservation: float  # the share of the 10 nearest neighbours among the features that are such on the map
     accuracy: float | None  # how often the 5 nearest on the map tell the class; None where there are no classes
@@ -62,10 +64,20 @@ class Embedding(Result):
         vectors = features_of(self.atlas.network(self.sweep), self.sweep, self.layer, files(photos))
         return self._reduced.place(self.positions, vectors)
 
+    @property
+    def axes(self) -> str:
+        """What the axes are, in a sentence."""
+        if self.method == "pca":
+            return "The first component goes from left to right, the second upwards."
+        return "The axes mean nothing; who is near whom does."
+
     def words(self) -> str:
         """How the map was made, and what was measured of it."""
         made = [f"{NAMES[self.method]} of {self.reduction.components} principal components"]
         made[0] += f" ({self.variance:.0%} of the variance)"
+        if self.method == "pca" and self.shares:
+            first, second = (f"{share:.0%}" for share in self.shares)
+            made = [f"PCA: the first two principal components, with {first} and {second} of the variance"]
         if self.method == "tsne":
             values = " and ".join(f"{value:g}" for value in self.reduction.perplexities(len(self.ids)))
             made.append(f"perplexity {values}")
@@ -88,16 +100,17 @@ class Embedding(Result):
         """A point for each image, in its class's colour.
 
         - `classes`: colours at most, 12 or fewer; of more classes the most frequent have one, and the others are grey
-        - `names`: write the classes' names over their points
+        - `names`: write the classes' names beside their points
         """
         drawing = scatter(
             self.positions,
             self.labels,
             title=f"Map of {len(self.ids):,} images",
             subtitle=f"features of {self.layer} of {self.network}",
-            caption=f"{self.words()} The axes mean nothing; who is near whom does.",
+            caption=f"{self.words()} {self.axes}",
             classes=classes,
             names=names,
+            shorten=self.method != "pca",
             seed=self.reduction.seed,
         )
         caption = f"{self.network}, features of {self.layer}: {self.words()}"
@@ -109,6 +122,7 @@ class Embedding(Result):
             "layer": self.layer,
             **asdict(self.reduction),
             "variance": self.variance,
+            "shares": list(self.shares),
             "kl": self.kl,
             "preservation": self.preservation,
             "accuracy": self.accuracy,
@@ -123,7 +137,7 @@ class Embedding(Result):
 @instrument
 def atlas_map(
     atlas: Any,
-    features: str = FEATURES,
+    features: str | None = None,
     *,
     method: Method = "tsne",
     perplexity: float = 30.0,
@@ -140,11 +154,11 @@ def atlas_map(
     UMAP where umap-learn is not installed.
 
     - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
-    - `method`: tsne, umap or pca
-    - `perplexity`: t-SNE's effective number of neighbours; a third of the images at most
+    - `method`: how the map is made: tsne, umap or pca
+    - `perplexity`: for t-SNE, the effective number of neighbours; a third of the images at most
     - `components`: principal components that the features are brought down to before
-    - `multiscale`: t-SNE also at a perplexity of a hundredth of the images, for their order at large; slower
-    - `exaggeration`: t-SNE's factor that draws neighbours together; 1, and above 100,000 images 4, if not given
+    - `multiscale`: for t-SNE, also a perplexity of a hundredth of the images, for their order at large; slower
+    - `exaggeration`: for t-SNE, the factor that draws neighbours together; 1, and above 100,000 images 4, if not given
     - `neighbours`: of each image that UMAP looks at
     - `seed`: of what is drawn at random
     - `sweep`: whose features, where those of several networks are kept
@@ -176,6 +190,7 @@ def _made(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, .
     return positions, {
         "reduction": asdict(reduction),
         "variance": reduced.components.share,
+        "shares": reduced.components.shares[:2].tolist(),
         "kl": kl,
         "preservation": preservation.kept(vectors, positions),
         "accuracy": preservation.accuracy(positions, labels),

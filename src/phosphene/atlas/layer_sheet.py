@@ -18,7 +18,8 @@ from .tiles import Cut, Scale, cuts, tile_marks
 
 Order = Literal["channel", "largest", "rarest", "name"]
 WIDTH = 1104.0  # inside the sheet's margins
-COLUMNS, GAP, GUTTER, HEAD = 6, 28.0, 4.0, 42.0
+COLUMNS, GAP, GUTTER = 6, 28.0, 4.0
+HEAD, UNNAMED = 42.0, 24.0  # above the patches, with a name and without
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,8 @@ class LayerSheet(Result):
         wide = (WIDTH + GAP) / COLUMNS - GAP
         scale = Scale.of(patches, (wide + GUTTER) / across - GUTTER)
         made = iter(cuts(patches, scale))
-        cards = [_card(unit, [next(made) for _ in unit.patches], scale, across, wide) for unit in self.units]
+        head = HEAD if any(unit.name is not None for unit in self.units) else UNNAMED
+        cards = [_card(unit, [next(made) for _ in unit.patches], scale, across, wide, head) for unit in self.units]
         where = f" · page {self.page} of {self.pages}" if self.pages > 1 else ""
         some = f"{len(self.units)} of {self.channels} units" if len(self.units) < self.channels else "all units"
         subtitle = f"{self.network} · receptive field {self.sees} · {some} {_ORDERED[self.order]}{where}"
@@ -62,6 +64,8 @@ class LayerSheet(Result):
             f"For each unit the patches that it answers to most among {self.images:,} images, the best first: all that "
             "it sees from there, plain where it sees the border's padding. The number is its largest value."
         )
+        if any(unit.name is not None and not unit.name.name for unit in self.units):
+            caption += " A unit has no name where its images share no label beyond chance."
         title = f"What the units of {self.layer} answer to"
         drawing = sheet(title, subtitle, [DrawingBlock(_flowed(cards))], caption=caption, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.network}, {self.layer}: {some}{where}. {caption}")
@@ -161,21 +165,22 @@ def _ordered(measured: Measured, names: Sequence[Name] | None, order: str) -> li
     return [int(channel) for channel in channels]
 
 
-def _card(unit: Unit, tiles: Sequence[Cut], scale: Scale, across: int, wide: float) -> Drawing:
-    """A unit's number and name over its patches."""
+def _card(unit: Unit, tiles: Sequence[Cut], scale: Scale, across: int, wide: float, head: float) -> Drawing:
+    """A unit's number, and its name where images have labels, over its patches."""
     height, width = scale.size
     told = unit.name.name if unit.name is not None and unit.name.name else ""
     value = compact(unit.largest)
     marks: list[Mark] = [
         Text(0, 14, str(unit.channel), 14, "bold"),
         Text(wide, 14, value, 12, anchor="end", colour="muted", mono=True),
-        Text(0, 32, fit(told or "–", 12, wide), 12, colour="accent" if told else "muted"),
     ]
+    if unit.name is not None:
+        marks.append(Text(0, 32, fit(told or "no name", 12, wide), 12, colour="accent" if told else "muted"))
     for index, tile in enumerate(tiles):
         row, column = divmod(index, across)
-        marks += shifted(tile_marks(tile, scale), column * (width + GUTTER), HEAD + row * (height + GUTTER))
+        marks += shifted(tile_marks(tile, scale), column * (width + GUTTER), head + row * (height + GUTTER))
     rows = max(1, -(-len(tiles) // across))
-    return Drawing(wide, HEAD + rows * (height + GUTTER) - GUTTER, tuple(marks))
+    return Drawing(wide, head + rows * (height + GUTTER) - GUTTER, tuple(marks))
 
 
 def _flowed(cards: Sequence[Drawing]) -> Drawing:

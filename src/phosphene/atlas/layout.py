@@ -1,8 +1,8 @@
 """Where the thumbnails of a mosaic stand: about where the map has them, or each in a cell of a grid.
 
 On the map no thumbnail covers another: where there is no room at its place, it stands as near as there is, within a
-thumbnail's width, or is left out (spacing.py). On the grid all are shown, and the sum of squared shifts from the map is
-the smallest that there is (snapping.py).
+few thumbnails' width, or is left out (spacing.py). As much room is made as most of them need. On the grid all are
+shown, and the sum of squared shifts from the map is the smallest that there is (snapping.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from .spacing import spaced
 
 WIDE = 6_000  # pixels of a mosaic whose tiles have no given size
 SMALLEST, LARGEST = 24, 128  # pixels of such tiles
-ROOM = 1.8  # a map's side, in tiles, for the root of the images
+ROOM = 3.0  # a map's area, in tiles, for each image, before it is seen how many have room
+FLATTEST = 0.05  # of a map's shorter to its longer side, as far as it is given more room for being flat
+MOST = 0.9  # the share of images that should have room
+# How much wider the map gets, and how far a thumbnail may be moved, in tiles, one after the other until most have room.
+TRIED = ((1.0, 1.0), (1.0, 2.0), (1.25, 2.0), (1.6, 2.0), (1.6, 3.0), (2.0, 3.0), (2.5, 3.0), (3.2, 4.0))
 GAP = 0.04  # between tiles, of their side
 
 
@@ -49,9 +53,24 @@ def on_grid(positions: np.ndarray, tile: int | None, side: int | None) -> Laid:
     return Laid(np.arange(len(cells)), cells[:, ::-1] * step, tile, width, height, moved)
 
 
-def on_map(positions: np.ndarray, tile: int | None, side: int | None, shift: float, seed: int) -> Laid:
-    """A place for each position (N, 2) that has room no further than `shift` tiles away; `side` is the longer one."""
-    across = max(2.0, ROOM * math.sqrt(len(positions)))
+def on_map(positions: np.ndarray, tile: int | None, side: int | None, shift: float | None, seed: int) -> Laid:
+    """A place for each position (N, 2) that has room no further than `shift` tiles away; `side` is the longer one.
+
+    Where one of the two is None, it grows until most of the positions have room, within limits.
+    """
+    reach = np.maximum(np.ptp(positions, axis=0), 1e-12)
+    flat = max(FLATTEST, float(reach.min() / reach.max()))
+    across = max(2.0, math.sqrt(ROOM * len(positions) / flat))
+    tries = dict.fromkeys((1.0 if side else wider, further if shift is None else shift) for wider, further in TRIED)
+    for wider, further in tries:
+        found = _tried(positions, across * wider, tile, side, further, seed)
+        if len(found.rows) >= MOST * len(positions):
+            break
+    return found
+
+
+def _tried(positions: np.ndarray, across: float, tile: int | None, side: int | None, shift: float, seed: int) -> Laid:
+    """On a map of a longer side of `across` tiles, as far as it and the tile are not given in pixels."""
     tile = tile or (max(4, int(side / across)) if side else fitting(across))
     side = side or math.ceil(across * tile)
     if side < tile:

@@ -15,10 +15,11 @@ import numpy as np
 from ..instrument import Result, instrument
 from ..picture import ImageBlock, Picture, sheet
 from .embedding import Embedding, atlas_map
-from .features import FEATURES
 from .layout import gap, on_grid, on_map
 from .pyramid import pyramid
 from .reduction import Method
+from .scatter import SHORTENED
+from .stretches import shortened
 from .thumbnails import Thumbnails, thumbnails
 
 MOST_PIXELS = 200_000_000  # of one picture
@@ -37,6 +38,7 @@ class Mosaic(Result):
     height: int
     shift: float  # the root of the mean squared shift from the map, in tiles
     hidden: int  # images that are left out for want of room
+    shortened: bool  # whether wide empty stretches of the map are narrower here
     thumbnails: Thumbnails = field(repr=False)
 
     @property
@@ -80,7 +82,12 @@ class Mosaic(Result):
         else:
             text = f"{self.shown:,} of {total:,} images are shown at their places on the map"
             text += f", moved by {self.shift:.2g} tiles (root mean square)" if self.shift else ""
-            text += f"; {self.hidden:,} have no room there and are left out." if self.hidden else "."
+            if self.hidden:
+                text += (
+                    f"; {self.hidden:,} have no room there and are left out: a larger side or shift shows more, and "
+                )
+                text += "grid all"
+            text += "." + (SHORTENED if self.shortened else "")
         if self.missing:
             text += f" {self.missing:,} could not be read: {self.thumbnails.why}"
         return text
@@ -160,12 +167,12 @@ class Mosaic(Result):
 @instrument
 def atlas_mosaic(
     atlas: Any,
-    features: str = FEATURES,
+    features: str | None = None,
     *,
     grid: bool = False,
     tile: int | None = None,
     side: int | None = None,
-    shift: float = 1.0,
+    shift: float | None = None,
     method: Method = "tsne",
     perplexity: float = 30.0,
     seed: int = 0,
@@ -178,23 +185,26 @@ def atlas_mosaic(
     - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
     - `grid`: all images on a grid, moved as little as possible
     - `tile`: pixels of a thumbnail's side; such that the mosaic is about 6,000 wide if not given
-    - `side`: pixels of the longer side; on a grid, of all columns; as the images need if not given
-    - `shift`: how far a thumbnail may be moved to be shown, in tiles; not on a grid
+    - `side`: pixels of the longer side; on a grid, of all columns; as most of the images need if not given
+    - `shift`: how far a thumbnail may be moved to be shown, in tiles; as most need, 1 to 4, if not given; not on a grid
     - `method`: of the map: tsne, umap or pca
-    - `perplexity`: t-SNE's effective number of neighbours
+    - `perplexity`: for t-SNE, the effective number of neighbours
     - `seed`: of what is drawn at random
     - `sweep`: whose features, where those of several networks are kept
     """
     if tile is not None and tile < 4:
         raise ValueError(f"a thumbnail is at least 4 pixels wide, not {tile}")
-    if shift < 0:
+    if shift is not None and shift < 0:
         raise ValueError(f"a shift is 0 or more tiles, not {shift:g}")
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
-    positions = embedding.positions
+    positions, changed = embedding.positions, False
+    if not grid and method != "pca":
+        positions, changed = shortened(positions)
     laid = on_grid(positions, tile, side) if grid else on_map(positions, tile, side, shift, seed)
     ids = embedding.ids[laid.rows]
     made = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in laid.rows], laid.tile)
     return Mosaic(
         embedding=embedding, grid=grid, rows=laid.rows, corners=laid.corners, tile=laid.tile, width=laid.width,
-        height=laid.height, shift=laid.shift, hidden=len(embedding.ids) - len(laid.rows), thumbnails=made,
+        height=laid.height, shift=laid.shift, hidden=len(embedding.ids) - len(laid.rows), shortened=changed,
+        thumbnails=made,
     )  # fmt: skip

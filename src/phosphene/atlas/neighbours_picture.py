@@ -22,6 +22,7 @@ from ..picture import (
     fit,
     sheet,
     shifted,
+    text_width,
     wrap,
 )
 from ..showing import seen as seen_part
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 WIDTH = 1104.0  # inside the sheet's margins
 SIDE = 150.0  # of a tile, at most
-GAP, APART, BELOW = 10.0, 34.0, 44.0  # between neighbours, beside the query, for the words below
-SMALL = 12.0
+GAP, APART, BELOW = 10.0, 34.0, 62.0  # between neighbours, beside the query, for the words below
+SMALL, TINY = 12.0, 10.5
+LEADING = 16.0
 DENSITY = 2  # pixels of a tile for each one on the sheet
 
 
@@ -61,7 +63,8 @@ def drawing(found: Neighbours, rows: int, seen: bool) -> tuple[Drawing, str]:
         blocks.append(TextBlock(f"{len(found.queries) - shown} more queries are not shown.", "muted"))
     distance = "Euclidean distance" if found.metric == "euclidean" else "cosine distance (1 − cosine)"
     subtitle = f"{found.network} · {distance} in {found.layer}, {found.length:,} values"
-    said = ["Below each image its label, or its key where it has none, and its distance."]
+    labelled = any(label is not None for row in found.labels[:shown] for label in row)
+    said = [f"Below each image {'its label, its distance and its key' if labelled else 'its key and its distance'}."]
     if any(query.label is not None for query in found.queries[:shown]):
         said.append("A label stands out where it is the query's.")
     said.append(f"{found.how[0].upper()}{found.how[1:]}.")
@@ -86,7 +89,8 @@ def _row(found: Neighbours, index: int, side: float, across: int, seen: bool) ->
     own = query.photo
     marks = take((lambda: own) if own is not None else partial(found.photo, query.number or 0))
     marks.append(Rect(-2.5, -2.5, side + 5, side + 5, stroke="accent", stroke_width=2.0))
-    marks += _words(_name_of(query), "in the atlas" if query.number is not None else "not in the atlas", side, "ink")
+    where = "in the atlas" if query.number is not None else "not in the atlas"
+    marks += _words(_name_of(query), where, query.name if query.label is not None else "", side, "ink")
     lines = 1
     for at, number in enumerate(found.numbers[index].tolist()):
         if number == NONE:
@@ -95,9 +99,10 @@ def _row(found: Neighbours, index: int, side: float, across: int, seen: bool) ->
         lines = line + 1
         label = found.labels[index][at]
         like = label is not None and label == query.label
-        words = label if label is not None else found.keys[index][at]
+        key = found.keys[index][at]
         tile = take(partial(found.photo, number))
-        tile += _words(words, compact(float(found.distances[index, at])), side, "ink" if like else "muted")
+        away = compact(float(found.distances[index, at]))
+        tile += _words(label or key, away, key if label else "", side, "ink" if like else "muted")
         marks += shifted(tile, side + APART + column * (side + GAP), line * (side + BELOW))
     return marks, lines * (side + BELOW) + 8
 
@@ -106,11 +111,21 @@ def _name_of(query: Query) -> str:
     return query.label if query.label is not None else query.name
 
 
-def _words(first: str, second: str, side: float, colour: str) -> list[Mark]:
+def _words(first: str, second: str, key: str, side: float, colour: str) -> list[Mark]:
+    """Two lines, and a third one in small type for the key of an image that is called by its label."""
     return [
         Text(0, side + 18, fit(first, SMALL, side), SMALL, colour=colour),
-        Text(0, side + 34, fit(second, SMALL, side), SMALL, colour="muted", mono=True),
+        Text(0, side + 18 + LEADING, fit(second, SMALL, side), SMALL, colour="muted", mono=True),
+        *([Text(0, side + 17 + 2 * LEADING, _end(key, side), TINY, colour="muted")] if key else []),
     ]
+
+
+def _end(key: str, width: float) -> str:
+    """As much of the key's end as fits, where images of one folder differ."""
+    if text_width(key, TINY) <= width:
+        return key
+    short = next((key[at:] for at in range(1, len(key)) if text_width("…" + key[at:], TINY) <= width), "")
+    return "…" + short
 
 
 def _tile(found: Neighbours, seen: bool, side: float, opening: Callable[[], Photo]) -> list[Mark]:

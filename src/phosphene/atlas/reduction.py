@@ -71,7 +71,12 @@ class Components:
 
     mean: np.ndarray
     axes: np.ndarray
-    share: float  # of the variance that they hold
+    shares: np.ndarray  # (components,): of the variance that each holds
+
+    @property
+    def share(self) -> float:
+        """Of the variance that they hold together."""
+        return float(self.shares.sum())
 
     @classmethod
     def of(cls, vectors: np.ndarray, components: int, seed: int) -> Components:
@@ -88,7 +93,9 @@ class Components:
         found = PCA(min(components, images - 1, length), random_state=seed).fit(vectors)
         axes = np.zeros((length, max(2, found.n_components_)))
         axes[:, : found.n_components_] = found.components_.T
-        return cls(found.mean_.astype(np.float64), axes, float(found.explained_variance_ratio_.sum()))
+        shares = np.zeros(axes.shape[1])
+        shares[: found.n_components_] = found.explained_variance_ratio_
+        return cls(found.mean_.astype(np.float64), axes, shares)
 
     def of_vectors(self, vectors: np.ndarray) -> np.ndarray:
         return (vectors.astype(np.float64) - self.mean) @ self.axes

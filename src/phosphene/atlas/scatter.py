@@ -1,7 +1,7 @@
 """Many points on a plane, each in its class's colour, with the classes' names and a legend: a drawing for both themes.
 
 Points get smaller and more transparent as they get more, and are drawn in an order drawn at random, so that no class
-lies over another. Both axes have one scale, and no ticks.
+lies over another. Both axes have one scale, and no ticks. Where names stand is told in lettering.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..picture import Circle, Drawing, DrawingBlock, Mark, Rect, Row, Text, fit, sheet, text_width
+from .lettering import groups, lettered
+from .stretches import shortened
 
 # Twelve colours of middle lightness, for light and dark paper: any two are at least 0.14 apart in OKLab, and 0.09 as
 # people without L or M cones see them (Machado, Oliveira and Fernandes, 2009). Each is far from those before it.
@@ -23,7 +25,8 @@ COLOURS = (
 )  # fmt: skip
 GREY = "#8a8791"
 SIDE, INSET = 720.0, 22.0  # the plot's longer side in pixels, and the points' distance from its edge
-TOGETHER = 0.6  # of all points' spread: a class that is wider has no middle to write its name at
+NAMES = 60  # names that are written at most
+SHORTENED = " Wide empty stretches are drawn shorter."
 MOST = 20_000  # points that are drawn; of more, so many chosen at random
 
 
@@ -36,9 +39,13 @@ def scatter(
     caption: str = "",
     classes: int = len(COLOURS),
     names: bool = True,
+    shorten: bool = False,
     seed: int = 0,
 ) -> Drawing:
-    """A sheet with the points (N, 2), coloured by label. ValueError for more classes than there are colours."""
+    """A sheet with the points (N, 2), coloured by label; `shorten` draws wide empty stretches shorter, and says so.
+
+    ValueError for more classes than there are colours.
+    """
     if not 1 <= classes <= len(COLOURS):
         raise ValueError(f"1 to {len(COLOURS)} classes have colours, not {classes}")
     counts = Counter(label for label in labels if label is not None)
@@ -46,6 +53,9 @@ def scatter(
     rows = np.random.default_rng(seed).permutation(len(positions))[:MOST]
     if len(rows) < len(positions):
         caption += f" {len(rows):,} of the {len(positions):,} images are drawn, chosen at random."
+    if shorten:
+        positions, changed = shortened(positions)
+        caption += SHORTENED if changed else ""
     places, width, height = laid(positions)
     marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
     radius, opacity = sized(len(rows))
@@ -54,8 +64,14 @@ def scatter(
     for row in last:
         x, y = places[row]
         marks.append(Circle(float(x), float(y), radius, shown.get(labels[row], plain), opacity))
-    if names:
-        marks += _names(places, labels, list(shown))
+    if names and counts:
+        wanted = [label for label in often(counts) if label in shown]
+        others = [label for label in often(counts) if label not in shown][: NAMES - len(wanted)]
+        found = lettered(places, groups(places, labels, [*wanted, *others]), shown, (width, height), radius)
+        marks += found.marks
+        if others:
+            told = sum(name not in shown for name in found.names)
+            caption += f" Of the {len(counts) - len(shown):,} classes in grey {told:,} have their names on the map."
     blocks = [DrawingBlock(Drawing(width, height, tuple(marks)))]
     if counts:
         blocks.append(DrawingBlock(legend(counts, shown, sum(label is None for label in labels), height)))
@@ -65,11 +81,15 @@ def scatter(
 
 def coloured(counts: Counter[str], most: int) -> dict[str | None, str]:
     """The most frequent classes, in the order of their names, each with its colour; one fewer where some are left."""
-    often = sorted(counts, key=lambda label: (-counts[label], _natural(label)))
-    chosen = often if len(often) <= most else often[: max(1, most - 1)]
+    chosen = often(counts) if len(counts) <= most else often(counts)[: max(1, most - 1)]
     shown: dict[str | None, str] = {}
     shown.update(zip(sorted(chosen, key=_natural), COLOURS, strict=False))
     return shown
+
+
+def often(counts: Counter[str]) -> list[str]:
+    """The classes, the most frequent first, and then by name."""
+    return sorted(counts, key=lambda label: (-counts[label], _natural(label)))
 
 
 def laid(positions: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -109,33 +129,6 @@ def legend(counts: Counter[str], shown: dict[str | None, str], unlabelled: int, 
         marks.append(Text(22, y + 5, fit(label, size, name), size))
         marks.append(Text(width, y + 5, f"{count:,}", size, anchor="end", colour="muted", mono=True))
     return Drawing(math.ceil(width), max(24.0, step * len(rows)), tuple(marks))
-
-
-def _names(places: np.ndarray, labels: Sequence[str | None], shown: Sequence[str | None]) -> list[Mark]:
-    """The names of classes whose points lie together, over their middles, where there is room."""
-    own = np.array(labels, dtype=object)
-    apart = _spread(places)
-    marks: list[Mark] = []
-    taken: list[tuple[float, float, float, float]] = []
-    for label in shown:
-        points = places[own == label]
-        if len(points) < 3 or _spread(points) > TOGETHER * apart:
-            continue
-        x, y = points[np.linalg.norm(points - np.median(points, 0), axis=1).argmin()]
-        words = fit(str(label), 14.0, 160.0)
-        half = text_width(words, 14.0, "bold") / 2 + 5
-        box = (float(x) - half, float(y) - 11, float(x) + half, float(y) + 11)
-        if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
-            continue
-        taken.append(box)
-        marks.append(Rect(box[0], box[1], 2 * half, 22, fill="paper", radius=5, opacity=0.8))
-        marks.append(Text(float(x), float(y) + 5, words, 14.0, weight="bold", anchor="middle"))
-    return marks
-
-
-def _spread(points: np.ndarray) -> float:
-    """The median distance of the points from their median."""
-    return float(np.median(np.linalg.norm(points - np.median(points, 0), axis=1)))
 
 
 def _natural(label: str) -> tuple[tuple[int, str], ...]:

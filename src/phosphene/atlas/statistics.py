@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 SHOWN = (0.5, 0.95, 0.999)  # quantiles that the picture draws, below the largest value
+MARGINS = (60.0, 64.0)  # beside the plots, so that a unit stands at one place in both
 Order = Literal["largest", "active", "mean", "channel"]
 
 
@@ -87,7 +88,7 @@ class Statistics(Result):
         rows = [self.largest[at].tolist(), *(self._quantile(share)[at].tolist() for share in reversed(SHOWN))]
         names = ["largest", *(f"{100 * share:g} %" for share in reversed(SHOWN))]
         across = "channel" if order == "channel" else f"units, ordered by {_ORDERED[order]}, from the highest"
-        wide: dict[str, Any] = {"across": across, "height": 300.0, "width": 1060.0}
+        wide: dict[str, Any] = {"across": across, "height": 300.0, "width": 1060.0, "margins": MARGINS, "marked": 12}
         blocks: list[Block] = [
             DrawingBlock(line_plot(rows, names, up="activation", **wide), "Quantiles of each unit"),
             DrawingBlock(

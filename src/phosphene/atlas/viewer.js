@@ -6,6 +6,8 @@ const canvas = document.querySelector("canvas");
 const context = canvas.getContext("2d");
 const named = document.getElementById("named");
 const toggle = document.getElementById("theme");
+const header = document.querySelector("header");
+const how = document.getElementById("how");
 const CLOSEST = 8;  // screen pixels to a pixel of the mosaic
 const MOST_TILES = 600;  // that are kept
 
@@ -46,10 +48,18 @@ function imageAt(x, y) {
 const view = { x: data.width / 2, y: data.height / 2, scale: 1 };
 let wide = 0, high = 0, density = 1, shown = -1, asked = false;
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const fitted = () => Math.min(wide / data.width, high / data.height) * 0.94;
+
+/** The part of the screen between the title and what is said below: its top and height. */
+function room() {
+  const top = Math.min(header.offsetTop + header.offsetHeight, high / 3);
+  return [top, high - top - (how.offsetHeight ? how.offsetHeight + 16 : 12)];
+}
+const fitted = () => Math.min(wide / data.width * 0.94, room()[1] / data.height * 0.98);
 
 function whole() {
-  Object.assign(view, { x: data.width / 2, y: data.height / 2, scale: Math.min(CLOSEST, fitted()) });
+  const scale = Math.min(CLOSEST, fitted()), [top, tall] = room();
+  const y = clamp(data.height / 2 - (top + tall / 2 - high / 2) / scale, 0, data.height);
+  Object.assign(view, { x: data.width / 2, y, scale });
   redraw();
 }
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from . import options, show
 from .catalogue import members
 from .command import prepared
 from .stopping import stopping
+from .usage import no_such
 
 if TYPE_CHECKING:
     from ..atlas.sweep import Progress
@@ -32,11 +34,24 @@ Source = Annotated[
 To = Annotated[str, typer.Option("--to", metavar="ATLAS", help="Where the atlas is, or will be: a folder or a URL.")]
 
 
+class _Named(TyperGroup):
+    """Says which command is near one that is not there."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        if args[0] not in known and args[0].replace("_", "-") in known:
+            args = [args[0].replace("_", "-"), *args[1:]]
+        if args[0] not in known and not ctx.resilient_parsing:
+            ctx.fail(no_such("command", args[0], known).rstrip(";"))
+        return super().resolve_command(ctx, args)
+
+
 def group() -> typer.Typer:
     """The app of the group's commands."""
     from .instrument_command import instrument_command
 
     app = typer.Typer(
+        cls=_Named,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode="rich",

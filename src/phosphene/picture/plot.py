@@ -24,10 +24,13 @@ def line_plot(
     up: str = "",
     width: float = 420.0,
     height: float = 220.0,
+    margins: tuple[float, float] = (0.0, 0.0),
+    marked: int = 4,
 ) -> Drawing:
     """Each series as a line; its point i stands at `start + i * step`. NaN and infinity leave a gap.
 
-    `names` stand at the lines' ends, `across` and `up` name the axes.
+    `names` stand at the lines' ends, `across` and `up` name the axes. `margins` are the least room left and right of
+    the lines, so that plots below each other line up; about `marked` ticks are on the axis across.
     """
     rows = [np.asarray(values, float) for values in series]
     finite = np.concatenate([row[np.isfinite(row)] for row in rows]) if rows else np.zeros(0)
@@ -37,8 +40,8 @@ def line_plot(
     length = max((len(row) for row in rows), default=1)
     end = start + step * max(1, length - 1)
     labels = [f"{tick:,g}".replace("-", "−") for tick in ups]
-    left = max(text_width(label, SMALL) for label in labels) + 10
-    right = max((text_width(name, SMALL) for name in names), default=0) + 10
+    left = max(margins[0], max(text_width(label, SMALL) for label in labels) + 10)
+    right = max(margins[1], max((text_width(name, SMALL) for name in names), default=0) + 10)
     top, bottom = (22.0 if up else 8.0), height - (38 if across else 22)
     wide, high_px = width - left - right, bottom - top
 
@@ -52,7 +55,7 @@ def line_plot(
     for tick, label in zip(ups, labels, strict=True):
         marks.append(Line(left, y(tick), left + wide, y(tick)))
         marks.append(Text(left - 6, y(tick) + 4, label, SMALL, anchor="end", colour="muted", mono=True))
-    for tick in ticks(start, end, 4):
+    for tick in ticks(start, end, marked):
         if start <= tick <= end:
             marks.append(Text(x(tick), bottom + 16, f"{tick:,g}", SMALL, anchor="middle", colour="muted", mono=True))
     if across:

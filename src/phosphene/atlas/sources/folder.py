@@ -40,7 +40,11 @@ def lines(path: str) -> list[Shard]:
     if not rows:
         raise ValueError(f"{path!r} is empty; a list of files has one path a line")
     folder = os.path.dirname(os.path.abspath(path))
-    return listed([(os.path.join(folder, row[0].strip()), (row[1:] or [""])[0].strip() or None) for row in rows])
+    files = [(os.path.join(folder, row[0].strip()), (row[1:] or [""])[0].strip() or None) for row in rows]
+    try:
+        return listed(files)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path!r} was read as a list of files, one a line, and {error}") from None
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
