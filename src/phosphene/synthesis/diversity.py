@@ -8,8 +8,8 @@ is the mean cosine between an image's Gram matrix and those of the other images 
 
 which is in [0, 1] where maps are not negative (C. Olah, A. Mordvintsev and L. Schubert, Feature visualization, 2017).
 Units differ in how much they can answer, so what the term costs is counted in shares of the score: the objective is
-score − weight · |mean score| · likeness, with the mean score taken as a number. Olah et al. give no weight; with ours
-no image of a batch gave up the unit, where with 1 one of four did.
+score − weight · |mean score| · likeness, with the mean score taken as a number. Olah et al. give no weight; ours was
+chosen by looking (docs/methods/diverse.md).
 """
 
 from __future__ import annotations
