@@ -126,9 +126,10 @@ def test_new_photos_are_shown_where_they_lie(digits):
     placed = digits.place(photos)
     assert placed.positions.shape == (3, 2)
     assert (placed.positions == found.place(photos)).all()
-    for row, label, near in zip(rows, placed.labels, placed.near, strict=True):
+    for row, at, label, near in zip(rows, placed.positions, placed.labels, placed.near, strict=True):
         assert label == found.labels[row]
-        assert row in near
+        apart = np.linalg.norm(found.positions - at, axis=1)
+        assert apart[near] == pytest.approx(np.sort(apart)[:5])
     told = json.loads(json.dumps(placed.to_dict()))
     assert [each["nearest"][0]["image"] for each in told["photos"]]
     picture = placed.picture(side=40)
