@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,11 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 150_000
 SHOWN = "gradient,guided,deconvnet,grad_cam,input_x_gradient,lrp"  # on the sheet of the cascade
+UNIT = "blocks.3.0:29"
+BESIDE = {  # free photos of other packages, for the sheet of a unit
+    "skimage/data": "astronaut.png brick.png coins.png grass.png gravel.png motorcycle_left.png retina.jpg rocket.jpg",
+    "sklearn/datasets/images": "china.jpg flower.jpg",
+}
 WEIGHTS = Path(os.environ.get("PHOSPHENE_DATA", "")) / "cnn_weights.safetensors"
 
 net = ph.load()
@@ -121,6 +127,20 @@ def style() -> Result:
     return replace(found, made={**found.made, "images": {**found.made["images"], "style": whose}})
 
 
+def unit_image() -> Result:
+    """Beside the shipped photos and those that come with scikit-image and scikit-learn; LookupError without these."""
+    found, given = [], ["src/phosphene/photos"]
+    for package, names in BESIDE.items():
+        spec = find_spec(package.split("/")[0])
+        folder = Path(spec.origin).parent.parent / package if spec and spec.origin else None
+        if folder is None or not folder.is_dir():
+            raise LookupError(f"{package}, which has photos, is not installed")
+        found += [str(folder / name) for name in names.split()]
+        given += [f"{package}/{name}" for name in names.split()]
+    made = ph.unit_image(net, UNIT, ["src/phosphene/photos", *found], size=128, steps=96)
+    return replace(made, made={**made.made, "options": {**made.made["options"], "photos": given}})
+
+
 def robustness() -> Result:
     """On 60 photos that don't come along; LookupError without them."""
     folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
@@ -198,8 +218,8 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "integrated": lambda: (ph.integrated_gradients(net, photo("cat"), ["logits:Egyptian cat", "logits:lynx"]), {}),
     "smoothgrad": lambda: (ph.smooth_grad(net, photo("cat"), "logits:Egyptian cat"), {}),
     "diverse": lambda: (ph.diverse(net, "blocks.3.0:17", size=144, steps=96), {}),
-    "starts": lambda: (ph.starts(net, "logits:goose", start=photo("cat"), random=2, size=144, steps=96), {}),
-    "unit_image": lambda: (ph.unit_image(net, "blocks.3.0:17", ["src/phosphene/photos"], size=144, steps=96), {}),
+    "starts": lambda: (ph.starts(net, "logits:goose", start=photo("cat"), random=2, size=128, steps=96), {}),
+    "unit_image": lambda: (unit_image(), {}),
     "side_by_side": lambda: (
         ph.side_by_side([net, other("mobilenet_v2"), other("squeezenet1_1")], "logits:goose", size=144, steps=96),
         {},
@@ -250,7 +270,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
 }
 
 FILMS: dict[str, Callable[[], Iterator[Result]]] = {
-    "dream_zoom": lambda: ph.dream.steps(net, photo("coffee"), "blocks.4", size=240, steps=6, zoom=30, enlarge=0.04),
+    "dream_zoom": lambda: ph.dream.steps(net, photo("coffee"), "blocks.4", size=180, steps=6, zoom=16, enlarge=0.05),
 }
 
 
@@ -271,8 +291,8 @@ def film(name: str, folder: Path) -> None:
         frames.append(Image.fromarray(result.frame()))
     assert result is not None
     record = Image.open(result.save(folder / f"{name}.webp")).info["xmp"]
-    for quality in range(80, 9, -10):
-        packed = {"quality": quality, "method": 6, "duration": 100, "loop": 0, "xmp": record}
+    for quality in (60, 40, 20, 10):
+        packed = {"quality": quality, "method": 4, "duration": 100, "loop": 0, "xmp": record}
         frames[0].save(FOLDER / f"{name}.webp", "WEBP", save_all=True, append_images=frames[1:], **packed)
         if (FOLDER / f"{name}.webp").stat().st_size <= MOST_BYTES:
             return
