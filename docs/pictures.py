@@ -1,7 +1,7 @@
 """Makes the pictures of these pages anew: `python docs/pictures.py [NAME ...]`, from the embedded network.
 
 Each is saved as Phosphene saves it, then packed as WebP; what the file says of how it was made stays in it, so that
-`phosphene again docs/pictures/NAME.webp` remakes any of them.
+`phosphene again docs/pictures/NAME.webp` remakes any of them. class-image-lucent.webp is benchmarks/beside_lucent.py's.
 """
 
 import atexit
@@ -259,7 +259,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "checkerboard": lambda: (ph.checkerboard(net, "blocks.3:17", size=160, steps=16), {}),
     "check": lambda: (ph.check(net), {}),
     "atlas-map": lambda: (digits().map(), {}),
-    "atlas-mosaic": lambda: (digits().mosaic(tile=28, side=1000), {}),
+    "atlas-mosaic": lambda: (digits().mosaic(tile=28, side=1000, shift=1.0), {}),
     "atlas-patches": lambda: (atlas().patches("blocks.3:56", k=6, projection=True, synthesis=True), {}),
     "atlas-layer": lambda: (atlas().layer("blocks.4", units=18, order="name"), {}),
     "atlas-grid": lambda: (atlas().mosaic(grid=True, tile=88), {"scale": 1}),
