@@ -122,7 +122,10 @@ def test_a_pictures_name_says_which_unit_or_photo_it_shows(run, folder):
         ("atlas neighbour", "no such command neighbour; did you mean neighbours?"),
         ("atlas patches set 3:5", "there is no atlas at 'set', a folder with other things in it"),
         ("atlas build small.py --to my.atlas -n small:build", "small.py"),
-        ("atlas build list.txt --to my.atlas -n small:build", "'list.txt' was read as a list of files"),
+        (
+            "atlas build list.txt --to my.atlas -n small:build",
+            "list.txt' was read as a list of files, one a line, and there is no file",
+        ),
     ],
 )
 def test_what_is_refused_is_one_sentence(run, line, sentence, tmp_path):

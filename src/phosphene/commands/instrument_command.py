@@ -258,7 +258,8 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
     if "atlas" in values:
         yield Path(os.path.abspath(values["atlas"])).stem
     needed = [name for name in plan.kinds if plan.parameters[name].default is inspect.Parameter.empty]
-    for name in dict.fromkeys((*needed, "target", "classes")):
+    asked = [name for name in ("target", "classes") if name not in plan.drawing]  # a picture's `classes` are colours
+    for name in dict.fromkeys((*needed, *asked)):
         given = values.get(name)
         for each in given if isinstance(given, (list, tuple)) else [given]:
             if each is not None:
