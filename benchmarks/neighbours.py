@@ -95,7 +95,9 @@ def fill(folder, photos, count, half):
             kind = np.float16 if half else np.float32
             yield from tables.of_features(ids, np.maximum(mixed, 0).astype(kind), half).to_batches()
 
-    store.db.create_table(tables.features_table(sweep.name, LAYER), batches(), schema=tables.features_schema(LENGTH, half))
+    store.db.create_table(
+        tables.features_table(sweep.name, LAYER), batches(), schema=tables.features_schema(LENGTH, half)
+    )
 
 
 def index(folder):
