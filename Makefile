@@ -53,9 +53,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv "$(VENV)" || { rm -rf "$(VENV)"; exit 1; }
 
 $(STAMPS)/run: $(PINS) | $(VENV)/bin/python
+	@echo 'Installing Phosphene and what it needs.'
 	@$(INSTALL) -e .
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/docs: $(STAMPS)/%: $(PINS) | $(VENV)/bin/python
+	@echo 'Installing Phosphene and what it needs, with what the $* extra adds: some minutes the first time.'
 	@$(INSTALL) -e '.[$*]'
 	@mkdir -p $(STAMPS) && touch $@
