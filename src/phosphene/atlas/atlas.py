@@ -31,6 +31,7 @@ from .sweep import build as sweeping
 from .work import K, Sweep, Work, chosen, described
 
 LISTED = 12  # layers that a sentence names
+TOGETHER = {"cpu": 4}  # images that run together, if it is not said
 
 
 def opened(atlas: Atlas | str | os.PathLike[str]) -> Atlas:
@@ -71,7 +72,7 @@ class Atlas:
         each: int = 1,
         pool: str = "mean",
         half: bool = False,
-        batch: int = 16,
+        batch: int | None = None,
         workers: int | None = None,
         ray: str | None = None,
     ) -> Generator[Progress]:
@@ -87,11 +88,12 @@ class Atlas:
         - `each`: how many of them may be of one image
         - `pool`: features of maps: 'mean' or 'max' over their places, or 'none' for all of them
         - `half`: keep features as float16
-        - `batch`: images that run together
+        - `batch`: images that run together; if not given 4 on a processor, whose caches hold them, and 64 on a GPU
         - `workers`: threads that decode; one a core, at most 8, if not given
         - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' takes one that runs
         """
-        work = Work(chosen(network, layers), described(network, features), k, each, pool, half, batch)
+        together = TOGETHER.get(network.device.type, 64) if batch is None else batch
+        work = Work(chosen(network, layers), described(network, features), k, each, pool, half, together)
         runner: Runner = run
         if ray is not None:
             from .ray_run import on_ray

@@ -93,7 +93,7 @@ def build(
     each: int = 1,
     pool: str = "mean",
     half: bool = False,
-    batch: int = 16,
+    batch: int | None = None,
     workers: int | None = None,
     ray: str | None = None,
     network: options.Spec = None,
@@ -110,7 +110,7 @@ def build(
     - `each`: how many of a unit's patches may be of one image
     - `pool`: features of maps: mean or max over their places, or none for all of them
     - `half`: keep features as 16-bit numbers
-    - `batch`: images that run through the network together
+    - `batch`: images that run through the network together; 4 on a processor, 64 on a GPU, if not given
     - `workers`: threads that decode images
     - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine
     """
