@@ -31,7 +31,7 @@ from .sweep import build as sweeping
 from .work import K, Sweep, Work, chosen, described
 
 LISTED = 12  # layers that a sentence names
-TOGETHER = {"cpu": 4}  # images that run together, if it is not said
+TOGETHER, TOGETHER_GPU = 4, 64  # images that run together, if it is not said
 
 
 def opened(atlas: Atlas | str | os.PathLike[str]) -> Atlas:
@@ -92,7 +92,8 @@ class Atlas:
         - `workers`: threads that decode; one a core, at most 8, if not given
         - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' takes one that runs
         """
-        together = TOGETHER.get(network.device.type, 64) if batch is None else batch
+        usual = TOGETHER if network.device.type == "cpu" else TOGETHER_GPU
+        together = usual if batch is None else batch
         work = Work(chosen(network, layers), described(network, features), k, each, pool, half, together)
         runner: Runner = run
         if ray is not None:

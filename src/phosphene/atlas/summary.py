@@ -119,7 +119,8 @@ def _measured(flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     rows = flat.flatten(0, 1)
     peaks, sums, active = rows.new_empty(len(rows)), torch.empty(len(rows)), torch.empty(len(rows), dtype=torch.int64)
     count = _counted if rows.shape[1] < LARGE else _counted_as_bits
-    for start in range(0, len(rows), together := max(1, BLOCK // rows.shape[1])):
+    together = max(1, BLOCK // rows.shape[1])
+    for start in range(0, len(rows), together):
         here = slice(start, start + together)
         part = rows[here]
         torch.amax(part, 1, out=peaks[here])
