@@ -33,6 +33,7 @@ import phosphene as ph
 from phosphene.atlas.running import _decoded, _taken_in, summaries
 from phosphene.atlas.sources import shards_of
 from phosphene.atlas.work import Work, chosen, described
+from phosphene.network.seam import held
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 
@@ -119,15 +120,17 @@ def steady(network: ph.Network, pictures: Path, rounds: int, now: Callable[[], f
         for index, part in enumerate(parts):  # fills the lists
             _taken_in(network, work, layers, kept, part, list(range(index * batch, index * batch + len(part))))
         seconds: dict[str, list[float]] = {"bare": [], "taken in": []}
-        for turn in range(min(rounds, len(news))):
-            part = news[turn]
-            start = now()
-            with torch.inference_mode():
-                network.module(part)
-            middle = now()
-            _taken_in(network, work, layers, kept, part, [10**6 + turn * batch + place for place in range(len(part))])
-            seconds["bare"].append((middle - start) / len(part))
-            seconds["taken in"].append((now() - middle) / len(part))
+        with held():  # as in a sweep
+            for turn in range(min(rounds, len(news))):
+                part = news[turn]
+                start = now()
+                with torch.inference_mode():
+                    network.module(part)
+                middle = now()
+                ids = [10**6 + turn * batch + place for place in range(len(part))]
+                _taken_in(network, work, layers, kept, part, ids)
+                seconds["bare"].append((middle - start) / len(part))
+                seconds["taken in"].append((now() - middle) / len(part))
         ratio = statistics.median(b / t for b, t in zip(*seconds.values(), strict=True))
         bare, taken = (1000 * statistics.median(times) for times in seconds.values())
         print(f"| {batch} | {bare:.1f} ms | {taken:.1f} ms | {ratio:.2f} |", flush=True)

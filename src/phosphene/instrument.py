@@ -25,6 +25,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, get_args, get_type_hints, 
 from torch import nn
 
 from .network import Network, near
+from .network.seam import held
 from .picture import Drawing, Photo, Picture, Range
 
 INSTRUMENTS: dict[str, Callable[..., Any]] = {}
@@ -126,15 +127,17 @@ def instrument(function: Callable[..., Any]) -> Any:
 
     def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
         account = _account(name, arguments(args, kwargs))
-        for number, result in enumerate(function(*args, **kwargs), 1):
-            yield replace(result, made={**account, "step": number})
+        with held():
+            for number, result in enumerate(function(*args, **kwargs), 1):
+                yield replace(result, made={**account, "step": number})
 
     @functools.wraps(function)
     def noted(*args: Any, **kwargs: Any) -> Any:
         if stepwise:
             return last(steps(*args, **kwargs))
         given = arguments(args, kwargs)
-        result = function(*args, **kwargs)
+        with held():
+            result = function(*args, **kwargs)
         return replace(result, made=_account(name, given))
 
     stepwise = inspect.isgeneratorfunction(function)

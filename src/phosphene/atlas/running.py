@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ..network import Layer, Network
+from ..network.seam import held
 from .sources import Item, Shard, number, reader
 from .summary import Part, Summary, as_maps, of_layer
 from .work import Work
@@ -71,27 +72,27 @@ def run(
     wanted = {*work.layers, *work.features}
     layers = {layer.name: layer for layer in network.layers() if layer.name in wanted}
     good = bad = 0
-    for shard, rows, tensors in _decoded(network, shards, work.batch, workers or min(8, os.cpu_count() or 1)):
-        features: dict[str, np.ndarray] = {}
-        if tensors:
-            x = torch.cat(tensors).to(network.device, network.dtype)
-            features, why = _taken_in(network, work, layers, kept, x, [row.id for row in rows if row.error is None])
-            rows = tuple(replace(row, error=why.get(row.id, row.error)) for row in rows)
-            good, bad = good + len(tensors) - len(why), bad + len(why)
-            if bad >= HOPELESS and not good:
-                raise ValueError(f"{next(iter(why.values()))} of any image; phosphene.check looks for the cause")
-        yield Ran(shard, rows[-1].id - number(shard, 0) + 1, rows, features)
+    with held():
+        for shard, rows, tensors in _decoded(network, shards, work.batch, workers or min(8, os.cpu_count() or 1)):
+            features: dict[str, np.ndarray] = {}
+            if tensors:
+                x = torch.cat(tensors).to(network.device, network.dtype)
+                features, why = _taken_in(network, work, layers, kept, x, [row.id for row in rows if row.error is None])
+                rows = tuple(replace(row, error=why.get(row.id, row.error)) for row in rows)
+                good, bad = good + len(tensors) - len(why), bad + len(why)
+                if bad >= HOPELESS and not good:
+                    raise ValueError(f"{next(iter(why.values()))} of any image; phosphene.check looks for the cause")
+            yield Ran(shard, rows[-1].id - number(shard, 0) + 1, rows, features)
 
 
 def _taken_in(
     network: Network, work: Work, layers: Mapping[str, Layer], kept: dict[str, Summary], x: Tensor, ids: list[int]
 ) -> tuple[dict[str, np.ndarray], dict[int, str]]:
     """The images' features, and why some of them could not be used; the others are in the summaries then."""
-    images = torch.tensor(ids, device=network.device)
 
     def measured(name: str, value: Any) -> tuple[Part | None, Tensor | None]:
         maps = as_maps(layers[name], value)
-        part = kept[name].part(maps, images) if name in kept else None
+        part = kept[name].part(maps, ids) if name in kept else None
         return part, pooled(maps, work.pool) if name in work.features else None
 
     functions: dict[str, Callable[[Any], Any]] = {name: partial(measured, name) for name in layers}
@@ -100,15 +101,16 @@ def _taken_in(
     why: dict[int, str] = {}
     for name in layers:
         part, vectors = found[name]
-        finite = part.finite if part is not None else torch.isfinite(vectors).all(1)
-        for id in images[~finite].tolist():
-            why.setdefault(id, f"{name} of {network.name} gives values that are not finite")
+        finite = part.finite if part is not None else torch.isfinite(vectors).all(1).tolist()
+        for id, usable in zip(ids, finite, strict=True):
+            if not usable:
+                why.setdefault(id, f"{name} of {network.name} gives values that are not finite")
     if why:  # rare: the others run again without them
-        usable = [id not in why for id in ids]
-        if not any(usable):
-            return {name: _kept(found[name][1][:0], name, work) for name in work.features}, why
         rest = [id for id in ids if id not in why]
-        features, others = _taken_in(network, work, layers, kept, x[torch.tensor(usable)], rest)
+        if not rest:
+            return {name: _kept(found[name][1][:0], name, work) for name in work.features}, why
+        usable = torch.tensor([id not in why for id in ids])
+        features, others = _taken_in(network, work, layers, kept, x[usable], rest)
         return features, why | others
     for name in work.layers:
         kept[name].add(found[name][0])

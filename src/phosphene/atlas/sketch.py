@@ -26,8 +26,8 @@ def empty(channels: int, device: torch.device | str = "cpu") -> Tensor:
 
 def add(counts: Tensor, values: Tensor) -> None:
     """Counts the values (N, C, any number)."""
-    bins = _bin(values.float())
-    bins += BINS * torch.arange(len(counts), dtype=bins.dtype, device=bins.device)[None, :, None]
+    bins = _bin(values.float().transpose(0, 1))  # a channel after the other, so that its counts stay in the cache
+    bins += BINS * torch.arange(len(counts), dtype=bins.dtype, device=bins.device)[:, None, None]
     flat = bins.flatten().long()
     counts.view(-1).scatter_add_(0, flat, torch.ones((), dtype=counts.dtype, device=counts.device).expand(len(flat)))
 

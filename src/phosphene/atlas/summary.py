@@ -8,22 +8,22 @@ alone. Memory does not grow with the images, and parts merge into the whole.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..network import Layer
 from ..network.survey import first_tensor
 from . import sketch
+from .measuring import measured
 from .top import Found, Top
 
 SAMPLED = 4  # places of an image that the sketch sees
-TOGETHER = 32  # images whose answers are counted and sorted at once
-LARGE = 1024  # places of a map from which on they are counted as bits
-BLOCK = 1 << 18  # values that are measured together: they should stay in a processor's cache
+TOGETHER = 64  # images whose answers are counted and sorted at once
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Part:
     """What counts of one batch, made while the layer's value stands; holds none of its memory."""
 
     found: Found | None
-    finite: Tensor  # (N,): whether all values of an image are
+    finite: Sequence[bool]  # (N,): whether all values of an image are
     count: int
     total: Tensor  # (C,)
     active: Tensor  # (C,)
@@ -57,16 +57,16 @@ class Summary:
             Top.empty(channels, k, each, device), 0, zeros, zeros.long(), sketch.empty(channels, device), columns
         )
 
-    def part(self, maps: Tensor, images: Tensor) -> Part:
+    def part(self, maps: Tensor, images: Sequence[int]) -> Part:
         """What counts of maps (N, C, rows, columns), of images of rising numbers."""
         flat = maps.flatten(2)
-        peaks, sums, active = _measured(flat)
-        finite = torch.isfinite(sums).all(1)
-        if not finite.all():  # or their sum is beyond 32 bits
-            finite, sums = torch.isfinite(flat).flatten(1).all(1), flat.sum(2, dtype=torch.float64)
+        peaks, sums, active = measured(flat)
+        finite = [math.isfinite(sum) for sum in sums.sum(1).tolist()]
+        if not all(finite):  # or their sum is beyond 32 bits
+            finite, sums = torch.isfinite(flat).flatten(1).all(1).tolist(), flat.sum(2, dtype=torch.float64)
         found = self.top.found(flat, peaks, images)
         count = flat.shape[0] * flat.shape[2]
-        return Part(found, finite, count, sums.double().sum(0), active.sum(0), _sampled(flat, images))
+        return Part(found, finite, count, sums.sum(0, dtype=torch.float64), active.sum(0), _sampled(flat, images))
 
     def add(self, part: Part) -> None:
         """Takes in what `part` gave, of images whose values are all finite."""
@@ -105,51 +105,16 @@ def as_maps(layer: Layer, value: object) -> Tensor:
     found = first_tensor(value)
     assert found is not None
     if layer.layout is not None:
-        return layer.layout.maps(found.movedim(layer.batch, 0))
+        return layer.layout.maps(found.movedim(layer.batch, 0) if layer.batch else found)
     return found[:, :, None, None]
 
 
-def _measured(flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest value, the sum, and the number of values above 0 of each map (N, C, places).
-
-    On a processor some maps at a time, so that a value is fetched from memory once for all three.
-    """
-    if flat.device.type != "cpu" or flat.dtype == torch.bfloat16:  # which NumPy does not know
-        return flat.amax(2), flat.sum(2, dtype=torch.float32), (flat > 0).sum(2)
-    rows = flat.flatten(0, 1)
-    peaks, sums, active = rows.new_empty(len(rows)), torch.empty(len(rows)), torch.empty(len(rows), dtype=torch.int64)
-    count = _counted if rows.shape[1] < LARGE else _counted_as_bits
-    together = max(1, BLOCK // rows.shape[1])
-    for start in range(0, len(rows), together):
-        here = slice(start, start + together)
-        part = rows[here]
-        torch.amax(part, 1, out=peaks[here])
-        torch.sum(part, 1, dtype=torch.float32, out=sums[here])
-        active[here] = count(part)
-    shape = flat.shape[:2]
-    return peaks.view(shape), sums.view(shape), active.view(shape)
-
-
-def _counted(rows: Tensor) -> Tensor:
-    """How many values of each row are above 0: adding ones is faster than adding truth values."""
-    ones = torch.empty(rows.shape)
-    torch.gt(rows, 0, out=ones)
-    return ones @ torch.ones(rows.shape[1])
-
-
-def _counted_as_bits(rows: Tensor) -> Tensor:
-    """The same of long rows, for which this is faster still."""
-    bits = np.packbits(rows.numpy() > 0, axis=1)
-    width = next(size for size in (8, 4, 2, 1) if bits.shape[1] % size == 0)
-    return torch.from_numpy(np.bitwise_count(bits.view(f"u{width}")).sum(1, dtype=np.int64))
-
-
-def _sampled(flat: Tensor, images: Tensor) -> Tensor:
+def _sampled(flat: Tensor, images: Sequence[int]) -> Tensor:
     """Values (N, C, up to SAMPLED) at places drawn by the images' numbers."""
     places = flat.shape[2]
     if places <= SAMPLED:
         return flat.clone()
-    at = _drawn(places, tuple(images.tolist())).to(flat.device)
+    at = _drawn(places, tuple(images)).to(flat.device)
     return flat.gather(2, at[:, None].expand(-1, flat.shape[1], -1))
 
 

@@ -11,7 +11,7 @@ looked for only where that value is larger than the last that is kept, and only 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ NONE = -1  # the image of a list's places that are still free
 
 @dataclass(frozen=True)
 class Found:
-    """Answers (M,) that belong into lists: by channel, in it by image, and in that the strongest first."""
+    """Answers (M,) that belong into lists; those of one channel and image follow each other, the strongest first."""
 
     channels: Tensor
     values: Tensor
@@ -30,7 +30,7 @@ class Found:
 
     @classmethod
     def joined(cls, parts: Sequence[Found]) -> Found:
-        """All of them."""
+        """All of them, by channel, and in it by image."""
         channels, values, images, places = (
             torch.cat(each)
             for each in zip(*((part.channels, part.values, part.images, part.places) for part in parts), strict=True)
@@ -51,6 +51,10 @@ class Top:
     images: Tensor
     places: Tensor
     each: int = 1
+    latest: int = field(init=False)  # the largest number of an image in the lists
+
+    def __post_init__(self) -> None:
+        self.latest = int(self.images.max()) if self.images.numel() else NONE
 
     @classmethod
     def empty(cls, channels: int, k: int, each: int = 1, device: torch.device | str = "cpu") -> Top:
@@ -58,23 +62,23 @@ class Top:
         nothing = torch.full(shape, NONE, dtype=torch.int64, device=device)
         return cls(torch.full(shape, -torch.inf, device=device), nothing, nothing.clone(), each)
 
-    def found(self, maps: Tensor, peaks: Tensor, images: Tensor) -> Found | None:
+    def found(self, maps: Tensor, peaks: Tensor, images: Sequence[int]) -> Found | None:
         """The answers (N, C, places) that belong into the list, of images of rising numbers.
 
         `peaks` (N, C) are their largest values. None where there are none.
         """
         last = self.values[:, -1]
-        belongs = peaks > last if self._precede(images) else peaks >= last
-        channel, image = belongs.T.nonzero(as_tuple=True)  # by channel, and in it by image
+        belongs = peaks > last if images[0] > self.latest else peaks >= last
+        image, channel = belongs.nonzero(as_tuple=True)
         if not len(channel):
             return None
-        rows = maps[image, channel]
+        rows, numbers = maps[image, channel], torch.tensor(images, device=maps.device)
         if self.each == 1:
-            return Found(channel, peaks[image, channel].to(last.dtype), images[image], rows.argmax(1))
+            return Found(channel, peaks[image, channel].to(last.dtype), numbers[image], _first_largest(rows))
         values, places = rows.sort(dim=1, descending=True, stable=True)
         values, places = values[:, : self.each], places[:, : self.each]
         channel, image = (part.repeat_interleave(values.shape[1]) for part in (channel, image))
-        return Found(channel, values.flatten().to(last.dtype), images[image], places.flatten())
+        return Found(channel, values.flatten().to(last.dtype), numbers[image], places.flatten())
 
     def add(self, parts: Sequence[Found]) -> None:
         """Takes in what `found` gave, of several batches."""
@@ -90,24 +94,31 @@ class Top:
         mine = Top(self.values[rows], self.images[rows], self.places[rows], self.each)
         mine.merge(theirs)
         self.values[rows], self.images[rows], self.places[rows] = mine._parts()
+        self.latest = max(self.latest, mine.latest)
 
     def merge(self, other: Top) -> None:
         """Takes in another list, of any other images."""
         k = self.values.shape[1]
+        theirs = other.images[other.images != NONE]
+        if not len(theirs):
+            return
         values, images, places = (
-            torch.cat([mine, theirs.to(mine.device)], 1)
-            for mine, theirs in zip(self._parts(), other._parts(), strict=True)
+            torch.cat([mine, its.to(mine.device)], 1) for mine, its in zip(self._parts(), other._parts(), strict=True)
         )
-        if not self._precede(other.images[other.images != NONE]):
+        if theirs.min() <= self.latest:  # else all that is kept stays before them in a tie
             order = places.argsort(dim=1, stable=True)  # by image, and in it by place; a sort by value keeps that
             order = order.gather(1, images.gather(1, order).argsort(dim=1, stable=True))
             values, images, places = (part.gather(1, order) for part in (values, images, places))
         order = values.argsort(dim=1, descending=True, stable=True)[:, :k]
         self.values, self.images, self.places = (part.gather(1, order) for part in (values, images, places))
-
-    def _precede(self, images: Tensor) -> bool:
-        """Whether all that is kept comes before these images, so that it stays before them in a tie."""
-        return not len(images) or bool(images.min() > self.images.max())
+        self.latest = max(self.latest, int(theirs.max()))
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.values, self.images, self.places
+
+
+def _first_largest(rows: Tensor) -> Tensor:
+    """The place of each row's (M, places) largest value, the first one of several."""
+    if rows.device.type != "cpu" or rows.dtype == torch.bfloat16:
+        return rows.argmax(1)
+    return torch.from_numpy(rows.numpy().argmax(1))  # NumPy's is vectorised

@@ -7,8 +7,8 @@ the path of the module that calls them plus the function's name, and `_1`, `_2` 
 (`layer1.0.relu`, `layer1.0.add`, `layer1.0.relu_1`).
 
 Which module is running is learned from a wrapper around `nn.Module.__call__` that stands only while some run is in
-flight and does nothing outside the run's own context, so that the network itself carries no trace, its own hooks have
-run when a value is seen, and threads don't mix.
+flight, or an instrument works that makes many, and does nothing outside the run's own context, so that the network
+itself carries no trace, its own hooks have run when a value is seen, and threads don't mix.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -162,27 +162,50 @@ def _called(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
 
 
 class _Wrapper:
-    """Puts `_called` in the place of `nn.Module.__call__` while any run is in flight."""
+    """Puts `_called` in the place of `nn.Module.__call__` while any run is in flight, and as long as it is held."""
 
     def __init__(self) -> None:
-        self.lock, self.runs = threading.Lock(), 0
+        self.lock, self.runs, self.holders = threading.Lock(), 0, 0
 
     def acquire(self) -> None:
         global _call
         with self.lock:
             self.runs += 1
-            if self.runs == 1 and nn.Module.__call__ is not _called:
+            if nn.Module.__call__ is not _called:
                 _call = nn.Module.__call__  # whoever else has wrapped it stays inside
                 nn.Module.__call__ = _called  # type: ignore[method-assign]
 
     def release(self) -> None:
         with self.lock:
             self.runs -= 1
-            if self.runs == 0 and nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
-                nn.Module.__call__ = _call  # type: ignore[method-assign]
+            self._take_away()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self.lock:
+            self.holders += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holders -= 1
+                self._take_away()
+
+    def _take_away(self) -> None:
+        needed = self.runs or self.holders
+        if not needed and nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
+            nn.Module.__call__ = _call  # type: ignore[method-assign]
 
 
 _wrapper = _Wrapper()
+
+
+def held() -> AbstractContextManager[None]:
+    """Inside the block what the first run puts in the place of `nn.Module.__call__` stays there for those that follow.
+
+    To put it there takes as long as some hundred modules: Python then forgets what it knew of every class of modules.
+    """
+    return _wrapper.held()
 
 
 def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:
