@@ -75,6 +75,7 @@ class Atlas:
         batch: int | None = None,
         workers: int | None = None,
         ray: str | None = None,
+        retry: bool = False,
     ) -> Generator[Progress]:
         """The steps of `build`: yields after every batch; what ran is kept also where the caller stops.
 
@@ -91,6 +92,7 @@ class Atlas:
         - `batch`: images that run together; if not given 4 on a processor, whose caches hold them, and 64 on a GPU
         - `workers`: threads that decode; one a core, at most 8, if not given
         - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' takes one that runs
+        - `retry`: the images that could not be used are tried again, as well
         """
         usual = TOGETHER if network.device.type == "cpu" else TOGETHER_GPU
         together = usual if batch is None else batch
@@ -100,7 +102,7 @@ class Atlas:
             from .ray_run import on_ray
 
             runner = on_ray(ray)
-        yield from sweeping(network, source, path, work, workers=workers, runner=runner)
+        yield from sweeping(network, source, path, work, workers=workers, runner=runner, retry=retry)
 
     def __fspath__(self) -> str:
         return self.path

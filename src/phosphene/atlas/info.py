@@ -154,7 +154,7 @@ def _swept(store: Store, sweep: Sweep, ids: Any, shards: Mapping[int, Shard], be
         features[layer] = 0 if table is None else table.schema.field("vector").type.list_size
     done = store.done(sweep)
     known = {number: shard.images for number, shard in shards.items()}
-    taken = sum(done.begun.values())
+    taken = sum(done.begun.values()) - len(done.again)
     for number in done.finished:
         own = known.get(number)
         taken += int((ids // SHARD == number).sum()) if own is None else own

@@ -41,7 +41,7 @@ def count_of(store: Store, sweep: Sweep) -> int:
 
 def labels_of(store: Store, sweep: Sweep) -> dict[str, int]:
     """How many images of each label those are; remembered while the sweep stands, since it reads every image."""
-    key = sweep.name, store.done(sweep).to_json()
+    key = sweep.name, store.done(sweep).to_json(), count_of(store, sweep)
     if key not in store.remembered:
         counts = images_of(store, sweep).column("label").drop_null().value_counts().to_pylist()
         store.remembered[key] = {row["values"]: row["counts"] for row in counts}

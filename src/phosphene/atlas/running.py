@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..network import Layer, Network
 from ..network.seam import held
-from .sources import Item, Shard, number, reader
+from .sources import Item, Shard, number, picked, reader
 from .summary import Part, Summary, as_maps, of_layer
 from .work import Work
 
@@ -71,6 +71,8 @@ def run(
     """
     wanted = {*work.layers, *work.features}
     layers = {layer.name: layer for layer in network.layers() if layer.name in wanted}
+    shards = list(shards)
+    judged = not any(what.kind == picked.KIND for _, what, _ in shards)  # of those that run again all may be bad
     good = bad = 0
     with held():
         for shard, rows, tensors in _decoded(network, shards, work.batch, workers or min(8, os.cpu_count() or 1)):
@@ -80,7 +82,7 @@ def run(
                 features, why = _taken_in(network, work, layers, kept, x, [row.id for row in rows if row.error is None])
                 rows = tuple(replace(row, error=why.get(row.id, row.error)) for row in rows)
                 good, bad = good + len(tensors) - len(why), bad + len(why)
-                if bad >= HOPELESS and not good:
+                if judged and bad >= HOPELESS and not good:
                     raise ValueError(f"{next(iter(why.values()))} of any image; phosphene.check looks for the cause")
             yield Ran(shard, rows[-1].id - number(shard, 0) + 1, rows, features)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from . import tables
 from .database import Database
 from .done import Done
 from .running import Ran, Row
-from .sources import Shard
+from .sources import Shard, place
 from .summary import Summary
 from .work import Sweep, Work
 
@@ -98,11 +98,31 @@ class Store(Database):
         table = found.to_arrow()
         told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         done, rows = Done.from_json(told["done"]), json.loads(told["rows"])
+        self._brought |= {place(image)[0] for image in done.again}
         for name in self._grown(sweep):
             grown = self.table(name)
             if grown.count_rows() != rows.get(name, 0):
                 grown.delete(f"NOT ({done.covers()})")
         return done, tables.to_summaries(table, sweep.work.k, sweep.work.each)
+
+    def reopen(self, sweep: Sweep) -> None:
+        """The images that the sweep could not use count as not run, in one step; whoever resumes it runs them again.
+
+        Nothing else is changed: `resume` takes back the notes on them.
+        """
+        found = self.find(tables.units_table(sweep.name))
+        if found is None:
+            return
+        table = found.to_arrow()
+        told = dict(table.schema.metadata)
+        done, rows = Done.from_json(told[b"done"].decode()), json.loads(told[b"rows"])
+        noted = self.find(tables.unreadable_table(sweep.name))
+        if noted is None or not rows.pop(tables.unreadable_table(sweep.name), 0):
+            return
+        covered = noted.search().where(done.covers()).select(["id"]).limit(noted.count_rows()).to_arrow()
+        done.again.update(covered.column("id").to_pylist())
+        told |= {b"done": done.to_json().encode(), b"rows": json.dumps(rows).encode()}
+        self.overwrite(tables.units_table(sweep.name), table.replace_schema_metadata(told))
 
     def commit(self, sweep: Sweep, summaries: Mapping[str, Summary], batches: Sequence[Ran], done: Done) -> None:
         """Adds what these batches brought; `summaries` hold them already. All of it counts from the last step on."""
@@ -143,9 +163,9 @@ class Store(Database):
         return [*self._features(sweep), *([unreadable] if self.holds(unreadable) else [])]
 
     def _forget_images(self, sweep: Sweep) -> None:
-        """Takes away images that no sweep is done with, and notes which shards others have brought."""
+        """Takes away images that no sweep has met, and notes which shards others have brought."""
         done = {each.name: self.done(each) for each in self.sweeps()}
-        table, covered = self.table("images"), " OR ".join(each.covers() for each in done.values())
+        table, covered = self.table("images"), " OR ".join(each.met() for each in done.values())
         if table.count_rows() != table.count_rows(covered):
             table.delete(f"NOT ({covered})")
         self._brought = {
@@ -153,9 +173,9 @@ class Store(Database):
         }
 
     def _add_images(self, rows: Sequence[Row]) -> None:
-        """Adds the images that no other sweep has brought already.
+        """Adds the images that neither another sweep has brought already, nor this one, of those that it runs again.
 
-        An image that could not be read then, and can be now, gets its size.
+        An image that could not be read then, and can be now, gets its size, and the label that was not known.
         """
         by_shard: dict[int, list[Row]] = {}
         for row in rows:
@@ -165,18 +185,26 @@ class Store(Database):
             if shard not in self._brought:
                 new += some
                 continue
-            near = table.search().where(f"id >= {some[0].id} AND id <= {some[-1].id}").select(["id", "width"])
-            known = dict(zip(*near.limit(len(some)).to_arrow().to_pydict().values(), strict=True))
+            known = self._known([row.id for row in some])
             new += [row for row in some if row.id not in known]
-            mended += [row for row in some if row.width and known.get(row.id) == 0]
+            dark = [row for row in some if row.id in known and not known[row.id][0]]
+            mended += [row for row in dark if row.width or row.label not in (None, known[row.id][1])]
         if new:
             table.add(tables.of_rows(new))
         if mended:
             table.merge_insert("id").when_matched_update_all().execute(tables.of_rows(mended))
 
+    def _known(self, ids: Sequence[int]) -> dict[int, tuple[int, str | None]]:
+        """The widths and labels of these images, as far as there are such, by their numbers."""
+        first, last = min(ids), max(ids)
+        whole = last - first < 2 * len(ids)  # else they lie far apart
+        some = f"id >= {first} AND id <= {last}" if whole else tables.among("id", ids)
+        found = self.table("images").search().where(some).select(["id", "width", "label"]).limit(2 * len(ids))
+        return {row["id"]: (row["width"], row["label"]) for row in found.to_arrow().to_pylist()}
+
     # ---- reading
 
-    def images(self, ids: Sequence[int] | None = None) -> pa.Table:
+    def images(self, ids: Collection[int] | None = None) -> pa.Table:
         """The images of these numbers, or all, in the order of their numbers."""
         table = self.table("images")
         if ids is None:

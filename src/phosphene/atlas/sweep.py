@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..network import Network, Preprocessing
+from .done import Done
 from .running import Ran, run, summaries
-from .sources import news, shards_of
+from .sources import Shard, news, picked, place, shards_of
 from .store import Store
 from .work import Sweep, Work
 
@@ -43,12 +44,14 @@ def build(
     *,
     workers: int | None = None,
     runner: Runner = run,
+    retry: bool = False,
 ) -> Iterator[Progress]:
     """Brings the source's images and the work's layers into the atlas, as far as they are not there; yields as it goes.
 
     Images and layers that are there already are not run again: images of another source are added, and layers that are
-    new run over all images. `runner` runs the shards. Raises OSError where the disk is full, with the atlas as it was
-    when it was last written, ValueError for a network without one input size.
+    new run over all images. With `retry`, those that could not be used run again. `runner` runs the shards. Raises
+    OSError where the disk is full, with the atlas as it was when it was last written, ValueError for a network without
+    one input size.
     """
     if network.preprocessing.crop == "none":
         raise ValueError(
@@ -62,6 +65,8 @@ def build(
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in _sweeps(network, store, work):
+            if retry:
+                store.reopen(sweep)
             yield from _sweep(network, store, sweep, runner, workers)
 
 
@@ -84,10 +89,11 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
         if name in kept:
             summary.merge(kept[name])
     shards = store.shards()
+    again = _again(store, shards, done)
     left = [(shard, shards[shard], start) for shard, start in done.left(shards)]
-    if not left:
+    if not again and not left:
         return
-    total = _images_in(left)
+    total = _images_in([*again, *left])
     pending: list[Ran] = []
     images = unreadable = 0
     last = time.monotonic()
@@ -103,13 +109,20 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
             raise _told(error, store, images - sum(len(batch.rows) for batch in pending)) from error
         last = time.monotonic()
 
-    current = None
-    try:
-        for ran in runner(network, sweep.work, left, fresh, workers):
+    def all_ran() -> Iterator[Ran]:
+        for ran in runner(network, sweep.work, again, fresh, workers) if again else ():
+            done.ran(row.id for row in ran.rows)
+            yield ran
+        current = None
+        for ran in runner(network, sweep.work, left, fresh, workers) if left else ():
             if current is not None and ran.shard != current:
                 done.finish(current)
             current = ran.shard
             done.reached(ran.shard, ran.stop)
+            yield ran
+
+    try:
+        for ran in all_ran():
             pending.append(ran)
             images += len(ran.rows)
             unreadable += sum(row.error is not None for row in ran.rows)
@@ -124,6 +137,15 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
         done.finish(shard)
     written(tidy=True)
     yield Progress(images, unreadable, total, sweep.name, written=True)
+
+
+def _again(store: Store, shards: Mapping[int, Shard], done: Done) -> list[tuple[int, Shard, int]]:
+    """The images that are to run again, as parts of their shards."""
+    found: dict[int, list[tuple[int, str, str | None]]] = {}
+    for row in store.images(done.again).to_pylist():
+        shard, at = place(row["id"])
+        found.setdefault(shard, []).append((at, row["key"], row["label"]))
+    return [(shard, picked.of(shards[shard], images), 0) for shard, images in sorted(found.items())]
 
 
 def _images_in(left: Iterable[tuple[int, Any, int]]) -> int | None:

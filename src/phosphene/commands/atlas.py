@@ -96,6 +96,7 @@ def build(
     batch: int | None = None,
     workers: int | None = None,
     ray: str | None = None,
+    retry: bool = False,
     network: options.Spec = None,
     architecture: options.Architecture = None,
     weights: options.Weights = None,
@@ -113,13 +114,14 @@ def build(
     - `batch`: images that run through the network together; 4 on a processor, 64 on a GPU, if not given
     - `workers`: threads that decode images
     - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine
+    - `retry`: try the images again that could not be used, as well; such files have been mended or fetched again
     """
     with show.working("importing"):
         from ..atlas import Atlas
     found = options.open_network(network, architecture, weights, seed, device)
     steps: Generator[Progress] = Atlas.building(
         found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
-        workers=workers, ray=ray,
+        workers=workers, ray=ray, retry=retry,
     )  # fmt: skip
     last: Progress | None = None
     begun = time.monotonic()

@@ -11,6 +11,7 @@ from . import (
     mapped,
     memory,
     parquet_file,
+    picked,
     tar_archive,
     torchvision_set,
     zip_archive,
@@ -31,6 +32,7 @@ READERS: dict[str, Reader] = {
     "memory": memory,
     "mapped": mapped,
     "broken": broken,
+    picked.KIND: picked,
 }
 
 __all__ = ["FILES", "READERS", "SHARD", "Item", "Reader", "Shard", "news", "number", "place", "reader", "shards_of"]

@@ -94,7 +94,8 @@ def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
 
 
 def _pixels(file: zipfile.ZipFile, path: str, name: str, low: int, high: int) -> Iterator[Any]:
-    """The array's rows, one by one; where they break off, the error."""
+    """The array's rows, one by one; where they break off, the error for each of the rest."""
+    done = low
     try:
         with _array(file, path, f"{name}.npy") as stream:
             head = _head(stream)
@@ -104,8 +105,10 @@ def _pixels(file: zipfile.ZipFile, path: str, name: str, low: int, high: int) ->
                 if len(data) < head.row:
                     raise ValueError("it ends before")
                 yield np.frombuffer(data, head.dtype).reshape(head.shape[1:])
+                done += 1
     except (*BROKEN, KeyError) as error:
-        yield ValueError(f"the rest of the array {name!r} can't be read ({sentence(error)})")
+        why = ValueError(f"the array {name!r} can't be read from row {done} on ({sentence(error)})")
+        yield from [why] * (high - done)
 
 
 @contextmanager

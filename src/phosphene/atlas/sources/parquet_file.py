@@ -46,7 +46,7 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
 
 
 def _read(shard: Shard, index: int, stop: int) -> Iterator[Item]:
-    """The items from `index` to `stop`; where the file is broken, the error is the last."""
+    """The items from `index` to `stop`; where the file is broken, each of the rest is the error."""
     first = shard.part["start"]
     try:
         with _opened(shard.where) as file:
@@ -56,8 +56,9 @@ def _read(shard: Shard, index: int, stop: int) -> Iterator[Item]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # Arrow's errors are ValueErrors
-        why = f"{shard.where!r} can't be read from row {first + index} on ({sentence(error)})"
-        yield Item(index, f"{shard.part['name']}/{first + index}", None, ValueError(why))
+        why = ValueError(f"{shard.where!r} can't be read from row {first + index} on ({sentence(error)})")
+        for at in range(index, stop):
+            yield Item(at, f"{shard.part['name']}/{first + at}", None, why)
 
 
 def _rows(file: Any, shard: Shard, first: int, stop: int) -> Iterator[Item]:
