@@ -4,7 +4,8 @@ import inspect
 import json
 
 import pytest
-from atlas_helpers import build
+from atlas_helpers import build, draw
+from PIL import Image
 from typer.testing import CliRunner
 
 import phosphene.cli
@@ -43,6 +44,25 @@ def test_an_atlas_is_built_asked_and_gone_on_with(run, folder, tmp_path):
     drawn = run("atlas patches my.atlas 3:5 --out sheet.png")
     assert drawn.exit_code == 0, drawn.output
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_images_are_tried_again_and_a_source_that_moved_is_told(run, folder, tmp_path):
+    words = "--to my.atlas -n small:build --layers 3 --features 2"
+    assert run(f"atlas build {folder} {words}").exit_code == 0
+    Image.fromarray(draw(7)).save(folder / "b" / "07b.png")
+    again = run(f"atlas build {folder} {words} --retry")
+    assert again.exit_code == 0, again.output
+    assert "2 images, 1 of them could not be read" in again.stderr
+    assert json.loads(run("atlas info my.atlas --json").stdout)["images"] == 38
+    folder.rename(tmp_path / "moved")
+    refused = run("atlas relocate my.atlas set small.py")
+    assert refused.exit_code == 2
+    assert "so that nothing was moved" in " ".join(refused.stderr.split())
+    told = run("atlas relocate my.atlas set moved")
+    assert told.exit_code == 0, told.output
+    assert told.stdout.strip() == "my.atlas"
+    assert "39 images are read from moved now" in told.stderr
+    assert "nothing is new" in run(f"atlas build moved {words}").stderr
 
 
 def test_an_atlas_is_indexed_and_exported(run, folder, tmp_path):

@@ -22,8 +22,9 @@ from .naming import Names, atlas_names
 from .neighbours import Neighbours, atlas_neighbours
 from .patches import Patches, atlas_patches
 from .placed import Placed, atlas_place
+from .relocating import relocate
 from .running import run
-from .sources import place, reader
+from .sources import photo_of, place
 from .statistics import Statistics, atlas_statistics
 from .store import Store
 from .sweep import Progress, Runner
@@ -190,8 +191,7 @@ class Atlas:
         if not rows:
             raise LookupError(f"the atlas {self.path!r} has no image of number {image}")
         shard, index = place(image)
-        source = self.store.shards([shard])[shard]
-        return reader(source).item(source, index, rows[0]["key"]).photo()
+        return photo_of(self.store.shards([shard])[shard], index, rows[0]["key"])
 
     def patches(self, unit: str, k: int | None = None, **options: Any) -> Patches:
         """The strongest patches of a unit such as 'layer3:17' over all images, best first; options of `atlas_patches`.
@@ -241,6 +241,14 @@ class Atlas:
     def export(self, path: str | os.PathLike[str], kind: str = "parquet", **options: Any) -> Path:
         """Writes its images for other programs, as parquet, embedding-atlas or fiftyone; options of `export`."""
         return exporting(self, path, kind, **options)  # type: ignore[arg-type]
+
+    def relocate(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
+        """Tells it that a source has moved from `old` to `new`, files or folders; how many images lie there.
+
+        Raises LookupError where no source lies at `old`, FileNotFoundError or ValueError where at `new` there are not
+        the images that were read.
+        """
+        return relocate(self.store, old, new)
 
     def info(self) -> Info:
         """What it holds, and how far each sweep is."""

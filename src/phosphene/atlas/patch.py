@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..network import Address, Box, Field, Frame, Network
 from ..picture import Photo, Picture, compact, plain
-from .sources import Shard, place, reader
+from .sources import Shard, photo_of, place
 
 if TYPE_CHECKING:
     from .atlas import Atlas
@@ -43,7 +43,7 @@ class Patch:
 
         Raises FileNotFoundError or LookupError where it is not there any more, ValueError where it has another size.
         """
-        photo = reader(self.shard).item(self.shard, place(self.number)[1], self.image).photo()
+        photo = photo_of(self.shard, place(self.number)[1], self.image)
         if (photo.height, photo.width) != self.frame.photo:
             height, width = self.frame.photo
             raise ValueError(

@@ -19,7 +19,7 @@ from . import tables
 from .database import Database
 from .done import Done
 from .running import Ran, Row
-from .sources import Shard, place
+from .sources import Shard, number, place
 from .summary import Summary
 from .work import Sweep, Work
 
@@ -72,6 +72,10 @@ class Store(Database):
         if shards:
             first = self.table("shards").count_rows()
             self.table("shards").add(tables.of_shards(first, shards))
+
+    def replace_shards(self, shards: Mapping[int, Shard]) -> None:
+        """All shards, by their numbers, in place of those that are there; in one step."""
+        self.overwrite("shards", tables.of_shards(0, [shards[number] for number in range(len(shards))]))
 
     # ---- sweeps
 
@@ -214,6 +218,11 @@ class Store(Database):
             return tables.images_schema().empty_table()
         return table.search().where(tables.among("id", unique)).limit(len(unique)).to_arrow().sort_by("id")
 
+    def readable(self, shard: int) -> list[dict[str, Any]]:
+        """The images of a shard that could be read, in their order."""
+        table, some = self.table("images"), f"id >= {number(shard, 0)} AND id < {number(shard + 1, 0)} AND width > 0"
+        return table.search().where(some).limit(max(1, table.count_rows())).to_arrow().sort_by("id").to_pylist()
+
     def units(self, sweep: Sweep, layer: str) -> pa.Table | None:
         """The rows of a layer's units, by channel; None before the first writing."""
         table = self.find(tables.units_table(sweep.name))
@@ -260,7 +269,7 @@ class Store(Database):
 
 def _numbered(stem: str) -> Iterator[str]:
     yield stem
-    number = 2
+    following = 2
     while True:
-        yield f"{stem}-{number}"
-        number += 1
+        yield f"{stem}-{following}"
+        following += 1

@@ -16,7 +16,7 @@ from typing import Any
 from ..network import Network, Preprocessing
 from .done import Done
 from .running import Ran, run, summaries
-from .sources import Shard, news, picked, place, shards_of
+from .sources import Shard, lost, news, picked, place, shards_of
 from .store import Store
 from .work import Sweep, Work
 
@@ -93,6 +93,9 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
     left = [(shard, shards[shard], start) for shard, start in done.left(shards)]
     if not again and not left:
         return
+    away = next(filter(None, (lost(shard) for _, shard, _ in left)), None)
+    if away is not None:
+        raise away
     total = _images_in([*again, *left])
     pending: list[Ran] = []
     images = unreadable = 0

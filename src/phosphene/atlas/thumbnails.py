@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from .sources import Item, Shard, place, reader
+from .sources import Shard, photo_of, place
 
 if TYPE_CHECKING:
     from .atlas import Atlas
@@ -73,8 +73,7 @@ def _made(items: Iterator[tuple[int, Shard, int, str]], side: int) -> Iterator[t
 
 def _thumbnail(shard: Shard, index: int, key: str, side: int) -> np.ndarray | Exception:
     try:
-        item: Item = reader(shard).item(shard, index, key)
-        return square(item.photo().pil(), side)
+        return square(photo_of(shard, index, key).pil(), side)
     except (OSError, LookupError, ValueError) as error:
         return error
 

@@ -1,7 +1,7 @@
 """A whole data set through a network, once: build an atlas of it, and ask it.
 
-`build`, `info`, `index` and `export` are here; every function marked `@instrument` in the folder atlas/ is a command
-beside them.
+`build`, `info`, `index`, `export` and `relocate` are here; every function marked `@instrument` in the folder atlas/ is
+a command beside them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,13 @@ def group() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help=(__doc__ or "").splitlines()[0],
     )
-    by_hand: dict[str, Callable[..., Any]] = {"build": build, "info": info, "index": index, "export": export}
+    by_hand: dict[str, Callable[..., Any]] = {
+        "build": build,
+        "info": info,
+        "index": index,
+        "export": export,
+        "relocate": relocate,
+    }
     for name, function in by_hand.items():
         prepared(app, function, name)
     for name, entry in members().items():
@@ -206,6 +212,29 @@ def export(
     with show.working(f"writing {path}"):
         places = None if map is None else found.map(features or "features", method=map, sweep=sweep)
         show.told(found.export(path, kind, map=places, features=features, sweep=sweep), False)
+
+
+def relocate(
+    atlas: options.AtlasWord,
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD", show_default=False, help="Where it was; 'phosphene atlas info' lists the sources."
+        ),
+    ],
+    new: Annotated[str, typer.Argument(metavar="NEW", show_default=False, help="Where the same files are now.")],
+) -> None:
+    """Tells an atlas that pictures have moved: a folder, an archive, or all that was below a folder.
+
+    Some of them are looked at first. Nothing is changed where they are not there as they were read.
+    """
+    from ..atlas import Atlas
+
+    found = Atlas(atlas)
+    with show.working(f"looking at {new}"):
+        images = found.relocate(old, new)
+    show.note(f"{images:,} images are read from {new} now")
+    show.stdout().print(atlas)
 
 
 def _with_bar(steps: Iterator[Progress]) -> Iterator[Progress]:

@@ -6,6 +6,7 @@ without a number that was given being given again: what is new comes in shards o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,12 +23,15 @@ def cut(kind: str, where: str, files: Sequence[list[Any]], most: int = FILES, **
 def unlisted(listed: Sequence[Shard], known: Sequence[Shard], most: int | None = None) -> list[Shard]:
     """Shards of the files that none of the known ones has, of at most as many files as the listed ones have."""
     most = most or max((len(shard.part["files"]) for shard in listed), default=FILES)
-    there = {f"{shard.kind} {shard.where}/{file[0]}" for shard in known for file in shard.part.get("files", ())}
+    there: set[str] = set()
+    for shard in known:
+        own = f"{shard.kind} {real(shard.where)}/"
+        there.update(own + file[0] for file in shard.part.get("files", ()))
     rest: dict[tuple[str, str], list[list[Any]]] = {}
     parts: dict[tuple[str, str], dict[str, Any]] = {}
     for shard in listed:
-        place = shard.kind, shard.where
-        new = [file for file in shard.part["files"] if f"{shard.kind} {shard.where}/{file[0]}" not in there]
+        place, own = (shard.kind, shard.where), f"{shard.kind} {real(shard.where)}/"
+        new = [file for file in shard.part["files"] if own + file[0] not in there]
         rest.setdefault(place, []).extend(new)
         parts[place] = {key: value for key, value in shard.part.items() if key != "files"}
     return [
@@ -56,7 +60,12 @@ def beyond(listed: Sequence[Shard], known: Sequence[Shard]) -> list[Shard]:
 
 def _table(shard: Shard) -> str:
     told = {key: value for key, value in shard.part.items() if key not in ("start", "stop", "name")}
-    return repr((shard.kind, shard.where, sorted(told.items())))
+    return repr((shard.kind, real(shard.where), sorted(told.items())))
+
+
+def real(where: str) -> str:
+    """A path without links, so that a place is the same by whichever of its names; what is no path as it is."""
+    return os.path.realpath(where) if os.path.isabs(where) else where
 
 
 def steps(name: str) -> list[str]:

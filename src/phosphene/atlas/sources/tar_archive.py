@@ -22,7 +22,7 @@ from typing import IO, Any
 from ...picture.reading import MAX_BYTES
 from . import broken, samples
 from .item import FILES, SHARD, Item, Shard
-from .listing import classes, cut, is_picture, sentence, unlisted
+from .listing import classes, cut, is_picture, real, sentence, unlisted
 
 BLOCK = tarfile.BLOCKSIZE
 BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
@@ -58,7 +58,7 @@ def _tried(shard: Shard) -> list[Shard] | Exception:
 
 
 def _stamp(shard: Shard) -> tuple[str, int, int]:
-    return shard.where, shard.part["bytes"], shard.part["changed"]
+    return real(shard.where), shard.part["bytes"], shard.part["changed"]
 
 
 @dataclass(frozen=True)
