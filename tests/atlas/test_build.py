@@ -414,18 +414,20 @@ def test_names_of_layers_and_files_may_be_any(network, folder, tmp_path):
     class Odd(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.add_module("first/ü 'a'", torch.nn.Conv2d(3, 4, 3))
+            self.add_module("first/ü: 'a'", torch.nn.Conv2d(3, 4, 3))
 
         def forward(self, x):
-            return getattr(self, "first/ü 'a'")(x)
+            return getattr(self, "first/ü: 'a'")(x)
 
     odd = ph.Network(Odd().eval(), network.preprocessing)
     name = os.fsencode(folder / "a") + b"/\xff.png"
     with open(name, "wb") as file:
         Image.fromarray(draw(5)).save(file, "PNG")
-    atlas = ph.Atlas.build(odd, folder, tmp_path / "atlas", layers="first/ü 'a'", features="first/ü 'a'")
-    assert len(atlas.store.features(atlas.sweeps()[0], "first/ü 'a'")[0]) == 38
-    assert len(atlas.patches("first/ü 'a':2")) == 9
+    atlas = ph.Atlas.build(odd, folder, tmp_path / "atlas", layers="first/ü: 'a'", features="first/ü: 'a'")
+    assert len(atlas.store.features(atlas.sweeps()[0], "first/ü: 'a'")[0]) == 38
+    assert len(atlas.patches("first/ü: 'a':2")) == 9
+    assert len(atlas.layer("first/ü: 'a'", k=2).units) == 4
+    assert len(atlas.names("first/ü: 'a'").names) == 4
     assert len(atlas.map(method="pca").ids) == 38
     row = next(row for row in atlas.store.images().to_pylist() if "xff" in row["key"])
     assert row["key"] == "a/\\xff.png"

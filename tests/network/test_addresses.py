@@ -40,6 +40,7 @@ def test_an_address_of_classes_reads_back_as_written(output, name):
         ("layer3.0.add:17", Address("layer3.0.add", 17)),
         ("layer3:17@5,6", Address("layer3", 17, (5, 6))),
         (" layer3@5, 6 ", Address("layer3", None, (5, 6))),
+        ("first:second:17@5,6", Address("first:second", 17, (5, 6))),
         ("blocks.11@cls", Address("blocks.11", token="cls")),
         ("blocks.11:3@register1", Address("blocks.11", 3, token="register1")),
         ("logits", Address("logits")),

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..instrument import Result, instrument
+from ..network import Address
 from ..picture import Drawing, DrawingBlock, Mark, Picture, Text, compact, fit, sheet, shifted
 from .naming import Name, named
 from .patch import Patch, patches_of
@@ -145,7 +146,7 @@ def atlas_layer(
     chosen = _ordered(measured, names, order)[(page - 1) * units : page * units]
     patches = patches_of(atlas, found, network, layer, table.take(chosen).to_pylist(), k)
     return LayerSheet(
-        network=network.name, layer=layer, sees=str(network.receptive_field(layer)),
+        network=network.name, layer=layer, sees=str(network.receptive_field(Address(layer))),
         images=count_of(atlas.store, found), channels=table.num_rows, order=order, page=page, pages=pages,
         units=tuple(
             Unit(at, float(measured.largest[at]), float(measured.active[at]), names[at] if names else None, tuple(own))

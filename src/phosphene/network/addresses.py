@@ -2,7 +2,8 @@
 
 `layer`, `layer:channel`, `layer:channel@row,column`, `layer@row,column`, `logits:goose`, `probabilities:goose`; for
 token networks `@cls` and `@register1` name the tokens that have no place. `logits` and `probabilities` stand for the
-network's output, before and after the softmax; their channels are classes, by name or number.
+network's output, before and after the softmax; their channels are classes, by name or number. The channel comes after
+the last colon, since a layer's name may have one, too.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Address:
             place = None if token else (int(match[1]), int(match[2]))
         elif "@" in body:
             raise ValueError(f"address {text!r}: after '@' comes 'row,column', 'cls' or 'register1'")
-        layer, colon, channel = body.partition(":")
+        layer, colon, channel = body.rpartition(":") if ":" in body else (body, "", "")
         if colon and not channel.isdecimal():
             raise ValueError(f"address {text!r}: after ':' comes a channel's number, not {channel!r}")
         if not layer:
