@@ -180,6 +180,15 @@ def test_a_theme_that_the_file_can_not_have_is_refused_before_anything_is_comput
     assert "the theme 'auto' is for .svg only" in str(result.exception)
 
 
+@pytest.mark.parametrize("words", [("look", "0"), ("locate",), ("judge",)])
+def test_commands_written_by_hand_refuse_such_a_theme_before_they_open_a_network(
+    runner: CliRunner, words: tuple[str, ...]
+) -> None:
+    result = run(runner, *words, "-n", "nothing.py:build", "--theme", "auto", "--out", "x.png")
+    assert result.exit_code == 2
+    assert "the theme 'auto' is for .svg only" in " ".join(result.stderr.split())
+
+
 def test_layer_and_photo_come_in_either_order(runner: CliRunner, means: typer.Typer, tmp_path: Path) -> None:
     photo = tmp_path / "beast.jpg"
     photo.write_bytes(Path(shipped_photo()).read_bytes())

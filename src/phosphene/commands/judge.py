@@ -78,6 +78,7 @@ def judge(
     path = None
     if out is not None or not json:
         path = show.target(out, ("judge", network or options.EMBEDDED_NAME))
+        show.check_saving(path, theme, scale)
     there = files(given)
     total = min(limit, len(there))
     chosen = [str(there[index * len(there) // total]) for index in range(total)]

@@ -39,7 +39,10 @@ def locate(
     - `threshold`: a pixel belongs to the class if its number is at least this share of the map's largest
     """
     shown = photo or options.shipped_photo()
-    path = show.target(out, ("locate", network, Path(shown).stem), shown) if out is not None or not json else None
+    path = None
+    if out is not None or not json:
+        path = show.target(out, ("locate", network, Path(shown).stem), shown)
+        show.check_saving(path, theme, scale)
     opened = options.open_photo(photo)
     found = options.open_network(network, architecture, weights, seed, device)
     with show.working("locating"):

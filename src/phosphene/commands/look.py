@@ -46,6 +46,7 @@ def look(
     if layer is not None and (out is not None or not json):
         shown = photo or options.shipped_photo()
         path = show.target(out, ("look", network, layer, Path(shown).stem), shown)
+        show.check_saving(path, theme, scale)
     opened = options.open_photo(photo)
     found = options.open_network(network, architecture, weights, seed, device)
     if layer is not None:
