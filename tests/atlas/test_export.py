@@ -1,5 +1,7 @@
+import base64
 import io
 import json
+import zlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +21,11 @@ def atlas(network, folder, tmp_path):
 def on_a_map(atlas, leave=0):
     ids = atlas.store.features(atlas.sweeps()[0], "3")[0][leave:]
     return SimpleNamespace(ids=ids, positions=np.stack([ids * 0.5, -ids.astype(float)], 1))
+
+
+def array(told):
+    """An array out of FiftyOne's JSON."""
+    return np.load(io.BytesIO(zlib.decompress(base64.b64decode(told["$binary"]["base64"]))))
 
 
 def test_parquet_has_a_row_for_each_image_that_could_be_read(atlas, folder, tmp_path):
@@ -81,12 +88,95 @@ def test_fiftyone_gets_samples_that_name_the_files(atlas, folder, tmp_path):
     samples = json.loads((path / "samples.json").read_text())["samples"]
     ids, vectors = atlas.store.features(atlas.sweeps()[0], "6")
     assert [each["atlas_id"] for each in samples] == ids.tolist()
-    np.testing.assert_array_equal(np.array([each["embedding"] for each in samples], np.float32), vectors)
+    np.testing.assert_array_equal(np.stack([array(each["embedding"]) for each in samples]), vectors)
     for each in samples:
         assert each["filepath"] == str(folder / each["atlas_key"])
         assert each["ground_truth"]["_cls"] == "Classification"
         assert each["ground_truth"]["label"] == each["atlas_key"][0]
         assert each["x"] == 0.5 * each["atlas_id"]
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_embedding_atlas_opens_the_file(atlas, folder, tmp_path):
+    """Its program reads the file, and writes the page with the data that it would serve."""
+    program = pytest.importorskip("embedding_atlas.cli", reason="embedding-atlas is not installed").main
+    placed = on_a_map(atlas, leave=3)
+    (folder / "c" / "05.png").unlink()
+    path = atlas.export(tmp_path / "set.parquet", "embedding-atlas", map=placed, features="6")
+    words = [str(path), "--x", "x", "--y", "y", "--image", "image", "--export-application", str(tmp_path / "page")]
+    program(words, standalone_mode=False)
+    told = json.loads((tmp_path / "page" / "data" / "metadata.json").read_text())["props"]["data"]
+    assert (told["projection"], told["image"]) == ({"x": "x", "y": "y"}, "image")
+    rows = parquet.read_table(tmp_path / "page" / "data" / "dataset.parquet").to_pylist()
+    assert [row["id"] for row in rows] == placed.ids.tolist()
+    assert [[row["x"], row["y"]] for row in rows] == placed.positions.tolist()
+    _, vectors = atlas.store.features(atlas.sweeps()[0], "6")
+    assert [row["vector"] for row in rows] == vectors[3:].tolist()
+    for row in rows:
+        assert row["label"] == row["key"][0]
+        if row["key"] == "c/05.png":
+            assert row["image"]["bytes"] is None
+        else:
+            assert Image.open(io.BytesIO(row["image"]["bytes"])).size == (52, 40)
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_fiftyone_reads_the_samples(atlas, folder, tmp_path, monkeypatch):
+    """Its importer alone, which needs no database."""
+    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "true")
+    data = pytest.importorskip("fiftyone.utils.data", reason="FiftyOne is not installed")
+    path = atlas.export(tmp_path / "fo", "fiftyone", features="6", map=on_a_map(atlas))
+    importer = data.LegacyFiftyOneDatasetImporter(str(path))  # of a folder without a version
+    with importer:
+        samples = list(importer)
+        assert importer.get_dataset_info()["classes"] == ["a", "b", "c"]
+    ids, vectors = atlas.store.features(atlas.sweeps()[0], "6")
+    np.testing.assert_array_equal(np.stack([each.embedding for each in samples]), vectors)
+    for each, id in zip(samples, ids.tolist(), strict=True):
+        assert each.media_type == "image"
+        assert (each.atlas_id, each.x, each.y) == (id, 0.5 * id, -id)
+        assert each.filepath == str(folder / each.atlas_key)
+        assert each.ground_truth.label == each.atlas_key[0]
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_fiftyone_finds_the_images_that_are_no_files(network, tmp_path, monkeypatch):
+    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "true")
+    data = pytest.importorskip("fiftyone.utils.data", reason="FiftyOne is not installed")
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 40, 40, 3), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", images=pixels)
+    atlas = ph.Atlas.build(network, tmp_path / "set.npz", tmp_path / "atlas", layers="0", features="3")
+    importer = data.LegacyFiftyOneDatasetImporter(str(atlas.export(tmp_path / "fo", "fiftyone")))
+    with importer:
+        for each, wanted in zip(importer, pixels, strict=True):
+            assert (ph.read(each.filepath).pixels == wanted).all()
+            assert each.ground_truth is None
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_fiftyone_opens_the_folder_and_finds_neighbours(atlas, tmp_path, monkeypatch):
+    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "true")
+    fiftyone = pytest.importorskip("fiftyone", reason="FiftyOne is not installed")
+    brain = pytest.importorskip("fiftyone.brain", reason="FiftyOne's brain is not installed")
+    path = atlas.export(tmp_path / "fo", "fiftyone", features="6", map=on_a_map(atlas))
+    try:
+        found = fiftyone.Dataset.from_dir(str(path), dataset_type=fiftyone.types.FiftyOneDataset, progress=False)
+    except fiftyone.core.config.FiftyOneConfigError as error:
+        pytest.skip(f"FiftyOne's database does not start: {error}")
+    try:
+        assert found.default_classes == ["a", "b", "c"]
+        assert found.count_values("ground_truth.label") == {"a": 13, "b": 12, "c": 12}
+        ids, vectors = atlas.store.features(atlas.sweeps()[0], "6")
+        brain.compute_similarity(found, embeddings="embedding", brain_key="near", backend="sklearn", metric="euclidean")
+        nearest = found.sort_by_similarity(found.first().id, k=5, brain_key="near")
+        away = np.linalg.norm(vectors - vectors[0], axis=1)
+        chosen = away[np.searchsorted(ids, nearest.values("atlas_id"))]
+        np.testing.assert_allclose(chosen, np.sort(away)[:5], rtol=1e-3, atol=1e-6)
+        places = np.stack([found.values("x"), found.values("y")], 1)
+        brain.compute_visualization(found, points=places, method="manual", brain_key="map")
+        np.testing.assert_array_equal(found.load_brain_results("map").points, on_a_map(atlas).positions)
+    finally:
+        found.delete()
 
 
 def test_images_that_are_no_files_are_written_for_fiftyone(network, tmp_path):
