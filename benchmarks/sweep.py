@@ -4,15 +4,25 @@ The embedded network, the photos of `imagenet_photos_700.zip` and `coco_mini.zip
 names, as often as it takes for `--images` of them. A sweep keeps the 9 strongest patches and the statistics of every
 convolution's units and the features before the scores. The bare pass decodes and runs the same batches and keeps
 nothing. The notebook's loop is what many write: forward hooks on all convolutions, each image's maximum and its place
-kept of every channel, `topk` at the end. All take turns in rounds; times are of the clock, or of the processor where
-OMP_NUM_THREADS=1, since then others' work does not count; ratios are the medians of the rounds' ratios. Memory is the
-peak of a process of its own, for a quarter of the images and for all.
+kept of every channel, `topk` at the end. zennit-crp (`pip install --no-deps zennit-crp`, since it names an older zennit
+than the one that it also runs with) finds strongest images too: of its feature visualisation, the maximisation of
+activations alone, of single places and not normed, 9 kept, in a pass without gradients; `zennit-crp-run` is its `run`
+as it comes, which keeps 40, relevances and statistics of classes besides, and so runs backward too. All take turns in
+rounds; times are of the clock, or of the processor where OMP_NUM_THREADS=1, since then others' work does not count;
+ratios are the medians of the rounds' ratios. Memory is the peak of a process of its own, for a quarter of the images
+and for all.
 
 `--steady` times the parts instead: decoding, the bare pass over a batch, and the same batch taken in once the lists of
-the strongest patches are full, for several sizes of a batch.
+the strongest patches are full, for several sizes of a batch. `--agree` compares the strongest images with those that
+zennit-crp finds. `--shard` halves the images into two shards and says how large the summaries of one are, and how long
+the machine that writes takes to read them and to merge them with the other's, as it does on a cluster.
 """
 
 import argparse
+import contextlib
+import copy
+import importlib.util
+import io
 import json
 import os
 import platform
@@ -30,8 +40,11 @@ from pathlib import Path
 import torch
 
 import phosphene as ph
-from phosphene.atlas.running import _decoded, _taken_in, summaries
-from phosphene.atlas.sources import shards_of
+from phosphene.atlas import tables
+from phosphene.atlas.ray_run import _read, _written
+from phosphene.atlas.running import _decoded, _taken_in, run, summaries
+from phosphene.atlas.sources import number, shards_of
+from phosphene.atlas.summary import Summary
 from phosphene.atlas.work import Work, chosen, described
 from phosphene.network.seam import held
 
@@ -89,7 +102,56 @@ def sweep(network: ph.Network, pictures: Path, batch: int, workers: int) -> None
         ph.Atlas.build(network, pictures, Path(folder) / "atlas", batch=batch, workers=workers)
 
 
-KINDS = {"bare": bare, "sweep": sweep, "notebook": notebook}
+def crp(network: ph.Network, pictures: Path, batch: int, folder: str, alone: bool) -> Path:
+    """Runs zennit-crp's feature visualisation; where it leaves the images of the largest activations."""
+    from crp.attribution import CondAttribution
+    from crp.concepts import ChannelConcept
+    from crp.visualization import FeatureVisualization
+
+    class Forward(CondAttribution):
+        def __call__(self, data, *conditions, **options):
+            with torch.no_grad():
+                self.model(data)
+
+    class Activations(FeatureVisualization):
+        def analyze_activation(self, act, layer_name, concept, data_indices, targets):
+            self.ActMax.analyze_layer(act, concept, layer_name, data_indices, targets)
+
+    class Prepared:  # what it takes as a data set: an image and its class
+        files = sorted(pictures.iterdir())
+
+        def __getitem__(self, index: int):
+            return network.preprocessing.prepare(ph.read(self.files[index]))[0], 0
+
+    module = copy.deepcopy(network.module)  # it takes the gradients off the weights
+    layers = {name: ChannelConcept() for name, part in module.named_modules() if isinstance(part, torch.nn.Conv2d)}
+    attribution, found = (Forward, Activations) if alone else (CondAttribution, FeatureVisualization)
+    visualisation = found(attribution(module), Prepared(), layers, max_target="max", abs_norm=False, path=folder)
+    if alone:
+        visualisation.ActMax.SAMPLE_SIZE = 9
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # its bars
+        visualisation.run(None, 0, len(Prepared.files), batch_size=batch)
+    return visualisation.ActMax.PATH
+
+
+def zennit_crp(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        crp(network, pictures, batch, folder, alone=True)
+
+
+def zennit_crp_run(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        crp(network, pictures, batch, folder, alone=False)
+
+
+KINDS = {
+    "bare": bare,
+    "sweep": sweep,
+    "notebook": notebook,
+    "zennit-crp": zennit_crp,
+    "zennit-crp-run": zennit_crp_run,
+}
+CRP = importlib.util.find_spec("crp") is not None
 
 
 def peak(kind: str, pictures: Path, batch: int, workers: int, threads: int) -> int:
@@ -136,6 +198,71 @@ def steady(network: ph.Network, pictures: Path, rounds: int, now: Callable[[], f
         print(f"| {batch} | {bare:.1f} ms | {taken:.1f} ms | {ratio:.2f} |", flush=True)
 
 
+def taken_in(network: ph.Network, work: Work, place: int, pictures: Path, workers: int) -> dict[str, Summary]:
+    """The summaries of a folder's images, as a source's shard of that place."""
+    kept = summaries(network, work)
+    for _ in run(network, work, [(place, shard, 0) for shard in shards_of(pictures)], kept, workers):
+        pass
+    for summary in kept.values():
+        summary.settle()
+    return kept
+
+
+def agree(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+    """Prints for how many channels zennit-crp names the same strongest images, and how its values differ."""
+    from crp.helper import load_maximization
+
+    kept = taken_in(network, Work(chosen(network, None), batch=batch), 0, pictures, workers)
+    first = number(0, 0)
+    units = same = place = all_nine = tied = 0
+    away = 0.0
+    others: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        found = crp(network, pictures, batch, folder, alone=True)
+        for name, summary in kept.items():
+            images, values, places = (torch.tensor(part).T for part in load_maximization(found, name))
+            ours, top = summary.top.images - first, summary.top.values
+            alike = ours[:, 0] == images[:, 0]
+            units, same = units + len(alike), same + int(alike.sum())
+            place += int((alike & (summary.top.places[:, 0] == places[:, 0])).sum())
+            all_nine += int((ours == images).all(1).sum())
+            away = max(away, float(((values - top).abs() / top.abs().clamp(min=1e-6)).max()))
+            shared = ~alike & (values[:, 0] == top[:, 0])
+            tied += int(shared.sum())
+            for channel in (~alike & ~shared).nonzero().flatten().tolist():
+                pair = zip((ours, images), (top, values), strict=True)
+                mine, its = (f"image {at[channel, 0]} with {value[channel, 0]:.7g}" for at, value in pair)
+                others.append(f"- {name}:{channel}: {mine}; zennit-crp's {its}")
+    print(f"Of {units:,} channels, {same:,} have the same first image, {place:,} also the same place in it, and")
+    print(f"{all_nine:,} the same nine images in the same order. Of the {units - same:,} others {tied:,} have several")
+    print(f"images with the same largest value. Values are at most {away:.1g} of themselves apart.")
+    if others:
+        print("\nFirst images that differ:\n\n" + "\n".join(others[:20]))
+
+
+def shard(network: ph.Network, pictures: Path, batch: int, workers: int, rounds: int, now: Callable[[], float]) -> None:
+    """Prints how large a shard's summaries are, and how long the machine that writes is busy with them."""
+    work = Work(chosen(network, None), batch=batch)
+    files = sorted(pictures.iterdir())
+    sent = []
+    for place, part in enumerate((files[: len(files) // 2], files[len(files) // 2 :])):
+        folder = pictures.with_name(f"shard-{place}")
+        folder.mkdir()
+        for file in part:
+            (folder / file.name).symlink_to(file.resolve())
+        sent.append(_written(tables.of_summaries(taken_in(network, work, place, folder, workers), "", {})))
+    seconds = []
+    for _ in range(rounds):
+        whole = tables.to_summaries(_read(sent[0]), work.k, work.each)
+        start = now()
+        for name, summary in tables.to_summaries(_read(sent[1]), work.k, work.each).items():
+            whole[name].merge(summary)
+        seconds.append(now() - start)
+    units = sum(len(summary.total) for summary in whole.values())
+    print("| units | images of a shard | its summaries | reading and merging them |\n| ---: | ---: | ---: | ---: |")
+    print(f"| {units:,} | {len(part):,} | {len(sent[1]) / 1e6:.1f} MB | {statistics.median(seconds):.2f} s |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000)
@@ -145,16 +272,29 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
     parser.add_argument("--memory", action="store_true", help="measure only memory")
     parser.add_argument("--steady", action="store_true", help="measure only the parts, once the lists are full")
+    parser.add_argument("--agree", action="store_true", help="compare only the strongest images with zennit-crp's")
+    parser.add_argument("--shard", action="store_true", help="measure only a shard's summaries and their merging")
     parser.add_argument("--store", type=Path, help="a JSON file that keeps the rounds' times")
     given = parser.parse_args()
     now = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "lancedb"))
+    peers = ("zennit", "zennit-crp") if CRP else ()
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "lancedb", *peers))
     threads = torch.get_num_threads()
     print(f"{date.today()}, {versions}, Python {platform.python_version()}, {platform.machine()}, {threads} threads,")
     print(f"{given.images} images, batches of {given.batch}, {given.workers} workers, {given.rounds} rounds\n")
+    if not CRP:
+        print("zennit-crp is not installed and left out: pip install --no-deps zennit-crp\n")
+        given.kinds = [kind for kind in given.kinds if not kind.startswith("zennit-crp")]
     network = ph.load()
     with tempfile.TemporaryDirectory() as folder:
         pictures = gathered(Path(folder), given.images)
+        if given.agree:
+            if CRP:
+                agree(network, pictures, given.batch, given.workers)
+            return
+        if given.shard:
+            shard(network, pictures, given.batch, given.workers, given.rounds, now)
+            return
         if given.steady:
             steady(network, pictures, given.rounds, now)
             return
