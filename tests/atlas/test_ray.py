@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from atlas_helpers import contents
+from atlas_helpers import contents, draw
+from PIL import Image
 
 import phosphene as ph
 from phosphene.atlas.sources import folder as folders
@@ -27,7 +28,8 @@ ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
 module = build()
 module[0].weight.data[0, 0, 0, 0] *= {factor}
 network = ph.Network(module, ph.Preprocessing((32, 32), resize=(36, 36)), list("abcde"))
-steps = ph.Atlas.building(network, {source!r}, {path!r}, layers=["0", "3", "6"], features="2", ray="auto")
+work = {{"layers": ["0", "3", "6"], "features": "2", "ray": "auto", "retry": {retry}}}
+steps = ph.Atlas.building(network, {source!r}, {path!r}, **work)
 told = []
 try:
     for progress in steps:
@@ -41,9 +43,9 @@ except Exception as error:
 """
 
 
-def on_ray(source, path, stop=0, factor="1"):
+def on_ray(source, path, stop=0, factor="1", retry=False):
     script = SCRIPT.format(
-        tests=str(Path(__file__).parent), source=str(source), path=str(path), stop=stop, factor=factor
+        tests=str(Path(__file__).parent), source=str(source), path=str(path), stop=stop, factor=factor, retry=retry
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -75,6 +77,21 @@ def test_a_cluster_goes_on_where_it_was_stopped(network, folder, tmp_path, monke
     second = on_ray(folder, tmp_path / "ray")
     assert second[-1][0] == 39 - first[-1][0]
     assert rounded(contents(Store(tmp_path / "ray"))) == rounded(contents(local.store))
+
+
+def test_a_cluster_tries_images_again(network, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "FILES", 10)
+    ph.Atlas.build(network, folder, tmp_path / "ray", layers=["0", "3", "6"], features="2")
+    Image.fromarray(draw(70)).save(folder / "b" / "07b.png")
+    assert on_ray(folder, tmp_path / "ray", retry=True)[-1] == [2, 1]
+    local = ph.Atlas.build(network, folder, tmp_path / "local", layers=["0", "3", "6"], features="2")
+    one, other = contents(Store(tmp_path / "ray")), contents(local.store)
+    assert one.keys() == other.keys()
+    for name in ("images", "Sequential.unreadable"):
+        assert one[name] == other[name]
+    for mine, its in zip(one["Sequential.units"], other["Sequential.units"], strict=True):
+        assert (mine["count"], mine["images"], mine["places"]) == (its["count"], its["images"], its["places"])
+    assert [row["id"] for row in one["Sequential.features.2"]] == [row["id"] for row in other["Sequential.features.2"]]
 
 
 def test_an_actors_error_is_the_sentence_of_one_machine(folder, tmp_path):

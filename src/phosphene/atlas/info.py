@@ -77,7 +77,7 @@ class Info(Result):
         lines.append(_line("images", f"{self.images:,}" + (f", {labels}" if self.labels else ", no labels")))
         lines += [_line("from" if at == 0 else "", source) for at, source in enumerate(self.sources)]
         if self.unreadable:
-            lines.append(_line("unreadable", f"{len(self.unreadable):,}"))
+            lines.append(_line("unreadable", f"{len(self.unreadable):,}; building with --retry tries them again"))
             lines += [_line("", f"{key}: {_short(why)}") for key, why in self.unreadable[:LISTED]]
             if len(self.unreadable) > LISTED:
                 lines.append(_line("", f"and {len(self.unreadable) - LISTED:,} more"))

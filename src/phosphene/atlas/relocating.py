@@ -71,14 +71,16 @@ def _check_once(new: str, moved: Mapping[int, Shard], others: Sequence[Shard]) -
 
 def _check_there(store: Store, new: str, moved: Mapping[int, Shard]) -> None:
     """ValueError where images are missing at their new place, or are others."""
+    gone = list(dict.fromkeys(filter(None, map(moving.gone, moved.values()))))
+    if gone:
+        more = f", nor are {len(gone) - 1:,} others" if len(gone) > 1 else ""
+        raise FileNotFoundError(
+            f"{gone[0]!r} is not there{more}, so that nothing was moved; name the place of all of it"
+        )
     numbers = _spread(list(moved), LOOKED_AT)
     count, wrong = 0, []
     for number in numbers:
-        shard = moved[number]
-        path = moving.gone(shard)
-        if path is not None:
-            raise FileNotFoundError(f"there is no {path!r}, so that nothing was moved; name the place where it is now")
-        for answer in _looked(store, number, shard, -(-LOOKED_AT // len(numbers))):
+        for answer in _looked(store, number, moved[number], -(-LOOKED_AT // len(numbers))):
             count += 1
             wrong += [answer] if answer else []
     if wrong:

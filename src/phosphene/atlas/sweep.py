@@ -66,7 +66,10 @@ def build(
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in _sweeps(network, store, work):
             if retry:
-                store.reopen(sweep)
+                try:
+                    store.reopen(sweep)
+                except (OSError, RuntimeError) as error:
+                    raise _told(error, store, 0) from error
             yield from _sweep(network, store, sweep, runner, workers)
 
 
