@@ -55,6 +55,8 @@ def test_images_are_tried_again_and_a_source_that_moved_is_told(run, folder, tmp
     assert "2 images, 1 of them could not be read" in again.stderr
     assert json.loads(run("atlas info my.atlas --json").stdout)["images"] == 38
     folder.rename(tmp_path / "moved")
+    lost = run(f"atlas build small.py {words}")
+    assert f"{folder} is not there any more; if it has moved, tell the atlas" in " ".join(lost.stderr.split())
     refused = run("atlas relocate my.atlas set small.py")
     assert refused.exit_code == 2
     assert "so that nothing was moved" in " ".join(refused.stderr.split())

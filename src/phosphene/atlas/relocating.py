@@ -40,6 +40,11 @@ def relocate(store: Store, old: str | os.PathLike[str], new: str | os.PathLike[s
     return _images(moved.values())
 
 
+def gone(store: Store) -> list[str]:
+    """The places of sources that are not there any more."""
+    return list(dict.fromkeys(filter(None, map(moving.gone, store.shards().values()))))
+
+
 def _path(given: str | os.PathLike[str]) -> str:
     text = os.fsdecode(given)
     return text.rstrip("/") if "://" in text else os.path.abspath(os.path.expanduser(text))

@@ -129,6 +129,7 @@ def build(
         found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
         workers=workers, ray=ray, retry=retry,
     )  # fmt: skip
+    _tell_what_is_gone(to)
     last: Progress | None = None
     begun = time.monotonic()
     with stopping() as asked:
@@ -151,6 +152,23 @@ def build(
         )
         show.note(f"{last.images:,} images{broken}; {speed:.3g} images a second")
     show.stdout().print(to)
+
+
+def _tell_what_is_gone(path: str) -> None:
+    """A note on sources that are not there any more, before their images are taken in from another place as well."""
+    from ..atlas.relocating import gone
+    from ..atlas.store import Store
+
+    try:
+        places = gone(Store(path))
+    except (FileNotFoundError, ValueError):  # there is no atlas yet, or what is there is refused later
+        return
+    if places:
+        more = f" (nor are {len(places) - 1:,} others)" if len(places) > 1 else ""
+        show.note(
+            f"{places[0]} is not there any more{more}; if it has moved, tell the atlas before you build from the new "
+            f"place, which would take in its images once more: phosphene atlas relocate {path} {places[0]} NEW"
+        )
 
 
 def info(atlas: options.AtlasWord, *, json: show.Json = False) -> None:
