@@ -6,26 +6,28 @@ each image a normal distribution over the others with `perplexity` effective nei
 a t-distribution over the plane, q, comes close to it: it minimises KL(p, q) = sum p log(p / q). As D. Kobak and
 P. Berens advise (The art of using t-SNE for single-cell transcriptomics, 2019), it begins at the first two principal
 components, so that large distances mean something; steps are as long as the images are many, over the exaggeration;
-and above 100,000 images an exaggeration of 4 stays to the end. openTSNE computes it (P. Poličar et al., 2019), with
-repulsion interpolated on a grid (G. Linderman et al., 2019). UMAP (L. McInnes et al., 2018) is umap-learn's.
+and above 100,000 images an exaggeration of 4 stays to the end. Distributions, and the places of new images, are
+openTSNE's (P. Poličar et al., 2019); the descent is our own, which is faster (tsne.py). UMAP (L. McInnes et al., 2018)
+is umap-learn's.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
+from .tsne import Phase, laid_out
+
 Method = Literal["tsne", "umap", "pca"]
 FEWEST = 5  # images of a map
-EARLY, LATE = 250, 500  # openTSNE's steps under exaggeration, and after it
-EARLY_EXAGGERATION = 12.0
+EARLY, LATE = Phase(250, exaggeration=12.0, momentum=0.8), Phase(500, momentum=0.9)
 MANY, MANY_EXAGGERATION = 100_000, 4.0  # Kobak and Berens, 2019
-TREE = 3_000  # images up to which a tree is faster than a grid
+FEW = 3_000  # images up to which steps are over before threads have met
 EXACT = 20_000  # images up to which neighbours are found exactly
 COARSE = 500.0  # the largest of the second perplexities
 
@@ -141,19 +143,14 @@ class Reduced:
     # ---- t-SNE
 
     def _tsne(self) -> tuple[np.ndarray, float]:
-        from openTSNE import TSNEEmbedding, initialization
+        from openTSNE import initialization
 
-        reduction, images = self.reduction, len(self.points)
+        images = len(self.points)
+        p = self._affinities(self.reduction.perplexities(images)).P.tocsr()
         start = initialization.rescale(self.points[:, :2].copy())
-        with _quiet():
-            found = TSNEEmbedding(
-                start, self._affinities(reduction.perplexities(images)), random_state=reduction.seed,
-                n_jobs=threads(images), negative_gradient_method="bh" if images <= TREE else "fft",
-            )  # fmt: skip
-            last = reduction.last_exaggeration(images)
-            for steps, exaggeration in ((EARLY, max(EARLY_EXAGGERATION, last)), (LATE, last)):
-                found.optimize(steps, inplace=True, exaggeration=exaggeration, momentum=0.8, learning_rate="auto")
-        return np.asarray(found, np.float64).copy(), float(found.kl_divergence)
+        last = self.reduction.last_exaggeration(images)
+        early = replace(EARLY, exaggeration=max(EARLY.exaggeration, last))
+        return laid_out(p / p.sum(), start, (early, replace(LATE, exaggeration=last)))
 
     def _placed_by_tsne(self, positions: np.ndarray, points: np.ndarray) -> np.ndarray:
         from openTSNE import TSNEEmbedding
@@ -201,8 +198,8 @@ class Reduced:
 
 
 def threads(images: int) -> int:
-    """As many as PyTorch uses; one for few images, whose steps are over before threads have met."""
-    return 1 if images <= TREE else torch.get_num_threads()
+    """As many as PyTorch uses; one for few images."""
+    return 1 if images <= FEW else torch.get_num_threads()
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801
