@@ -215,7 +215,8 @@ def test_an_atlas_that_has_both_places_is_not_told_that_one_is_the_other(network
 
 def test_a_source_that_is_gone_ends_a_build_before_all_its_images_are_noted(network, tmp_path, built):
     with pytest.raises(FileNotFoundError, match=r"'phosphene atlas relocate' tells the atlas where it is now"):
-        ph.Atlas.build(network, None, built.path, layers="0", features=[])
+        ph.Atlas.build(network, tmp_path / "new", built.path, layers="0", features=[])
+    assert (len(built.sweeps()), len(built.store.shards())) == (1, 1)
     built.relocate(tmp_path / "old", tmp_path / "new")
     atlas = ph.Atlas.build(network, None, built.path, layers="0", features=[])
     assert atlas.statistics("0").images == COUNT

@@ -61,10 +61,13 @@ def build(
     given = [] if source is None else shards_of(source)
     store = Store(path, create=source is not None)
     with store.locked():
-        store.add_shards(news(given, list(store.shards().values())))
+        known = store.shards()
+        sweeps, rest = _held(network, store, work)
+        _check_there(store, known, sweeps, rest)
+        store.add_shards(news(given, list(known.values())))
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
-        for sweep in _sweeps(network, store, work):
+        for sweep in [*sweeps, *([store.begin(network, rest)] if rest else [])]:
             if retry:
                 try:
                     store.reopen(sweep)
@@ -73,8 +76,8 @@ def build(
             yield from _sweep(network, store, sweep, runner, workers)
 
 
-def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
-    """The sweeps of this network that may not be done, and a new one for what none of them holds."""
+def _held(network: Network, store: Store, work: Work) -> tuple[list[Sweep], Work | None]:
+    """The sweeps of this network that may not be done, and the work that none of them holds, which is a new one's."""
     own = [sweep for sweep in store.sweeps() if sweep.fingerprint == network.fingerprint
            and Preprocessing.from_dict(sweep.preprocessing) == network.preprocessing]  # fmt: skip
     units = {name: sweep for sweep in own if sweep.work.keeps_units_of(work) for name in sweep.work.layers}
@@ -82,7 +85,15 @@ def _sweeps(network: Network, store: Store, work: Work) -> list[Sweep]:
     rest = work.without(units, features)
     held = [*(units.get(name) for name in work.layers), *(features.get(name) for name in work.features)]
     wanted = {sweep.name: sweep for sweep in held if sweep is not None}
-    return list(wanted.values()) + ([store.begin(network, rest)] if rest else [])
+    return list(wanted.values()), rest
+
+
+def _check_there(store: Store, shards: Mapping[int, Shard], sweeps: Iterable[Sweep], rest: Work | None) -> None:
+    """FileNotFoundError, before anything is written, where a source that is to run is gone as a whole."""
+    left = set(shards) if rest else {shard for sweep in sweeps for shard, _ in store.done(sweep).left(shards)}
+    away = next(filter(None, (lost(shards[shard]) for shard in sorted(left))), None)
+    if away is not None:
+        raise away
 
 
 def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int | None) -> Iterator[Progress]:
@@ -96,9 +107,6 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
     left = [(shard, shards[shard], start) for shard, start in done.left(shards)]
     if not again and not left:
         return
-    away = next(filter(None, (lost(shard) for _, shard, _ in left)), None)
-    if away is not None:
-        raise away
     total = _images_in([*again, *left])
     pending: list[Ran] = []
     images = unreadable = 0
