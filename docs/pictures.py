@@ -192,6 +192,16 @@ def digits() -> ph.Atlas:
     return ph.Atlas.build(network, folder / "digits", folder / "digits.atlas", **work)
 
 
+def activation_atlas() -> Result:
+    """What 700 photos have in common where they lie near each other, for the last features of the embedded network."""
+    photos = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
+    if not photos.is_dir():
+        raise LookupError(f"there is no {photos}; PHOSPHENE_DATA names the folder that holds it")
+    with tempfile.TemporaryDirectory() as folder:
+        whole = ph.Atlas.build(net, photos, Path(folder) / "photos.atlas", layers="conv_stem")
+        return whole.activations(cells=10, fewest=4)
+
+
 def placed() -> Result:
     """Other parts of pictures that the atlas has, and two turned around."""
     china, flower = load_sample_images().images
@@ -267,6 +277,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "atlas-names": lambda: (atlas().names("blocks.4"), {"scale": 1.2}),
     "atlas-statistics": lambda: (atlas().statistics("blocks.3"), {}),
     "atlas-place": lambda: (placed(), {}),
+    "atlas-activations": lambda: (activation_atlas(), {"scale": 1}),
 }
 
 FILMS: dict[str, Callable[[], Iterator[Result]]] = {

@@ -11,6 +11,7 @@ from typing import Any
 from ..network import Network, Preprocessing, load, near
 from ..picture import Photo
 from . import tables
+from .activations import ActivationAtlas, atlas_activations
 from .embedding import Embedding, atlas_map
 from .export import export as exporting
 from .indexing import Index
@@ -237,6 +238,10 @@ class Atlas:
         if path is not None:
             found.save(path)
         return found
+
+    def activations(self, features: str = "features", **options: Any) -> ActivationAtlas:
+        """The map's cells, each as an image of what its images have in common; options of `atlas_activations`."""
+        return atlas_activations(self, features, **options)
 
     def export(self, path: str | os.PathLike[str], kind: str = "parquet", **options: Any) -> Path:
         """Writes its images for other programs, as parquet, embedding-atlas or fiftyone; options of `export`."""

@@ -37,7 +37,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Objective:
-    """A weighted sum of terms; one score an image, to be raised."""
+    """A weighted sum of terms; one score an image, to be raised. A term of weight 0 is only told, among the parts."""
 
     terms: tuple[tuple[float, Term], ...]
 
@@ -50,6 +50,8 @@ class Objective:
         first, *others = self.terms
         told = [f"{'' if first[0] == 1 else f'{first[0]:g} × '}{first[1].name}"]
         for weight, each in others:
+            if not weight:
+                continue
             factor = "" if abs(weight) == 1 else f"{abs(weight):g} × "
             told.append(f"{'−' if weight < 0 else '+'} {factor}{each.name}")
         return " ".join(told)

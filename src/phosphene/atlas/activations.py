@@ -1,0 +1,256 @@
+"""An activation atlas: a map of images cut into cells, and for each cell an image of what its images have in common.
+
+A cell's features are averaged, and an image is synthesised whose own features z go the same way from the mean of the
+whole data set as this average a does:
+
+    raise  <z - m, a - m> / |a - m|^2 · max(cos(z - m, a - m), 0.1)^2
+
+After S. Carter, Z. Armstrong, L. Schubert, I. Johnson and C. Olah, Activation atlas, Distill, 2019, who average single
+places of a layer; here it is what the atlas keeps of each image. The first factor is 1 where the image reaches the
+average; the second keeps it from reaching it by way of something else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..instrument import instrument
+from ..network import Layer, Network
+from ..picture import Block, ImageBlock, Picture, compact, sheet
+from ..synthesis.ascent import ascend
+from ..synthesis.objectives import Objective, Size, objective
+from ..synthesis.options import count, generator, pair
+from ..synthesis.parted import Parted, parted
+from ..synthesis.recipes import fading, fourier
+from ..synthesis.synthesis import pixels, trace
+from ..synthesis.transforms import PIECES
+from .cells import Cells, cut
+from .embedding import Embedding, atlas_map
+from .pyramid import pyramid
+from .reduction import Method
+from .running import pooled
+from .summary import as_maps
+
+SIZE = 128  # pixels of a side, where a network takes images of any size
+GAP = 1 / 16  # between tiles, of their side
+LABELLED = 84.0  # the width of a tile from which on there is room for a label below
+WIDTH = 1060.0
+PULL, COSINE = "share of the average that is reached", "cosine"
+POWER, LEAST = 2, 0.1  # of the cosine
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ActivationAtlas(Parted):
+    """Images (M, 3, H, W) in [0, 1], one for each cell of a map that holds enough of the data set's images."""
+
+    embedding: Embedding = field(repr=False)
+    cells: Cells = field(repr=False)
+    layer: str
+
+    @property
+    def cosines(self) -> Tensor:
+        """How far each image's features go the way of its cell's average: (M,); 1 where they do wholly."""
+        return self.parts[COSINE]
+
+    @property
+    def progress(self) -> str:
+        return f"cosine with the cells' averages: {compact(float(self.cosines.mean()))}"
+
+    @property
+    def heading(self) -> str:
+        return f"Activation atlas of {len(self.embedding.ids):,} images"
+
+    @property
+    def labels(self) -> list[str]:
+        """What stands below each image: its cell's commonest label, or how many images the cell holds."""
+        return [
+            f"{number:,} image{'s' if number > 1 else ''}" if label is None else label
+            for label, number in zip(self.cells.labels, self.cells.counts, strict=True)
+        ]
+
+    def words(self) -> str:
+        """What is shown, and how near the images come to what they are to show."""
+        cells, low, high = self.cells, float(self.cosines.min()), float(self.cosines.max())
+        held = f"{min(cells.counts):,} to {max(cells.counts):,}"
+        left = f"; {cells.left_out:,} images are in cells with fewer, which are empty here" if cells.left_out else ""
+        below = " Below each: the commonest label among its images." if any(cells.labels) else ""
+        return (
+            f"{len(cells.counts)} of {cells.rows} × {cells.columns} cells of the map, each as an image whose "
+            f"{self.layer} goes from the data set's mean the way that the average of the cell's {held} images "
+            f"does{left}. Cosines between the two ways: {low:.2f} to {high:.2f}.{below}"
+        )
+
+    def tiles(self) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
+        """Red, green, blue and alpha (height, width, 4), uint8, clear where no cell is, and each cell's box in it."""
+        height, width = self.images.shape[-2:]
+        places = self.cells.places - self.cells.places.min(0)  # the map's empty border is not drawn
+        corners = places * [height + round(height * GAP), width + round(width * GAP)]
+        tall, wide = (int(most) + side for most, side in zip(corners.max(0), (height, width), strict=True))
+        canvas = np.zeros((tall, wide, 4), np.uint8)
+        boxes = []
+        for (top, left), tile in zip(corners.tolist(), pixels(self.images), strict=True):
+            canvas[top : top + height, left : left + width, :3] = tile
+            canvas[top : top + height, left : left + width, 3] = 255
+            boxes.append((left, top, left + width, top + height))
+        return canvas, boxes
+
+    def picture(self, *, names: bool = True) -> Picture:  # type: ignore[override]
+        """The cells at their places, and how the images came to show what they do.
+
+        - `names`: write the commonest label of each cell below it, where there is room
+        """
+        canvas, boxes = self.tiles()
+        wide = WIDTH * self.images.shape[-1] / canvas.shape[1]
+        shown = min(1.0, 2 * SIZE / wide) * WIDTH  # few cells need not fill the sheet
+        labelled = names and wide >= LABELLED
+        tiles = ImageBlock(canvas, cells=boxes if labelled else (), labels=self.labels if labelled else (),
+                           width=shown, crisp=False)  # fmt: skip
+        blocks: list[Block] = [tiles, trace(self.part_history[COSINE], "cosine")]
+        subtitle = f"by features of {self.embedding.layer} of {self.network}"
+        told = f"{self.words()} {self.caption} The map: {self.embedding.words()}"
+        drawing = sheet(self.heading, subtitle, blocks, caption=told, width=WIDTH + 96)
+        return self.drawn(drawing, f"{self.heading}, {subtitle}: {self.words()}", names=names)
+
+    def save(
+        self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any
+    ) -> Path:
+        """Writes one picture, as the suffix says; without a suffix a folder of tiles with a page to zoom into."""
+        if Path(path).suffix:
+            return super().save(path, theme, scale, **options)
+        return self.zoomable(path)
+
+    def zoomable(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes tiles and index.html, as `Mosaic.zoomable` does, and returns its path."""
+        canvas, boxes = self.tiles()
+        told = {
+            "title": self.heading, "subtitle": f"by features of {self.embedding.layer} of {self.network}",
+            "caption": self.words(), "map": self.embedding.words(), "tile": int(self.images.shape[-1]),
+            "images": [
+                [left, top, f"{number:,} images, cosine {cosine:.2f}", label and f"{label} ({share:.0%})"]
+                for (left, top, _, _), number, cosine, label, share in zip(
+                    boxes, self.cells.counts, self.cosines.tolist(), self.cells.labels, self.cells.shares, strict=True
+                )
+            ],
+        }  # fmt: skip
+
+        def stretch(left: int, top: int, size: int) -> np.ndarray | None:
+            part = canvas[top : top + size, left : left + size]
+            found = np.zeros((size, size, 4), np.uint8)
+            found[: part.shape[0], : part.shape[1]] = part
+            return found if found[..., 3].any() else None
+
+        return pyramid(Path(folder), canvas.shape[1], canvas.shape[0], stretch, told)
+
+    def to_dict(self) -> dict[str, Any]:
+        cells = zip(
+            self.cells.places.tolist(), self.cells.members, self.cells.labels, self.cells.shares,
+            self.cosines.tolist(), strict=True,
+        )  # fmt: skip
+        return {
+            **super().to_dict(),
+            "layer": self.layer,
+            "rows": self.cells.rows,
+            "columns": self.cells.columns,
+            "cells": [
+                {"row": row, "column": column, "images": [int(self.embedding.ids[at]) for at in members],
+                 "label": label, "share": share, "cosine": cosine}
+                for (row, column), members, label, share, cosine in cells
+            ],
+        }  # fmt: skip
+
+
+@instrument
+def atlas_activations(
+    atlas: Any,
+    features: str | None = None,
+    *,
+    cells: int = 10,
+    fewest: int = 3,
+    size: int | None = None,
+    steps: int = 96,
+    rate: float = 0.02,
+    method: Method = "tsne",
+    perplexity: float = 30.0,
+    seed: int = 0,
+    sweep: str | None = None,
+) -> Iterator[ActivationAtlas]:
+    """An activation atlas: the map cut into cells, each shown as an image of what its images have in common.
+
+    Raises what `atlas_map` does, and ValueError where no cell holds enough images, or no gradient comes back from the
+    layer.
+
+    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
+    - `cells`: along the longer side of the map
+    - `fewest`: images that a cell must hold to be shown
+    - `size`: of each image, in pixels; 128 where the network takes it, else its usual input, if not given
+    - `steps`: how many steps of gradient ascent to take
+    - `rate`: Adam's step size
+    - `method`: of the map: tsne, umap or pca
+    - `perplexity`: for t-SNE, the effective number of neighbours
+    - `seed`: of what is drawn at random
+    - `sweep`: whose features, where those of several networks are kept
+    """
+    cells, fewest, steps = count(cells, "cells"), count(fewest, "fewest"), count(steps, "steps")
+    embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
+    found = cut(embedding, cells, fewest)
+    network = embedding.atlas.network(embedding.sweep)
+    ids, vectors = embedding.atlas.store.features(embedding.sweep, embedding.layer)
+    vectors = vectors[np.isin(ids, embedding.ids)]
+    sides, layer = _sides(network, embedding, size)
+    aim = _towards(network, layer, embedding.sweep.work.pool, found.means(vectors), vectors.mean(0, dtype=np.float64))
+    image = fourier(len(found.counts), sides, generator(seed))
+    moments = ascend(network, aim, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed)
+    how = f"Fourier images in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}"
+    titles = tuple(f"row {row + 1}, column {column + 1}" for row, column in found.places.tolist())
+    yield from parted(
+        network, aim, image, moments, steps, ActivationAtlas, titles=titles, how=how, seed=seed, embedding=embedding,
+        cells=found, layer=layer.name,
+    )  # fmt: skip
+
+
+def _sides(network: Network, embedding: Embedding, size: int | None) -> tuple[Size, Layer]:
+    """The images' size, and the layer at that size, which must give features as long as those that are kept."""
+    usual, name = network.preprocessing.size, embedding.layer
+    if size is not None:
+        asked = pair(size)
+    else:
+        asked = (min(SIZE, usual[0]), min(SIZE, usual[1])) if embedding.sweep.work.pool != "none" else usual
+        try:
+            return asked, network.layer(name, asked)
+        except ValueError:  # it takes no other size
+            return usual, network.layer(name, usual)
+    layer = network.layer(name, asked)
+    if embedding.sweep.work.pool == "none" and layer.shape != network.layer(name, usual).shape:
+        raise ValueError(f"features of {name} are of all its places, at {usual[0]} × {usual[1]} pixels; leave out size")
+    return asked, layer
+
+
+def _towards(network: Network, layer: Layer, pool: str, averages: np.ndarray, mean: np.ndarray) -> Objective:
+    """For image i, to go from the mean the way of average i. ValueError for an average that is the mean itself."""
+    middle = torch.from_numpy(mean).to(network.device, network.dtype)
+    ways = torch.from_numpy(averages - mean).to(middle)
+    lengths = ways.norm(dim=1)
+    if not lengths.all():
+        raise ValueError(
+            f"the average {layer.name} of a cell is that of all images, which is no way to go; take more cells"
+        )
+
+    def compared(value: Any) -> tuple[Tensor, Tensor]:
+        own = pooled(as_maps(layer, value), pool) - middle
+        along = (own * ways).sum(1)
+        return along / lengths.square(), along / (lengths * own.norm(dim=1).clamp_min(1e-12))
+
+    def pulled(value: Any) -> Tensor:
+        reached, cosine = compared(value)
+        return reached * cosine.clamp_min(LEAST) ** POWER
+
+    aim = objective(PULL, layer.name, pulled)
+    return aim + 0.0 * objective(COSINE, layer.name, lambda value: compared(value)[1])

@@ -1,0 +1,72 @@
+"""A map cut into square cells, and what the images in each cell have in common: their mean features and their label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .embedding import Embedding
+from .stretches import shortened
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells (M) of a map that hold enough images, row by row from the top left."""
+
+    rows: int  # of all cells, also those that are left out
+    columns: int
+    places: np.ndarray = field(repr=False)  # (M, 2): row and column
+    members: tuple[np.ndarray, ...] = field(repr=False)  # of each the rows of the map's images
+    labels: tuple[str | None, ...]  # the commonest of each; None where its images have none
+    shares: tuple[float, ...]  # of its images that have this label
+    left_out: int  # images in cells with too few
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many images each has."""
+        return tuple(len(some) for some in self.members)
+
+    def means(self, vectors: np.ndarray) -> np.ndarray:
+        """The mean (M, D) of each cell's features, of those of all images (N, D)."""
+        return np.stack([vectors[some].mean(0, dtype=np.float64) for some in self.members])
+
+
+def cut(embedding: Embedding, across: int, fewest: int) -> Cells:
+    """Cuts the map into squares, `across` along its longer side, and keeps those with at least `fewest` images.
+
+    Wide empty stretches are narrower (stretches.py). ValueError where no cell has as many.
+    """
+    positions = embedding.positions
+    if embedding.method != "pca":
+        positions, _ = shortened(positions)
+    reach = np.ptp(positions, axis=0)
+    side = max(float(reach.max()) / across, 1e-12)
+    columns, rows = (int(min(across, max(1, np.ceil(length / side - 1e-9)))) for length in reach)
+    column = np.minimum((positions[:, 0] - positions[:, 0].min()) // side, columns - 1).astype(int)
+    row = np.minimum((positions[:, 1].max() - positions[:, 1]) // side, rows - 1).astype(int)
+    found = {}
+    for at in np.unique(row * columns + column):
+        some = np.flatnonzero(row * columns + column == at)
+        if len(some) >= fewest:
+            found[int(at)] = some
+    if not found:
+        raise ValueError(
+            f"no cell of {rows} × {columns} holds {fewest} of the {len(positions):,} images; take fewer, larger cells "
+            "or a smaller fewest"
+        )
+    told = [_label(embedding, some) for some in found.values()]
+    return Cells(
+        rows, columns, np.array([divmod(at, columns) for at in found]), tuple(found.values()),
+        tuple(label for label, _ in told), tuple(share for _, share in told),
+        len(positions) - sum(len(some) for some in found.values()),
+    )  # fmt: skip
+
+
+def _label(embedding: Embedding, some: np.ndarray) -> tuple[str | None, float]:
+    counts = Counter(label for row in some if (label := embedding.labels[row]) is not None)
+    if not counts:
+        return None, 0.0
+    label, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    return label, count / len(some)
