@@ -269,7 +269,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "checkerboard": lambda: (ph.checkerboard(net, "blocks.3:17", size=160, steps=16), {}),
     "check": lambda: (ph.check(net), {}),
     "atlas-map": lambda: (digits().map(), {}),
-    "atlas-mosaic": lambda: (digits().mosaic(tile=28, side=1000, shift=1.0), {}),
+    "atlas-mosaic": lambda: (digits().mosaic(tile=28, side=1500, shift=1.0), {}),
     "atlas-patches": lambda: (atlas().patches("blocks.3:56", k=6, projection=True, synthesis=True), {}),
     "atlas-layer": lambda: (atlas().layer("blocks.4", units=18, order="name"), {}),
     "atlas-grid": lambda: (atlas().mosaic(grid=True, tile=88), {"scale": 1}),
