@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from .rules import Rules
-from .seam import OUTPUT, Reached, Run, evaluating
+from .seam import OUTPUT, Reached, Run, evaluating, is_leaf
 from .survey import first_tensor, refusal
 
 
@@ -75,25 +75,31 @@ def recorded(
     network can't take.
     """
     modules = rules is None and all(_is_modules(name, module) for name in names)
-    kept, missing, seen = _run(module, x, names, rules, call, keep or {}, functions=not modules)
+    kept, missing, seen = _run(module, x, names, rules, call, keep or {}, alone=modules)
     if missing and modules:
-        kept, missing, seen = _run(module, x, names, rules, call, keep or {}, functions=True)
+        kept, missing, seen = _run(module, x, names, rules, call, keep or {}, alone=False)
     if missing:
         raise NotComputedError(min(missing), seen)
     return kept
 
 
 def _is_modules(name: str, root: nn.Module) -> bool:
-    """Whether it can be only a module's value: no function that the module around it calls has that name."""
+    """Whether it can be only a module's value: no function that the module around it calls has that name.
+
+    What is inside of a leaf, such as an attention's projections, has no value of its own.
+    """
     if name == OUTPUT:
         return True
     last = name.rpartition(".")[2]
     if any(hasattr(home, last) for home in (torch, F, Tensor)):
         return False
-    try:
-        return isinstance(root.get_submodule(name), nn.Module)
-    except AttributeError:
-        return False
+    around = [root]
+    for part in name.split("."):
+        inner = around[-1]._modules.get(part)
+        if inner is None:
+            return False
+        around.append(inner)
+    return not any(is_leaf(module) for module in around[:-1])
 
 
 def _run(
@@ -104,9 +110,9 @@ def _run(
     call: Call | None,
     keep: Mapping[str, Callable[[Any], Any]],
     *,
-    functions: bool,
+    alone: bool,
 ) -> tuple[dict[str, Any], set[str], list[str]]:
-    """What was kept, what did not come up, and the names of all that did."""
+    """What was kept, what did not come up, and the names of all that did, or `alone` of those that were asked for."""
     kept: dict[str, Any] = {}
     seen: list[str] = []
     missing = set(names)
@@ -123,7 +129,7 @@ def _run(
         return value
 
     caller = rules.caller() if rules else None
-    run = Run(module, observe, caller, enter=call.enter if call else None, functions=functions)
+    run = Run(module, observe, caller, enter=call.enter if call else None, only=names if alone else None)
     with torch.inference_mode(False), evaluating(module), torch.set_grad_enabled(x.requires_grad), run:
         try:
             module(x.clone())

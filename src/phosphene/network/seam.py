@@ -17,7 +17,7 @@ import contextvars
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -47,7 +47,7 @@ class Reached(BaseException):
 class Run(TorchFunctionMode):
     """One forward pass of `root`, named and observed; use as a context manager around the call.
 
-    Without `functions` the values of modules alone are seen, at less cost.
+    With `only`, paths of modules outside of leaves, nothing but their values is seen, at hardly any cost.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Run(TorchFunctionMode):
         call: Caller | None = None,
         *,
         enter: Entrant | None = None,
-        functions: bool = True,
+        only: Collection[str] | None = None,
         gauge: Callable[[], float] | None = None,
     ) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Run(TorchFunctionMode):
         self.observe = observe
         self.call = call
         self.enter = enter
-        self.functions = functions
+        self.only = None if only is None else frozenset(self._met(only))  # ids of the modules to look at
         self.gauge = gauge or (lambda: 0)  # something that grows while the network computes: operations, seconds
         self.spent: float = 0  # by how much it grew for the value being observed
         self.stack: list[tuple[str, bool]] = [("", False)]  # of the modules that run: path, whether unnamed inside
@@ -74,6 +74,11 @@ class Run(TorchFunctionMode):
         self.told = {OUTPUT}  # the root's own, also where a module below has that name
         self.module: nn.Module | None = None  # that returned the value being observed; None if a function did
         self.observing = False  # while an observer works, what it computes is not the network's
+
+    def _met(self, only: Collection[str]) -> Iterator[int]:
+        for key, (path, module) in self.modules.items():
+            if (path or OUTPUT) in only or "_orig_mod" in module._modules:  # what is compiled would hide those inside
+                yield key
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         hidden = self.call is None and self.stack[-1][1]
@@ -122,7 +127,7 @@ class Run(TorchFunctionMode):
         if (inner := module._modules.get("_orig_mod")) is not None:  # torch.compile's wrapper
             return self.through(inner, args, kwargs)
         (above, hidden), known = self.stack[-1], self.modules.get(id(module))
-        path, unnamed = (known[0], hidden or _is_leaf(module)) if known else (above, hidden)
+        path, unnamed = (known[0], hidden or is_leaf(module)) if known else (above, hidden)
         named = known is not None and not hidden
         if named and self.enter:
             self.enter(self._next(path) if path else OUTPUT, module, args, kwargs)
@@ -142,12 +147,12 @@ class Run(TorchFunctionMode):
     def __enter__(self) -> Run:
         self._token = _current.set(self)
         _wrapper.acquire()
-        if self.functions:
+        if self.only is None:
             super().__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.functions:
+        if self.only is None:
             super().__exit__(*error)
         _wrapper.release()
         _current.reset(self._token)
@@ -158,7 +163,9 @@ _call = nn.Module.__call__
 
 def _called(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
     run = _current.get()
-    return _call(module, *args, **kwargs) if run is None else run.through(module, args, kwargs)
+    if run is None or (run.only is not None and id(module) not in run.only):
+        return _call(module, *args, **kwargs)
+    return run.through(module, args, kwargs)
 
 
 class _Wrapper:
@@ -222,7 +229,7 @@ def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:
     return found
 
 
-def _is_leaf(module: nn.Module) -> bool:
+def is_leaf(module: nn.Module) -> bool:
     """Whether it is one of torch.nn's layers; containers and its transformer blocks are looked into."""
     if not type(module).__module__.startswith("torch.nn") or isinstance(module, _CONTAINERS):
         return False
