@@ -123,3 +123,14 @@ def test_cells_of_a_flat_map_lie_in_one_row(atlas):
     cells = cut(flat, 5, 1)
     assert (cells.rows, cells.columns) == (1, 5)
     assert cells.counts == (8, 8, 8, 8, 8)
+
+
+def test_images_are_smaller_than_the_input_where_features_stay_as_long(tmp_path):
+    photos = [draw(seed, (150, 150)) for seed in range(12)]
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3, 4), torch.nn.ReLU(), torch.nn.Flatten())
+    network = ph.Network(module.eval(), ph.Preprocessing((150, 150)))
+    atlas = ph.Atlas.build(network, photos, tmp_path / "a", layers="0", features=["1", "2"], pool="max", half=True)
+    assert atlas.activations("1", cells=2, fewest=2, steps=1).images.shape[-2:] == (128, 128)
+    assert atlas.activations("2", cells=2, fewest=2, steps=1).images.shape[-2:] == (150, 150)
+    with pytest.raises(ValueError, match="leave out size"):
+        atlas.activations("2", cells=2, fewest=2, steps=1, size=64)

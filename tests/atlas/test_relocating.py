@@ -17,6 +17,7 @@ from PIL import Image
 import phosphene as ph
 from phosphene.atlas.sources import datasets_set
 from phosphene.atlas.sources import folder as folders
+from phosphene.atlas.sources.item import Item
 from phosphene.atlas.store import Store
 from phosphene.atlas.thumbnails import thumbnails
 
@@ -220,6 +221,31 @@ def test_a_source_that_is_gone_ends_a_build_before_all_its_images_are_noted(netw
     built.relocate(tmp_path / "old", tmp_path / "new")
     atlas = ph.Atlas.build(network, None, built.path, layers="0", features=[])
     assert atlas.statistics("0").images == COUNT
+
+
+def test_without_a_source_that_is_gone_for_good_the_atlas_grows_on(network, tmp_path, built):
+    for name in ("a", "b"):
+        shutil.rmtree(tmp_path / "new" / name)
+    more = tmp_path / "more"
+    more.mkdir()
+    for index in range(3):
+        Image.fromarray(draw(90 + index)).save(more / f"{index}.png")
+    work = {"layers": "0", "features": []}
+    with pytest.raises(FileNotFoundError, match="if it is gone for good, build with missing"):
+        ph.Atlas.build(network, more, built.path, **work)
+    assert len(built.store.shards()) == 1
+    atlas = ph.Atlas.build(network, more, built.path, **work, missing=True)
+    assert atlas.statistics("0").images == 3
+    assert len(atlas.store.unreadable(atlas.sweep("0"))) == COUNT
+    assert atlas.statistics("3").images == COUNT  # what ran before stands
+
+
+def test_one_error_for_many_images_does_not_grow_with_them():
+    why = ValueError("broken off")
+    for index in range(50):
+        with pytest.raises(ValueError, match="broken off"):
+            Item(index, "x", None, why).photo()
+    assert why.__traceback__ is None
 
 
 def test_sheets_say_that_the_source_is_gone(network, built):

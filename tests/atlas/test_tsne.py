@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from phosphene.atlas import tsne
 from phosphene.atlas.reduction import Reduced, Reduction
-from phosphene.atlas.tsne import FEW, Attraction, Phase, Repulsion, laid_out
+from phosphene.atlas.tsne import BY_PAIRS, Attraction, Phase, Repulsion, laid_out
 
 
 def affinities(images, seed=0):
@@ -45,7 +45,7 @@ def test_pull_and_push_are_the_gradient_of_the_divergence(count, spread, thread_
     attraction = Attraction.of(p, thread_pool)
     push, total = Repulsion().at(y)
     found = 4 * (attraction.at(y) - push / total)
-    assert (found - wanted).norm() < (0.03 if count > FEW else 1e-5) * wanted.norm()
+    assert (found - wanted).norm() < (0.03 if count > BY_PAIRS else 1e-5) * wanted.norm()
     assert total == pytest.approx(near.sum().item(), rel=2e-3)
     assert attraction.divergence(y, total) == pytest.approx(divergence.item(), abs=2e-3)
 
@@ -96,10 +96,37 @@ def test_a_map_is_the_same_every_time():
 
 def test_images_that_are_alike_or_far_off_have_finite_places():
     digits = load_digits().data[:60].astype(np.float32)
-    vectors = np.concatenate([np.repeat(digits, 3, axis=0), digits[:2] + 1e4])
-    positions, kl = Reduced(Reduction(), vectors).positions()
-    assert np.isfinite(positions).all()
-    assert np.isfinite(kl)
+    for times in (3, 18):  # by pairs, and on the grid
+        vectors = np.concatenate([np.repeat(digits, times, axis=0), digits[:2] + 1e4])
+        positions, kl = Reduced(Reduction(), vectors).positions()
+        assert np.isfinite(positions).all()
+        assert np.isfinite(kl)
+
+
+def test_images_along_one_line_may_leave_it():
+    vectors = np.linspace(0, 1, 60)[:, None].astype(np.float32) * np.ones((1, 4), np.float32)
+    positions, _ = Reduced(Reduction(), vectors).positions()
+    assert np.ptp(positions, axis=0).min() > 0.1
+
+
+def test_what_does_not_stay_finite_is_told():
+    start = np.full((40, 2), np.nan)
+    with pytest.raises(ValueError, match="don't stay finite"):
+        laid_out(affinities(40), start, [Phase(1)])
+    with pytest.raises(ValueError, match="don't stay finite"):
+        Repulsion().at(torch.full((1_200, 2), torch.inf))
+    with pytest.raises(ValueError, match="too far for t-SNE"):
+        Repulsion().at(points(1_200, 1e6))
+    with pytest.raises(ValueError, match="too far for distances"):
+        Reduced(Reduction(), np.full((9, 3), 1e30, np.float32) * np.arange(9, dtype=np.float32)[:, None]).positions()
+    with pytest.raises(ValueError, match="an exaggeration is 1"):
+        Reduction(exaggeration=float("inf"))
+
+
+def test_the_push_on_all_together_is_nothing():
+    for spread in (1e-4, 1e-2, 10.0):
+        push, _ = Repulsion().at(points(1_200, spread))
+        assert push.mean(0).abs().max() < 1e-5 * push.norm(dim=1).mean()
 
 
 def test_an_exaggerated_phase_draws_groups_together():

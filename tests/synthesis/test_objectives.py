@@ -93,3 +93,16 @@ def test_a_layer_whose_batch_is_not_first_is_measured_image_by_image():
     value = network.record(x, "one")["one"]
     found = measured(network, unit(network, "one", (8, 8)), x)
     torch.testing.assert_close(found, value.square().mean((0, 2)))
+
+
+def test_a_term_of_weight_0_is_told_and_not_raised():
+    x = torch.rand(2, 3, 4, 4, requires_grad=True)
+    first = objective("brightness", IMAGES, lambda images: images.mean((1, 2, 3)))
+    steep = objective("steep", IMAGES, lambda images: (images - images).abs().sum((1, 2, 3)).sqrt())
+    endless = objective("endless", IMAGES, lambda images: images.sum((1, 2, 3)) * torch.inf)
+    both = 0.0 * endless + first + 0.0 * steep
+    assert both.name == "brightness"
+    assert set(both.parts({IMAGES: x})) == {"brightness", "steep", "endless"}
+    score = both.score({IMAGES: x})
+    assert torch.equal(score, first.score({IMAGES: x}))
+    assert torch.isfinite(torch.autograd.grad(score.sum(), x)[0]).all()

@@ -72,19 +72,20 @@ class ActivationAtlas(Parted):
     def labels(self) -> list[str]:
         """What stands below each image: its cell's commonest label, or how many images the cell holds."""
         return [
-            f"{number:,} image{'s' if number > 1 else ''}" if label is None else label
+            counted(number) if label is None else label
             for label, number in zip(self.cells.labels, self.cells.counts, strict=True)
         ]
 
     def words(self) -> str:
         """What is shown, and how near the images come to what they are to show."""
         cells, low, high = self.cells, float(self.cosines.min()), float(self.cosines.max())
-        held = f"{min(cells.counts):,} to {max(cells.counts):,}"
+        least, most = min(cells.counts), max(cells.counts)
+        held = counted(most) if least == most else f"{least:,} to {counted(most)}"
         left = f"; {cells.left_out:,} images are in cells with fewer, which are empty here" if cells.left_out else ""
         below = " Below each: the commonest label among its images." if any(cells.labels) else ""
         return (
             f"{len(cells.counts)} of {cells.rows} × {cells.columns} cells of the map, each as an image whose "
-            f"{self.layer} goes from the data set's mean the way that the average of the cell's {held} images "
+            f"{self.layer} goes from the data set's mean the way that the average of the cell's {held} "
             f"does{left}. Cosines between the two ways: {low:.2f} to {high:.2f}.{below}"
         )
 
@@ -134,7 +135,7 @@ class ActivationAtlas(Parted):
             "title": self.heading, "subtitle": f"by features of {self.embedding.layer} of {self.network}",
             "caption": self.words(), "map": self.embedding.words(), "tile": int(self.images.shape[-1]),
             "images": [
-                [left, top, f"{number:,} images, cosine {cosine:.2f}", label and f"{label} ({share:.0%})"]
+                [left, top, f"{counted(number)}, cosine {cosine:.2f}", label and f"{label} ({share:.0%})"]
                 for (left, top, _, _), number, cosine, label, share in zip(
                     boxes, self.cells.counts, self.cosines.tolist(), self.cells.labels, self.cells.shares, strict=True
                 )
@@ -165,6 +166,11 @@ class ActivationAtlas(Parted):
                 for (row, column), members, label, share, cosine in cells
             ],
         }  # fmt: skip
+
+
+def counted(images: int) -> str:
+    """So many images, in words."""
+    return f"{images:,} image{'' if images == 1 else 's'}"
 
 
 @instrument
@@ -204,7 +210,7 @@ def atlas_activations(
     network = embedding.atlas.network(embedding.sweep)
     ids, vectors = embedding.atlas.store.features(embedding.sweep, embedding.layer)
     vectors = vectors[np.isin(ids, embedding.ids)]
-    sides, layer = _sides(network, embedding, size)
+    sides, layer = _sides(network, embedding, size, vectors.shape[1])
     aim = _towards(network, layer, embedding.sweep.work.pool, found.means(vectors), vectors.mean(0, dtype=np.float64))
     image = fourier(len(found.counts), sides, generator(seed))
     moments = ascend(network, aim, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed)
@@ -216,21 +222,30 @@ def atlas_activations(
     )  # fmt: skip
 
 
-def _sides(network: Network, embedding: Embedding, size: int | None) -> tuple[Size, Layer]:
-    """The images' size, and the layer at that size, which must give features as long as those that are kept."""
-    usual, name = network.preprocessing.size, embedding.layer
+def _sides(network: Network, embedding: Embedding, size: int | None, length: int) -> tuple[Size, Layer]:
+    """The images' size, and the layer at that size, which gives features of the kept `length`."""
+    usual, name, pool = network.preprocessing.size, embedding.layer, embedding.sweep.work.pool
     if size is not None:
         asked = pair(size)
-    else:
-        asked = (min(SIZE, usual[0]), min(SIZE, usual[1])) if embedding.sweep.work.pool != "none" else usual
-        try:
-            return asked, network.layer(name, asked)
-        except ValueError:  # it takes no other size
-            return usual, network.layer(name, usual)
-    layer = network.layer(name, asked)
-    if embedding.sweep.work.pool == "none" and layer.shape != network.layer(name, usual).shape:
-        raise ValueError(f"features of {name} are of all its places, at {usual[0]} × {usual[1]} pixels; leave out size")
-    return asked, layer
+        layer = network.layer(name, asked)
+        if _length(layer, pool) != length:
+            raise ValueError(
+                f"features of {name} are {_length(layer, pool):,} numbers at {asked[0]} × {asked[1]} pixels, and the "
+                f"atlas keeps {length:,}, those at {usual[0]} × {usual[1]}; leave out size"
+            )
+        return asked, layer
+    smaller = (min(SIZE, usual[0]), min(SIZE, usual[1]))
+    try:
+        layer = network.layer(name, smaller)
+    except (ValueError, LookupError):  # it takes no other size
+        return usual, network.layer(name, usual)
+    return (smaller, layer) if _length(layer, pool) == length else (usual, network.layer(name, usual))
+
+
+def _length(layer: Layer, pool: str) -> int:
+    """How many numbers an image's features are."""
+    channels, rows, columns = layer.maps_shape if layer.layout is not None else (layer.shape[0], 1, 1)
+    return channels * rows * columns if pool == "none" else channels
 
 
 def _towards(network: Network, layer: Layer, pool: str, averages: np.ndarray, mean: np.ndarray) -> Objective:

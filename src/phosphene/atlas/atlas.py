@@ -78,6 +78,7 @@ class Atlas:
         workers: int | None = None,
         ray: str | None = None,
         retry: bool = False,
+        missing: bool = False,
     ) -> Generator[Progress]:
         """The steps of `build`: yields after every batch; what ran is kept also where the caller stops.
 
@@ -95,6 +96,7 @@ class Atlas:
         - `workers`: threads that decode; one a core, at most 8, if not given
         - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' takes one that runs
         - `retry`: the images that could not be used are tried again, as well
+        - `missing`: go on without sources that are gone; their images that have not run are noted as unreadable
         """
         usual = TOGETHER if network.device.type == "cpu" else TOGETHER_GPU
         together = usual if batch is None else batch
@@ -104,7 +106,7 @@ class Atlas:
             from .ray_run import on_ray
 
             runner = on_ray(ray)
-        yield from sweeping(network, source, path, work, workers=workers, runner=runner, retry=retry)
+        yield from sweeping(network, source, path, work, workers=workers, runner=runner, retry=retry, missing=missing)
 
     def __fspath__(self) -> str:
         return self.path

@@ -46,11 +46,11 @@ def cut(embedding: Embedding, across: int, fewest: int) -> Cells:
     columns, rows = (int(min(across, max(1, np.ceil(length / side - 1e-9)))) for length in reach)
     column = np.minimum((positions[:, 0] - positions[:, 0].min()) // side, columns - 1).astype(int)
     row = np.minimum((positions[:, 1].max() - positions[:, 1]) // side, rows - 1).astype(int)
-    found = {}
-    for at in np.unique(row * columns + column):
-        some = np.flatnonzero(row * columns + column == at)
-        if len(some) >= fewest:
-            found[int(at)] = some
+    cell = row * columns + column
+    order = cell.argsort(kind="stable")
+    numbers, starts = np.unique(cell[order], return_index=True)
+    parts = zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)
+    found = {number: some for number, some in parts if len(some) >= fewest}
     if not found:
         raise ValueError(
             f"no cell of {rows} × {columns} holds {fewest} of the {len(positions):,} images; take fewer, larger cells "

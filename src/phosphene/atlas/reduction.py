@@ -27,8 +27,11 @@ Method = Literal["tsne", "umap", "pca"]
 FEWEST = 5  # images of a map
 EARLY, LATE = Phase(250, exaggeration=12.0, momentum=0.8), Phase(500, momentum=0.9)
 MANY, MANY_EXAGGERATION = 100_000, 4.0  # Kobak and Berens, 2019
-FEW = 3_000  # images up to which steps are over before threads have met
+ALONE = 3_000  # images whose neighbours are found before threads have met
+MOST_EXAGGERATION = 1_000.0
+JITTER = 0.01  # of the start's spread, so that features along one line may leave it
 EXACT = 20_000  # images up to which neighbours are found exactly
+LARGEST = 1e15  # of features: the squares of those beyond leave 32 bits
 COARSE = 500.0  # the largest of the second perplexities
 
 
@@ -53,8 +56,8 @@ class Reduction:
             raise ValueError(f"perplexity is a number of neighbours, at least 1, not {self.perplexity:g}")
         if self.neighbours < 2:
             raise ValueError(f"UMAP looks at 2 neighbours or more, not {self.neighbours}")
-        if self.exaggeration is not None and not self.exaggeration >= 1:
-            raise ValueError(f"an exaggeration is 1 (none) or more, not {self.exaggeration:g}")
+        if self.exaggeration is not None and not 1 <= self.exaggeration <= MOST_EXAGGERATION:
+            raise ValueError(f"an exaggeration is 1 (none) to {MOST_EXAGGERATION:g}, not {self.exaggeration:g}")
 
     def perplexities(self, images: int) -> tuple[float, ...]:
         """Those that t-SNE works at: never more than a third of the images."""
@@ -90,6 +93,9 @@ class Components:
             raise ValueError(f"a map is of at least {FEWEST} images, and there are {images}")
         if not np.isfinite(vectors).all():
             raise ValueError("some images' features are not finite; phosphene.check looks for the cause")
+        reach = float(np.abs(vectors).max())
+        if reach > LARGEST:
+            raise ValueError(f"features reach {reach:.3g}, too far for distances; a map takes up to {LARGEST:g}")
         if not (vectors != vectors[0]).any():
             raise ValueError(f"all {images} images have the same features, so there is nothing to map")
         found = PCA(min(components, images - 1, length), random_state=seed).fit(vectors)
@@ -148,6 +154,7 @@ class Reduced:
         images = len(self.points)
         p = self._affinities(self.reduction.perplexities(images)).P.tocsr()
         start = initialization.rescale(self.points[:, :2].copy())
+        start += np.random.default_rng(self.reduction.seed).normal(0, JITTER * start.std(), start.shape)
         last = self.reduction.last_exaggeration(images)
         early = replace(EARLY, exaggeration=max(EARLY.exaggeration, last))
         return laid_out(p / p.sum(), start, (early, replace(LATE, exaggeration=last)))
@@ -199,7 +206,7 @@ class Reduced:
 
 def threads(images: int) -> int:
     """As many as PyTorch uses; one for few images."""
-    return 1 if images <= FEW else torch.get_num_threads()
+    return 1 if images <= ALONE else torch.get_num_threads()
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801

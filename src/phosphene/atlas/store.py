@@ -109,10 +109,10 @@ class Store(Database):
                 grown.delete(f"NOT ({done.covers()})")
         return done, tables.to_summaries(table, sweep.work.k, sweep.work.each)
 
-    def reopen(self, sweep: Sweep) -> None:
+    def reopen(self, sweep: Sweep, gone: Collection[int] = ()) -> None:
         """The images that the sweep could not use count as not run, in one step; whoever resumes it runs them again.
 
-        Nothing else is changed: `resume` takes back the notes on them.
+        Those of the shards that are `gone` stay noted. Nothing else is changed: `resume` takes back the other notes.
         """
         found = self.find(tables.units_table(sweep.name))
         if found is None:
@@ -121,10 +121,16 @@ class Store(Database):
         told = dict(table.schema.metadata)
         done, rows = Done.from_json(told[b"done"].decode()), json.loads(told[b"rows"])
         noted = self.find(tables.unreadable_table(sweep.name))
-        if noted is None or not rows.pop(tables.unreadable_table(sweep.name), 0):
+        if noted is None or not rows.pop(noted.name, 0):
             return
         covered = noted.search().where(done.covers()).select(["id"]).limit(noted.count_rows()).to_arrow()
-        done.again.update(covered.column("id").to_pylist())
+        ids = covered.column("id").to_pylist()
+        again = [id for id in ids if place(id)[0] not in gone]
+        if not again:
+            return
+        done.again.update(again)
+        if len(again) < len(ids):
+            rows[noted.name] = len(ids) - len(again)
         told |= {b"done": done.to_json().encode(), b"rows": json.dumps(rows).encode()}
         self.overwrite(tables.units_table(sweep.name), table.replace_schema_metadata(told))
 

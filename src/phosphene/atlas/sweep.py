@@ -45,13 +45,15 @@ def build(
     workers: int | None = None,
     runner: Runner = run,
     retry: bool = False,
+    missing: bool = False,
 ) -> Iterator[Progress]:
     """Brings the source's images and the work's layers into the atlas, as far as they are not there; yields as it goes.
 
     Images and layers that are there already are not run again: images of another source are added, and layers that are
-    new run over all images. With `retry`, those that could not be used run again. `runner` runs the shards. Raises
-    OSError where the disk is full, with the atlas as it was when it was last written, ValueError for a network without
-    one input size.
+    new run over all images. With `retry`, those that could not be used run again. A source that is to run and is gone
+    ends it with FileNotFoundError, unless with `missing`: then its images are noted as unreadable. `runner` runs the
+    shards. Raises OSError where the disk is full, with the atlas as it was when it was last written, ValueError for a
+    network without one input size.
     """
     if network.preprocessing.crop == "none":
         raise ValueError(
@@ -63,14 +65,15 @@ def build(
     with store.locked():
         known = store.shards()
         sweeps, rest = _held(network, store, work)
-        _check_there(store, known, sweeps, rest)
+        if not missing:
+            _check_there(store, known, sweeps, rest)
         store.add_shards(news(given, list(known.values())))
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in [*sweeps, *([store.begin(network, rest)] if rest else [])]:
             if retry:
                 try:
-                    store.reopen(sweep)
+                    store.reopen(sweep, [shard for shard, what in known.items() if lost(what)])
                 except (OSError, RuntimeError) as error:
                     raise _told(error, store, 0) from error
             yield from _sweep(network, store, sweep, runner, workers)
@@ -93,7 +96,9 @@ def _check_there(store: Store, shards: Mapping[int, Shard], sweeps: Iterable[Swe
     left = set(shards) if rest else {shard for sweep in sweeps for shard, _ in store.done(sweep).left(shards)}
     away = next(filter(None, (lost(shards[shard]) for shard in sorted(left))), None)
     if away is not None:
-        raise away
+        raise FileNotFoundError(
+            f"{away}; if it is gone for good, build with missing, which notes its images as unreadable"
+        )
 
 
 def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int | None) -> Iterator[Progress]:

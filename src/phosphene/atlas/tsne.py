@@ -9,8 +9,9 @@ with Z the sum of 1 / (1 + d^2) over all pairs. The push is -1/2 of the gradient
 phi(y_i) = sum over j of 1 / (1 + d_ij^2), whose sum is Z + N. So the points are spread on a grid by cubic B-splines,
 one convolution by FFT gives phi at the grid's points, and the same splines and their slopes give it and its gradient at
 the points: the particle-mesh method (U. Essmann et al., A smooth particle mesh Ewald method, 1995). With a spacing of
-0.35, where the kernel's width is 1, the push is exact to within some percent. One kernel, one transform each way and
-32 bits make it several times faster than interpolating kernel by kernel (G. Linderman et al., 2019).
+0.35, where the kernel's width is 1, the push is exact to within some percent on maps whose points have neighbours, and
+to a tenth among points much closer than that, as at the start. One kernel, one transform each way and 32 bits make it
+several times faster than interpolating kernel by kernel (G. Linderman et al., 2019).
 
 Steps have a momentum, and each coordinate its own gain, up by 0.2 while it goes on and down to 0.8 of itself when it
 turns; they are N over the exaggeration long (A. Belkina et al., 2019), but none moves a point by more than 5.
@@ -30,8 +31,8 @@ from torch import Tensor
 
 SPACING = 0.35  # of the grid; the kernel's width is 1
 ROOM = 1.1  # a grid is made so much wider than the points, so that it serves for many steps
-FEW = 1_000  # points up to which all pairs are faster than a grid
-FEWEST = 16  # points of the grid along a side
+BY_PAIRS = 1_000  # points up to which all pairs are faster than a grid
+SMALLEST, LARGEST = 16, 8192  # points of the grid along a side
 TOGETHER = 1 << 16  # pairs that are worked on at once: they should stay in a processor's cache
 FURTHEST = 5.0  # that a step moves a point
 UP, DOWN, LEAST = 0.2, 0.8, 0.01  # of gains
@@ -49,11 +50,13 @@ class Phase:
 def laid_out(affinities: Any, start: np.ndarray, phases: Sequence[Phase]) -> tuple[np.ndarray, float]:
     """Positions (N, 2) whose q is close to p, and KL(p, q) in nats, to within the third decimal.
 
+    ValueError where they don't stay finite, or grow without end.
+
     - `affinities`: p as a SciPy matrix in CSR format: symmetric, of sum 1, no row empty
     - `start`: positions (N, 2) to begin at, close together
     - `phases`: how, one after the other
     """
-    y = torch.from_numpy(start).float()
+    y = torch.tensor(start, dtype=torch.float32)
     velocity, gains, repulsion = torch.zeros_like(y), torch.ones_like(y), Repulsion()
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         attraction = Attraction.of(affinities, pool)
@@ -67,6 +70,7 @@ def laid_out(affinities: Any, start: np.ndarray, phases: Sequence[Phase]) -> tup
                 velocity.mul_((FURTHEST / velocity.norm(dim=1, keepdim=True)).clamp_(max=1))
                 y += velocity
                 y -= y.mean(0)
+            _check(y)
         return y.double().numpy(), attraction.divergence(y, repulsion.at(y)[1])
 
 
@@ -153,8 +157,9 @@ class Repulsion:
 
     def at(self, y: Tensor) -> tuple[Tensor, float]:
         """The sum over j of (y_i - y_j) / (1 + d_ij^2)^2, (N, 2), and Z, the sum of 1 / (1 + d^2) over all pairs."""
-        if len(y) <= FEW:
+        if len(y) <= BY_PAIRS:
             return _of_pairs(y)
+        _check(y)
         low = y.amin(0)
         self._fit(float((y.amax(0) - low).max()))
         at = (y - low) / SPACING
@@ -169,7 +174,8 @@ class Repulsion:
         along = near @ torch.stack([weights[:, 1], slopes[:, 1]], 2)  # (N, 4, 2): the potential, and its slope across
         potential = (along[:, :, 0] * weights[:, 0]).sum(1)
         gradient = torch.stack([(along[:, :, 0] * slopes[:, 0]).sum(1), (along[:, :, 1] * weights[:, 0]).sum(1)], 1)
-        return gradient.mul_(-0.5 / SPACING), float(potential.sum(dtype=torch.float64)) - len(y)
+        push = gradient.mul_(-0.5 / SPACING)
+        return push - push.mean(0), float(potential.sum(dtype=torch.float64)) - len(y)  # what all push on all is 0
 
     def _convolved(self, density: Tensor) -> Tensor:
         """The potential at the grid's points, flat; the grid is padded to twice its side, so that nothing wraps."""
@@ -181,16 +187,23 @@ class Repulsion:
     def _fit(self, span: float) -> None:
         """Makes a grid for points that span so much, if the last one is too small, or much too large."""
         needed = math.ceil(span / SPACING) + 5  # a spline reaches two points to either side
-        if needed <= self.side <= 2 * max(FEWEST, needed):
+        if needed <= self.side <= 2 * max(SMALLEST, needed):
             return
+        if needed > LARGEST:
+            raise ValueError(f"the map has grown {span:,.0f} wide, too far for t-SNE; are the features very large?")
         from scipy.fft import next_fast_len
 
-        self.side = next_fast_len(max(FEWEST, int(needed * ROOM)), real=True)
+        self.side = next_fast_len(max(SMALLEST, int(needed * ROOM)), real=True)
         steps = torch.arange(2 * self.side, dtype=torch.float64)
         apart = (torch.minimum(steps, 2 * self.side - steps) * SPACING).square()
         kernel = torch.fft.rfft2(1 / (1 + apart[:, None] + apart)).real
         smooth = ((2 + torch.cos(steps * math.pi / self.side)) / 3).square()  # what spreading and reading take away
         self.kernel = (kernel / smooth[:, None] / smooth[: self.side + 1]).float()
+
+
+def _check(y: Tensor) -> None:
+    if not torch.isfinite(y).all():
+        raise ValueError("t-SNE's positions don't stay finite; are the features very large?")
 
 
 def _of_pairs(y: Tensor) -> tuple[Tensor, float]:

@@ -103,6 +103,7 @@ def build(
     workers: int | None = None,
     ray: str | None = None,
     retry: bool = False,
+    missing: bool = False,
     network: options.Spec = None,
     architecture: options.Architecture = None,
     weights: options.Weights = None,
@@ -121,13 +122,14 @@ def build(
     - `workers`: threads that decode images
     - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine
     - `retry`: try the images again that could not be used, as well; such files have been mended or fetched again
+    - `missing`: go on without sources that are gone; their images that have not run are noted as unreadable
     """
     with show.working("importing"):
         from ..atlas import Atlas
     found = options.open_network(network, architecture, weights, seed, device)
     steps: Generator[Progress] = Atlas.building(
         found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
-        workers=workers, ray=ray, retry=retry,
+        workers=workers, ray=ray, retry=retry, missing=missing,
     )  # fmt: skip
     _tell_what_is_gone(to)
     last: Progress | None = None

@@ -14,6 +14,7 @@ itself carries no trace, its own hooks have run when a value is seen, and thread
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 import weakref
 from collections import Counter
@@ -172,14 +173,17 @@ class _Wrapper:
     """Puts `_called` in the place of `nn.Module.__call__` while any run is in flight, and as long as it is held."""
 
     def __init__(self) -> None:
-        self.lock, self.runs, self.holders = threading.Lock(), 0, 0
+        self.lock = threading.RLock()  # a generator that is thrown away may let go in the middle of the rest
+        self.runs, self.holders, self.stands = 0, 0, False
 
     def acquire(self) -> None:
         global _call
         with self.lock:
             self.runs += 1
-            if nn.Module.__call__ is not _called:
-                _call = nn.Module.__call__  # whoever else has wrapped it stays inside
+            there = nn.Module.__call__
+            ours_inside = self.stands and there is not _call  # someone has wrapped it since, and calls it
+            if there is not _called and not ours_inside:
+                _call, self.stands = there, True  # whoever else has wrapped it before stays inside
                 nn.Module.__call__ = _called  # type: ignore[method-assign]
 
     def release(self) -> None:
@@ -199,9 +203,10 @@ class _Wrapper:
                 self._take_away()
 
     def _take_away(self) -> None:
-        needed = self.runs or self.holders
-        if not needed and nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
-            nn.Module.__call__ = _call  # type: ignore[method-assign]
+        if self.runs or self.holders or sys.is_finalizing():
+            return
+        if nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
+            nn.Module.__call__, self.stands = _call, False  # type: ignore[method-assign]
 
 
 _wrapper = _Wrapper()

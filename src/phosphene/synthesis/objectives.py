@@ -47,14 +47,16 @@ class Objective:
 
     @property
     def name(self) -> str:
-        first, *others = self.terms
+        first, *others = self._raised or self.terms
         told = [f"{'' if first[0] == 1 else f'{first[0]:g} × '}{first[1].name}"]
         for weight, each in others:
-            if not weight:
-                continue
             factor = "" if abs(weight) == 1 else f"{abs(weight):g} × "
             told.append(f"{'−' if weight < 0 else '+'} {factor}{each.name}")
         return " ".join(told)
+
+    @property
+    def _raised(self) -> tuple[tuple[float, Term], ...]:
+        return tuple(part for part in self.terms if part[0])
 
     def parts(self, values: Values) -> dict[str, Tensor]:
         """Each term's value for each image (N,), before its weight."""
@@ -62,7 +64,7 @@ class Objective:
 
     def score(self, values: Values) -> Tensor:
         """The weighted sum for each image (N,)."""
-        return torch.stack([weight * each(values) for weight, each in self.terms]).sum(0)
+        return torch.stack([weight * each(values) for weight, each in self._raised or self.terms]).sum(0)
 
     def __add__(self, other: Objective) -> Objective:
         return Objective(self.terms + other.terms)

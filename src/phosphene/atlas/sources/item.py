@@ -7,6 +7,7 @@ shard's number and its place in the shard, so that it does not hang on what else
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ class Item:
     def photo(self) -> Photo:
         """The image, decoded. ValueError or OSError, with a sentence, where that fails."""
         if isinstance(self.data, Exception):
-            raise self.data
+            raise copy.copy(self.data)  # one error may stand for many images, and each raising adds to it
         try:
             return read(_File(self.data, self.key) if isinstance(self.data, bytes) else self.data)
         except TypeError as error:  # an array of numbers whose white is not known
