@@ -75,7 +75,17 @@ def test_the_picture_has_a_tile_where_a_cell_is_and_is_clear_elsewhere(found):
         wanted = (image.permute(1, 2, 0) * 255).round().numpy()
         assert np.abs(canvas[top:bottom, left:right, :3] - wanted).max() <= 1
     assert (canvas[..., 3] > 0).sum() == len(boxes) * 32 * 32
-    assert "cells of the map" in found.picture().caption
+    frame = found.frame()
+    assert (frame[canvas[..., 3] == 0] == 255).all()
+    assert np.array_equal(frame[canvas[..., 3] > 0], canvas[canvas[..., 3] > 0][:, :3])
+
+
+def test_the_picture_tells_of_labels_only_where_it_has_them(found):
+    def written(picture):
+        return " ".join(mark.string for mark in picture.drawing.marks if hasattr(mark, "string"))
+
+    assert "the commonest label" in written(found.picture())
+    assert "the commonest label" not in written(found.picture(names=False))
 
 
 def test_the_page_tells_what_each_cell_holds(found, tmp_path):
@@ -106,6 +116,8 @@ def test_vectors_without_places_are_shown_too(atlas):
 def test_what_can_not_be_shown_is_refused_in_a_sentence(atlas):
     with pytest.raises(ValueError, match="take fewer, larger cells"):
         atlas.activations("2", fewest=41)
+    with pytest.raises(ValueError, match="size is at least 32"):
+        atlas.activations("2", size=7)
     with pytest.raises(ValueError, match="cells is at least 1"):
         atlas.activations("2", cells=0)
     with pytest.raises(ValueError, match="no way to go; take more cells"):

@@ -40,6 +40,7 @@ from .running import pooled
 from .summary import as_maps
 
 SIZE = 128  # pixels of a side, where a network takes images of any size
+SMALLEST = 32  # pixels of a side on which there is something to see
 GAP = 1 / 16  # between tiles, of their side
 LABELLED = 84.0  # the width of a tile from which on there is room for a label below
 WIDTH = 1060.0
@@ -68,6 +69,11 @@ class ActivationAtlas(Parted):
     def heading(self) -> str:
         return f"Activation atlas of {len(self.embedding.ids):,} images"
 
+    def frame(self) -> np.ndarray:
+        """The cells at their places (height, width, 3), uint8, as one frame of a film; white where none is."""
+        canvas, _ = self.tiles()
+        return np.where(canvas[..., 3:] > 0, canvas[..., :3], np.uint8(255))
+
     @property
     def labels(self) -> list[str]:
         """What stands below each image: its cell's commonest label, or how many images the cell holds."""
@@ -76,24 +82,25 @@ class ActivationAtlas(Parted):
             for label, number in zip(self.cells.labels, self.cells.counts, strict=True)
         ]
 
-    def words(self) -> str:
-        """What is shown, and how near the images come to what they are to show."""
+    def words(self, labelled: bool = False) -> str:
+        """What is shown, and how near the images come to what they are to show; `labelled`: with labels below them."""
         cells, low, high = self.cells, float(self.cosines.min()), float(self.cosines.max())
         least, most = min(cells.counts), max(cells.counts)
         held = counted(most) if least == most else f"{least:,} to {counted(most)}"
-        left = f"; {cells.left_out:,} images are in cells with fewer, which are empty here" if cells.left_out else ""
-        below = " Below each: the commonest label among its images." if any(cells.labels) else ""
+        left = f" Cells with fewer, of {counted(cells.left_out)} in all, are left empty." if cells.left_out else ""
+        below = " Below each: the commonest label among its images." if labelled and any(cells.labels) else ""
+        reached = f"{_signed(low)} to {_signed(high)}"
         return (
-            f"{len(cells.counts)} of {cells.rows} × {cells.columns} cells of the map, each as an image whose "
-            f"{self.layer} goes from the data set's mean the way that the average of the cell's {held} "
-            f"does{left}. Cosines between the two ways: {low:.2f} to {high:.2f}.{below}"
+            f"{len(cells.counts)} of {cells.rows} × {cells.columns} cells of the map. Each image shows what the {held} "
+            f"of its cell have in common: its {self.layer} leaves the data set's mean in the direction of the cell's "
+            f"average, with a cosine of {reached} (1 would be exactly).{left}{below}"
         )
 
     def tiles(self) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
         """Red, green, blue and alpha (height, width, 4), uint8, clear where no cell is, and each cell's box in it."""
         height, width = self.images.shape[-2:]
         places = self.cells.places - self.cells.places.min(0)  # the map's empty border is not drawn
-        corners = places * [height + round(height * GAP), width + round(width * GAP)]
+        corners = places * [height + max(2, round(height * GAP)), width + max(2, round(width * GAP))]
         tall, wide = (int(most) + side for most, side in zip(corners.max(0), (height, width), strict=True))
         canvas = np.zeros((tall, wide, 4), np.uint8)
         boxes = []
@@ -114,9 +121,9 @@ class ActivationAtlas(Parted):
         labelled = names and wide >= LABELLED
         tiles = ImageBlock(canvas, cells=boxes if labelled else (), labels=self.labels if labelled else (),
                            width=shown, crisp=False)  # fmt: skip
-        blocks: list[Block] = [tiles, trace(self.part_history[COSINE], "cosine")]
+        blocks: list[Block] = [tiles, trace(self.part_history[COSINE], "cosine on the way, in pieces")]
         subtitle = f"by features of {self.embedding.layer} of {self.network}"
-        told = f"{self.words()} {self.caption} The map: {self.embedding.words()}"
+        told = f"{self.words(labelled)} {self.caption} The map: {self.embedding.words()}"
         drawing = sheet(self.heading, subtitle, blocks, caption=told, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.heading}, {subtitle}: {self.words()}", names=names)
 
@@ -135,7 +142,7 @@ class ActivationAtlas(Parted):
             "title": self.heading, "subtitle": f"by features of {self.embedding.layer} of {self.network}",
             "caption": self.words(), "map": self.embedding.words(), "tile": int(self.images.shape[-1]),
             "images": [
-                [left, top, f"{counted(number)}, cosine {cosine:.2f}", label and f"{label} ({share:.0%})"]
+                [left, top, f"{counted(number)}, cosine {_signed(cosine)}", label and f"{label} ({share:.0%})"]
                 for (left, top, _, _), number, cosine, label, share in zip(
                     boxes, self.cells.counts, self.cosines.tolist(), self.cells.labels, self.cells.shares, strict=True
                 )
@@ -173,6 +180,10 @@ def counted(images: int) -> str:
     return f"{images:,} image{'' if images == 1 else 's'}"
 
 
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
 @instrument
 def atlas_activations(
     atlas: Any,
@@ -205,6 +216,8 @@ def atlas_activations(
     - `sweep`: whose features, where those of several networks are kept
     """
     cells, fewest, steps = count(cells, "cells"), count(fewest, "fewest"), count(steps, "steps")
+    if size is not None:
+        count(size, "size", SMALLEST)
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
     found = cut(embedding, cells, fewest)
     network = embedding.atlas.network(embedding.sweep)

@@ -73,7 +73,8 @@ class Embedding(Result):
 
     def words(self) -> str:
         """How the map was made, and what was measured of it."""
-        made = [f"{NAMES[self.method]} of {self.reduction.components} principal components"]
+        components = min(self.reduction.components, len(self.ids) - 1)
+        made = [f"{NAMES[self.method]} of {components} principal components"]
         made[0] += f" ({self.variance:.0%} of the variance)"
         if self.method == "pca" and self.shares:
             first, second = (f"{share:.0%}" for share in self.shares)

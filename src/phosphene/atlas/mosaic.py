@@ -83,10 +83,8 @@ class Mosaic(Result):
             text = f"{self.shown:,} of {total:,} images are shown at their places on the map"
             text += f", moved by {self.shift:.2g} tiles (root mean square)" if self.shift else ""
             if self.hidden:
-                text += (
-                    f"; {self.hidden:,} have no room there and are left out: a larger side or shift shows more, and "
-                )
-                text += "grid all"
+                text += f"; {self.hidden:,} have no room there and are left out: a larger `side` or `shift` shows more"
+                text += ", and `grid` all"
             text += "." + (SHORTENED if self.shortened else "")
         if self.missing:
             text += f" {self.missing:,} could not be read: {self.thumbnails.why}"
@@ -194,6 +192,8 @@ def atlas_mosaic(
     """
     if tile is not None and tile < 4:
         raise ValueError(f"a thumbnail is at least 4 pixels wide, not {tile}")
+    if grid and shift is not None:
+        raise ValueError("on a grid all images are shown, moved as little as possible; leave out shift, or the grid")
     if shift is not None and shift < 0:
         raise ValueError(f"a shift is 0 or more tiles, not {shift:g}")
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)

@@ -18,7 +18,7 @@ def units_of(store: Store, sweep: Sweep, layer: str) -> pa.Table:
     """The rows of a layer's units, by channel. ValueError where no image has run yet."""
     rows = store.units(sweep, layer)
     if rows is None or not rows.num_rows or not rows.column("count")[0].as_py():
-        raise ValueError(f"no image has run through {sweep.network} yet; go on building the atlas {store.path!r}")
+        raise ValueError(store.nothing(sweep))
     return rows
 
 

@@ -238,9 +238,11 @@ class Store(Database):
         return table.search().where(f"layer = '{name}'").limit(table.count_rows()).to_arrow().sort_by("channel")
 
     def features(self, sweep: Sweep, layer: str) -> tuple[np.ndarray, np.ndarray]:
-        """The images' numbers (N,) and their features (N, D), in the order of the numbers."""
-        found = self.table(tables.features_table(sweep.name, layer)).to_arrow()
-        ids, vectors = tables.to_features(found)
+        """The images' numbers (N,) and their features (N, D), in the order of the numbers. ValueError without any."""
+        table = self.find(tables.features_table(sweep.name, layer))
+        if table is None:
+            raise ValueError(self.nothing(sweep))
+        ids, vectors = tables.to_features(table.to_arrow())
         order = ids.argsort(kind="stable")
         return ids[order], vectors[order]
 
@@ -266,6 +268,15 @@ class Store(Database):
             table.search().where(tables.among("id", ids)).limit(len(ids)).to_arrow()
         )  # fmt: skip
         return {row["id"]: row["error"] for row in rows.sort_by("id").to_pylist()}
+
+    def nothing(self, sweep: Sweep) -> str:
+        """Why nothing of a sweep's images is there, and what to do."""
+        if self.unreadable(sweep):
+            return (
+                f"none of the images of the atlas {self.path!r} could be used so far; 'phosphene atlas info' says why, "
+                "and building with --retry tries them again"
+            )
+        return f"no image has run through {sweep.network} yet; go on building the atlas {self.path!r}"
 
     def done(self, sweep: Sweep) -> Done:
         """How far a sweep is."""
