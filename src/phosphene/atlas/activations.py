@@ -12,10 +12,9 @@ average; the second keeps it from reaching it by way of something else.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,10 +33,10 @@ from ..synthesis.synthesis import pixels, trace
 from ..synthesis.transforms import PIECES
 from .cells import Cells, cut
 from .embedding import Embedding, atlas_map
-from .pyramid import pyramid
 from .reduction import Method
 from .running import pooled
 from .summary import as_maps
+from .zoomable import Zoomable
 
 SIZE = 128  # pixels of a side, where a network takes images of any size
 SMALLEST = 32  # pixels of a side on which there is something to see
@@ -49,7 +48,7 @@ POWER, LEAST = 2, 0.1  # of the cosine
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ActivationAtlas(Parted):
+class ActivationAtlas(Zoomable, Parted):
     """Images (M, 3, H, W) in [0, 1], one for each cell of a map that holds enough of the data set's images."""
 
     embedding: Embedding = field(repr=False)
@@ -71,8 +70,8 @@ class ActivationAtlas(Parted):
 
     def frame(self) -> np.ndarray:
         """The cells at their places (height, width, 3), uint8, as one frame of a film; white where none is."""
-        canvas, _ = self.tiles()
-        return np.where(canvas[..., 3:] > 0, canvas[..., :3], np.uint8(255))
+        found = self.pixels()
+        return np.where(found[..., 3:] > 0, found[..., :3], np.uint8(255))
 
     @property
     def labels(self) -> list[str]:
@@ -96,66 +95,65 @@ class ActivationAtlas(Parted):
             f"average, with a cosine of {reached} (1 would be exactly).{left}{below}"
         )
 
-    def tiles(self) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
-        """Red, green, blue and alpha (height, width, 4), uint8, clear where no cell is, and each cell's box in it."""
+    @property
+    def _subtitle(self) -> str:
+        return f"by features of {self.embedding.layer} of {self.network}"
+
+    @property
+    def _boxes(self) -> list[tuple[int, int, int, int]]:
+        """Each cell's left, top, right and bottom in the pixels; the map's empty border is left out."""
         height, width = self.images.shape[-2:]
-        places = self.cells.places - self.cells.places.min(0)  # the map's empty border is not drawn
+        places = self.cells.places - self.cells.places.min(0)
         corners = places * [height + max(2, round(height * GAP)), width + max(2, round(width * GAP))]
-        tall, wide = (int(most) + side for most, side in zip(corners.max(0), (height, width), strict=True))
-        canvas = np.zeros((tall, wide, 4), np.uint8)
-        boxes = []
-        for (top, left), tile in zip(corners.tolist(), pixels(self.images), strict=True):
-            canvas[top : top + height, left : left + width, :3] = tile
-            canvas[top : top + height, left : left + width, 3] = 255
-            boxes.append((left, top, left + width, top + height))
-        return canvas, boxes
+        return [(left, top, left + width, top + height) for top, left in corners.tolist()]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of all cells together."""
+        return max(bottom for *_, bottom in self._boxes), max(right for *_, right, _ in self._boxes)
+
+    def pixels(self, left: int = 0, top: int = 0, width: int | None = None, height: int | None = None) -> np.ndarray:
+        """Red, green, blue and alpha (height, width, 4), uint8, of the whole or of a part; clear where no cell is."""
+        width, height = width or self.size[1], height or self.size[0]
+        part = self._canvas[top : top + height, left : left + width]
+        return np.pad(part, ((0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0)))
+
+    @cached_property
+    def _canvas(self) -> np.ndarray:
+        canvas = np.zeros((*self.size, 4), np.uint8)
+        for (left, top, right, bottom), tile in zip(self._boxes, pixels(self.images), strict=True):
+            canvas[top:bottom, left:right, :3] = tile
+            canvas[top:bottom, left:right, 3] = 255
+        return canvas
 
     def picture(self, *, names: bool = True) -> Picture:  # type: ignore[override]
         """The cells at their places, and how the images came to show what they do.
 
         - `names`: write the commonest label of each cell below it, where there is room
         """
-        canvas, boxes = self.tiles()
-        wide = WIDTH * self.images.shape[-1] / canvas.shape[1]
+        wide = WIDTH * self.images.shape[-1] / self.size[1]
         shown = min(1.0, 2 * SIZE / wide) * WIDTH  # few cells need not fill the sheet
         labelled = names and wide >= LABELLED
-        tiles = ImageBlock(canvas, cells=boxes if labelled else (), labels=self.labels if labelled else (),
-                           width=shown, crisp=False)  # fmt: skip
+        tiles = ImageBlock(self.pixels(), cells=self._boxes if labelled else (),
+                           labels=self.labels if labelled else (), width=shown, crisp=False)  # fmt: skip
         blocks: list[Block] = [tiles, trace(self.part_history[COSINE], "cosine on the way, in pieces")]
-        subtitle = f"by features of {self.embedding.layer} of {self.network}"
         told = f"{self.words(labelled)} {self.caption} The map: {self.embedding.words()}"
-        drawing = sheet(self.heading, subtitle, blocks, caption=told, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.heading}, {subtitle}: {self.words()}", names=names)
+        drawing = sheet(self.heading, self._subtitle, blocks, caption=told, width=WIDTH + 96)
+        return self.drawn(drawing, f"{self.heading}, {self._subtitle}: {self.words()}", names=names)
 
-    def save(
-        self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any
-    ) -> Path:
-        """Writes one picture, as the suffix says; without a suffix a folder of tiles with a page to zoom into."""
-        if Path(path).suffix:
-            return super().save(path, theme, scale, **options)
-        return self.zoomable(path)
-
-    def zoomable(self, folder: str | os.PathLike[str]) -> Path:
-        """Writes tiles and index.html, as `Mosaic.zoomable` does, and returns its path."""
-        canvas, boxes = self.tiles()
-        told = {
-            "title": self.heading, "subtitle": f"by features of {self.embedding.layer} of {self.network}",
-            "caption": self.words(), "map": self.embedding.words(), "tile": int(self.images.shape[-1]),
+    @property
+    def page(self) -> Mapping[str, Any]:
+        told = zip(
+            self._boxes, self.cells.counts, self.cosines.tolist(), self.cells.labels, self.cells.shares, strict=True
+        )
+        return {
+            "title": self.heading, "subtitle": self._subtitle, "caption": self.words(), "map": self.embedding.words(),
+            "tile": int(self.images.shape[-1]),
             "images": [
                 [left, top, f"{counted(number)}, cosine {_signed(cosine)}", label and f"{label} ({share:.0%})"]
-                for (left, top, _, _), number, cosine, label, share in zip(
-                    boxes, self.cells.counts, self.cosines.tolist(), self.cells.labels, self.cells.shares, strict=True
-                )
+                for (left, top, _, _), number, cosine, label, share in told
             ],
         }  # fmt: skip
-
-        def stretch(left: int, top: int, size: int) -> np.ndarray | None:
-            part = canvas[top : top + size, left : left + size]
-            found = np.zeros((size, size, 4), np.uint8)
-            found[: part.shape[0], : part.shape[1]] = part
-            return found if found[..., 3].any() else None
-
-        return pyramid(Path(folder), canvas.shape[1], canvas.shape[0], stretch, told)
 
     def to_dict(self) -> dict[str, Any]:
         cells = zip(
@@ -221,8 +219,7 @@ def atlas_activations(
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
     found = cut(embedding, cells, fewest)
     network = embedding.atlas.network(embedding.sweep)
-    ids, vectors = embedding.atlas.store.features(embedding.sweep, embedding.layer)
-    vectors = vectors[np.isin(ids, embedding.ids)]
+    vectors = embedding.vectors
     sides, layer = _sides(network, embedding, size, vectors.shape[1])
     aim = _towards(network, layer, embedding.sweep.work.pool, found.means(vectors), vectors.mean(0, dtype=np.float64))
     image = fourier(len(found.counts), sides, generator(seed))

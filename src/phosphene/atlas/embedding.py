@@ -55,9 +55,14 @@ class Embedding(Result):
         return self.reduction.method
 
     @cached_property
-    def _reduced(self) -> Reduced:
+    def vectors(self) -> np.ndarray:
+        """The features (N, D) of its images, as the atlas keeps them."""
         ids, vectors = self.atlas.store.features(self.sweep, self.layer)
-        return Reduced(self.reduction, vectors[np.isin(ids, self.ids)])
+        return vectors[np.isin(ids, self.ids)]
+
+    @cached_property
+    def _reduced(self) -> Reduced:
+        return Reduced(self.reduction, self.vectors)
 
     def place(self, photos: Any) -> np.ndarray:
         """Where photos, files or folders (M of them) lie on the map: positions (M, 2). The map stays as it is."""

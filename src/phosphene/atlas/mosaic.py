@@ -5,28 +5,27 @@ Where they stand is told in layout.py. It is one picture, or a folder of tiles w
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..instrument import Result, instrument
+from ..instrument import instrument
 from ..picture import ImageBlock, Picture, sheet
 from .embedding import Embedding, atlas_map
 from .layout import gap, on_grid, on_map
-from .pyramid import pyramid
 from .reduction import Method
 from .scatter import SHORTENED
 from .stretches import shortened
 from .thumbnails import Thumbnails, thumbnails
+from .zoomable import Zoomable
 
 MOST_PIXELS = 200_000_000  # of one picture
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Mosaic(Result):
+class Mosaic(Zoomable):
     """Thumbnails with their places; the later of the fields are in pixels, from the top left."""
 
     embedding: Embedding = field(repr=False)
@@ -112,35 +111,18 @@ class Mosaic(Result):
     def _subtitle(self) -> str:
         return f"by features of {self.embedding.layer} of {self.embedding.network}"
 
-    def save(
-        self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any
-    ) -> Path:
-        """Writes one picture, as the suffix says; without a suffix a folder of tiles with a page to zoom into."""
-        if Path(path).suffix:
-            return super().save(path, theme, scale, **options)
-        return self.zoomable(path)
-
-    def zoomable(self, folder: str | os.PathLike[str]) -> Path:
-        """Writes tiles of all sizes and index.html, which shows them from the disk or any server, and returns its path.
-
-        Raises ValueError for a folder that holds other things.
-        """
+    @property
+    def page(self) -> Mapping[str, Any]:
         shown = np.setdiff1d(np.arange(len(self.rows)), self.thumbnails.missing)
         images = [
             [int(self.corners[index][0]), int(self.corners[index][1]), self.embedding.keys[row],
              self.embedding.labels[row]]
             for index, row in zip(shown, self.rows[shown], strict=True)
         ]  # fmt: skip
-        told = {
+        return {
             "title": self._title, "subtitle": self._subtitle, "caption": self.words(), "map": self.embedding.words(),
             "tile": self.tile, "images": images,
         }  # fmt: skip
-        return pyramid(Path(folder), self.width, self.height, self._stretch, told)
-
-    def _stretch(self, left: int, top: int, size: int) -> np.ndarray | None:
-        """The square part at (left, top), or None where nothing is in it."""
-        found = self.pixels(left, top, size, size)
-        return found if found[..., 3].any() else None
 
     def to_dict(self) -> dict[str, Any]:
         there = set(self.thumbnails.missing)
