@@ -1,9 +1,14 @@
 """A small network, drawn pictures, and what an atlas holds, for comparing two."""
 
+from contextlib import contextmanager
+
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch import nn
+
+from phosphene.atlas.store import Store
 
 
 def build():
@@ -40,3 +45,29 @@ def contents(store):
             rows, key=lambda row: str([row.get(k) for k in ("shard", "id", "layer", "channel", "sweep")])
         )
     return found
+
+
+class StoppedError(Exception):
+    pass
+
+
+@contextmanager
+def ended_before(writing, *, names=("append", "overwrite", "_add_images", "join")):
+    """Ends what is built in the block before its `writing`-th call of one of a store's methods of these names."""
+    done = 0
+
+    def counting(usual):
+        def write(self, *given, **named):
+            nonlocal done
+            if done == writing:
+                raise StoppedError
+            done += 1
+            return usual(self, *given, **named)
+
+        return write
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setattr(Store, name, counting(getattr(Store, name)))
+        with pytest.raises(StoppedError):
+            yield

@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import torch
-from atlas_helpers import contents, draw
+from atlas_helpers import contents, draw, ended_before
 from PIL import Image
 
 import phosphene as ph
@@ -280,10 +280,6 @@ def test_tables_that_were_killed_while_they_were_made_count_as_not_there(network
         assert contents(ph.Atlas.build(network, folder, path, layers="3", features="2").store) == whole
 
 
-class StoppedError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("place", range(6))
 def test_a_build_that_ends_between_any_two_writings_goes_on_to_the_same_atlas(
     network, folder, tmp_path, monkeypatch, place
@@ -292,25 +288,8 @@ def test_a_build_that_ends_between_any_two_writings_goes_on_to_the_same_atlas(
     work = {"layers": LAYERS, "features": ["2", "5"], "batch": 4}
     whole = contents(ph.Atlas.build(network, folder, tmp_path / "whole", **work).store)
     monkeypatch.setattr(sweep, "EVERY_S", 0.0)
-    writings = 0
-
-    def counted(name):
-        usual = getattr(Store, name)
-
-        def write(self, *given, **named):
-            nonlocal writings
-            if writings == 3 + 5 * place:
-                raise StoppedError
-            writings += 1
-            return usual(self, *given, **named)
-
-        monkeypatch.setattr(Store, name, write)
-
-    with monkeypatch.context() as monkeypatch:
-        for name in ("append", "overwrite", "_add_images", "join"):
-            counted(name)
-        with pytest.raises(StoppedError):
-            ph.Atlas.build(network, folder, tmp_path / "ended", **work)
+    with ended_before(3 + 5 * place):
+        ph.Atlas.build(network, folder, tmp_path / "ended", **work)
     assert 0 < len(Store(tmp_path / "ended").images()) <= 39
     assert contents(ph.Atlas.build(network, folder, tmp_path / "ended", **work).store) == whole
 

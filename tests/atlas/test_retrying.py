@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 import torch
-from atlas_helpers import contents, draw, errors
+from atlas_helpers import contents, draw, ended_before, errors
 from PIL import Image
 
 import phosphene as ph
@@ -94,10 +94,6 @@ def test_those_that_still_cannot_be_read_stay_noted_with_the_reason_of_now(netwo
     assert_same(atlas.store, whole)
 
 
-class StoppedError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("place", range(13))
 def test_trying_again_may_end_between_any_two_writings(network, folder, tmp_path, monkeypatch, whole, place):
     """Then a build without `retry` goes on with it; `place` is the writing before which it ends."""
@@ -105,25 +101,8 @@ def test_trying_again_may_end_between_any_two_writings(network, folder, tmp_path
     ph.Atlas.build(network, folder, path, **WORK)
     mend(folder, *BROKEN)
     monkeypatch.setattr(sweep, "EVERY_S", 0.0)
-    writings = 0
-
-    def counted(name):
-        usual = getattr(Store, name)
-
-        def write(self, *given, **named):
-            nonlocal writings
-            if writings == place:
-                raise StoppedError
-            writings += 1
-            return usual(self, *given, **named)
-
-        monkeypatch.setattr(Store, name, write)
-
-    with monkeypatch.context() as monkeypatch:
-        for name in ("append", "overwrite", "_add_images", "resume", "join"):
-            counted(name)
-        with pytest.raises(StoppedError):
-            ph.Atlas.build(network, folder, path, **WORK, retry=True)
+    with ended_before(place, names=("append", "overwrite", "_add_images", "resume", "join")):
+        ph.Atlas.build(network, folder, path, **WORK, retry=True)
     store = Store(path)
     (own,) = store.sweeps()
     seen = ph.Atlas(path, network).statistics("3").images

@@ -99,17 +99,22 @@ def test_several_threads_hold_and_let_go(network):
 
 
 def test_letting_go_in_the_middle_of_letting_go_does_not_hang(network):
+    met = []
+
     def nested(phase, info):
         if phase == "start":
             with held():
-                pass
+                met.append(nn.Module.__call__)
 
     gc.callbacks.append(nested)
     try:
         with held():
             network.record(torch.rand(1, 3, 16, 16), "0")
             with seam._wrapper.lock:
+                met.clear()
                 gc.collect()
+            assert met == [seam._called]  # and the outer block holds on
+            assert nn.Module.__call__ is seam._called
     finally:
         gc.callbacks.remove(nested)
 
