@@ -17,7 +17,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 help:
 	@echo 'make report              set up and write a report on the photo that comes along'
 	@echo 'make report PHOTO=my.jpg ... on yours (REPORT=file.html says where to)'
-	@echo 'make atlas               build a small atlas, of pictures that installed packages bring along'
+	@echo 'make atlas               build a small atlas, of pictures that installed packages bring along (ATLAS=folder says where to)'
 	@echo 'make test                set up and run the tests'
 	@echo 'make check               formatting, lint and types'
 	@echo 'make docs                build the documentation into docs/_build/html'

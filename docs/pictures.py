@@ -194,8 +194,8 @@ def digits() -> ph.Atlas:
 
 def activation_atlas() -> Result:
     """What 700 photos have in common where they lie near each other, for the last features of the embedded network."""
-    photos = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
-    if not photos.is_dir():
+    photos = WEIGHTS.parent / "imagenet_photos_700.zip"
+    if not photos.is_file():
         raise LookupError(f"there is no {photos}; PHOSPHENE_DATA names the folder that holds it")
     with tempfile.TemporaryDirectory() as folder:
         whole = ph.Atlas.build(net, photos, Path(folder) / "photos.atlas", layers="conv_stem")

@@ -149,7 +149,9 @@ def test_a_pictures_name_holds_what_is_asked_so_that_the_next_one_does_not_repla
     runner: CliRunner, tmp_path: Path
 ) -> None:
     @instrument
-    def opinion(network: Network, label: str, *, target: Any = None) -> Means:
+    def opinion(
+        network: Network, label: str, *, target: Any = None, method: Literal["survey", "oracle"] = "survey"
+    ) -> Means:
         """What is thought of a label."""
         return Means(values=np.zeros(1), given={})
 
@@ -162,6 +164,8 @@ def test_a_pictures_name_holds_what_is_asked_so_that_the_next_one_does_not_repla
             (("goose", "-n", "tiny.py:build"), "opinion-tiny.py_build-goose.png"),
             (("goose", "--class", "lynx", "--class", "tabby"), "opinion-goose-lynx-tabby.png"),
             (("tiny.py",), "opinion-tiny.png"),
+            (("goose", "--method", "oracle"), "opinion-goose-oracle.png"),
+            (("goose", "--method", "survey"), "opinion-goose.png"),
             (("鵞" * 200,), f"opinion-{'鵞' * 64}.png"),
         ):
             written = run(runner, *words, app=app)

@@ -251,7 +251,7 @@ def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str |
 
 
 def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
-    """The other words of the command line as parts of a name: the atlas, what must be given, and what is asked about.
+    """The other words of the command line as parts of a name: the atlas, what must be given, what is asked about, and how.
 
     A file or a folder stands there as its name, without folders on the way to it and without a photo's suffix.
     """
@@ -259,6 +259,8 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
         yield Path(os.path.abspath(values["atlas"])).stem
     needed = [name for name in plan.kinds if plan.parameters[name].default is inspect.Parameter.empty]
     asked = [name for name in ("target", "classes") if name not in plan.drawing]  # a picture's `classes` are colours
+    if "method" in plan.kinds and values["method"] != plan.parameters["method"].default:
+        asked.append("method")
     for name in dict.fromkeys((*needed, *asked)):
         given = values.get(name)
         for each in given if isinstance(given, (list, tuple)) else [given]:
