@@ -5,6 +5,7 @@ from atlas_helpers import build, draw
 from PIL import Image
 
 import phosphene as ph
+from phosphene.atlas import measuring
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +24,12 @@ def folder(tmp_path):
     (root / "b" / "07b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     (root / "c" / "11c.png").write_bytes(b"")
     return root
+
+
+@pytest.fixture(params=["once", "separately"])
+def reading(request, monkeypatch):
+    """Maps are read by machine code, and as where numba is not installed."""
+    if request.param == "separately":
+        monkeypatch.setattr(measuring, "_loop", lambda: None)
+    else:
+        pytest.importorskip("numba")

@@ -104,7 +104,7 @@ def test_a_mosaic_is_a_picture_or_a_page_as_its_name_says(run, folder, tmp_path)
     assert json.loads(told.stdout)["shown"] == 37
     assert page.stat().st_mtime_ns > before
     (tmp_path / "pictures").mkdir()
-    assert run(f"{line} pictures").stdout.strip() == "pictures/atlas_mosaic-my.png"
+    assert run(f"{line} pictures").stdout.strip() == "pictures/atlas_mosaic-my-pca.png"
     for wrong, sentence in (
         ("zoom.gif", "must end in .png"),
         ("none/zoom", "there is no folder 'none' to make 'zoom'"),
@@ -123,8 +123,8 @@ def test_a_pictures_name_says_which_unit_or_photo_it_shows(run, folder):
         ("layer my.atlas 3", "atlas_layer-my-3.png"),
         ("neighbours my.atlas a/00.png b/01.png --k 2", "atlas_neighbours-my-a_00-b_01.png"),
         (f"neighbours my.atlas {folder}/c/02.png --k 2", "atlas_neighbours-my-02.png"),
-        ("map my.atlas --method pca", "atlas_map-my.png"),
-        (f"place my.atlas {folder}/c/02.png {folder}/a --method pca", "atlas_place-my-02-a.png"),
+        ("map my.atlas --method pca", "atlas_map-my-pca.png"),
+        (f"place my.atlas {folder}/c/02.png {folder}/a --method pca", "atlas_place-my-02-a-pca.png"),
     ):
         written = run(f"atlas {line}")
         assert written.exit_code == 0, written.output

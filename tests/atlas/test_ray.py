@@ -37,9 +37,9 @@ try:
         if len(told) == {stop}:
             break
     steps.close()
-    print(json.dumps(told))
+    print("told", json.dumps(told))
 except Exception as error:
-    print(json.dumps(f"{{type(error).__name__}}: {{error}}"))
+    print("told", json.dumps(f"{{type(error).__name__}}: {{error}}"))
 """
 
 
@@ -49,7 +49,8 @@ def on_ray(source, path, stop=0, factor="1", retry=False):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    (told,) = (line for line in done.stdout.splitlines() if line.startswith("told "))  # Ray writes there, too
+    return json.loads(told.removeprefix("told "))
 
 
 def rounded(tables):

@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from phosphene.atlas.summary import SAMPLED, Summary, _sampled
+from phosphene.atlas.measuring import measured
+from phosphene.atlas.summary import SAMPLED, Summary, _drawn
+
+pytestmark = pytest.mark.usefixtures("reading")
+
+
+def sampled(flat, images):
+    drawn = _drawn(flat.shape[2], tuple(images))
+    return measured(flat, drawn, torch.zeros(flat.shape[1]), False).sampled
 
 
 @pytest.mark.parametrize("places", [(1, 1), (7, 7), (8, 8), (10, 10), (5, 21), (56, 56), (112, 112), (2, 1021)])
@@ -37,17 +45,17 @@ def test_the_sketch_sees_one_place_of_every_stretch_and_the_same_for_an_images_n
     places = 40
     flat = torch.arange(places).float().expand(6, 2, places)
     images = [0, 1, 5, 1 << 24, (1 << 24) + 1, 7 << 24]
-    drawn = _sampled(flat, images)
+    drawn = sampled(flat, images)
     assert drawn.shape == (6, 2, SAMPLED)
     stretch = places // SAMPLED
     assert torch.equal(drawn // stretch, torch.arange(SAMPLED).expand(6, 2, SAMPLED).float())
     assert len({tuple(row.tolist()) for row in drawn[:, 0]}) > 1
-    assert torch.equal(_sampled(flat[2:3], images[2:3]), drawn[2:3])
+    assert torch.equal(sampled(flat[2:3], images[2:3]), drawn[2:3])
 
 
 def test_drawn_places_are_spread_evenly_over_many_images():
     places, many = 16, 8000
     flat = torch.arange(places).float().expand(many, 1, places)
-    counts = torch.bincount(_sampled(flat, range(many)).long().flatten(), minlength=places)
+    counts = torch.bincount(sampled(flat, range(many)).long().flatten(), minlength=places)
     wanted = many * SAMPLED / places
     assert (counts - wanted).abs().max() < 5 * wanted**0.5

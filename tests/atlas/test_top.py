@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from phosphene.atlas.measuring import measured
 from phosphene.atlas.top import NONE, Top
+
+pytestmark = pytest.mark.usefixtures("reading")
+NOWHERE = torch.empty(0, dtype=torch.int64)
 
 
 def brute(maps, k, each):
@@ -18,11 +22,16 @@ def brute(maps, k, each):
     return lists
 
 
+def found_in(top, maps, images):
+    own = measured(maps, NOWHERE.expand(len(maps), 0), *top.least(images))
+    return top.found(maps, own, images)
+
+
 def taken(maps, k, each, cuts):
     top = Top.empty(maps.shape[1], k, each)
     for start, stop in zip((0, *cuts), (*cuts, len(maps)), strict=True):
         part = maps[start:stop]
-        found = top.found(part, part.amax(2), range(start, stop))
+        found = found_in(top, part, range(start, stop))
         if found is not None:
             top.add([found])
     return top
@@ -34,7 +43,7 @@ def test_answers_of_several_batches_are_sorted_at_once(each):
     top, waiting = Top.empty(6, 5, each), []
     for start in (0, 10, 30, 20):
         part = maps[start : start + 10]
-        found = top.found(part, part.amax(2), range(start, start + 10))
+        found = found_in(top, part, range(start, start + 10))
         waiting += [] if found is None else [found]
         if start == 10:
             top.add(waiting)
@@ -69,7 +78,7 @@ def test_lists_are_the_same_however_the_images_are_cut_and_merged():
         parts = []
         for start, stop in zip((0, *cuts), (*cuts, 50), strict=True):
             part = Top.empty(5, 6, 2)
-            found = part.found(maps[start:stop], maps[start:stop].amax(2), range(start, stop))
+            found = found_in(part, maps[start:stop], range(start, stop))
             part.add([found])
             parts.append(part)
         merged = Top.empty(5, 6, 2)
@@ -92,7 +101,7 @@ def test_images_may_come_in_any_order(each):
     for first in ((20, 30), (10, 20)):
         top = Top.empty(4, 5, each)
         for start, stop in (first, *(part for part in ((0, 10), (10, 20), (20, 30)) if part != first)):
-            found = top.found(maps[start:stop], maps[start:stop].amax(2), range(start, stop))
+            found = found_in(top, maps[start:stop], range(start, stop))
             if found is not None:
                 top.add([found])
         assert as_lists(top) == whole

@@ -1,28 +1,113 @@
-"""The largest value, the sum, and the number of values above 0 of each map of a layer: why a sweep reads all values.
+"""What a sweep reads of each map of a layer: its largest value, its sum, how many values are above 0, and some of them.
 
-On a processor this is bound by memory, and for small maps by the calls: of those the places come first, so that one
-call runs along many maps. What is above 0 is noted as bytes of 0 and 1; eight of these are added at once, as one whole
-number.
+On a processor a sweep costs what its readings of the memory cost. Values of 32 bits are read once there, by machine
+code that numba makes (loops.py). All others are read once for each question, and so are these where numba is not
+installed: then what is above 0 is noted as bytes of 0 and 1, eight of which are added at once, as one whole number, and
+of small maps the places come first, so that one call runs along many maps.
 """
 
 from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 SMALL = 100  # places of a map up to which copying it is worth while
+FEWEST = 300_000  # values that are worth a thread
 BYTE = 255  # how often a byte of 1 can be added before it spills over
 
 
-def measured(flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest value, the sum in 32 bits, and the number of values above 0 of each map (N, C, places), as (N, C)."""
+@dataclass(frozen=True)
+class Measured:
+    """What was read of maps (N, C, places)."""
+
+    total: Tensor  # (C,) float64: the sums
+    active: Tensor  # (C,): how many values are above 0
+    finite: Sequence[bool]  # (N,): whether all values of an image are
+    sampled: Tensor  # (N, C, as many as were asked for)
+    image: Tensor  # (M,): of the peaks that were looked for
+    channel: Tensor  # (M,)
+    place: Tensor  # (M,): the first of each
+    peak: Tensor  # (M,)
+
+
+def measured(flat: Tensor, drawn: Tensor, last: Tensor, ties: bool) -> Measured:
+    """Reads maps (N, C, places), and of each the values at its image's places in `drawn` (N, any number).
+
+    Peaks are looked for that are above the channel's value in `last` (C,), with `ties` also those that are no less.
+    """
+    if flat.device.type == "cpu" and flat.dtype == torch.float32 and (read := _loop()) is not None:
+        return _once(read, flat, drawn, last, ties)
+    peaks, sums, active = _separately(flat)
+    finite = [math.isfinite(sum) for sum in sums.sum(1).tolist()]
+    if not all(finite):  # or their sum is beyond 32 bits
+        finite, sums = _finite(flat), flat.sum(2, dtype=torch.float64)
+    sampled = flat.gather(2, drawn.to(flat.device)[:, None].expand(-1, flat.shape[1], -1))
+    image, channel = (peaks >= last if ties else peaks > last).nonzero(as_tuple=True)
+    place = _first_largest(flat[image, channel])
+    total, peak = sums.sum(0, dtype=torch.float64), peaks[image, channel]
+    return Measured(total, active.sum(0), finite, sampled, image, channel, place, peak)
+
+
+@cache
+def _loop() -> Callable[..., int] | None:
+    """The machine code, or None where there is no numba to make it."""
+    try:
+        from .loops import read
+    except ImportError:
+        return None
+    return read
+
+
+def _once(read: Callable[..., int], flat: Tensor, drawn: Tensor, last: Tensor, ties: bool) -> Measured:
+    images, channels = flat.shape[:2]
+    parts = max(1, min(torch.get_num_threads(), channels, flat.numel() // FEWEST))
+    cuts = [channels * part // parts for part in range(parts + 1)]
+    sampled = np.empty((images, channels, drawn.shape[1]), np.float32)
+    total, active, sums = np.empty(channels), np.empty(channels, np.int64), np.empty((parts, images))
+    peaks, where = np.empty(images * channels, np.float32), np.empty((images * channels, 3), np.int64)
+    given = (flat.contiguous().numpy(), last.contiguous().numpy(), ties, drawn.numpy())
+
+    def own(part: int) -> slice:
+        first = cuts[part]
+        count = read(*given, first, cuts[part + 1], sampled, total, active, sums[part], peaks, where)
+        return slice(images * first, images * first + count)
+
+    written = [own(0)] if parts == 1 else list(_threads(os.getpid(), parts).map(own, range(parts)))
+    finite = [math.isfinite(sum) for sum in sums.sum(0).tolist()]
+    if not all(finite):
+        finite = _finite(flat)
+    image, channel, place = torch.from_numpy(np.concatenate([where[part] for part in written])).unbind(1)
+    return Measured(
+        torch.from_numpy(total), torch.from_numpy(active), finite, torch.from_numpy(sampled), image, channel, place,
+        torch.from_numpy(np.concatenate([peaks[part] for part in written])),
+    )  # fmt: skip
+
+
+@cache
+def _threads(process: int, count: int) -> ThreadPoolExecutor:
+    """Of this process: a copy of it would have the pool, and none of its threads."""
+    return ThreadPoolExecutor(count, thread_name_prefix="measure")
+
+
+def _finite(flat: Tensor) -> list[bool]:
+    return torch.isfinite(flat).flatten(1).all(1).tolist()
+
+
+def _separately(flat: Tensor) -> tuple[Tensor, ...]:
+    """The largest value, the sum, and the number of values above 0 of each map."""
     if flat.device.type != "cpu" or flat.dtype == torch.bfloat16:  # which NumPy does not know
         return flat.amax(2), flat.sum(2, dtype=torch.float32), (flat > 0).sum(2)
     rows = flat.flatten(0, 1)
     found = _small(rows) if rows.shape[1] <= SMALL else _large(rows)
-    peaks, sums, active = (part.view(flat.shape[:2]) for part in found)
-    return peaks, sums, active
+    return tuple(part.view(flat.shape[:2]) for part in found)
 
 
 def _large(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -45,3 +130,10 @@ def _small(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     np.greater(across.numpy(), 0, out=above[:, :count])
     added = torch.from_numpy(above.view(np.int64)).sum(0)
     return across.amax(0), across.sum(0, dtype=torch.float32), added.view(torch.uint8)[:count].long()
+
+
+def _first_largest(rows: Tensor) -> Tensor:
+    """The place of each row's (M, places) largest value, the first one of several."""
+    if rows.device.type != "cpu" or rows.dtype == torch.bfloat16:
+        return rows.argmax(1)
+    return torch.from_numpy(rows.numpy().argmax(1))  # NumPy's is vectorised

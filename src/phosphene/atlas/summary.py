@@ -8,11 +8,11 @@ alone. Memory does not grow with the images, and parts merge into the whole.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,6 +49,7 @@ class Summary:
     histogram: Tensor  # (C, bins): the sketch of their distribution
     columns: int  # of the maps, to tell places
     waiting: list[Part] = field(default_factory=list)  # what is not sorted and counted yet: many at once are cheaper
+    held: int = 0  # images that wait
 
     @classmethod
     def empty(cls, channels: int, columns: int, k: int, each: int = 1, device: torch.device | str = "cpu") -> Summary:
@@ -60,13 +61,9 @@ class Summary:
     def part(self, maps: Tensor, images: Sequence[int]) -> Part:
         """What counts of maps (N, C, rows, columns), of images of rising numbers."""
         flat = maps.flatten(2)
-        peaks, sums, active = measured(flat)
-        finite = [math.isfinite(sum) for sum in sums.sum(1).tolist()]
-        if not all(finite):  # or their sum is beyond 32 bits
-            finite, sums = torch.isfinite(flat).flatten(1).all(1).tolist(), flat.sum(2, dtype=torch.float64)
-        found = self.top.found(flat, peaks, images)
-        count = flat.shape[0] * flat.shape[2]
-        return Part(found, finite, count, sums.sum(0, dtype=torch.float64), active.sum(0), _sampled(flat, images))
+        own = measured(flat, _drawn(flat.shape[2], tuple(images)), *self.top.least(images))
+        found = self.top.found(flat, own, images)
+        return Part(found, own.finite, flat.shape[0] * flat.shape[2], own.total, own.active, own.sampled)
 
     def add(self, part: Part) -> None:
         """Takes in what `part` gave, of images whose values are all finite."""
@@ -74,7 +71,8 @@ class Summary:
         self.total += part.total
         self.active += part.active
         self.waiting.append(part)
-        if sum(len(each.sampled) for each in self.waiting) >= TOGETHER:
+        self.held += len(part.sampled)
+        if self.held >= TOGETHER:
             self.settle()
 
     def settle(self) -> None:
@@ -83,6 +81,7 @@ class Summary:
             self.top.add([part.found for part in self.waiting if part.found is not None])
             sketch.add(self.histogram, torch.cat([part.sampled for part in self.waiting]))
             self.waiting.clear()
+            self.held = 0
 
     def merge(self, other: Summary) -> None:
         """Takes in the summary of other images."""
@@ -109,25 +108,20 @@ def as_maps(layer: Layer, value: object) -> Tensor:
     return found[:, :, None, None]
 
 
-def _sampled(flat: Tensor, images: Sequence[int]) -> Tensor:
-    """Values (N, C, up to SAMPLED) at places drawn by the images' numbers."""
-    places = flat.shape[2]
-    if places <= SAMPLED:
-        return flat.clone()
-    at = _drawn(places, tuple(images)).to(flat.device)
-    return flat.gather(2, at[:, None].expand(-1, flat.shape[1], -1))
-
-
 @lru_cache(maxsize=16)  # the layers of a network have maps of few sizes
 def _drawn(places: int, images: tuple[int, ...]) -> Tensor:
-    stretch = torch.arange(SAMPLED)
+    """Places (N, up to SAMPLED) drawn by the images' numbers."""
+    if places <= SAMPLED:
+        return torch.arange(places).repeat(len(images), 1)
+    stretch = np.arange(SAMPLED)
     first, last = stretch * places // SAMPLED, (stretch + 1) * places // SAMPLED
-    drawn = _hashed(torch.tensor(images)[:, None] * SAMPLED + stretch)
-    return first + drawn % (last - first)
+    return torch.from_numpy(first + _hashed(images) % (last - first))
 
 
-def _hashed(numbers: Tensor) -> Tensor:
-    """Whole numbers (31 bits) that look like drawn at random, and hang on the numbers alone."""
+@lru_cache(maxsize=4)
+def _hashed(images: tuple[int, ...]) -> np.ndarray:
+    """Whole numbers (N, SAMPLED) of 31 bits that look like drawn at random, and hang on the images' numbers alone."""
+    numbers = np.array(images)[:, None] * SAMPLED + np.arange(SAMPLED)
     mixed = (numbers ^ (numbers >> 32)) & 0xFFFFFFFF
     for factor in (0x45D9F3B, 0x119DE1F3):
         mixed = ((mixed ^ (mixed >> 16)) * factor) & 0xFFFFFFFF

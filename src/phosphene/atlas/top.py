@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .measuring import Measured
+
 NONE = -1  # the image of a list's places that are still free
 
 
@@ -62,23 +64,24 @@ class Top:
         nothing = torch.full(shape, NONE, dtype=torch.int64, device=device)
         return cls(torch.full(shape, -torch.inf, device=device), nothing, nothing.clone(), each)
 
-    def found(self, maps: Tensor, peaks: Tensor, images: Sequence[int]) -> Found | None:
-        """The answers (N, C, places) that belong into the list, of images of rising numbers.
+    def least(self, images: Sequence[int]) -> tuple[Tensor, bool]:
+        """What answers (C,) of images of rising numbers have to exceed to belong into the lists, or may also reach."""
+        return self.values[:, -1], images[0] <= self.latest
 
-        `peaks` (N, C) are their largest values. None where there are none.
+    def found(self, maps: Tensor, own: Measured, images: Sequence[int]) -> Found | None:
+        """The answers that belong into the lists, of maps (N, C, places) of images of rising numbers; None if none do.
+
+        `own` is what was read of these maps, with the peaks that exceed, or reach, what `least` gives.
         """
-        last = self.values[:, -1]
-        belongs = peaks > last if images[0] > self.latest else peaks >= last
-        image, channel = belongs.nonzero(as_tuple=True)
-        if not len(channel):
+        if not len(own.peak):
             return None
-        rows, numbers = maps[image, channel], torch.tensor(images, device=maps.device)
+        numbers, kind = torch.tensor(images, device=maps.device), self.values.dtype
         if self.each == 1:
-            return Found(channel, peaks[image, channel].to(last.dtype), numbers[image], _first_largest(rows))
-        values, places = rows.sort(dim=1, descending=True, stable=True)
+            return Found(own.channel, own.peak.to(kind), numbers[own.image], own.place)
+        values, places = maps[own.image, own.channel].sort(dim=1, descending=True, stable=True)
         values, places = values[:, : self.each], places[:, : self.each]
-        channel, image = (part.repeat_interleave(values.shape[1]) for part in (channel, image))
-        return Found(channel, values.flatten().to(last.dtype), numbers[image], places.flatten())
+        channel, image = (part.repeat_interleave(values.shape[1]) for part in (own.channel, own.image))
+        return Found(channel, values.flatten().to(kind), numbers[image], places.flatten())
 
     def add(self, parts: Sequence[Found]) -> None:
         """Takes in what `found` gave, of several batches."""
@@ -115,10 +118,3 @@ class Top:
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.values, self.images, self.places
-
-
-def _first_largest(rows: Tensor) -> Tensor:
-    """The place of each row's (M, places) largest value, the first one of several."""
-    if rows.device.type != "cpu" or rows.dtype == torch.bfloat16:
-        return rows.argmax(1)
-    return torch.from_numpy(rows.numpy().argmax(1))  # NumPy's is vectorised

@@ -251,7 +251,7 @@ def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str |
 
 
 def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
-    """The other words of the command line as parts of a name: the atlas, what must be given, what is asked about, and how.
+    """The other words of the command line as parts of a name: the atlas, what must be given, what is asked, and how.
 
     A file or a folder stands there as its name, without folders on the way to it and without a photo's suffix.
     """

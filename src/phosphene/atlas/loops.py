@@ -1,0 +1,77 @@
+"""One reading of a layer's maps, as machine code by numba: for what measuring.py else reads them several times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+AT_ONCE = 2048  # values that are added in 32 bits; their sums are added in 64
+
+
+def _compiled(function: Callable[..., int]) -> Callable[..., Any]:
+    options: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "error_model": "numpy", "nogil": True}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # there is no folder that may keep the machine code
+        return njit(**options)(function)
+
+
+@_compiled
+def read(
+    values: np.ndarray,
+    last: np.ndarray,
+    ties: bool,
+    drawn: np.ndarray,
+    first: int,
+    stop: int,
+    sampled: np.ndarray,
+    total: np.ndarray,
+    active: np.ndarray,
+    sums: np.ndarray,
+    peaks: np.ndarray,
+    where: np.ndarray,
+) -> int:
+    """Reads the channels from `first` up to `stop` of maps (N, C, places), float32, and writes at their places
+
+    - `sampled` (N, C, M): their values at the image's places in `drawn` (N, M)
+    - `total`, `active` (C,), float64 and int64: the sum of a channel's values, and how many of them are above 0
+    - `sums` (N,), float64: the sum of an image's values in these channels
+    - `peaks` (N · C,) and `where` (N · C, 3), int64: of each map whose largest value is above the channel's in `last`
+      (C,), or with `ties` no less, that value, and the image, the channel and the first place that it is at
+
+    The last from N · `first` on; returns how many of them.
+    """
+    images, _, places = values.shape
+    bits, begin = values.view(np.int32), images * first
+    total[first:stop], active[first:stop], sums[:], count = 0, 0, 0, begin
+    top = np.empty(1, np.int32)
+    peak = top.view(np.float32)
+    for image in range(images):
+        for channel in range(first, stop):
+            row, own = values[image, channel], bits[image, channel]
+            largest, sum, above = np.int32(-0x80000000), np.float64(0), np.int32(0)
+            for start in range(0, places, AT_ONCE):
+                some, these, part = own[start : start + AT_ONCE], row[start : start + AT_ONCE], np.float32(0)
+                for at in range(some.size):
+                    value = some[at]  # made a whole number in the order of the values, and back below
+                    largest = max(largest, value ^ ((value >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+                    part += these[at]
+                    above = np.int32(above + np.int32(value > np.int32(0)))
+                sum += part
+            total[channel] += sum
+            sums[image] += sum
+            active[channel] += above
+            top[0] = largest ^ ((largest >> np.int32(31)) & np.int32(0x7FFFFFFF))
+            if peak[0] > last[channel] or (ties and peak[0] == last[channel]):
+                at = 0
+                while row[at] != peak[0]:
+                    at += 1
+                peaks[count] = peak[0]
+                where[count, 0], where[count, 1], where[count, 2] = image, channel, at
+                count += 1
+            for at in range(drawn.shape[1]):
+                sampled[image, channel, at] = row[drawn[image, at]]
+    return count - begin
