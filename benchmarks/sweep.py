@@ -7,10 +7,10 @@ nothing. The notebook's loop is what many write: forward hooks on all convolutio
 kept of every channel, `topk` at the end. zennit-crp (`pip install --no-deps zennit-crp`, since it names an older zennit
 than the one that it also runs with) finds strongest images too: of its feature visualisation, the maximisation of
 activations alone, of single places and not normed, 9 kept, in a pass without gradients; `zennit-crp-run` is its `run`
-as it comes, which keeps 40, relevances and statistics of classes besides, and so runs backward too. All take turns in
-rounds; times are of the clock, or of the processor where OMP_NUM_THREADS=1, since then others' work does not count;
-ratios are the medians of the rounds' ratios. Memory is the peak of a process of its own, for a quarter of the images
-and for all.
+as it comes, which keeps 40, relevances and statistics of classes besides, and so runs backward too. All take turns of
+eight batches, but zennit-crp's, which run as a whole; times are of the clock, or of the processor where
+OMP_NUM_THREADS=1, since then others' work does not count; ratios are the medians of the rounds' ratios. Memory is the
+peak of a process of its own, for a quarter of the images and for all.
 
 `--steady` times the parts instead: decoding, the bare pass over a batch, and the same batch taken in once the lists of
 the strongest patches are full, for several sizes of a batch. `--agree` compares the strongest images with those that
@@ -32,9 +32,10 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -71,13 +72,14 @@ def loader(network: ph.Network, pictures: Path, batch: int, workers: int):
         yield torch.cat(tensors)
 
 
-def bare(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
-    with torch.inference_mode():
-        for x in loader(network, pictures, batch, workers):
+def bare(network: ph.Network, pictures: Path, batch: int, workers: int) -> Iterator[None]:
+    for x in loader(network, pictures, batch, workers):
+        with torch.inference_mode():
             network.module(x)
+        yield
 
 
-def notebook(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+def notebook(network: ph.Network, pictures: Path, batch: int, workers: int) -> Iterator[None]:
     kept: dict[str, list] = {}
 
     def hook(name: str):
@@ -86,20 +88,20 @@ def notebook(network: ph.Network, pictures: Path, batch: int, workers: int) -> N
 
         return keep
 
-    convolutions = [(n, m) for n, m in network.module.named_modules() if isinstance(m, torch.nn.Conv2d)]
-    handles = [module.register_forward_hook(hook(name)) for name, module in convolutions]
-    try:
-        bare(network, pictures, batch, workers)
-    finally:
-        for handle in handles:
-            handle.remove()
+    network = copy.copy(network)  # whose module has the hooks, while others run in turns with it
+    network.module = copy.deepcopy(network.module)
+    for name, module in network.module.named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(hook(name))
+    yield from bare(network, pictures, batch, workers)
     for found in kept.values():
         torch.cat([values for values, _ in found]).topk(9, dim=0)
 
 
-def sweep(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+def sweep(network: ph.Network, pictures: Path, batch: int, workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
-        ph.Atlas.build(network, pictures, Path(folder) / "atlas", batch=batch, workers=workers)
+        for _ in ph.Atlas.building(network, pictures, Path(folder) / "atlas", batch=batch, workers=workers):
+            yield
 
 
 def crp(network: ph.Network, pictures: Path, batch: int, folder: str, alone: bool) -> Path:
@@ -134,14 +136,14 @@ def crp(network: ph.Network, pictures: Path, batch: int, folder: str, alone: boo
     return visualisation.ActMax.PATH
 
 
-def zennit_crp(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+def zennit_crp(network: ph.Network, pictures: Path, batch: int, workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
-        crp(network, pictures, batch, folder, alone=True)
+        yield crp(network, pictures, batch, folder, alone=True)
 
 
-def zennit_crp_run(network: ph.Network, pictures: Path, batch: int, workers: int) -> None:
+def zennit_crp_run(network: ph.Network, pictures: Path, batch: int, workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
-        crp(network, pictures, batch, folder, alone=False)
+        yield crp(network, pictures, batch, folder, alone=False)
 
 
 KINDS = {
@@ -151,6 +153,7 @@ KINDS = {
     "zennit-crp": zennit_crp,
     "zennit-crp-run": zennit_crp_run,
 }
+TURN = 8  # batches of one, before the next has its turn
 CRP = importlib.util.find_spec("crp") is not None
 
 
@@ -159,12 +162,25 @@ def peak(kind: str, pictures: Path, batch: int, workers: int, threads: int) -> i
     script = (
         "import sys, resource, torch; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import sweep\n"
         "import phosphene as ph; torch.set_num_threads(int(sys.argv[6]))\n"
-        "sweep.KINDS[sys.argv[2]](ph.load(), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))\n"
+        "list(sweep.KINDS[sys.argv[2]](ph.load(), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     words = [str(Path(__file__).parent), kind, str(pictures), str(batch), str(workers), str(threads)]
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) // 1024
+
+
+def in_turns(runs: dict[str, Iterator[None]], now: Callable[[], float]) -> dict[str, float]:
+    """What each takes to its end, a few batches at a time, so that a machine's other load is shared out among them."""
+    seconds = dict.fromkeys(runs, 0.0)
+    going = list(runs)
+    while going:
+        for kind in list(going):
+            start = now()
+            if len(list(islice(runs[kind], TURN))) < TURN:
+                going.remove(kind)
+            seconds[kind] += now() - start
+    return seconds
 
 
 def steady(network: ph.Network, pictures: Path, rounds: int, now: Callable[[], float]) -> None:
@@ -310,12 +326,11 @@ def main() -> None:
             return
         seconds: dict[str, list[float]] = {kind: [] for kind in given.kinds}
         for _ in range(given.rounds):
-            for kind in given.kinds:
-                start = now()
-                KINDS[kind](network, pictures, given.batch, given.workers)
-                seconds[kind].append(now() - start)
-                if given.store:
-                    given.store.write_text(json.dumps(seconds))
+            runs = {kind: KINDS[kind](network, pictures, given.batch, given.workers) for kind in given.kinds}
+            for kind, spent in in_turns(runs, now).items():
+                seconds[kind].append(spent)
+            if given.store:
+                given.store.write_text(json.dumps(seconds))
     print("| | images a second | × the bare pass |\n| --- | ---: | ---: |")
     for kind, times in seconds.items():
         ratio = statistics.median(b / t for b, t in zip(seconds["bare"], times, strict=True))
