@@ -138,12 +138,14 @@ def crp(network: ph.Network, pictures: Path, batch: int, folder: str, alone: boo
 
 def zennit_crp(network: ph.Network, pictures: Path, batch: int, workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
-        yield crp(network, pictures, batch, folder, alone=True)
+        crp(network, pictures, batch, folder, alone=True)
+        yield
 
 
 def zennit_crp_run(network: ph.Network, pictures: Path, batch: int, workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
-        yield crp(network, pictures, batch, folder, alone=False)
+        crp(network, pictures, batch, folder, alone=False)
+        yield
 
 
 KINDS = {

@@ -18,10 +18,10 @@ def test_both_ways_of_reading_find_the_same(monkeypatch):
         maps[2, 2, 0] = -torch.nan
         maps[3, 3, places // 2] = torch.inf
         maps[3, 4, places // 2] = -torch.inf
-        maps[:, 5] = 1e30
+        maps[:, 5] = 1e36  # their sum is beyond 32 bits
         drawn = _drawn(places, (0, 1, 9, 1 << 24))
         for ties in (False, True):
-            given = (maps, drawn, torch.tensor([0.0, 2.0, 0.0, 0.0, 3.0, 1e30, -torch.inf]), ties)
+            given = (maps, drawn, torch.tensor([0.0, 2.0, 0.0, 0.0, 3.0, 1e36, -torch.inf]), ties)
             once = measured(*given)
             with monkeypatch.context() as patch:
                 patch.setattr(measuring, "_loop", lambda: None)
@@ -32,7 +32,11 @@ def test_both_ways_of_reading_find_the_same(monkeypatch):
             assert torch.equal(once.active[usable], separately.active[usable])
             torch.testing.assert_close(once.total[usable], separately.total[usable], rtol=1e-5, atol=1e-2)
             torch.testing.assert_close(once.sampled, separately.sampled, rtol=0, atol=0, equal_nan=True)
-            for name in ("image", "channel", "place", "peak"):
+            assert separately.place is None  # looked for where it is needed
+            there = finite[once.image, once.channel]
+            first = torch.from_numpy(maps[once.image, once.channel].numpy().argmax(1))
+            assert torch.equal(once.place[there], first[there])
+            for name in ("image", "channel", "peak"):
                 one, other = (getattr(own, name)[finite[own.image, own.channel]] for own in (once, separately))
                 assert torch.equal(one, other)
 

@@ -29,7 +29,8 @@ from ..synthesis.objectives import Objective, Size, objective
 from ..synthesis.options import count, generator, pair
 from ..synthesis.parted import Parted, parted
 from ..synthesis.recipes import fading, fourier
-from ..synthesis.synthesis import pixels, trace
+from ..synthesis.synthesis import pixels as bytes_of
+from ..synthesis.synthesis import trace
 from ..synthesis.transforms import PIECES
 from .cells import Cells, cut
 from .embedding import Embedding, atlas_map
@@ -99,7 +100,7 @@ class ActivationAtlas(Zoomable, Parted):
     def _subtitle(self) -> str:
         return f"by features of {self.embedding.layer} of {self.network}"
 
-    @property
+    @cached_property
     def _boxes(self) -> list[tuple[int, int, int, int]]:
         """Each cell's left, top, right and bottom in the pixels; the map's empty border is left out."""
         height, width = self.images.shape[-2:]
@@ -121,7 +122,7 @@ class ActivationAtlas(Zoomable, Parted):
     @cached_property
     def _canvas(self) -> np.ndarray:
         canvas = np.zeros((*self.size, 4), np.uint8)
-        for (left, top, right, bottom), tile in zip(self._boxes, pixels(self.images), strict=True):
+        for (left, top, right, bottom), tile in zip(self._boxes, bytes_of(self.images), strict=True):
             canvas[top:bottom, left:right, :3] = tile
             canvas[top:bottom, left:right, 3] = 255
         return canvas

@@ -54,9 +54,9 @@ class Embedding(Result):
     def method(self) -> str:
         return self.reduction.method
 
-    @cached_property
+    @property
     def vectors(self) -> np.ndarray:
-        """The features (N, D) of its images, as the atlas keeps them."""
+        """The features (N, D) of its images, read from the atlas."""
         ids, vectors = self.atlas.store.features(self.sweep, self.layer)
         return vectors[np.isin(ids, self.ids)]
 

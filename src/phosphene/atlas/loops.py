@@ -1,4 +1,4 @@
-"""One reading of a layer's maps, as machine code by numba: for what measuring.py else reads them several times."""
+"""One reading of a layer's maps, as machine code by numba; without it measuring.py reads them several times."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 
+USED = not getattr(config, "DISABLE_JIT", False)  # else it would run as Python, value by value
 AT_ONCE = 2048  # values that are added in 32 bits; their sums are added in 64
 
 
@@ -42,7 +43,7 @@ def read(
     - `peaks` (N · C,) and `where` (N · C, 3), int64: of each map whose largest value is above the channel's in `last`
       (C,), or with `ties` no less, that value, and the image, the channel and the first place that it is at
 
-    The last from N · `first` on; returns how many of them.
+    The last two are filled from N · `first` on; returns how many were written. Sizes are not checked.
     """
     images, _, places = values.shape
     bits, begin = values.view(np.int32), images * first

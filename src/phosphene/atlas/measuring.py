@@ -1,9 +1,9 @@
 """What a sweep reads of each map of a layer: its largest value, its sum, how many values are above 0, and some of them.
 
 On a processor a sweep costs what its readings of the memory cost. Values of 32 bits are read once there, by machine
-code that numba makes (loops.py). All others are read once for each question, and so are these where numba is not
-installed: then what is above 0 is noted as bytes of 0 and 1, eight of which are added at once, as one whole number, and
-of small maps the places come first, so that one call runs along many maps.
+code that numba makes (loops.py). All others are read once for each question, and so are these where there is no numba.
+On a processor what is above 0 is then noted as bytes of 0 and 1, eight of which are added at once, as one whole number,
+and of small maps the places come first, so that one call runs along many maps.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,8 +35,8 @@ class Measured:
     sampled: Tensor  # (N, C, as many as were asked for)
     image: Tensor  # (M,): of the peaks that were looked for
     channel: Tensor  # (M,)
-    place: Tensor  # (M,): the first of each
     peak: Tensor  # (M,)
+    place: Tensor | None = None  # (M,): the first of each, where it is known
 
 
 def measured(flat: Tensor, drawn: Tensor, last: Tensor, ties: bool) -> Measured:
@@ -51,23 +52,32 @@ def measured(flat: Tensor, drawn: Tensor, last: Tensor, ties: bool) -> Measured:
         finite, sums = _finite(flat), flat.sum(2, dtype=torch.float64)
     sampled = flat.gather(2, drawn.to(flat.device)[:, None].expand(-1, flat.shape[1], -1))
     image, channel = (peaks >= last if ties else peaks > last).nonzero(as_tuple=True)
-    place = _first_largest(flat[image, channel])
-    total, peak = sums.sum(0, dtype=torch.float64), peaks[image, channel]
-    return Measured(total, active.sum(0), finite, sampled, image, channel, place, peak)
+    total = sums.sum(0, dtype=torch.float64)
+    return Measured(total, active.sum(0), finite, sampled, image, channel, peaks[image, channel])
 
 
 @cache
 def _loop() -> Callable[..., int] | None:
     """The machine code, or None where there is no numba to make it."""
     try:
-        from .loops import read
-    except ImportError:
+        from .loops import USED, read
+    except (ImportError, OSError):  # not installed, or not for this Python, NumPy or machine
         return None
+    if not USED:
+        return None
+    floats, doubles, numbers = (np.empty(0, kind) for kind in (np.float32, np.float64, np.int64))
+    maps, drawn, where = floats.reshape(0, 0, 0), numbers.reshape(0, 0), numbers.reshape(0, 3)
+    with suppress(OSError):  # there is no room to keep the machine code, but it is made
+        read(maps, floats, False, drawn, 0, 0, maps, doubles, numbers, doubles, floats, where)
     return read
 
 
 def _once(read: Callable[..., int], flat: Tensor, drawn: Tensor, last: Tensor, ties: bool) -> Measured:
     images, channels = flat.shape[:2]
+    if len(drawn) != images or len(last) != channels:  # the machine code does not look
+        raise ValueError(
+            f"these are {images} images of {channels} channels, where {len(drawn)} of {len(last)} should be"
+        )
     parts = max(1, min(torch.get_num_threads(), channels, flat.numel() // FEWEST))
     cuts = [channels * part // parts for part in range(parts + 1)]
     sampled = np.empty((images, channels, drawn.shape[1]), np.float32)
@@ -80,21 +90,21 @@ def _once(read: Callable[..., int], flat: Tensor, drawn: Tensor, last: Tensor, t
         count = read(*given, first, cuts[part + 1], sampled, total, active, sums[part], peaks, where)
         return slice(images * first, images * first + count)
 
-    written = [own(0)] if parts == 1 else list(_threads(os.getpid(), parts).map(own, range(parts)))
+    written = [own(0)] if parts == 1 else list(_threads(os.getpid()).map(own, range(parts)))
     finite = [math.isfinite(sum) for sum in sums.sum(0).tolist()]
     if not all(finite):
-        finite = _finite(flat)
+        finite, total = _finite(flat), flat.sum((0, 2), dtype=torch.float64).numpy()
     image, channel, place = torch.from_numpy(np.concatenate([where[part] for part in written])).unbind(1)
     return Measured(
-        torch.from_numpy(total), torch.from_numpy(active), finite, torch.from_numpy(sampled), image, channel, place,
-        torch.from_numpy(np.concatenate([peaks[part] for part in written])),
+        torch.from_numpy(total), torch.from_numpy(active), finite, torch.from_numpy(sampled), image, channel,
+        torch.from_numpy(np.concatenate([peaks[part] for part in written])), place,
     )  # fmt: skip
 
 
 @cache
-def _threads(process: int, count: int) -> ThreadPoolExecutor:
+def _threads(process: int) -> ThreadPoolExecutor:
     """Of this process: a copy of it would have the pool, and none of its threads."""
-    return ThreadPoolExecutor(count, thread_name_prefix="measure")
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="measure")
 
 
 def _finite(flat: Tensor) -> list[bool]:
@@ -130,10 +140,3 @@ def _small(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     np.greater(across.numpy(), 0, out=above[:, :count])
     added = torch.from_numpy(above.view(np.int64)).sum(0)
     return across.amax(0), across.sum(0, dtype=torch.float32), added.view(torch.uint8)[:count].long()
-
-
-def _first_largest(rows: Tensor) -> Tensor:
-    """The place of each row's (M, places) largest value, the first one of several."""
-    if rows.device.type != "cpu" or rows.dtype == torch.bfloat16:
-        return rows.argmax(1)
-    return torch.from_numpy(rows.numpy().argmax(1))  # NumPy's is vectorised

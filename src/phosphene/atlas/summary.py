@@ -49,7 +49,7 @@ class Summary:
     histogram: Tensor  # (C, bins): the sketch of their distribution
     columns: int  # of the maps, to tell places
     waiting: list[Part] = field(default_factory=list)  # what is not sorted and counted yet: many at once are cheaper
-    held: int = 0  # images that wait
+    images_waiting: int = 0
 
     @classmethod
     def empty(cls, channels: int, columns: int, k: int, each: int = 1, device: torch.device | str = "cpu") -> Summary:
@@ -71,8 +71,8 @@ class Summary:
         self.total += part.total
         self.active += part.active
         self.waiting.append(part)
-        self.held += len(part.sampled)
-        if self.held >= TOGETHER:
+        self.images_waiting += len(part.sampled)
+        if self.images_waiting >= TOGETHER:
             self.settle()
 
     def settle(self) -> None:
@@ -81,7 +81,7 @@ class Summary:
             self.top.add([part.found for part in self.waiting if part.found is not None])
             sketch.add(self.histogram, torch.cat([part.sampled for part in self.waiting]))
             self.waiting.clear()
-            self.held = 0
+            self.images_waiting = 0
 
     def merge(self, other: Summary) -> None:
         """Takes in the summary of other images."""

@@ -65,7 +65,10 @@ class Top:
         return cls(torch.full(shape, -torch.inf, device=device), nothing, nothing.clone(), each)
 
     def least(self, images: Sequence[int]) -> tuple[Tensor, bool]:
-        """What answers (C,) of images of rising numbers have to exceed to belong into the lists, or may also reach."""
+        """What answers have to exceed to belong into the lists (C,), and whether reaching it is enough.
+
+        Of images of rising numbers.
+        """
         return self.values[:, -1], images[0] <= self.latest
 
     def found(self, maps: Tensor, own: Measured, images: Sequence[int]) -> Found | None:
@@ -77,7 +80,8 @@ class Top:
             return None
         numbers, kind = torch.tensor(images, device=maps.device), self.values.dtype
         if self.each == 1:
-            return Found(own.channel, own.peak.to(kind), numbers[own.image], own.place)
+            place = _first_largest(maps[own.image, own.channel]) if own.place is None else own.place
+            return Found(own.channel, own.peak.to(kind), numbers[own.image], place)
         values, places = maps[own.image, own.channel].sort(dim=1, descending=True, stable=True)
         values, places = values[:, : self.each], places[:, : self.each]
         channel, image = (part.repeat_interleave(values.shape[1]) for part in (own.channel, own.image))
@@ -118,3 +122,10 @@ class Top:
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.values, self.images, self.places
+
+
+def _first_largest(rows: Tensor) -> Tensor:
+    """The place of each row's (M, places) largest value, the first one of several."""
+    if rows.device.type != "cpu" or rows.dtype == torch.bfloat16:
+        return rows.argmax(1)
+    return torch.from_numpy(rows.numpy().argmax(1))  # NumPy's is vectorised

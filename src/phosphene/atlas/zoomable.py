@@ -24,7 +24,10 @@ class Zoomable(Result):
         raise TypeError(f"{type(self).__name__} has no pixels")
 
     def pixels(self, left: int = 0, top: int = 0, width: int | None = None, height: int | None = None) -> np.ndarray:
-        """Red, green, blue and alpha (height, width, 4), uint8, of the whole or of a part, also beyond its border."""
+        """Red, green, blue and alpha (height, width, 4), uint8, of the whole or of a part.
+
+        A part may reach beyond the right and lower border; nothing is there.
+        """
         raise TypeError(f"{type(self).__name__} has no pixels")
 
     @property
