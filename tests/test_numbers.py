@@ -1,7 +1,7 @@
-"""Instruments give the numbers that they gave when these were written down, on the embedded network and a photo of ours.
+"""Instruments give the numbers that they gave when these were written down, on the embedded network and our cat.
 
-What stands in `numbers.npz` is each result's values, averaged to a grid of 8 × 8 where they are maps. A change that means
-to change a number writes them anew (`python tests/test_numbers.py`) and says so in the changelog.
+`numbers.npz` holds each result's values, averaged to a grid of 8 × 8 where they are maps. A change that means to change
+a number writes them anew (`python tests/test_numbers.py`) and says so in the changelog.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ INSTRUMENTS: dict[str, Callable[[ph.Network, ph.Photo], Tensor]] = {
     "synthesize": lambda net, photo: _pooled(ph.synthesize(net, "blocks.2:7", size=64, steps=3).images),
     "class_image": lambda net, photo: _pooled(ph.class_image(net, "goose", size=64, steps=3).images),
     "invert": lambda net, photo: ph.invert(net, photo, "blocks.1", steps=3).errors,
-    "adversarial": lambda net, photo: ph.adversarial(net, photo, method="fgsm", epsilon="4/255").after[0].topk(5).values,
+    "adversarial": lambda net, photo: (
+        ph.adversarial(net, photo, method="fgsm", epsilon="4/255").after[0].topk(5).values
+    ),
     "hog": lambda net, photo: torch.as_tensor(ph.hog(photo).values).flatten()[:512],
     "receptive fields": lambda net, photo: torch.tensor(
         [

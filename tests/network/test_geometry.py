@@ -21,8 +21,9 @@ from phosphene.network.geometry.fields import NOWHERE, blank, field_of
 from phosphene.network.geometry.registry import RULES, SCATTER_RULES
 from phosphene.network.geometry.scatter import Scatter
 from phosphene.network.geometry.sliding import resized
+from phosphene.network.outputs import main_tensor
 from phosphene.network.seam import Run, evaluating
-from phosphene.network.survey import first_tensor, survey
+from phosphene.network.survey import survey
 
 # ---- following NaN
 
@@ -44,7 +45,7 @@ def probed(module, size, axis, see, channels=3, moved=False):
         images.select(2 + axis, i)[i] = torch.nan if not moved else 1e3
 
     def observe(name, kind, value):
-        tensor = first_tensor(value)
+        tensor = main_tensor(value)
         if tensor is not None and tensor.is_floating_point() and tensor.ndim:
             tensor, batched = tensor.detach(), len(tensor) == len(images)
             changed = ((tensor - tensor[-1:]).abs() > 1e-6)[:-1] if moved else tensor.isnan()

@@ -15,8 +15,8 @@ from torchvision.models.feature_extraction import create_feature_extractor, get_
 
 from phosphene.network import Box, Network
 from phosphene.network import seam as seam_file
+from phosphene.network.outputs import main_tensor
 from phosphene.network.seam import Run, evaluating
-from phosphene.network.survey import first_tensor
 
 # ---- against torchvision's feature extractor, which traces symbolically where we watch a run
 
@@ -378,12 +378,12 @@ def test_whatever_holds_a_value_is_copied(wrap):
 
         def forward(self, x):
             held = self.inner(x - 10)
-            tensor = first_tensor(held)
+            tensor = main_tensor(held)
             return tensor.relu_()
 
     found = Network(Outer()).record(IMAGES, "inner", "logits")
     assert type(found["inner"]) is type(wrap(IMAGES))
-    assert first_tensor(found["inner"]).max() < 0
+    assert main_tensor(found["inner"]).max() < 0
 
 
 def test_a_recorded_value_is_never_the_networks_own():

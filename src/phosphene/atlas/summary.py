@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..network import Layer
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from . import sketch
 from .measuring import measured
 from .top import Found, Top
@@ -101,7 +101,7 @@ def of_layer(layer: Layer, k: int, each: int, device: torch.device | str = "cpu"
 
 def as_maps(layer: Layer, value: object) -> Tensor:
     """A layer's value as maps (N, C, rows, columns); a vector has one place."""
-    found = first_tensor(value)
+    found = main_tensor(value)
     assert found is not None
     if layer.layout is not None:
         return layer.layout.maps(found.movedim(layer.batch, 0) if layer.batch else found)

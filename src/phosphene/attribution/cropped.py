@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 from ..network import Axis, Field, Network, Rules
-from ..network.survey import Layer, first_tensor
+from ..network.outputs import main_tensor
+from ..network.survey import Layer
 
 Unit = tuple[int, int, int]  # channel, row, column
 CELLS = (1, 2, 3, 4, 6)  # places along an axis whose units share pieces, to choose from
@@ -114,7 +115,7 @@ def signals_in(
         some = shares[first : first + at_once]
         begins = [plan.begin(units[share[0]]) for share in some]
         cut = torch.cat([x[..., top : top + high, left : left + wide] for top, left in begins])
-        value = first_tensor(network.record(cut.requires_grad_(), plan.layer.name, rules=rules)[plan.layer.name])
+        value = main_tensor(network.record(cut.requires_grad_(), plan.layer.name, rules=rules)[plan.layer.name])
         assert value is not None
         maps = layout.maps(value)
         turns = len(some[0])

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from ..network import OUTPUTS, Layer, Network
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from .targets import Question, check_gradient, units
 
 AT_ONCE = 32  # gradients of one image that are taken together
@@ -48,11 +48,11 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         recorded = network.record(x, *layers, question.layer)
-        value = first_tensor(recorded[question.layer])
+        value = main_tensor(recorded[question.layer])
         assert value is not None
         check_gradient(network, question.layer, value, x)
         at = units(network, question, value, size)
-        found = [first_tensor(recorded[name]) for name in layers]
+        found = [main_tensor(recorded[name]) for name in layers]
         gradients = _gradients(value, at, [part for part in found if part is not None])
         scores = value.detach().flatten(1)
     scores = scores.gather(1, at[:, None])[:, 0] if len(scores) == len(at) else scores[0, at]
@@ -102,7 +102,7 @@ def between(network: Network, x: Tensor, layer: str, target: str) -> set[str]:
     """The names of autograd's functions on the ways from a layer's value to that of the layer `target`."""
     with torch.inference_mode(False), torch.enable_grad():
         recorded = network.record(x[:1].detach().clone().requires_grad_(), layer, target)
-        start, end = first_tensor(recorded[layer]), first_tensor(recorded[target])
+        start, end = main_tensor(recorded[layer]), main_tensor(recorded[target])
         assert start is not None
         assert end is not None
         users: dict[Any, list[Any]] = {end.grad_fn: []}  # function -> those that its result goes into

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from ..picture import Picture, compact
 from .attribution import shown
 from .relevance import Account, composite, propagation
@@ -130,7 +130,7 @@ def _propagated(network: Network, x: Tensor, question: Question, rules: Any) -> 
     size = (int(x.shape[-2]), int(x.shape[-1]))
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
-        value = first_tensor(network.record(x, question.layer, rules=rules)[question.layer])
+        value = main_tensor(network.record(x, question.layer, rules=rules)[question.layer])
         assert value is not None
         if value.grad_fn is None:
             raise ValueError(f"no relevance reaches {question.layer}: it is made of values that are held constant")

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ..instrument import instrument
-from ..network import Network
+from ..network import OUTPUTS, Network
 from ..network.editing import edited
+from ..network.outputs import main_tensor, per_image
 from ..network.seam import OUTPUT
-from ..network.survey import first_tensor
 from ..picture import Block, ColourBar, ImageBlock, Picture, apply_range, colour, compact, grid, map_range, sheet
 from .attribution import Attribution, capital, shown
 from .covers import Fill, check_count, cover_of
@@ -179,15 +179,15 @@ def _covered(
     layer = OUTPUT if question.layer == "probabilities" else question.layer
     found = edited(network, image, patches, top, left, layer, batch)
     covered = _asked(network, question, found.values, image)
-    clean = _asked(network, question, first_tensor(network.record(image, layer)[layer]), image)[:, 0]
+    clean = _asked(network, question, main_tensor(network.record(image, layer)[layer]), image)[:, 0]
     return clean, covered, found.saved
 
 
 def _asked(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:
     """The value of each question for each image: (T, n)."""
     assert value is not None
-    if question.layer == "probabilities":
-        value = value.softmax(1)
+    if question.layer in OUTPUTS and (scores := per_image(value, len(value))) is not None:
+        value = network.probabilities(scores) if question.layer == "probabilities" else scores
     size = (int(image.shape[-2]), int(image.shape[-1]))
     rows = []
     for address in question.addresses:

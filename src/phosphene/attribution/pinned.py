@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..network import Network, Rules
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from ..showing import named
 from .targets import Target, check_gradient, placed, questions, units
 
@@ -42,7 +42,7 @@ def pinned(network: Network, x: Tensor, target: Target) -> Pinned:
     """The units that a target names, at their places in the clean input `x` (N, C, H, W); raises as `questions`."""
     question = questions(network, x, target)
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    value = first_tensor(network.record(x.detach(), question.layer)[question.layer])
+    value = main_tensor(network.record(x.detach(), question.layer)[question.layer])
     assert value is not None
     at = units(network, question, value, size)
     flat = value.flatten(1)
@@ -53,7 +53,7 @@ def pinned(network: Network, x: Tensor, target: Target) -> Pinned:
 
 def values(network: Network, images: Tensor, layer: str, at: Tensor) -> Tensor:
     """The units' values (T, n) in n images."""
-    value = first_tensor(network.record(images.detach(), layer)[layer])
+    value = main_tensor(network.record(images.detach(), layer)[layer])
     assert value is not None
     return value.flatten(1)[:, at].T
 
@@ -67,7 +67,7 @@ def gradients(
     """
     with torch.enable_grad():
         images = images.detach().requires_grad_()
-        value = first_tensor(network.record(images, layer, rules=rules)[layer])
+        value = main_tensor(network.record(images, layer, rules=rules)[layer])
         assert value is not None
         check_gradient(network, layer, value, images)
         found = value.flatten(1)[:, at]

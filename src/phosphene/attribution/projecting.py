@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..network import UNKNOWN, WHOLE, Address, Box, Extent, Frame, Network
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from ..picture import Photo
 from ..showing import photo_of
 from .reversing import Reversal, signals
@@ -74,7 +74,7 @@ def _placed(network: Network, x: Tensor, address: str | Address) -> Address:
     if own.place is not None or own.token is not None or layer.layout is None:
         return own
     with torch.no_grad():
-        value = first_tensor(network.record(x, own.layer)[own.layer])
+        value = main_tensor(network.record(x, own.layer)[own.layer])
     assert value is not None
     value = value.movedim(layer.batch, 0)
     return placed(network, question, units(network, question, value, size), size)[0]

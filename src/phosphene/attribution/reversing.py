@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network, Rules
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from .attribution import shown
 from .cropped import alike, pieces, room, signals_in
 from .rectifiers import MASKS, Mask, rectifiers
@@ -66,7 +66,7 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         recorded = network.record(x, question.layer, rules=reversal.rules())
-        value = first_tensor(recorded[question.layer])
+        value = main_tensor(recorded[question.layer])
         assert value is not None
         check_gradient(network, question.layer, value, x)
         at = units(network, question, value, size)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from .class_map import ClassMap, stretched
 from .grad_cam import Layers, chosen, joined
 from .pinned import whole
@@ -40,7 +40,7 @@ def score_cam(
     x = network.inputs(images).detach()
     question = questions(network, x, target)
     found, scores = chosen(network, x, question, layer)
-    value = first_tensor(network.record(x, question.layer)[question.layer])
+    value = main_tensor(network.record(x, question.layer)[question.layer])
     assert value is not None
     at = units(network, question, value, (int(x.shape[-2]), int(x.shape[-1])))
     raws = []
@@ -63,7 +63,7 @@ def _weights(
             masks = stretched(some, size)
             low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
             masks = torch.where(high > low, (masks - low) / torch.where(high > low, high - low, 1.0), 0.0)
-            value = first_tensor(network.record(x[index : index + 1] * masks[:, None], target)[target])
+            value = main_tensor(network.record(x[index : index + 1] * masks[:, None], target)[target])
             assert value is not None
             parts.append(value.flatten(1)[:, of])
         rows.append(torch.cat(parts).T)

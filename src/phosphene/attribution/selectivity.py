@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..instrument import Result, instrument
 from ..network import Frame, Network, near
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from ..picture import Photo, Picture
 from .attribution import shown
 from .intervals import DRAWS, LEVEL, Interval
@@ -148,7 +148,7 @@ def projections(network: Network, x: Tensor, layer: str, seeds: Tensor, reversal
     """
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
-        value = first_tensor(network.record(x, layer, rules=reversal.rules())[layer])
+        value = main_tensor(network.record(x, layer, rules=reversal.rules())[layer])
         assert value is not None
         (found,) = torch.autograd.grad(value, x, seeds.to(value)[:, None], is_grads_batched=True)
     return found[:, 0].detach()

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..network import Network
+from ..network import Network, NoScoresError
+from ..network.outputs import main_tensor
 from ..network.seam import OUTPUT
-from ..network.survey import first_tensor
 
 GROUPS = ("strongest", "random", "noise", "classes")
 
@@ -21,7 +21,7 @@ def starts_of(
 
     ValueError for a layer without maps of so many channels.
     """
-    value = first_tensor(network.record(image, layer)[layer])
+    value = main_tensor(network.record(image, layer)[layer])
     found = network.layer(layer, (int(image.shape[-2]), int(image.shape[-1])))
     if value is None or found.layout is None or found.maps_shape[0] < units:
         raise ValueError(f"{layer} has no maps of at least {units} channels to start at; choose another layer")
@@ -54,8 +54,11 @@ def starts_of(
     told = (f"{layer}:{int(best[0])}", *(f"noise {number + 1}" for number in range(units - 1)))
     yield "noise", layer, told, seeds(places[:, place].expand(units, -1), torch.cat([unit, noise]))
 
-    scores = first_tensor(network.record(image, OUTPUT)[OUTPUT])
-    if scores is not None and scores.ndim == 2 and scores.shape[1] >= units:
+    try:
+        scores = network.scores(image)
+    except NoScoresError:
+        return
+    if scores.shape[1] >= units:
         top = int(scores[0].argmax())
         shuffled = torch.randperm(scores.shape[1], generator=generator)
         classes = torch.cat([torch.tensor([top]), shuffled[shuffled != top][: units - 1]])

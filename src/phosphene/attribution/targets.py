@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..network import Address, Network
 from ..network.seam import OUTPUT
-from ..network.survey import first_tensor
 from ..showing import named, peaks
 
 Target = str | Sequence[str] | None
@@ -32,10 +31,7 @@ def questions(network: Network, x: Tensor, target: Target) -> Question:
     several layers, for a layer without a channel, and for a number of addresses that does not fit the images.
     """
     if target is None:
-        scores = first_tensor(network.record(x, OUTPUT)[OUTPUT])
-        if scores is None or scores.ndim != 2:
-            raise ValueError(f"{network.name} gives no score for each class; say which unit: target='layer:channel'")
-        found = [Address(OUTPUT, int(best)) for best in scores.argmax(1)]
+        found = [Address(OUTPUT, int(best)) for best in network.scores(x).argmax(1)]
     else:
         asked = [target] if isinstance(target, str) else list(target)
         size = (int(x.shape[-2]), int(x.shape[-1]))

@@ -108,6 +108,7 @@ def build(
     architecture: options.Architecture = None,
     weights: options.Weights = None,
     seed: options.Seed = 0,
+    head: options.Head = None,
     device: options.Device = None,
 ) -> None:
     """Runs a data set through a network, once, and keeps what its units answer to most and every image's features.
@@ -126,7 +127,7 @@ def build(
     """
     with show.working("importing"):
         from ..atlas import Atlas
-    found = options.open_network(network, architecture, weights, seed, device)
+    found = options.open_network(network, architecture, weights, seed, device, head)
     steps: Generator[Progress] = Atlas.building(
         found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
         workers=workers, ray=ray, retry=retry, missing=missing,

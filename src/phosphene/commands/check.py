@@ -29,6 +29,7 @@ def check(
     architecture: options.Architecture = None,
     weights: options.Weights = None,
     seed: options.Seed = 0,
+    head: options.Head = None,
     device: options.Device = None,
     json: show.Json = False,
 ) -> None:
@@ -40,7 +41,7 @@ def check(
     """
     if folder is None and spec is not None and os.path.isdir(spec):
         spec, folder = None, spec
-    found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device)
+    found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device, head)
     findings = []
     with show.working("importing"):
         from ..inspection.check import checks

@@ -32,6 +32,7 @@ NETWORK: dict[str, tuple[Any, Any]] = {
     "architecture": (shared.Architecture, None),
     "weights": (shared.Weights, None),
     "seed": (shared.Seed, 0),
+    "head": (shared.Head, None),
     "device": (shared.Device, None),
 }
 OUTPUT: dict[str, tuple[Any, Any]] = {

@@ -45,6 +45,7 @@ def judge(
     network: options.Spec = None,
     architecture: options.Architecture = None,
     weights: options.Weights = None,
+    head: options.Head = None,
     device: options.Device = None,
     out: show.Out = None,
     theme: show.Theme = show.ThemeName.light,
@@ -82,7 +83,7 @@ def judge(
     there = files(given)
     total = min(limit, len(there))
     chosen = [str(there[index * len(there) // total]) for index in range(total)]
-    found = options.open_network(network, architecture, weights, seed, device)
+    found = options.open_network(network, architecture, weights, seed, device, head)
     how: dict[str, Any] = {
         "methods": methods,
         "tests": tests,

@@ -18,6 +18,7 @@ def layers(
     architecture: options.Architecture = None,
     weights: options.Weights = None,
     seed: options.Seed = 0,
+    head: options.Head = None,
     device: options.Device = None,
     json: show.Json = False,
 ) -> None:
@@ -32,7 +33,7 @@ def layers(
     from .values import kind_of
 
     chosen: Any = kind_of(int | tuple[int, int]).value("size", size)
-    found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device)
+    found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device, head)
     with show.working("surveying"):
         every = found.layers(chosen)
     kept = [

@@ -22,6 +22,7 @@ def locate(
     architecture: options.Architecture = None,
     weights: options.Weights = None,
     seed: options.Seed = 0,
+    head: options.Head = None,
     device: options.Device = None,
     out: show.Out = None,
     theme: show.Theme = show.ThemeName.light,
@@ -44,7 +45,7 @@ def locate(
         path = show.target(out, ("locate", network, Path(shown).stem), shown)
         show.check_saving(path, theme, scale)
     opened = options.open_photo(photo)
-    found = options.open_network(network, architecture, weights, seed, device)
+    found = options.open_network(network, architecture, weights, seed, device, head)
     with show.working("locating"):
         from ..attribution import locate as located
 

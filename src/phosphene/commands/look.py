@@ -24,6 +24,7 @@ def look(
     architecture: options.Architecture = None,
     weights: options.Weights = None,
     seed: options.Seed = 0,
+    head: options.Head = None,
     device: options.Device = None,
     out: show.Out = None,
     theme: show.Theme = show.ThemeName.light,
@@ -48,7 +49,7 @@ def look(
         path = show.target(out, ("look", network, layer, Path(shown).stem), shown)
         show.check_saving(path, theme, scale)
     opened = options.open_photo(photo)
-    found = options.open_network(network, architecture, weights, seed, device)
+    found = options.open_network(network, architecture, weights, seed, device, head)
     if layer is not None:
         options.check_layer(found, layer)
     with show.working("looking"):

@@ -59,6 +59,16 @@ Weights = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", metavar="NUMBER", rich_help_panel=NETWORK, help="Which random weights to draw.")
 ]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        rich_help_panel=NETWORK,
+        help="How its outputs become probabilities: softmax, sigmoid (several labels an image), probabilities or "
+        "log-probabilities (they are such already). If not given, found out; several labels have to be said.",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(
@@ -109,6 +119,7 @@ def open_network(
     weights: str | None = None,
     seed: int = 0,
     device: str | None = None,
+    head: str | None = None,
 ) -> Network:
     """The network that the options name, opened while a spinner turns; what is to be known about it on stderr."""
     with working(f"opening {spec or EMBEDDED}"):
@@ -116,7 +127,7 @@ def open_network(
 
         if device is not None:
             _check_device(device)
-        network = load(spec, architecture=architecture, weights=weights, seed=seed, device=device)
+        network = load(spec, architecture=architecture, weights=weights, seed=seed, device=device, head=head)
     if spec is not None and network.notes:
         note("; ".join(text for text in network.notes if text))
     return network

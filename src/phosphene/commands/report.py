@@ -17,6 +17,7 @@ def report(
     architecture: options.Architecture = None,
     weights: options.Weights = None,
     seed: options.Seed = 0,
+    head: options.Head = None,
     device: options.Device = None,
     out: Annotated[
         Path | None,
@@ -46,7 +47,7 @@ def report(
     shown = photo or options.shipped_photo()
     path = show.target(out, ("report", network, Path(shown).stem), shown, (".html", ".htm"))
     opened = options.open_photo(photo)
-    found = options.open_network(network, architecture, weights, seed, device)
+    found = options.open_network(network, architecture, weights, seed, device, head)
     with show.working("writing the report"):
         from ..reporting import report as write
 

@@ -26,8 +26,8 @@ from torch.func import functional_call
 
 from ..instrument import Result, instrument
 from ..network import OUTPUTS, Address, Call, Layout, Network, near
+from ..network.outputs import main_tensor
 from ..network.seam import evaluating
-from ..network.survey import first_tensor
 from ..picture import Picture
 from ..showing import photo_of
 
@@ -126,7 +126,7 @@ def anatomy(network: Network, images: Any, layer: str, *, target: str | None = N
 def _seen(network: Network, x: Tensor, layer: str, target: str | None) -> tuple[Call, Tensor, str]:
     """The layer's call, z, and what z is in words."""
     call, values = network.call_of(x, layer, target or "logits")
-    value = first_tensor(values[target or "logits"])
+    value = main_tensor(values[target or "logits"])
     if target is not None:
         assert value is not None
         address = Address.parse(target)
@@ -167,7 +167,7 @@ def _transposed(call: Call, weights: Mapping[str, Tensor], dy: Tensor) -> tuple[
 
     args = tuple(put(part) for part in call.args)
     kwargs = {name: put(part) for name, part in call.kwargs.items()}
-    out = first_tensor(functional_call(call.module, free, args, kwargs))
+    out = main_tensor(functional_call(call.module, free, args, kwargs))
     wanted = [value for value in (x, *free.values()) if value.requires_grad]
     if out is None or not out.requires_grad:
         return None, {}

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..network import Layer, Network
+from ..network.seam import OUTPUT
 from .check_finding import Finding, Verdict, listed, percent
 from .check_photos import Material
-from .check_preprocessing import are_probabilities
 
 _POSTS = {"relu", "relu6", "silu", "gelu", "hardswish", "hardtanh", "leakyrelu", "elu", "mish", "sigmoid", "tanh"}
 
@@ -18,19 +18,21 @@ _POSTS = {"relu", "relu6", "silu", "gelu", "hardswish", "hardtanh", "leakyrelu",
 def activity(network: Network, material: Material, most: int = 24) -> Iterator[Finding]:
     """Non-finite activations, dead units and saturated outputs, from one pass over at most `most` photos."""
     x = network.normalise(material.first(most).images).to(network.device, network.dtype)
-    layers = [layer for layer in network.layers(tuple(x.shape[-2:])) if is_post(layer)]
+    every = network.layers(tuple(x.shape[-2:]))
+    layers = [layer for layer in every if is_post(layer) and layer.name != OUTPUT]
+    answer = [OUTPUT for layer in every if layer.name == OUTPUT]
     low: dict[str, Tensor] = {}
     high: dict[str, Tensor] = {}
     outputs: list[Tensor] = []
-    for part in x.split(4):
-        values = network.record(part, *[layer.name for layer in layers], "logits")
-        outputs += [values["logits"]] if isinstance(values["logits"], Tensor) else []
+    for part in x.split(4) if layers or answer else ():
+        values = network.record(part, *[layer.name for layer in layers], *answer)
+        outputs += [values[OUTPUT].detach() for _ in answer]
         for layer in layers:
             units = by_channel(values[layer.name], layer)
             low[layer.name] = torch.minimum(low.get(layer.name, units.amin(1)), units.amin(1))
             high[layer.name] = torch.maximum(high.get(layer.name, units.amax(1)), units.amax(1))
     bad = [name for name in low if not bool(torch.isfinite(low[name] + high[name]).all())]
-    bad += ["logits"] if any(not bool(torch.isfinite(output).all()) for output in outputs) else []
+    bad += [OUTPUT] if any(not bool(torch.isfinite(output).all()) for output in outputs) else []
     if bad:
         words = f"Values of {listed(bad)} are NaN or infinite; {bad[0]} is the first."
         yield Finding("finite activations", "fault", words, {"layers": bad}, f"Look at the layers before {bad[0]}.")
@@ -38,8 +40,8 @@ def activity(network: Network, material: Material, most: int = 24) -> Iterator[F
     words = f"All activations of {len(layers)} layers are finite on {len(x)} photos."
     yield Finding("finite activations", "good", words, {"layers": len(layers), "photos": len(x)})
     yield dead_units({name: high[name] == low[name] for name in low}, len(x))
-    if outputs and outputs[0].ndim == 2 and outputs[0].shape[1] > 1:
-        yield outputs_fit(torch.cat(outputs).double().cpu())
+    if outputs and outputs[0].ndim == 2:
+        yield outputs_fit(network, torch.cat(outputs).double().cpu())
 
 
 def is_post(layer: Layer) -> bool:
@@ -73,20 +75,38 @@ def dead_units(constant: dict[str, Tensor], photos: int) -> Finding:
     return Finding("dead units", verdict, words, evidence, advice)
 
 
-def outputs_fit(scores: Tensor) -> Finding:
-    """Whether the outputs are scores, as they should be, and not all certain."""
-    if are_probabilities(scores):
-        words = "The outputs are already probabilities: they sum to one and none is negative."
-        advice = "Return the scores before softmax: losses and instruments apply it themselves."
-        return Finding(
-            "outputs", "warning", words, {"sums": [float(scores.sum(1).min()), float(scores.sum(1).max())]}, advice
-        )
-    confidence = scores.softmax(1).max(1).values
+def outputs_fit(network: Network, scores: Tensor) -> Finding:
+    """Whether the outputs are scores, as they should be, and not all certain; `scores` are (N, classes)."""
+    likely = network.probabilities(scores)
+    if network.head in ("probabilities", "log-probabilities"):
+        return _given(network.head, likely)
+    confidence = likely.max(1).values
     sure = float((confidence > 0.999).double().mean())
-    evidence = {"photos": len(scores), "confidence": round(float(confidence.mean()), 4), "above 0.999": sure}
+    evidence = {"head": network.head, "photos": len(scores), "confidence": round(float(confidence.mean()), 4),
+                "above 0.999": sure}  # fmt: skip
     if sure > 0.95 and len(scores) >= 8:
         words = f"The answers are saturated: {percent(sure)} of {len(scores)} photos are sure beyond 0.999."
         advice = "Check the input's scale and the size of the last weights; calibrate with a temperature."
         return Finding("outputs", "warning", words, evidence, advice)
-    words = f"The outputs are scores of {scores.shape[1]} classes; mean confidence {percent(float(confidence.mean()))}."
+    if scores.shape[1] == 1:
+        words = "The output is one score, read as a logit: its sigmoid is the probability"
+        return Finding("outputs", "good", f"{words}, {percent(float(confidence.mean()))} on average.", evidence)
+    if bool(((scores >= 0) & (scores <= 1)).all()) and len(scores) >= 8:
+        words = (
+            f"All outputs lie in [0, 1], and are taken for scores of {scores.shape[1]} classes before a {network.head}."
+        )
+        advice = 'If they are probabilities already, say so: Network(..., head="probabilities").'
+        return Finding("outputs", "note", words, evidence, advice)
+    kind = "scores of" if network.head == "softmax" else "scores, each a yes or no of its own, of"
+    words = f"The outputs are {kind} {scores.shape[1]} classes; mean confidence {percent(float(confidence.mean()))}."
     return Finding("outputs", "good", words, evidence)
+
+
+def _given(head: str, likely: Tensor) -> Finding:
+    """Of a network that ends in a softmax, a sigmoid or the logarithm of one."""
+    sums = likely.sum(1)
+    exclusive = likely.shape[1] > 1 and bool(((sums - 1).abs() < 1e-3).all())
+    kind = "they sum to one, as after a softmax" if exclusive else "each lies in [0, 1] by itself, as after a sigmoid"
+    words = f"The outputs are {head} already: {kind}. They are taken as they are."
+    advice = "Return the scores before it: losses are more exact, and class images need what can grow without limit."
+    return Finding("outputs", "warning", words, {"head": head, "sums": [float(sums.min()), float(sums.max())]}, advice)

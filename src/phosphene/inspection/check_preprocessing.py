@@ -23,11 +23,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..network import Network, Preprocessing
+from ..network import Network, NoScoresError, Preprocessing
 from .check_finding import FEWEST, Finding, Verdict, clear, paired_t, percent
 from .check_photos import BATCH, Material
 
 ENOUGH = 100  # photos below which such differences are often missed, so that "fits" would say too much
+LEAST = -27.6  # log of 1e-12, the smallest probability that counts
 MARGIN = 0.1  # nats of loss or entropy a photo
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -102,23 +103,18 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150, *,
 
 
 def answer(network: Network, x: Tensor) -> Tensor | None:
-    """The log probabilities (N, classes), float64; None where the output is not one score a class."""
+    """The log probabilities (N, classes), float64; None where the output is not one score for each of several classes.
+
+    Classes that don't exclude each other have no entropy and no cross-entropy as these tests take them.
+    """
     scores = []
     for part in x.to(network.device, network.dtype).split(BATCH):
-        value = network.record(part, "logits")["logits"]
-        if not isinstance(value, Tensor) or value.ndim != 2 or value.shape[1] < 2:
+        try:
+            scores.append(network.scores(part).detach().cpu().double())
+        except NoScoresError:
             return None
-        scores.append(value.detach().cpu().double())
-    found = torch.cat(scores)
-    return probabilities(found).log() if are_probabilities(found) else found.log_softmax(1)
-
-
-def are_probabilities(scores: Tensor) -> bool:
-    return bool((scores >= 0).all()) and bool(((scores.sum(1) - 1).abs() < 1e-3).all())
-
-
-def probabilities(scores: Tensor) -> Tensor:
-    return scores.clamp(min=1e-12)
+    found = network.log_probabilities(torch.cat(scores)).clamp(min=LEAST)
+    return found if found.shape[1] > 1 and bool((found.exp().sum(1) - 1).abs().max() < 1e-3) else None
 
 
 def entropies(answers: Tensor) -> Tensor:

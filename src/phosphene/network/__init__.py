@@ -1,7 +1,7 @@
 """Networks: opened from anywhere, every value named, recorded and placed, and left as they were."""
 
 from .addresses import OUTPUTS, Address, near
-from .answers import Guess
+from .answers import Guess, NoScoresError
 from .frame import Box, Frame
 from .geometry import UNKNOWN, WHOLE, Axis, Extent, Field, Layout
 from .labels import Labels
@@ -28,6 +28,7 @@ __all__ = [
     "Layer",
     "Layout",
     "Network",
+    "NoScoresError",
     "Preprocessing",
     "Rules",
     "Survey",

@@ -1,9 +1,10 @@
 """One grammar of addresses: what in a network is meant.
 
 `layer`, `layer:channel`, `layer:channel@row,column`, `layer@row,column`, `logits:goose`, `probabilities:goose`; for
-token networks `@cls` and `@register1` name the tokens that have no place. `logits` and `probabilities` stand for the
-network's output, before and after the softmax; their channels are classes, by name or number. The channel comes after
-the last colon, since a layer's name may have one, too.
+token networks `@cls` and `@register1` name the tokens that have no place. `logits` is what the network returns,
+`probabilities` what its head makes of it (`outputs`); their channels are classes, by name or number, and those of a
+segmentation network have places: `logits:road@9,20`. The channel comes after the last colon, since a layer's name may
+have one, too.
 """
 
 from __future__ import annotations
@@ -37,14 +38,10 @@ class Address:
         if layer in OUTPUTS:
             if colon and not rest.strip():
                 raise ValueError(f"address {text!r} names no class after the colon; write e.g. '{layer}:goose'")
-            name = rest.strip()
-            return cls(layer, int(name) if name.isdecimal() else name or None)
-        place = token = None
-        body = text.strip()
-        if match := _PLACE.search(body):
-            body, token = body[: match.start()], match[3]
-            place = None if token else (int(match[1]), int(match[2]))
-        elif "@" in body:
+            name, place, _ = _placed(rest.strip())
+            return cls(layer, int(name) if name.isdecimal() else name or None, place)
+        body, place, token = _placed(text.strip())
+        if "@" in body:
             raise ValueError(f"address {text!r}: after '@' comes 'row,column', 'cls' or 'register1'")
         layer, colon, channel = body.rpartition(":") if ":" in body else (body, "", "")
         if colon and not channel.isdecimal():
@@ -57,6 +54,14 @@ class Address:
         channel = "" if self.channel is None else f":{self.channel}"
         place = f"@{self.place[0]},{self.place[1]}" if self.place else f"@{self.token}" if self.token else ""
         return f"{self.layer}{channel}{place}"
+
+
+def _placed(text: str) -> tuple[str, tuple[int, int] | None, str | None]:
+    """A text without the place or the token that it ends in, and these."""
+    match = _PLACE.search(text)
+    if match is None:
+        return text, None, None
+    return text[: match.start()], None if match[3] else (int(match[1]), int(match[2])), match[3]
 
 
 def near(name: str, names: Iterable[str], count: int = 3) -> str:

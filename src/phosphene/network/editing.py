@@ -12,10 +12,11 @@ from . import partial, partial_places  # noqa: F401  (their rules make changed t
 from .batching import batches
 from .changed import Changed
 from .network import Network
+from .outputs import main_tensor
 from .plan import Plan
 from .recording import recorded
 from .seam import OUTPUT
-from .survey import Layer, first_tensor
+from .survey import Layer
 
 MEMORY = 1 << 30  # bytes that the maps of one batch may take
 
@@ -83,7 +84,7 @@ def _partly(
 
 
 def _value(network: Network, images: Tensor, layer: str) -> Tensor:
-    value = first_tensor(recorded(network.module, images, {layer})[layer])
+    value = main_tensor(recorded(network.module, images, {layer})[layer])
     assert value is not None
     return value
 

@@ -23,6 +23,14 @@ def photos_in(images: Any) -> list[Any]:
     return photos
 
 
+def no_image(network: str, channels: int, colour: int) -> str:
+    """Why no photo can be shown to a network, nor an image be made for it: one sentence."""
+    return (
+        f"{network} takes inputs of {channels} channels and a photo has {colour}, so no photo can be shown to it and "
+        f"no image made for it; what takes the network's input works with a tensor (N, {channels}, H, W)"
+    )
+
+
 def check(images: Tensor, channels: int | None, network: str) -> None:
     """ValueError for a tensor that a network of so many channels, or any (None), can't be given."""
     shape = " × ".join(map(str, images.shape))

@@ -11,6 +11,7 @@ from torch import nn
 
 from .labels import Labels
 from .network import Network
+from .outputs import checked
 from .preprocessing import Preprocessing
 
 
@@ -23,22 +24,26 @@ def load(
     preprocessing: Preprocessing | None = None,
     seed: int = 0,
     classes: int | None = None,
+    head: str | None = None,
     device: str | torch.device | None = None,
 ) -> Network:
     """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
 
     `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), or
-    `module:callable`; an `nn.Module` is wrapped as `Network(module)` does. `@none` stands for random weights, drawn
+    `module:callable`; an `nn.Module` is wrapped as `Network(module)` does. `head` says how its outputs become
+    probabilities, as for `Network`. `@none` stands for random weights, drawn
     from `seed`. Raises LookupError for unknown names and for weights that are not on this machine and can't be
     fetched, FileNotFoundError for files, ValueError for what doesn't fit together.
     """
     from .sources import open_source
 
+    told = checked(head)
+
     if isinstance(spec, nn.Module):
         named = {"architecture": architecture, "weights": weights, "classes": classes}
         if useless := [name for name, value in named.items() if value is not None]:
             raise ValueError(f"{useless[0]}= has no meaning for a module, which has its weights; leave it out")
-        return Network(spec if device is None else spec.to(device), preprocessing, labels)
+        return Network(spec if device is None else spec.to(device), preprocessing, labels, head=told)
     if not (spec is None or isinstance(spec, (str, os.PathLike))):
         raise TypeError(
             f"a network is opened by a text like 'torchvision:resnet18', a path or an nn.Module, not "
@@ -60,16 +65,19 @@ def load(
         "weights": weights,
         "seed": seed,
         "classes": classes,
+        "head": head,
     }
     opening = {key: value for key, value in opening.items() if value is not None and (key, value) != ("seed", 0)}
     if not (architecture is None or isinstance(architecture, str)):
         opening = {}  # an architecture that only Python code knows
-    return Network(module, source.preprocessing, source.labels, spec=source.spec, opening=opening, notes=source.notes)
+    how: dict[str, Any] = {"spec": source.spec, "opening": opening, "notes": source.notes, "head": told}
+    return Network(module, source.preprocessing, source.labels, **how)
 
 
 def runs_code(
-    spec: str, architecture: str | None = None, weights: str | None = None, seed: int = 0, classes: int | None = None
-) -> str | None:
+    spec: str, architecture: str | None = None, weights: str | None = None, seed: int = 0, classes: int | None = None,
+    head: str | None = None,
+) -> str | None:  # fmt: skip
     """The part of an opening that names Python code, which `load` would run; None where only data is read."""
     from .source_file import looks_like_file
     from .sources import EMBEDDED

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 
 def unwrapped(module: Any) -> nn.Module:
@@ -32,6 +34,27 @@ def input_channels(module: nn.Module) -> int | None:
         if isinstance(part, nn.Conv2d):
             return part.in_channels
     return None
+
+
+def dimensions(module: nn.Module) -> int:
+    """How many dimensions its convolutions slide along: 2, unless all of them are of another kind."""
+    kinds = {len(part.kernel_size) for part in module.modules() if isinstance(part, _ConvNd)}
+    return 2 if not kinds or 2 in kinds else max(kinds)
+
+
+def inputs_of(module: nn.Module) -> list[str]:
+    """The names of what its `forward` must be given."""
+    try:
+        parameters = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [each.name for each in parameters if each.kind in plain and each.default is inspect.Parameter.empty]
+
+
+def made_for_inference(module: nn.Module) -> bool:
+    """Whether any of its tensors was made inside torch.inference_mode(), so that no gradient can pass it."""
+    return any(tensor.is_inference() for tensor in tensors_of(module))
 
 
 def tensors_of(module: nn.Module) -> Iterator[Tensor]:

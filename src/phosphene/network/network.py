@@ -15,26 +15,34 @@ import torch
 from torch import Tensor, nn
 
 from .addresses import OUTPUTS, Address, near
-from .answers import Guess, guesses
+from .answers import Guess, NoScoresError, guesses, no_classifier, no_scores
 from .frame import Box, Frame
 from .geometry import UNKNOWN, Extent, Field
-from .inputs import check, pair, photos_in
+from .heads import head_of, noise
+from .inputs import check, no_image, pair, photos_in
 from .labels import Labels
 from .module import fingerprint, input_channels, tensors_of, unwrapped
+from .outputs import Head, checked, described, main_tensor, per_image
+from .outputs import log_probabilities as log_of
+from .outputs import probabilities as of
 from .picking import laid, names_a_layer, picked, within
 from .preprocessing import HasPixels, Preprocessing
 from .receptive import seen_by
 from .recording import Call, NotComputedError, recorded
+from .refusing import other_dimensions
 from .rules import Rules
 from .seam import OUTPUT
-from .survey import Layer, Survey, first_tensor, survey
+from .survey import Layer, Survey, survey
 
 
 class Network:
     """Any vision network, with names for all it computes.
 
     `preprocessing` None means: values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the order
-    of the outputs. `spec` is the text that opens the same network again, if there is one.
+    of the outputs. `head` says how outputs become probabilities: "softmax" (scores of classes of which one is right),
+    "sigmoid" (each score a yes or no of its own), "probabilities" or "log-probabilities" (the outputs are such
+    already); None finds out, and takes scores of several classes for those of a softmax: a network of several labels an
+    image has to be told. `spec` is the text that opens the same network again, if there is one.
     """
 
     def __init__(
@@ -43,17 +51,20 @@ class Network:
         preprocessing: Preprocessing | None = None,
         labels: Labels | Sequence[str] | None = None,
         *,
+        head: Head | None = None,
         spec: str | None = None,
         opening: Mapping[str, Any] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         self.module = unwrapped(module)
-        self.channels = preprocessing.channels if preprocessing else input_channels(self.module)
-        self.preprocessing = preprocessing or Preprocessing.plain(channels=1 if self.channels == 1 else 3)
+        self._given_channels = preprocessing.channels if preprocessing else None
+        self._channels: int | None = None
+        self.preprocessing = preprocessing or Preprocessing.plain(channels=1 if input_channels(self.module) == 1 else 3)
         self.labels = labels if isinstance(labels, Labels) else Labels(None if labels is None else tuple(labels))
         self.spec = spec
         self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
         self.notes = tuple(notes)
+        self._head = checked(head)
         self._surveys: dict[tuple[int, int], Survey] = {}
         self._lock = threading.Lock()
         self._fingerprint: tuple[tuple, str] | None = None
@@ -75,19 +86,57 @@ class Network:
 
     # ---- photos and inputs
 
+    @property
+    def channels(self) -> int | None:
+        """How many channels its input has, by its preprocessing and its first convolution; None where neither tells.
+
+        Where the two differ, or the convolution takes what is no image, the network is tried.
+        """
+        if self._channels is None:
+            first, stated = input_channels(self.module), self._given_channels
+            if first is None or first == stated or (stated is None and first in (1, 3)):
+                self._channels = stated if first is None else first
+            else:
+                self._channels = self._tried([stated, first] if stated else [first, 3, 1])
+        return self._channels
+
+    def _tried(self, counts: Sequence[int]) -> int:
+        """The first number of channels that the network runs on; the first of all where it runs on none."""
+        for channels in counts:
+            try:
+                survey(self.module, (channels, *self.preprocessing.size), self.dtype, self.device)
+            except ValueError:
+                continue
+            return channels
+        return counts[0]
+
+    def _check_photos(self) -> None:
+        """ValueError for a network whose inputs have more channels than a photo, or fewer."""
+        if self.channels not in (None, self.preprocessing.channels):
+            raise ValueError(no_image(self.name, self.channels or 0, self.preprocessing.channels))
+
     def prepare(self, photo: HasPixels | np.ndarray) -> Tensor:
         """The network's input (1, C, H, W) for a photo, preprocessing done, on the network's device."""
+        self._check_photos()
         return self.preprocessing.prepare(photo).to(self.device, self.dtype)
 
     def normalise(self, images: Tensor) -> Tensor:
         """The network's input values for images (N, 3, H, W) in [0, 1]; the size stays."""
+        self._check_photos()
         return self.preprocessing.normalise(images)
+
+    def denormalise(self, x: Tensor) -> Tensor:
+        """The images (N, 3, H, W) of input values (N, C, H, W): the inverse of `normalise`, nothing clipped."""
+        self._check_photos()
+        return self.preprocessing.denormalise(x)
 
     def inputs(self, images: Any) -> Tensor:
         """The network's input (N, C, H, W) for a photo, several photos, or a tensor that is already one.
 
         Raises ValueError for a tensor of another shape, type or number of channels, or with values that are not finite.
         """
+        if sentence := other_dimensions(self.module, self.name):
+            raise ValueError(sentence)
         if isinstance(images, Tensor):
             check(images, self.channels, self.name)
             return images.to(self.device, self.dtype)
@@ -127,6 +176,8 @@ class Network:
         for layer in found.layers:
             if layer.name == name:
                 return layer
+        if name == OUTPUT:
+            raise LookupError(no_scores(self.name, found.output))
         raise self._unknown(name, [layer.name for layer in found.layers])
 
     def address(self, target: str | Address, size: int | Sequence[int] | None = None) -> Address:
@@ -195,11 +246,16 @@ class Network:
 
     def _picked(self, values: dict[str, Any], address: Address, x: Tensor) -> Any:
         whole = values[OUTPUT if address.layer in OUTPUTS else address.layer]
-        value = first_tensor(whole)
+        value = main_tensor(whole)
+        if value is None and address.layer in OUTPUTS:
+            raise NoScoresError(no_scores(self.name, described(whole)))
         if value is None:
-            raise ValueError(f"{address.layer} of {self.name} is a {type(whole).__name__} and holds no tensor")
+            raise ValueError(f"{address.layer} of {self.name} is {described(whole)} and holds no tensor")
+        if address.layer in OUTPUTS:
+            rows = per_image(value, len(x))
+            value = value if rows is None else rows
         if address.layer == "probabilities":
-            value = value.softmax(1)
+            value = of(value, self._head_at(tuple(x.shape[-2:])))
         if names_a_layer(address):
             return value if address.layer in OUTPUTS else whole
         return picked(value, address, self.layer(address.layer, tuple(x.shape[-2:])))
@@ -211,7 +267,7 @@ class Network:
         """
         x = self.inputs(images)
         found = self.layer(layer, tuple(x.shape[-2:]))
-        value = first_tensor(self.record(x, layer)[layer])
+        value = main_tensor(self.record(x, layer)[layer])
         assert value is not None
         return laid(value, found, self.name)
 
@@ -247,13 +303,41 @@ class Network:
 
     # ---- answers
 
+    @property
+    def head(self) -> Head:
+        """How its scores become probabilities: as it was told, or as its output is computed."""
+        return self._head_at(self.preprocessing.size)
+
+    def _head_at(self, size: tuple[int, ...]) -> Head:
+        if self._head is None:
+            seen = next(iter(self._surveys.values()), None) or self.survey(size)
+            shape = (self.channels or 3, *seen.size)
+            self._head = head_of(seen, lambda: main_tensor(self._run(noise(shape), [Address(OUTPUT)], None)[OUTPUT]))
+        return self._head
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """The probabilities of scores (N, classes, ...) that the network gave; differentiable."""
+        return of(scores, self.head)
+
+    def log_probabilities(self, scores: Tensor) -> Tensor:
+        """Their logarithms, as precise as the scores allow; differentiable."""
+        return log_of(scores, self.head)
+
+    def scores(self, images: Any) -> Tensor:
+        """The score of each class for each image (N, classes), as the network gives them; see `head`.
+
+        Raises ValueError, in one sentence, for a network that gives no score for each class of an image.
+        """
+        x = self.inputs(images)
+        scores = self.record(x, OUTPUT)[OUTPUT]
+        if scores.ndim != 2 or len(scores) != len(x):
+            raise NoScoresError(no_classifier(self.name, scores, len(x)))
+        self._head_at(tuple(x.shape[-2:]))  # known from a size that the network runs at
+        return scores
+
     def classify(self, images: Any, k: int = 5) -> list[Guess] | list[list[Guess]]:
         """The `k` likeliest classes of a photo, best first; of several photos, a list each."""
-        scores = first_tensor(self.record(images, OUTPUT)[OUTPUT])
-        if scores is None or scores.ndim != 2:
-            shape = "nothing" if scores is None else " × ".join(map(str, scores.shape[1:]))
-            raise ValueError(f"{self.name} gives {shape} an image, not one score a class; it is no classifier")
-        answers = guesses(scores, self.labels, k)
+        answers = guesses(self.scores(images), self.head, self.labels, k)
         return answers[0] if len(answers) == 1 else answers
 
     # ---- identity

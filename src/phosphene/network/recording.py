@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from .module import made_for_inference
+from .outputs import main_tensor
+from .refusing import refusal
 from .rules import Rules
 from .seam import OUTPUT, Reached, Run, evaluating, is_leaf
-from .survey import first_tensor, refusal
 
 
 class NotComputedError(LookupError):
@@ -54,7 +56,7 @@ class Call:
         self.kwargs = {key: copied(part) for key, part in kwargs.items()}
 
     def leave(self, value: Any) -> None:
-        tensor = first_tensor(value)
+        tensor = main_tensor(value)
         if tensor is not None:
             self.value = tensor.detach().clone()
             self.edge = get_gradient_edge(tensor) if tensor.requires_grad else None
@@ -136,9 +138,14 @@ def _run(
         except Reached:
             pass
         except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+            if torch.is_grad_enabled() and made_for_inference(module):
+                raise ValueError(
+                    f"no gradient can pass {type(module).__name__}: its weights were made inside torch.inference_mode()"
+                    "; build or load it outside"
+                ) from error
             if rules is not None:
                 raise
-            raise ValueError(refusal(tuple(x.shape[1:]), error)) from error
+            raise ValueError(refusal(module, tuple(x.shape[1:]), error)) from error
     if caller is not None and not missing:
         caller.check()
     return kept, missing, seen

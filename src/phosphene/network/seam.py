@@ -26,6 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from .checkpoints import Checkpoints
+
 OUTPUT = "logits"  # the name of what the whole network returns
 
 Observer = Callable[[str, str, Any], Any]  # (name, kind, value) -> the value to go on with
@@ -175,11 +177,13 @@ class _Wrapper:
     def __init__(self) -> None:
         self.lock = threading.RLock()  # a generator that is thrown away may let go in the middle of the rest
         self.runs, self.holders, self.stands = 0, 0, False
+        self.checkpoints = Checkpoints(lambda: _current.get() is not None)
 
     def acquire(self) -> None:
         global _call
         with self.lock:
             self.runs += 1
+            self.checkpoints.switch_off()
             there = nn.Module.__call__
             ours_inside = self.stands and there is not _call  # someone has wrapped it since, and calls it
             if there is not _called and not ours_inside:
@@ -205,6 +209,7 @@ class _Wrapper:
     def _take_away(self) -> None:
         if self.runs or self.holders or sys.is_finalizing():
             return
+        self.checkpoints.restore()
         if nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
             nn.Module.__call__, self.stands = _call, False  # type: ignore[method-assign]
 

@@ -1,8 +1,8 @@
 """What a network computes, listed: every value with its name, kind, shape, receptive field, layout and cost.
 
 One forward pass on `meta` tensors answers all of it without computing anything; operations are counted by PyTorch's own
-`FlopCounterMode` (a multiply-add counts as two). A network whose control flow depends on values is surveyed by one real
-pass instead.
+formulas (a multiply-add counts as two). A network whose control flow depends on values is surveyed by one real pass
+instead.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from .geometry import Extent, Field, Layout, Place, Placed, Tracking
-from .seam import Run, evaluating, modules_of
+from .lineage import Lineage
+from .operations import Operations
+from .outputs import described, main_tensor, per_image
+from .refusing import refusal
+from .seam import OUTPUT, Run, evaluating, modules_of
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ class Survey:
     names: tuple[str, ...]  # of every value, also of those that don't depend on the image
     places: dict[str, Placed]
     unruled: frozenset[str]  # functions whose effect on receptive fields is not known
+    output: str = ""  # what the network returns for one image, in words
+    head: str | None = None  # 'probabilities' or 'log-probabilities' where the output was computed as such
+    last: str = ""  # the function that computed the output's numbers; '' where that is not known
 
     def __getitem__(self, name: str) -> Layer:
         for layer in self.layers:
@@ -76,20 +82,13 @@ def survey(module: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype, d
     try:
         return _pass(module, torch.zeros(1, *shape, dtype=dtype, device=device), meta=False)
     except Exception as error:
-        raise ValueError(refusal(shape, error)) from error
-
-
-def refusal(shape: tuple[int, ...], error: Exception) -> str:
-    channels, height, width = shape[-3:]
-    reason = " ".join(str(error).split())[:300]
-    return (
-        f"the network does not run on an input of {channels} × {height} × {width} (channels × height × width): "
-        f"{type(error).__name__}: {reason}; give the size it was made for, e.g. Preprocessing.plain(size) or size="
-    )
+        raise ValueError(refusal(module, shape, error)) from error
 
 
 def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
     tracking = Tracking(meta=meta)
+    lineage = Lineage(tracking)
+    output: dict[str, Any] = {}
     height, width = images.shape[-2:]
     layers: list[Layer] = []
     names: list[str] = []
@@ -97,12 +96,19 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
 
     def observe(name: str, kind: str, value: Any) -> Any:
         names.append(name)
-        tensor = first_tensor(value)
+        tensor = main_tensor(value)
+        if name == OUTPUT:
+            output["output"] = described(value)
+            if tensor is not None:
+                output.update(head=lineage.head(tensor), last=lineage.last(tensor))
         place = tracking.place(tensor)
         if tensor is None or place is None or (isinstance(value, (tuple, list)) and kind in _SPLITS):
             return value
         shape = tuple(tensor.shape)
         batch = _batch(place, shape)
+        rows = per_image(tensor, 1) if name == OUTPUT and not batch else tensor
+        if rows is None:
+            return value  # its rows are not images
         if batch and isinstance(place, Place):
             shape = (shape[batch], *shape[:batch], *shape[batch + 1 :])
             place = replace(place, roles=place.roles[batch] + place.roles[:batch] + place.roles[batch + 1 :])
@@ -111,9 +117,9 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
             Layer(
                 name=name,
                 kind=kind,
-                shape=shape[1:],
+                shape=shape[1:] if rows is tensor else tuple(rows.shape[1:]),
                 field=place.field(height, width),
-                layout=place.layout(shape),
+                layout=_layout(place, shape, batch) if rows is tensor or rows.ndim > 2 else None,
                 parameters=_count(run.module),
                 operations=int(run.spent),
                 module=run.module is not None,
@@ -123,15 +129,22 @@ def _pass(module: nn.Module, images: Tensor, *, meta: bool) -> Survey:
         )
         return value
 
-    counter = FlopCounterMode(display=False)
-    run = Run(module, observe, tracking, gauge=counter.get_total_flops)
+    counter = Operations()
+    run = Run(module, observe, lineage, gauge=lambda: counter.total)
     with torch.inference_mode(False), evaluating(module), _remembered(module), torch.no_grad(), counter, run:
         tracking.start(images)
         module(images)
-    return Survey((height, width), tuple(layers), tuple(names), places, frozenset(tracking.unruled))
+    return Survey((height, width), tuple(layers), tuple(names), places, frozenset(tracking.unruled), **output)
 
 
 _SPLITS = ("chunk", "split", "unbind", "tensor_split")
+
+
+def _layout(place: Placed, shape: tuple[int, ...], batch: int) -> Layout | None:
+    """How the value lies as maps; None where its first dimension holds places, and no other the images."""
+    if isinstance(place, Place) and not batch and shape and shape[0] != 1 and place.roles[0] in "thw":
+        return None
+    return place.layout(shape)
 
 
 def _batch(place: Placed, shape: tuple[int, ...]) -> int:
@@ -164,15 +177,3 @@ def _remembered(root: nn.Module) -> Iterator[None]:
 
 def _count(module: nn.Module | None) -> int:
     return sum(p.numel() for p in module.parameters()) if module is not None else 0
-
-
-def first_tensor(value: Any) -> Tensor | None:
-    """The tensor that a value is or, of several results, the main one: logits before anything else."""
-    if isinstance(value, Tensor):
-        return value
-    for key in ("logits", "out"):
-        part = value.get(key) if isinstance(value, dict) else getattr(value, key, None)
-        if isinstance(part, Tensor):
-            return part
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
-    return next((tensor for part in parts if (tensor := first_tensor(part)) is not None), None)

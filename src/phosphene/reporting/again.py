@@ -55,6 +55,8 @@ def command(
     words = ["phosphene", name, *([layer] if layer else []), *([str(photo.path)] if photo else [])]
     if network.spec != EMBEDDED:
         words += ["--network", network.spec]
+    if head := network.opening.get("head"):
+        words += ["--head", head]
     for option, value in (options or {}).items():
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words += [f"--{option.replace('_', '-')}", str(one)]
@@ -64,7 +66,11 @@ def command(
 def script(network: Network, photo: Photo, atlas: str | None = None) -> str:
     """The lines of Python that open the network and the photo and write the report."""
     spec = network.spec
-    opened = f"ph.load({'' if spec == EMBEDDED else repr(spec)})" if spec else "ph.Network(module)  # yours"
+    how = [
+        *([] if spec == EMBEDDED else [repr(spec)]),
+        *_keywords({k: v for k, v in network.opening.items() if k == "head"}),
+    ]
+    opened = f"ph.load({', '.join(how)})" if spec else "ph.Network(module)  # yours"
     read = repr(photo.path) if photo.path else "..."
     lines = ["import phosphene as ph", "", f"network = {opened}", f"photo = ph.read({read})"]
     more = "" if atlas is None else f", atlas={atlas!r}"

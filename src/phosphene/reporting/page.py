@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..network import Network
 from ..picture import THEMES, Photo, compact, write_whole
-from . import sections
+from . import heads, sections
 from .again import command, script
 from .choose import choose
 from .wishes import wishes
@@ -90,7 +90,10 @@ def page(network: Network, photo: Photo, atlas: Any = None) -> str:
         header=sections.header(network, photo),
         classes=classes,
         reasons=sections.reasons(network, photo, classes) if classes else None,
-        outputs=network.layer("logits", network.frame(photo).size).shape,
+        answer=network.survey(network.frame(photo).size).output,
+        count=f"{len(network.scores(photo)[0]):,}" if classes else "",
+        about_scores=heads.SENTENCES[network.head] if classes else "",
+        about_numbers=heads.NOTES[network.head] if classes else "",
         architecture=sections.architecture(network),
         filters=filters,
         no_filters=no_filters,

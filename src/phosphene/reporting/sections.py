@@ -17,7 +17,7 @@ from ..attribution import why
 from ..attribution.laying import laid
 from ..inspection import activations, draw, filters, strongest
 from ..inspection.activations import WIDTH
-from ..network import Box, Guess, Network
+from ..network import Box, Guess, Network, NoScoresError
 from ..picture import Photo, Picture, Range, apply_range, compact, ends, overlay, ranges_caption
 from ..showing import input_box, seen
 from .again import Made, made
@@ -110,7 +110,7 @@ class Reasons:
 def header(network: Network, photo: Photo) -> dict[str, Any]:
     """The photo with the part that the network sees, and the network's input as it comes out of the preprocessing."""
     frame = network.frame(photo)
-    image = network.preprocessing.denormalise(network.prepare(photo))[0].float().clamp(0, 1)
+    image = network.denormalise(network.prepare(photo))[0].float().clamp(0, 1)
     pixels = (image.permute(1, 2, 0).cpu().numpy() * 255 + 0.5).astype(np.uint8)
     whole = frame.seen.round() == Box(0, 0, photo.width, photo.height)
     return {
@@ -124,9 +124,10 @@ def header(network: Network, photo: Photo) -> dict[str, Any]:
 
 def classes(network: Network, photo: Photo, k: int = 5) -> list[Guess] | None:
     """The best classes; None for a network that does not give one score a class."""
-    if len(network.layer("logits", network.frame(photo).size).shape) != 1:
+    try:
+        guesses = network.classify(photo, k)
+    except NoScoresError:
         return None
-    guesses = network.classify(photo, k)
     return [guess for guess in guesses if isinstance(guess, Guess)]
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
-from .answers import answers, classes_of, in_words, rounded
+from .answers import answers, classes_of, in_words, rounded, with_others
 from .attack import Adversarial
 from .bounded import Norm, away_from, bounded, epsilon_of, told, towards
 from .options import count, seen_images, whole_seed
@@ -69,7 +69,7 @@ def adversarial(
     _used(method, epsilon=epsilon, norm=norm, steps=steps, searches=searches, survive=None if survive else False)
     original = seen_images(network, images)
     size = (int(original.shape[-2]), int(original.shape[-1]))
-    before = answers(network, original)
+    before = with_others(network, answers(network, original))
     many = count(STEPS[method] if steps is None else steps, "steps")
     goals = _goals(network, label, method, before, size)
     own = before.argmax(1).tolist()
@@ -117,7 +117,7 @@ def _bounded(
 ) -> Iterator[Adversarial]:  # fmt: skip
     targeted = common["targeted"]
     names = in_words(network, goals[0]) if len(set(goals)) == 1 else "each image's class"
-    asked = (towards if targeted else away_from)(goals, names)
+    asked = (towards if targeted else away_from)(network, goals, names)
     seeds = [common["seed"] + index for index in range(len(original))]
     image, moments = bounded(network, asked, original, norm=norm, epsilon=epsilon, steps=steps,
                              random=method == "pgd", seeds=seeds)  # fmt: skip

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..network import Network
 
 LOGITS = "logits"
+HALVES = (torch.float16, torch.bfloat16)
 
 
 def answers(network: Network, images: Tensor) -> Tensor:
@@ -19,11 +20,18 @@ def answers(network: Network, images: Tensor) -> Tensor:
     Raises ValueError for a network that is no classifier.
     """
     with torch.no_grad():
-        logits = network.record(network.normalise(images.to(network.device, network.dtype)), LOGITS)[LOGITS]
-    if logits.ndim != 2:
-        shape = " × ".join(map(str, logits.shape[1:]))
-        raise ValueError(f"{network.name} gives {shape or 'one number'} an image, not one score a class")
-    return logits.softmax(1).cpu()
+        scores = network.scores(network.normalise(images.to(network.device)))
+        return network.probabilities(scores.float() if scores.dtype in HALVES else scores).cpu()
+
+
+def with_others(network: Network, probabilities: Tensor) -> Tensor:
+    """The same probabilities (N, classes), where there is another class to change to. ValueError for a single score."""
+    if probabilities.shape[1] < 2:
+        raise ValueError(
+            f"{network.name} gives one score an image, so there is no other class to take it for; ph.synthesize and "
+            f"ph.fool make images that raise it"
+        )
+    return probabilities
 
 
 def rounded(images: Tensor) -> Tensor:

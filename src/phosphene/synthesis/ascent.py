@@ -17,11 +17,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..network import Network
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
+from .answers import HALVES
 from .images import Image, Pixels
 from .momentum import Momentum
 from .objectives import IMAGES, Objective, is_layer
-from .options import generator, positive
+from .options import generator, positive, precision
 from .priors import Prior
 from .searches import SeparateLBFGS
 from .transforms import Transform
@@ -92,7 +93,7 @@ def ascend(
 
     Raises ValueError where no gradient reaches the image, or where scores cease to be finite.
     """
-    image.to(network.device, network.dtype)
+    image.to(network.device, precision(network))
     if any(value.is_inference() for value in image.parameters()):
         raise ValueError("no gradient ascent within torch.inference_mode(), whose tensors keep none; call it outside")
     if priors and not isinstance(image, Pixels):
@@ -180,12 +181,12 @@ def evaluated(network: Network, objective: Objective, images: Tensor, precise: b
     with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" and not precise):
         found = [network.record(part, *reads) for part in several]
     tensors = {  # attention gives several
-        address: [each for values in found if (each := first_tensor(values[address])) is not None]
+        address: [each for values in found if (each := main_tensor(values[address])) is not None]
         for address in found[0]
     }
     size = (int(x.shape[-2]), int(x.shape[-1]))
     whole = {address: _joined(network, address, parts, size) for address, parts in tensors.items() if parts}
-    return {key: each.float() if each.dtype == torch.bfloat16 else each for key, each in whole.items()}
+    return {key: each.float() if each.dtype in HALVES else each for key, each in whole.items()}
 
 
 def _joined(network: Network, name: str, parts: Sequence[Tensor], size: tuple[int, int]) -> Tensor:

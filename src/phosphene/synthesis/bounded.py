@@ -75,19 +75,19 @@ def lengths(values: Tensor) -> Tensor:
     return values.flatten(1).norm(dim=1)[:, None, None, None]
 
 
-def away_from(classes: list[int], names: str) -> Objective:
+def away_from(network: Network, classes: list[int], names: str) -> Objective:
     """The cross-entropy of each image's class, to be raised."""
-    return objective(f"cross-entropy of {names}", LOGITS, lambda logits: -log_probability(logits, classes))
+    return objective(f"cross-entropy of {names}", LOGITS, lambda scores: -log_probability(network, scores, classes))
 
 
-def towards(classes: list[int], names: str) -> Objective:
+def towards(network: Network, classes: list[int], names: str) -> Objective:
     """The log-probability of each image's class, to be raised."""
-    return objective(f"log-probability of {names}", LOGITS, lambda logits: log_probability(logits, classes))
+    return objective(f"log-probability of {names}", LOGITS, lambda scores: log_probability(network, scores, classes))
 
 
-def log_probability(logits: Tensor, classes: list[int]) -> Tensor:
+def log_probability(network: Network, scores: Tensor, classes: list[int]) -> Tensor:
     """Each image's log-probability of its own class, (N,)."""
-    return logits.log_softmax(1)[torch.arange(len(logits)), torch.tensor(classes)]
+    return network.log_probabilities(scores)[torch.arange(len(scores)), torch.tensor(classes)]
 
 
 def bounded(

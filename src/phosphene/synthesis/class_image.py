@@ -22,7 +22,7 @@ from ..picture import compact, grid
 from .answers import LOGITS, in_words
 from .ascent import Moment, evaluated
 from .objectives import Objective, Size, Term, unit
-from .options import count, input_size
+from .options import count, input_size, precision
 from .recipes import RecipeName, followed, recipe_of
 from .stepping import stepped
 from .synthesis import Synthesis, pixels
@@ -131,7 +131,7 @@ def class_image(
     steps = chosen.steps if steps is None else count(steps, "steps")
     index = class_number(network, label, shape)
     name = in_words(network, index)
-    asked = unit(network, f"{LOGITS}:{index}", shape) + watched_probability([index] * many)
+    asked = unit(network, f"{LOGITS}:{index}", shape) + watched_probability(network, [index] * many)
     score = asked.terms[0][1].name
     objective, image, moments = followed(network, asked, chosen, many, shape, steps=steps, seed=seed)
     raised = score if chosen.cost is None else (Objective(asked.terms[:1]) - chosen.cost).name
@@ -149,7 +149,7 @@ def class_image(
 def final_parts(network: Network, asked: Objective, images: Tensor) -> dict[str, Tensor]:
     """The objective's parts for the images as they are, in full precision; no gradient."""
     with torch.no_grad():
-        values = evaluated(network, asked, images.to(network.device, network.dtype), precise=True)
+        values = evaluated(network, asked, images.to(network.device, precision(network)), precise=True)
         return {name: part.cpu() for name, part in asked.parts(values).items()}
 
 
@@ -160,11 +160,11 @@ def class_number(network: Network, label: Any, size: Size) -> int:
     return int(channel)
 
 
-def watched_probability(classes: list[int]) -> Objective:
+def watched_probability(network: Network, classes: list[int]) -> Objective:
     """The probability of each image's class as a part of weight 0: read from the same run, and not asked for."""
 
-    def measure(logits: Tensor) -> Tensor:
-        return logits.detach().softmax(1)[torch.arange(len(logits)), classes]
+    def measure(scores: Tensor) -> Tensor:
+        return network.probabilities(scores.detach())[torch.arange(len(scores)), classes]
 
     return Objective(((0.0, Term(PROBABILITY, (LOGITS,), measure)),))
 

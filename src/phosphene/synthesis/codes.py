@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from ..network import Address, Network
-from ..network.survey import Layer, first_tensor
+from ..network.outputs import main_tensor
+from ..network.survey import Layer
 from .ascent import evaluated
 from .objectives import Objective, Size, is_layer, objective
+from .options import precision
 
 Reading = Callable[[Tensor], Tensor]
 
@@ -43,7 +45,7 @@ class Code:
         return value.reshape(len(value), value.shape[1], -1)
 
     def _by_image(self, value: Tensor) -> Tensor:
-        found = first_tensor(value)
+        found = main_tensor(value)
         assert found is not None
         return found.movedim(self.layer.batch, 0) if is_layer(self.address) else found
 
@@ -56,7 +58,7 @@ def code(network: Network, address: str | Address, size: Size) -> Code:
 
 def reading(network: Network, codes: Mapping[str, Code], images: Tensor) -> dict[str, Tensor]:
     """The values that codes read, for images (N, 3, H, W) in [0, 1]; no gradient."""
-    images = images.to(network.device, network.dtype)
+    images = images.to(network.device, precision(network))
     with torch.no_grad():
         asked: Objective = objective("", [code.reads for code in codes.values()], lambda *values: values[0])
         values = evaluated(network, asked, images, precise=True)

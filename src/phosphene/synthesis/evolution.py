@@ -17,6 +17,7 @@ from .answers import answers
 from .archive import Archive
 from .encodings import Encoding
 from .options import generator as generator_of
+from .options import precision
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ def evolve(
         else:
             genomes = encoding.mutated(archive.parents(children, generator), number, generator)
         images = encoding.images(genomes)
-        shown = (images.to(network.dtype) / 255).contiguous(memory_format=torch.channels_last)  # a third faster on CPUs
+        shown = (images.to(precision(network)) / 255).contiguous(
+            memory_format=torch.channels_last
+        )  # a third faster on CPUs
         probabilities = answers(network, shown)
         if archive is None:
             archive = Archive(genomes, images, probabilities)

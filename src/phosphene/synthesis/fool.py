@@ -97,7 +97,7 @@ def fool(
 def _by_gradient(network: Network, classes: list[int], size: Size, steps: int, seed: int) -> Iterator[dict[str, Any]]:
     """Raises each image's log-probability from noise; what a step gives are the fields of a result that change."""
     image = Pixels(noise(len(classes), size, generator=generator(seed)))
-    asked = towards(classes, "the label")
+    asked = towards(network, classes, "the label")
     for _ in ascend(network, asked, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
         images = rounded(shown(image))
         probabilities = answers(network, images)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ..network import OUTPUTS, Address, Layer, Network
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from .objectives import Size
 
 
@@ -37,7 +37,7 @@ def as_maps(layer: Layer) -> Callable[[object], Tensor]:
     """What brings the layer's recorded value into maps (N, C, rows, columns)."""
 
     def maps(value: object) -> Tensor:
-        found = first_tensor(value)
+        found = main_tensor(value)
         assert found is not None
         return found if layer.layout is None else layer.layout.maps(found.movedim(layer.batch, 0))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..network import Address, Network
-from ..network.survey import first_tensor
+from ..network.outputs import main_tensor
 from ..showing import named
 
 IMAGES = "<images>"  # reads the images (N, 3, H, W) in [0, 1], before any transform, in the place of an address
@@ -116,7 +116,7 @@ def is_layer(address: Address) -> bool:
 
 
 def _mean_square(value: Tensor, batch: int) -> Tensor:
-    found = first_tensor(value)
+    found = main_tensor(value)
     assert found is not None
     return found.movedim(batch, 0).flatten(1).square().mean(1)
 
@@ -130,7 +130,7 @@ def _each(network: Network, addresses: Sequence[Address], size: Size) -> Callabl
     channels = [int(address.channel) for address in addresses]  # type: ignore[arg-type]
 
     def measure(value: Tensor) -> Tensor:
-        found = first_tensor(value)
+        found = main_tensor(value)
         assert found is not None
         if len(found) != len(channels):
             raise ValueError(f"{len(channels)} targets don't fit {len(found)} images; give one for each")

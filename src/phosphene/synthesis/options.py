@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..network import Network
+from ..picture import compact
 from .objectives import Size
 
+WITHIN, HALF = 0.5 / 255, 0.02  # how far rounding may bring an image's values beyond [0, 1], also in half precision
 LARGEST = 4096  # pixels; a side beyond it asks for more memory than it is worth
 
 
@@ -68,8 +70,28 @@ def whole_seed(seed: Any) -> int:
 
 
 def seen_images(network: Network, images: Any) -> Tensor:
-    """What the network sees of photos, or of a tensor that is its input, as images (N, 3, H, W) in [0, 1]."""
-    return network.preprocessing.denormalise(network.inputs(images).detach()).clamp(0, 1)
+    """What the network sees of photos, or of a tensor that is its input, as images (N, 3, H, W) in [0, 1].
+
+    Raises ValueError for a tensor that is no image's: brought into [0, 1] it would be another image.
+    """
+    found = network.denormalise(network.inputs(images).detach().to(precision(network)))
+    slack = WITHIN if network.dtype == precision(network) else HALF
+    low, high = float(found.min()), float(found.max())
+    if isinstance(images, Tensor) and (low < -slack or high > 1 + slack):
+        raise ValueError(
+            f"the image of this tensor goes from {compact(low)} to {compact(high)}, beyond [0, 1]: it is not what "
+            f"{network.name} is given of any photo ({network.preprocessing.describe()}); give the photo, or "
+            "network.normalise(images) of images in [0, 1]"
+        )
+    return found.clamp(0, 1)
+
+
+def precision(network: Network) -> torch.dtype:
+    """What images are computed in: the network's own numbers, but single precision where these are halves.
+
+    A step of an optimiser is often below half precision's rounding, and transforms of Fourier know no halves.
+    """
+    return network.dtype if network.dtype in (torch.float32, torch.float64) else torch.float32
 
 
 def start_size(network: Network, start: Any, size: int | tuple[int, int] | None) -> Size:

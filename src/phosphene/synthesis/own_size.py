@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..network import Network
 from .objectives import Size
-from .options import LARGEST, count
+from .options import LARGEST, count, precision, seen_images
 
 
 def own_images(network: Network, images: Any, longest: int | None = None) -> Tensor:
@@ -20,7 +20,7 @@ def own_images(network: Network, images: Any, longest: int | None = None) -> Ten
     Nothing is cropped. Raises ValueError for photos of several sizes.
     """
     if isinstance(images, Tensor):
-        found = network.preprocessing.denormalise(network.inputs(images).detach()).clamp(0, 1)
+        found = seen_images(network, images)
     else:
         photos: Sequence[Any] = list(images) if isinstance(images, (list, tuple)) else [images]
         if not photos or not all(hasattr(photo, "pixels") for photo in photos):
@@ -30,7 +30,7 @@ def own_images(network: Network, images: Any, longest: int | None = None) -> Ten
             told = ", ".join(f"{height} × {width}" for height, width in sorted(sizes))
             raise ValueError(f"photos of one batch have one size, not {told}; give them one by one")
         stack = torch.stack([torch.tensor(photo.pixels).permute(2, 0, 1) for photo in photos])
-        found = stack.to(network.device, network.dtype) / 255
+        found = stack.to(network.device, precision(network)) / 255
     return resized(found, within(found, LARGEST if longest is None else count(longest, "size")))
 
 

@@ -28,7 +28,7 @@ from .answers import LOGITS, in_words
 from .ascent import evaluated
 from .class_image import class_number, final_parts
 from .objectives import IMAGES, Objective, Size, unit
-from .options import count, generator, input_size, seen_images
+from .options import count, generator, input_size, precision, seen_images
 from .recipes import RecipeName, followed, recipe_of
 from .stepping import shown
 from .synthesis import WIDTH, pixels, tiled
@@ -149,7 +149,7 @@ def quantities(
     images = torch.full((5, 3, *shape), 0.5)
     values = torch.full((5, 5), torch.nan)
     ways = {kind: torch.full((2, steps), torch.nan) for kind in ASKED[3:]}
-    begun = chosen.start(1, shape, generator(seed)).to(network.device, network.dtype)
+    begun = chosen.start(1, shape, generator(seed)).to(network.device, precision(network))
     gradients = torch.full((2, 2), torch.nan)
     gradients[:, 0] = torch.stack([gradient_length(network, asked, shown(begun)) for asked in objectives[3:]])
     start = measured(network, everything, shown(begun))

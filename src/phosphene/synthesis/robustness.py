@@ -17,7 +17,7 @@ from ..instrument import instrument
 from ..network import Network
 from ..network.stated import stated_class
 from ..picture import Photo, labelled, read
-from .answers import answers
+from .answers import answers, with_others
 from .bounded import Norm, away_from, bounded, epsilon_of
 from .options import count, seen_images, whole_seed
 from .robustness_table import Robustness
@@ -75,7 +75,7 @@ def robustness(
     unreadable: list[str] = []
     for group in _batches(network, chosen, many, unreadable):
         images = torch.cat([image for image, _, _ in group])
-        own = answers(network, images).argmax(1)
+        own = with_others(network, answers(network, images)).argmax(1)
         seeds = [seed + len(names) + index for index in range(len(group))]  # a photo's own, whatever the batch
         held = [_held(network, images, own, way, radii, norm, taken, seeds) for way in ways]
         kept = torch.cat([kept, torch.stack(held)], 2)
@@ -101,7 +101,7 @@ def _held(
     for row, epsilon in enumerate(radii):
         if not len(left):
             break
-        asked = away_from(own[left].tolist(), "the own class")
+        asked = away_from(network, own[left].tolist(), "the own class")
         image, moments = bounded(
             network, asked, images[left.to(images.device)], norm=norm, epsilon=epsilon,
             steps=1 if method == "fgsm" else steps, random=method == "pgd", seeds=[seeds[i] for i in left.tolist()],

@@ -23,7 +23,7 @@ from ..showing import named
 from .ascent import ascend, evaluated, scored
 from .layers import places
 from .objectives import Objective, Size, objective, unit
-from .options import count, generator, input_size
+from .options import count, generator, input_size, precision
 from .recipes import fading, fourier
 from .stepping import shown
 from .synthesis import WIDTH, Synthesis, pixels, tiled
@@ -235,8 +235,8 @@ def _judged(
     for network, address in zip(networks, addresses, strict=True):
         scores = unit(network, "logits", (int(images.shape[-2]), int(images.shape[-1])))
         with torch.no_grad():
-            values = evaluated(network, scores, images.to(network.device, network.dtype), precise=True)["logits"]
-        chances = values.double().softmax(1).cpu()
+            values = evaluated(network, scores, images.to(network.device, precision(network)), precise=True)["logits"]
+        chances = network.probabilities(values.double()).cpu()
         own = chances[:, int(address.channel)]  # type: ignore[arg-type]
         seen_by.append((own, (chances > own[:, None]).sum(1) < BEST))
     return tuple(

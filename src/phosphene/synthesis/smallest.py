@@ -52,7 +52,7 @@ def smallest(
     """
     if torch.is_inference_mode_enabled():
         raise ValueError("no gradients within torch.inference_mode(), which keeps none; call it outside")
-    asked = towards([label], "the label")
+    asked = towards(network, [label], "the label")
     best = Change(original, 0.0, False, False, math.nan)
     reached_at: float | None = None  # the largest weight that reaches the label
     missed_at: float | None = None  # the smallest that does not

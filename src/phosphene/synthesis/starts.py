@@ -25,7 +25,7 @@ from .diversity import single
 from .gram import pairwise_rms
 from .images import noise
 from .objectives import Size, unit
-from .options import count, generator, input_size, seen_images
+from .options import count, generator, input_size, precision, seen_images
 from .recipes import fading
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled, trace
@@ -122,7 +122,7 @@ def starts(
     begun, titles = beginnings(network, start, count(random, "random", 0), wanted, seed)
     image = image_at(space, begun)
     with torch.no_grad():
-        begun = image().detach().to(network.device, network.dtype, copy=True)
+        begun = image().detach().to(network.device, precision(network), copy=True)
     optimiser = fading(rate) if space == "fourier" else adam(rate)
     moments = ascend(network, objective, image, steps=steps, optimiser=optimiser,
                      transform=PIECES if robust else None, seed=seed)  # fmt: skip
@@ -136,7 +136,7 @@ def beginnings(
 ) -> tuple[Tensor, tuple[str, ...]]:
     """The starts (N, 3, H, W) in [0, 1] and what each is: zero, strong noise, the photo, weak noises."""
     draws = generator(seed)
-    zero = network.preprocessing.denormalise(torch.zeros(1, network.preprocessing.channels, *size)).clamp(0, 1)
+    zero = network.denormalise(torch.zeros(1, network.preprocessing.channels, *size)).clamp(0, 1)
     found = {"the network's zero": zero, "strong noise": noise(1, size, deviation=STRONG, generator=draws)}
     if photo is not None:
         found[photo.name] = fitted(seen_images(network, photo).float().cpu(), size)

@@ -23,7 +23,7 @@ from ..network import OUTPUTS, Address, Field, Network
 from .ascent import evaluated
 from .images import noise
 from .objectives import IMAGES, Objective, Size
-from .options import generator
+from .options import generator, precision
 
 LEAST_SPACING = 5  # bins between two frequencies of a stride, so that each has neighbours of its own
 STARTS = 8  # gradients whose energy is averaged
@@ -50,7 +50,7 @@ def strides_to(network: Network, address: Address, size: Size) -> tuple[int, ...
 
 def start_gradient(network: Network, objective: Objective, size: Size, seed: int) -> Tensor:
     """The gradients (STARTS, 3, H, W) of the objective for the pixels of weak noise."""
-    begun = noise(STARTS, size, generator=generator(seed)).to(network.device, network.dtype)
+    begun = noise(STARTS, size, generator=generator(seed)).to(network.device, precision(network))
     with torch.inference_mode(False), torch.enable_grad():
         x = begun.clone().requires_grad_()
         scores = objective.score(evaluated(network, objective, x, precise=True) | {IMAGES: x})

@@ -23,7 +23,7 @@ from .ascent import ascend, evaluated
 from .collection import Photos, Seen, look_through
 from .diversity import WEIGHT, asked, pushed_apart, single
 from .objectives import Objective
-from .options import count, generator, input_size, positive
+from .options import count, generator, input_size, positive, precision
 from .recipes import fading, fourier
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled
@@ -178,7 +178,7 @@ def unit_image(
 def _peak(network: Network, base: Objective, images: Tensor) -> float:
     """The largest value that the unit has at any place of the images."""
     with torch.no_grad():
-        values = evaluated(network, base, images.to(network.device, network.dtype), precise=True)
+        values = evaluated(network, base, images.to(network.device, precision(network)), precise=True)
     return max(float(value.max()) for value in values.values())
 
 

@@ -1,0 +1,95 @@
+"""How a network's output was computed, as far as it says how its numbers become probabilities.
+
+While a network runs, every value remembers the function that made it and the values that this function took. From the
+output one walks back through functions that only move or select numbers: what is met first is what the network ends in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+from .seam import function_name
+
+_MOVING = frozenset(
+    "view reshape flatten squeeze unsqueeze contiguous clone detach to type_as float half double bfloat16 getitem "
+    "transpose permute select narrow expand index_select T mT dropout chunk split unbind view_as reshape_as "
+    "unflatten movedim swapaxes swapdims data type cpu cuda ravel clamp clip clamp_min clamp_max".split()
+)
+_SQUASHING = frozenset("softmax sigmoid hardsigmoid special_softmax special_expit".split())
+_LOGARITHMS = frozenset("log_softmax logsigmoid log_sigmoid special_log_softmax".split())
+_COMBINING = frozenset("cat concat concatenate stack mul mean".split())  # of probabilities gives probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A value's making: the function's name, and the values that it took, of which some are not known."""
+
+    function: str
+    taken: tuple[Made | None, ...]
+
+
+class Lineage:
+    """Wraps a caller of functions, and remembers of every tensor how it was made."""
+
+    def __init__(self, call: Callable[[Callable, tuple, dict], Any]) -> None:
+        self._call = call
+        self._made: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+    def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
+        taken = tuple(self._made.get(value) for value in _tensors((args, kwargs)))
+        out = self._call(func, args, kwargs)
+        name = "rsub" if getattr(func, "__name__", "") in ("__rsub__", "rsub") else function_name(func)
+        made = Made(name, taken)
+        for value in _tensors(out):
+            self._made[value] = made
+        return out
+
+    def head(self, output: Tensor) -> str | None:
+        """What an output of probabilities is: 'probabilities' or 'log-probabilities'; None where it is neither."""
+        return _head(self._made.get(output))
+
+    def last(self, output: Tensor) -> str:
+        """The function that computed the output's numbers; '' where that is not known."""
+        made = _computing(self._made.get(output))
+        return made.function if made else ""
+
+
+def _computing(made: Made | None) -> Made | None:
+    """What computed the numbers, behind functions that only move, select or limit them."""
+    while made is not None and made.function in _MOVING and made.taken:
+        made = made.taken[0]
+    return made
+
+
+def _head(made: Made | None) -> str | None:
+    made = _computing(made)
+    if made is None:
+        return None
+    if made.function in _SQUASHING:
+        return "probabilities"
+    if made.function in _LOGARITHMS:
+        return "log-probabilities"
+    before = [_head(each) for each in made.taken]
+    if made.function == "exp" and before == ["log-probabilities"]:
+        return "probabilities"
+    if made.function == "rsub" and before == ["probabilities"]:  # 1 - p
+        return "probabilities"
+    several = len(before) > 1 or made.function in ("stack", "mean")  # p * 100 is none
+    if made.function in _COMBINING and several and set(before) == {"probabilities"}:
+        return "probabilities"
+    return None
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [tensor for part in value for tensor in _tensors(part)]
+    if isinstance(value, dict):
+        return [tensor for part in value.values() for tensor in _tensors(part)]
+    return []
