@@ -1,4 +1,4 @@
-"""Every instrument on every kind of network: right against a plain loop, or refused in a sentence, and left as it was."""
+"""Every instrument on every kind of network: right against a plain loop, or refused in a sentence; left as it was."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ KINDS: dict[str, Kind] = {
 
 
 def built(kind: Kind) -> nn.Module:
-    """The network, the same each time, with weights that tell classes apart; in evaluation mode unless made otherwise."""
+    """The network, the same each time, with weights that tell classes apart."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = kind.build()

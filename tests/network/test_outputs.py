@@ -1,4 +1,4 @@
-"""What a network's output says: its scores, whatever they come in, and the probabilities that its head makes of them."""
+"""What a network's output says: its scores, whatever they come in, and the probabilities that its head makes."""
 
 from collections import namedtuple
 from dataclasses import dataclass

@@ -95,9 +95,10 @@ def chosen(network: Network, asked: str | Sequence[str] | None) -> tuple[str, ..
 def described(network: Network, asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The layers whose features are kept; None: the last one before the scores."""
     if asked is None:
-        scores = network.layer("logits")
-        before = [layer.name for layer in network.layers() if _usable(layer) and layer.shape != scores.shape]
-        return (before[-1] if before else scores.name,)
+        every = [layer for layer in network.layers() if _usable(layer)]
+        scores = next((layer.shape for layer in every if layer.name == OUTPUT), None)  # None of what finds objects
+        before = [layer.name for layer in every if layer.shape != scores]
+        return (before[-1] if before else OUTPUT,)
     names = [asked] if isinstance(asked, str) else list(asked)
     return tuple(dict.fromkeys(_checked(network, name).name for name in names))
 

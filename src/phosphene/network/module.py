@@ -53,8 +53,9 @@ def inputs_of(module: nn.Module) -> list[str]:
 
 
 def made_for_inference(module: nn.Module) -> bool:
-    """Whether any of its tensors was made inside torch.inference_mode(), so that no gradient can pass it."""
-    return any(tensor.is_inference() for tensor in tensors_of(module))
+    """Whether its first weight was made inside torch.inference_mode(), so that no gradient can pass it."""
+    first = next(tensors_of(module), None)
+    return first is not None and first.is_inference()
 
 
 def tensors_of(module: nn.Module) -> Iterator[Tensor]:

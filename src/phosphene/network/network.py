@@ -65,6 +65,7 @@ class Network:
         self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
         self.notes = tuple(notes)
         self._head = checked(head)
+        self._no_images = other_dimensions(self.module, self.name)
         self._surveys: dict[tuple[int, int], Survey] = {}
         self._lock = threading.Lock()
         self._fingerprint: tuple[tuple, str] | None = None
@@ -135,8 +136,8 @@ class Network:
 
         Raises ValueError for a tensor of another shape, type or number of channels, or with values that are not finite.
         """
-        if sentence := other_dimensions(self.module, self.name):
-            raise ValueError(sentence)
+        if self._no_images:
+            raise ValueError(self._no_images)
         if isinstance(images, Tensor):
             check(images, self.channels, self.name)
             return images.to(self.device, self.dtype)
@@ -159,6 +160,8 @@ class Network:
     def survey(self, size: int | Sequence[int] | None = None) -> Survey:
         """All values for an input of `size` (height, width) pixels, without computing them; remembered."""
         wanted = pair(size) or self.preprocessing.size
+        if self._no_images:
+            raise ValueError(self._no_images)
         with self._lock:
             if wanted not in self._surveys:
                 shape = (self.channels or 3, *wanted)

@@ -130,6 +130,11 @@ def _run(
                 raise Reached
         return value
 
+    if x.requires_grad and made_for_inference(module):
+        raise ValueError(
+            f"no gradient can pass {type(module).__name__}: its weights were made inside torch.inference_mode(); "
+            "build or load it outside"
+        )
     caller = rules.caller() if rules else None
     run = Run(module, observe, caller, enter=call.enter if call else None, only=names if alone else None)
     with torch.inference_mode(False), evaluating(module), torch.set_grad_enabled(x.requires_grad), run:
@@ -138,11 +143,6 @@ def _run(
         except Reached:
             pass
         except (RuntimeError, AssertionError, ValueError, TypeError) as error:
-            if torch.is_grad_enabled() and made_for_inference(module):
-                raise ValueError(
-                    f"no gradient can pass {type(module).__name__}: its weights were made inside torch.inference_mode()"
-                    "; build or load it outside"
-                ) from error
             if rules is not None:
                 raise
             raise ValueError(refusal(module, tuple(x.shape[1:]), error)) from error

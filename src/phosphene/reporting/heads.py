@@ -14,7 +14,7 @@ SENTENCES = {
 }
 NOTES = {
     "softmax": "probability after the softmax over all {} scores, score before it.",
-    "sigmoid": "probability after the sigmoid of each of {} scores, score before it.",
+    "sigmoid": "probability after the sigmoid of each score ({} in all), score before it.",
     "probabilities": "probability and score are the same: what the network returns for each of {} classes.",
     "log-probabilities": "score as the network returns it for each of {} classes, probability its exponential.",
 }
