@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..network import Layer, Network
+from ..network.seam import OUTPUT
 
 CONVOLUTIONS = "convolutions"  # the word for every layer that is a convolution's output
 POOLS = ("mean", "max", "none")
