@@ -1,7 +1,7 @@
 """Pictures made anew, from what their files say of how they were made.
 
-A file can say anything. What it says is checked first, no code that it names is run unless the caller trusts it, and
-a photo or a network that is not the one of the picture is refused.
+A file can say anything. What it says is checked first, no code that it names is run unless the caller trusts it (nor
+code that an atlas names, which the file names), and a photo or a network that is not the picture's is refused.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from . import instrument
-from .network import Network, Preprocessing, load
-from .network.loading import runs_code
+from .network import Network
+from .network.reopening import check_opening, read_preprocessing, reopened
 from .picture import Photo, Picture, read, read_made
 from .picture.account import account_of, damaged
 
@@ -27,8 +27,9 @@ def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = N
     """The picture in a file made anew, from what the file says of how it was made.
 
     The photo is looked for where it was and beside the picture; `photo` names it where it has moved. A file may name
-    any Python code as its network: such code is run only with `trust`. Raises ValueError where the file is damaged,
-    where it asks for code, and where the photo or the network is not the one that the picture was made with.
+    any Python code as its network, and any atlas, which may name some: such code is run only with `trust`. Raises
+    ValueError where the file is damaged, where it asks for code, and where the photo or the network is not the one that
+    the picture was made with.
     """
     path = Path(path)
     account = account_of(read_made(path), path)
@@ -39,6 +40,9 @@ def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = N
         parts = value if isinstance(value, list) else [value]
         photos = [_found(part, path, photo) for part in parts]
         arguments[key] = photos if isinstance(value, list) else photos[0]
+    arguments |= account["options"]
+    if isinstance(arguments.get("atlas"), str):
+        arguments["atlas"] = _atlas(arguments["atlas"], trust)
     try:
         return _result(function, account, arguments).picture(**account.get("picture", {}))
     except TypeError as error:
@@ -48,8 +52,15 @@ def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = N
 def _result(function: Any, account: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
     """What the instrument gives; after as many steps as the picture was made with, where it works in steps."""
     if hasattr(function, "steps"):
-        return instrument.last(function.steps(**arguments, **account["options"]), account.get("step"))
-    return function(**arguments, **account["options"])
+        return instrument.last(function.steps(**arguments), account.get("step"))
+    return function(**arguments)
+
+
+def _atlas(place: str, trust: bool) -> Any:
+    """The atlas that a picture was made from."""
+    from .atlas import Atlas
+
+    return Atlas(place, trust=trust)
 
 
 def _named(name: str, path: Path) -> Callable[..., Any]:
@@ -89,16 +100,13 @@ def _opened(account: Mapping[str, Any], path: Path, trust: bool) -> Network:
             f"{path} was made with a {account['class']} that Python code built, so it can't be opened by name; make "
             "the picture again in Python"
         )
-    if not trust and (code := runs_code(**opening)):
-        raise ValueError(
-            f"{path} names Python code as its network, {code!r}, and making it again would run that code; if you trust "
-            "the file and the code, say so: again(file, trust=True), or phosphene again FILE --trust"
-        )
     try:
-        preprocessing = Preprocessing.from_dict(account["preprocessing"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise damaged(path, f"its preprocessing can't be read: {error}") from error
-    network = load(**opening, preprocessing=preprocessing)
+        check_opening(opening)
+        read_preprocessing(account["preprocessing"])
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    how = "again(file, trust=True), or phosphene again FILE --trust"
+    network = reopened(opening, account["preprocessing"], by=str(path), how=how, trust=trust)
     if network.fingerprint != account["fingerprint"]:
         raise ValueError(f"{path} was made with other weights than {network.name} has now; it can't be made again")
     return network

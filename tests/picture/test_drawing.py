@@ -186,3 +186,10 @@ def test_words_can_be_read_on_their_paper(theme):
     for role, least in (("ink", 12), ("muted", 4.5), ("accent", 4.5), ("accent2", 3)):
         pair = sorted([luminance(role), luminance("paper")])
         assert (pair[1] + 0.05) / (pair[0] + 0.05) >= least
+
+
+def test_a_long_name_is_broken_behind_its_dots():
+    lines = wrap("features.denseblock2.denselayer16.conv2:117", 14, 150)
+    assert len(lines) > 1
+    assert all(line[-1] in ".:" for line in lines[:-1])
+    assert "".join(lines) == "features.denseblock2.denselayer16.conv2:117"

@@ -140,3 +140,48 @@ def test_wrong_blocks_are_refused_in_words():
         Table(["a", "b"], [["x"]])
     with pytest.raises(ValueError, match="at least 296 pixels wide"):
         sheet("t", width=100)
+
+
+LONG = "features.denseblock2.denselayer16.conv2:117 (black-and-tan coonhound, a dog) · −12.3"
+
+
+@pytest.mark.parametrize("columns", [1, 3, 8])
+def test_labels_below_tiles_are_whole_within_their_room_and_clear_of_the_next_row(columns):
+    tiles = grid(np.zeros((2 * columns, 90, 90, 3), np.uint8), columns=columns, gutter=6)
+    labels = [LONG if index == 0 else f"{index}" for index in range(2 * columns)]
+    placed = place(ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels), 0, 0, 1200)
+    texts = [mark for mark in placed.marks if isinstance(mark, Text)]
+    images = [mark for mark in placed.marks if isinstance(mark, Image)]
+    first = [mark for mark in texts if mark.x == texts[0].x and mark.y < images[-1].top]
+    assert "".join(mark.string for mark in first).replace(" ", "") == LONG.replace(" ", "")
+    assert all(text_width(mark.string, mark.size) <= 92 for mark in texts)
+    second = images[columns]
+    assert max(mark.y for mark in first) + 2 < second.top
+    assert max(mark.y for mark in texts) < placed.height + 1
+    assert len({image.top for image in images[columns:]}) == 1
+
+
+def test_numbers_below_narrow_tiles_are_set_smaller_rather_than_broken():
+    tiles = grid(np.zeros((4, 24, 24, 3), np.uint8), columns=4, gutter=2, scale=1)
+    labels = ["1023", "1024", "1025", "7"]
+    placed = place(ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels), 0, 0, 1200)
+    assert [mark.string for mark in placed.marks if isinstance(mark, Text)] == labels
+
+
+def test_tables_wrap_what_does_not_fit_and_lose_nothing():
+    names = [f"torchvision:densenet{number}@IMAGENET1K_V1" for number in range(9)]
+    rows = [[name, *range(9)] for name in names]
+    placed = place(Table(["images made for", *(f"seen by {name}" for name in names)], rows), 0, 0, 1100)
+    words = "".join(mark.string for mark in placed.marks if isinstance(mark, Text)).replace(" ", "")
+    assert "…" not in words
+    assert words.startswith("imagesmadefor" + "".join(f"seenby{name}" for name in names))
+    assert all(edge <= 1101 for edge in right_edges(placed.marks))
+    rules = [mark.y1 for mark in placed.marks if isinstance(mark, Line)]
+    assert rules == sorted(rules)
+
+
+def test_a_narrow_column_keeps_its_width_and_leaves_the_rest_to_the_others():
+    from phosphene.picture.table import narrowed
+
+    assert narrowed([10, 500, 300], 400) == [10, 195, 195]
+    assert narrowed([100, 100, 500], 400) == [100, 100, 200]

@@ -173,3 +173,45 @@ def test_progress_is_of_what_has_begun_and_no_depth_is_told():
     assert "–" not in first.progress
     with pytest.raises(ValueError, match="no depth was given"):
         ph.side_by_side(networks(), depth=[])
+
+
+class Deep(nn.Module):
+    """A network whose units have long addresses."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.the_first_of_several_stages = nn.ModuleDict(
+            {
+                "a_block_of_many_layers": nn.Sequential(
+                    nn.Conv2d(3, channels, 3, 2), nn.ReLU(), nn.Conv2d(channels, 6, 3)
+                )
+            }
+        )
+
+    def forward(self, x):
+        return self.the_first_of_several_stages["a_block_of_many_layers"](x).mean((2, 3))
+
+
+def test_networks_stand_beside_each_other_with_whole_labels():
+    both = [networks()[0], ph.Network(Deep(4).eval(), ph.Preprocessing.plain(32), LABELS)]
+    result = ph.side_by_side([*both, both[0]], depth=[0, 1], channel=2, steps=1)
+    marks = result.picture().drawing.marks
+    images = [mark for mark in marks if hasattr(mark, "pixels")]
+    words = [mark for mark in marks if hasattr(mark, "string")]
+    columns = sorted({round(image.left) for image in images})
+    rows = sorted({round(image.top) for image in images})
+    assert (len(columns), len(rows)) == (3, 2)  # a network a column, a depth a row, level
+    text = "".join(mark.string for mark in words).replace(" ", "")
+    for title, score in zip(result.titles, result.scores, strict=True):
+        assert f"{title}·{ph.picture.compact(float(score))}" in text
+    assert not any("…" in mark.string for mark in words)
+
+
+@pytest.mark.parametrize("count", [2, 5, 6, 11])
+def test_any_number_of_networks_fits_on_the_sheet(count):
+    result = ph.side_by_side([*networks() * 6][:count], "logits:goose", images=2, steps=1)
+    drawing = result.picture().drawing
+    images = [mark for mark in drawing.marks if hasattr(mark, "pixels")]
+    assert len(images) == 2 * count
+    assert max(image.left + image.width for image in images) <= drawing.width
+    assert result.frame().shape[1] == 32 * count + (count - 1) * (result.frame().shape[0] - 64)

@@ -8,7 +8,8 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..network import Network, Preprocessing, load, near
+from ..network import Network, Preprocessing, near
+from ..network.reopening import read_preprocessing, reopened
 from ..picture import Photo
 from . import tables
 from .activations import ActivationAtlas, atlas_activations
@@ -44,15 +45,21 @@ def opened(atlas: Atlas | str | os.PathLike[str]) -> Atlas:
 class Atlas:
     """The atlas at `path`, a folder or an object storage's URL.
 
-    Raises FileNotFoundError where there is none. `network` is the network to draw and compare with, where it can't be
-    opened again by its name.
+    `network` is the network to draw and compare with, where it can't be opened again by its name, or where several have
+    built the atlas. An atlas may name any Python code as its network, and it may come from anywhere: it is run only
+    with `trust`, as opening it with its `network` needs none of it. What needs no network opens none.
+
+    Raises FileNotFoundError where there is no atlas, ValueError for a network of which it holds nothing.
     """
 
-    def __init__(self, path: str | os.PathLike[str], network: Network | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], network: Network | None = None, *, trust: bool = False) -> None:
         self.store = Store(path)
         self.path = self.store.path
+        self.trust = trust
         self._network = network
         self._networks: dict[str, Network] = {}  # by sweep
+        if network is not None:
+            self._check_holds(network)
 
     @classmethod
     def build(cls, network: Network, source: Any, path: str | os.PathLike[str], **options: Any) -> Atlas:
@@ -148,17 +155,29 @@ class Atlas:
             found = self._networks[sweep.name] = self._opened(sweep)
         return found
 
+    def _check_holds(self, network: Network) -> None:
+        """ValueError where it holds nothing of that network."""
+        sweeps = self.store.sweeps()
+        if not any(sweep.fingerprint == network.fingerprint for sweep in sweeps):
+            held = ", ".join(dict.fromkeys(sweep.network for sweep in sweeps)) or "no network"
+            raise ValueError(
+                f"the atlas {self.path!r} holds nothing of {network.name} with these weights, only of {held}; build it "
+                "with this network, or leave the network or the atlas out"
+            )
+
     def _opened(self, sweep: Sweep) -> Network:
-        preprocessing = Preprocessing.from_dict(sweep.preprocessing)
         given = self._network
         if given is not None and given.fingerprint == sweep.fingerprint:
+            preprocessing = read_preprocessing(sweep.preprocessing)
             return given if given.preprocessing == preprocessing else Network(given.module, preprocessing, given.labels)
         if not sweep.opening:
             raise ValueError(
                 f"the network {sweep.network} was given as a module; open the atlas with it: "
                 "phosphene.Atlas(path, network)"
             )
-        found = load(**sweep.opening, preprocessing=preprocessing)
+        how = "--trust, or trust=True in Atlas(...) and again(...); or give the network yourself, with --network"
+        by = f"the atlas {self.path!r}"
+        found = reopened(sweep.opening, sweep.preprocessing, by=by, how=how, trust=self.trust)
         if found.fingerprint != sweep.fingerprint:
             raise ValueError(f"{sweep.network} has other weights than those that the atlas was built with")
         return found

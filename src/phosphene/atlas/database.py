@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KEPT = timedelta(minutes=10)  # how long versions that were replaced stay, for who is reading them
 MANY = 10_000  # rows from which on an index of a column pays
+EMBEDDING = b"embedding_functions"  # in a table's metadata, as LanceDB writes it
 _LOCK = ".lock"
 
 
@@ -63,12 +64,19 @@ class Database:
                 return found
 
     def table(self, name: str) -> Any:
-        return self.db.open_table(name)
+        """The table. ValueError for one that names an embedding function, which LanceDB would build and call."""
+        table = self.db.open_table(name)
+        if EMBEDDING in (table.schema.metadata or {}):
+            raise ValueError(
+                f"the table {name!r} of the atlas {self.path!r} names an embedding function, which would run; "
+                "Phosphene wrote no such table"
+            )
+        return table
 
     def find(self, name: str) -> Any | None:
         """The table, or None where there is none, or none that was ever finished."""
         try:
-            return self.db.open_table(name)
+            return self.table(name)
         except (ValueError, FileNotFoundError) as error:
             if "not found" in str(error):
                 return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..instrument import Result, instrument
 from ..network import Address
-from ..picture import Drawing, DrawingBlock, Mark, Picture, Text, compact, fit, sheet, shifted
+from ..picture import Drawing, DrawingBlock, Mark, Picture, Text, compact, sheet, shifted, wrap
 from .naming import Name, named
 from .patch import Patch, patches_of
 from .ran import count_of, units_of
@@ -20,7 +20,7 @@ from .tiles import Cut, Scale, cuts, tile_marks
 Order = Literal["channel", "largest", "rarest", "name"]
 WIDTH = 1104.0  # inside the sheet's margins
 COLUMNS, GAP, GUTTER = 6, 28.0, 4.0
-HEAD, UNNAMED = 42.0, 24.0  # above the patches, with a name and without
+UNNAMED, LINE, SMALL = 24.0, 16.0, 12.0  # above the patches; for each line of a name; its type
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,8 @@ class LayerSheet(Result):
         wide = (WIDTH + GAP) / COLUMNS - GAP
         scale = Scale.of(patches, (wide + GUTTER) / across - GUTTER)
         made = iter(cuts(patches, scale))
-        head = HEAD if any(unit.name is not None for unit in self.units) else UNNAMED
+        lines = max((len(wrap(_told(unit), SMALL, wide)) for unit in self.units if unit.name is not None), default=0)
+        head = UNNAMED + LINE * lines + 2 * (lines > 0)
         cards = [_card(unit, [next(made) for _ in unit.patches], scale, across, wide, head) for unit in self.units]
         where = f" · page {self.page} of {self.pages}" if self.pages > 1 else ""
         some = f"{len(self.units)} of {self.channels} units" if len(self.units) < self.channels else "all units"
@@ -166,17 +167,25 @@ def _ordered(measured: Measured, names: Sequence[Name] | None, order: str) -> li
     return [int(channel) for channel in channels]
 
 
+def _told(unit: Unit) -> str:
+    """The unit's name."""
+    return unit.name.name if unit.name is not None and unit.name.name else "no name"
+
+
 def _card(unit: Unit, tiles: Sequence[Cut], scale: Scale, across: int, wide: float, head: float) -> Drawing:
     """A unit's number, and its name where images have labels, over its patches."""
     height, width = scale.size
-    told = unit.name.name if unit.name is not None and unit.name.name else ""
     value = compact(unit.largest)
     marks: list[Mark] = [
         Text(0, 14, str(unit.channel), 14, "bold"),
         Text(wide, 14, value, 12, anchor="end", colour="muted", mono=True),
     ]
     if unit.name is not None:
-        marks.append(Text(0, 32, fit(told or "no name", 12, wide), 12, colour="accent" if told else "muted"))
+        colour = "accent" if unit.name.name else "muted"
+        marks += [
+            Text(0, 32 + LINE * at, line, SMALL, colour=colour)
+            for at, line in enumerate(wrap(_told(unit), SMALL, wide))
+        ]
     for index, tile in enumerate(tiles):
         row, column = divmod(index, across)
         marks += shifted(tile_marks(tile, scale), column * (width + GUTTER), head + row * (height + GUTTER))

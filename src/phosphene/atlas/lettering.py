@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..picture import Line, Mark, Rect, Text, fit, text_width
+from ..picture import Line, Mark, Rect, Text, text_width, wrap
 
 TOGETHER = 0.6  # of all points' spread: a group that is wider has no place to write its name at
 FEWEST = 3  # points of a group that has a name
 LONGEST = 160.0  # pixels of a name
-LARGE, SMALL = 14.0, 12.0  # type
+LARGE, SMALL, LEADING = 14.0, 12.0, 1.15  # type, and of lines
 DOT = 13.0  # of a class's colour, before its name
 CELL = 3.0  # pixels: what is covered is counted on a grid
 FAR = 13.0  # pixels from which on a line leads from a name to its group
@@ -90,8 +90,9 @@ def lettered(
     for at, group in enumerate(found):
         own = colours.get(group.label)
         type, weight = (LARGE, "bold") if own else (SMALL, "regular")
-        words = fit(group.label, type, LONGEST)
-        wide, high = text_width(words, type, weight) + 4 + (DOT if own else 0), type + 3
+        words = wrap(group.label, type, LONGEST, weight)
+        widest = max(text_width(line, type, weight) for line in words)
+        wide, high = widest + 4 + (DOT if own else 0), type + 3 + LEADING * type * (len(words) - 1)
         others = _sums(every & ~_covered(places[group.rows], size, radius))
         best, least = None, math.inf
         for x, y, away in _around(group.box, wide, high):
@@ -113,16 +114,22 @@ def lettered(
     return Lettering((*lines, *marks), tuple(names))
 
 
-def _written(words: str, box: Box, colour: str | None) -> list[Mark]:
+def _written(words: Sequence[str], box: Box, colour: str | None) -> list[Mark]:
     left, top, right, bottom = box
+    type = SMALL if colour is None else LARGE
+    baselines = [bottom - 4 - LEADING * type * above for above in reversed(range(len(words)))]
     if colour is None:
-        return haloed(Text((left + right) / 2, bottom - 4, words, SMALL, anchor="middle", colour="muted"))
+        lines = [Text((left + right) / 2, y, line, SMALL, anchor="middle", colour="muted")
+                 for y, line in zip(baselines, words, strict=True)]  # fmt: skip
+        return [mark for line in lines for mark in haloed(line)]
     y = (top + bottom) / 2
     edge, swatch = (
         Rect(left, y - 6, 12, 12, fill="panel", radius=3),
         Rect(left + 2, y - 4, 8, 8, fill=colour, radius=1.5),
     )
-    return [edge, swatch, *haloed(Text((left + DOT + right) / 2, bottom - 4, words, LARGE, "bold", "middle"))]
+    middle = (left + DOT + right) / 2
+    lines = [Text(middle, y, line, LARGE, "bold", "middle") for y, line in zip(baselines, words, strict=True)]
+    return [edge, swatch, *(mark for line in lines for mark in haloed(line))]
 
 
 def haloed(text: Text, width: float = 1.6) -> list[Mark]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..picture import Block, Drawing, DrawingBlock, Mark, Rect, Row, Table, Text, TextBlock, compact, fit, sheet
+from ..picture import Block, Drawing, DrawingBlock, Mark, Rect, Row, Table, Text, TextBlock, compact, sheet, stacked
 
 if TYPE_CHECKING:
     from .naming import Names
@@ -55,15 +55,17 @@ def _bars(found: Names) -> Drawing | None:
     shown = list(units.items())[: BARS if len(units) <= BARS else BARS - 1]
     most = len(shown[0][1])
     marks: list[Mark] = []
-    for index, (name, channels) in enumerate(shown):
-        y = index * BAR
+    y = 0.0
+    for name, channels in shown:
         long = LENGTH * len(channels) / most
+        lines, more = stacked(name, 13, LABEL - 10, y + 16, LABEL - 10, anchor="end")
         marks += [
-            Text(LABEL - 10, y + 16, fit(name, 13, LABEL - 10), 13, anchor="end"),
+            *lines,
             Rect(LABEL, y + 4, long, BAR - 9, fill="accent", radius=2),
             Text(LABEL + long + 7, y + 16, f"{len(channels)}", 12, colour="muted", mono=True),
         ]
+        y += BAR + more
     if len(shown) < len(units):
         rest = f"and {len(units) - len(shown)} other names"
-        marks.append(Text(LABEL, len(shown) * BAR + 16, rest, 12, colour="muted"))
-    return Drawing(LABEL + LENGTH + 40, (len(shown) + 1) * BAR, tuple(marks))
+        marks.append(Text(LABEL, y + 16, rest, 12, colour="muted"))
+    return Drawing(LABEL + LENGTH + 40, y + BAR, tuple(marks))

@@ -19,10 +19,9 @@ from ..picture import (
     Text,
     TextBlock,
     compact,
-    fit,
     sheet,
     shifted,
-    text_width,
+    stacked,
     wrap,
 )
 from ..showing import seen as seen_part
@@ -90,42 +89,42 @@ def _row(found: Neighbours, index: int, side: float, across: int, seen: bool) ->
     marks = take((lambda: own) if own is not None else partial(found.photo, query.number or 0))
     marks.append(Rect(-2.5, -2.5, side + 5, side + 5, stroke="accent", stroke_width=2.0))
     where = "in the atlas" if query.number is not None else "not in the atlas"
-    marks += _words(_name_of(query), where, query.name if query.label is not None else "", side, "ink")
-    lines = 1
+    words, high = _words(_name_of(query), where, query.name if query.label is not None else "", side, "ink")
+    marks += words
+    y, reached = 0.0, 0
     for at, number in enumerate(found.numbers[index].tolist()):
         if number == NONE:
             break
         line, column = divmod(at, across)
-        lines = line + 1
+        if line > reached:
+            y, high, reached = y + high, 0.0, line
         label = found.labels[index][at]
         like = label is not None and label == query.label
         key = found.keys[index][at]
         tile = take(partial(found.photo, number))
         away = compact(float(found.distances[index, at]))
-        tile += _words(label or key, away, key if label else "", side, "ink" if like else "muted")
-        marks += shifted(tile, side + APART + column * (side + GAP), line * (side + BELOW))
-    return marks, lines * (side + BELOW) + 8
+        words, wanted = _words(label or key, away, key if label else "", side, "ink" if like else "muted")
+        high = max(high, wanted)
+        marks += shifted([*tile, *words], side + APART + column * (side + GAP), y)
+    return marks, y + high + 8
 
 
 def _name_of(query: Query) -> str:
     return query.label if query.label is not None else query.name
 
 
-def _words(first: str, second: str, key: str, side: float, colour: str) -> list[Mark]:
-    """Two lines, and a third one in small type for the key of an image that is called by its label."""
-    return [
-        Text(0, side + 18, fit(first, SMALL, side), SMALL, colour=colour),
-        Text(0, side + 18 + LEADING, fit(second, SMALL, side), SMALL, colour="muted", mono=True),
-        *([Text(0, side + 17 + 2 * LEADING, _end(key, side), TINY, colour="muted")] if key else []),
-    ]
-
-
-def _end(key: str, width: float) -> str:
-    """As much of the key's end as fits, where images of one folder differ."""
-    if text_width(key, TINY) <= width:
-        return key
-    short = next((key[at:] for at in range(1, len(key)) if text_width("…" + key[at:], TINY) <= width), "")
-    return "…" + short
+def _words(first: str, second: str, key: str, side: float, colour: str) -> tuple[list[Mark], float]:
+    """A name, a line below it, and in small type the key of an image that is called by its label; and the height of
+    the tile with them."""
+    marks, down = stacked(first, SMALL, 0, side + 18, side, colour=colour)
+    lines, more = stacked(second, SMALL, 0, side + 18 + LEADING + down, side, colour="muted", mono=True)
+    down += more
+    marks += lines
+    if key:
+        lines, more = stacked(key, TINY, 0, side + 17 + 2 * LEADING + down, side, colour="muted")
+        marks += lines
+        down += more
+    return marks, side + BELOW + down
 
 
 def _tile(found: Neighbours, seen: bool, side: float, opening: Callable[[], Photo]) -> list[Mark]:

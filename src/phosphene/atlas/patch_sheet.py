@@ -19,14 +19,13 @@ from ..picture import (
     Rect,
     Row,
     Table,
-    Text,
     TextBlock,
     compact,
-    fit,
     map_range,
     ranges_caption,
     sheet,
     shifted,
+    stacked,
     windowed,
 )
 from .histogram import histogram
@@ -163,16 +162,14 @@ def _card(tile: Cut, scale: Scale, context: bool, patterned: bool, pattern: Sequ
     value += f" · {tile.patch.label}" if tile.patch.label else ""
     value += f" ({note})" if note else ""
     tall = SIDE if context else height
-    marks += [
-        Text(0, tall + 18, fit(value, 13, right, "bold"), 13, "bold"),
-        Text(0, tall + 36, fit(tile.patch.image, 12, right), 12, colour="muted"),
-    ]
-    return Drawing(right, tall + BELOW, tuple(marks))
+    first, down = stacked(value, 13, 0, tall + 18, right, "bold")
+    second, more = stacked(tile.patch.image, 12, 0, tall + 36 + down, right, colour="muted")
+    return Drawing(right, tall + BELOW + down + more, (*marks, *first, *second))
 
 
 def _flowed(cards: Sequence[Drawing]) -> Drawing:
     """The cards in rows, as many beside each other as there is room for."""
-    wide, high = cards[0].width, cards[0].height
+    wide, high = cards[0].width, max(card.height for card in cards)
     columns = max(1, min(len(cards), int((WIDTH + GAP) // (wide + GAP))))
     gap = min(GAP, (WIDTH - columns * wide) / max(1, columns - 1))
     marks: list[Mark] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..picture import Circle, Drawing, DrawingBlock, Image, Line, Mark, Rect, Text, fit, sheet, text_width
+from ..picture import Circle, Drawing, DrawingBlock, Image, Line, Mark, Rect, Text, sheet, text_width, wrap
 from .lettering import Box, groups, haloed, lettered
 from .scatter import GREY, MOST, NAMES, SHORTENED, laid, often, sized
 from .spacing import LEFT_OUT, spaced
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .placed import Placed
 
 DENSITY = 2  # pixels of a thumbnail for each one on the sheet
-BELOW = 18.0  # for a photo's name
+BELOW, LONGEST = 18.0, 140.0  # for a line of a photo's name, and how wide it is at most
 FURTHEST = 4.0  # thumbnails' sides that one is moved at most, so that none covers another
 
 
@@ -36,8 +36,9 @@ def drawing(found: Placed, names: bool, side: int) -> Drawing:
     radius, _ = sized(len(rows))
     marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
     marks += [Circle(float(x), float(y), radius, GREY, 0.45) for x, y in places[rows]]
-    corners = _corners(own, side, (width, height))
-    boxes = [(x - 2, y - 2, x + side + 2, y + side + BELOW) for x, y in corners]
+    below = BELOW + 14 * (max(len(wrap(photo.name, 12.0, LONGEST, "bold")) for photo in found.photos) - 1)
+    corners = _corners(own, side, (width, height), below)
+    boxes = [(x - 2, y - 2, x + side + 2, y + side + below) for x, y in corners]
     hidden: list[Box] = [(x - radius, y - radius, x + radius, y + radius) for x, y in own]
     counts = Counter(label for label in whole.labels if label is not None)
     if names and counts:
@@ -51,10 +52,10 @@ def drawing(found: Placed, names: bool, side: int) -> Drawing:
             marks += [Circle(float(x), float(y), radius + 2, "accent")]
         marks.append(Rect(left - 2, top - 2, side + 4, side + 4, fill="accent", radius=3))
         marks.append(Image(square(photo.pil(), side * DENSITY), left, top, side, side, crisp=False))
-        words = fit(photo.name, 12.0, 140.0, "bold")
-        half = text_width(words, 12.0, "bold") / 2
-        at = min(max(middle[0], half + 4), width - half - 4)
-        marks += haloed(Text(at, top + side + 15, words, 12.0, "bold", "middle"))
+        for line, words in enumerate(wrap(photo.name, 12.0, LONGEST, "bold")):
+            half = text_width(words, 12.0, "bold") / 2
+            at = min(max(middle[0], half + 4), width - half - 4)
+            marks += haloed(Text(at, top + side + 15 + 14 * line, words, 12.0, "bold", "middle"))
     many = f"{len(found.photos):,} photos" if len(found.photos) > 1 else found.photos[0].name
     caption = f"{found.words()} The map: {whole.words()} {whole.axes}{SHORTENED if changed else ''}"
     if len(rows) < count:
@@ -65,9 +66,9 @@ def drawing(found: Placed, names: bool, side: int) -> Drawing:
                  [block], caption=caption, width=max(640.0, width + 96))  # fmt: skip
 
 
-def _corners(own: np.ndarray, side: int, size: tuple[float, float]) -> list[tuple[float, float]]:
+def _corners(own: np.ndarray, side: int, size: tuple[float, float], below: float) -> list[tuple[float, float]]:
     """The thumbnails' left and top: beside their points, and none upon another as far as there is room."""
-    high = side + BELOW + 6
+    high = side + below + 6
     stretch = np.array([1.0, side / high])  # names stand below, so that what has to be kept apart is higher than wide
     limit = np.array([size[0] - 8, (size[1] - 8) * side / high])
     wanted = np.rint((own - side / 2 - 4) * stretch).astype(np.int64)

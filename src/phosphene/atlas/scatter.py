@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..picture import Circle, Drawing, DrawingBlock, Mark, Rect, Row, Text, fit, sheet, text_width
+from ..picture import Circle, Drawing, DrawingBlock, Mark, Rect, Row, Text, sheet, stacked, text_width
 from .lettering import groups, lettered
 from .stretches import shortened
 
@@ -123,12 +123,15 @@ def legend(counts: Counter[str], shown: dict[str | None, str], unlabelled: int, 
     name = min(220.0, max(text_width(label, size) for _, label, _ in rows))
     width = 22 + name + 16 + number
     marks: list[Mark] = []
-    for at, (colour, label, count) in enumerate(rows):
-        y = 12 + step * at
+    y = 12 - step
+    more = 0.0
+    for colour, label, count in rows:
+        y += step + more
+        lines, more = stacked(label, size, 22, y + 5, name)
         marks.append(Circle(6, y, 6, colour))
-        marks.append(Text(22, y + 5, fit(label, size, name), size))
+        marks += lines
         marks.append(Text(width, y + 5, f"{count:,}", size, anchor="end", colour="muted", mono=True))
-    return Drawing(math.ceil(width), max(24.0, step * len(rows)), tuple(marks))
+    return Drawing(math.ceil(width), max(24.0, y + 12 + more), tuple(marks))
 
 
 def _natural(label: str) -> tuple[tuple[int, str], ...]:

@@ -18,7 +18,6 @@ from ..picture import (
     Text,
     TextBlock,
     colour,
-    fit,
     map_range,
     sheet,
     text_width,
@@ -89,7 +88,7 @@ def _lines(name: str) -> list[str]:
         if lines[-1] and text_width(lines[-1] + part, SMALL, "bold") > TILE + GAP - 4:
             lines.append("")
         lines[-1] += part
-    return [fit(line, SMALL, TILE + GAP - 2) for line in lines]
+    return [part for line in lines for part in wrap(line, SMALL, TILE + GAP - 2, "bold")]
 
 
 def _row(marks: list[Mark], found: Cascade, index: int, top: float) -> float:

@@ -24,12 +24,12 @@ from ..picture import (
     apply_range,
     as_rgb,
     compact,
-    fit,
     map_range,
     ranges_caption,
     sheet,
     shifted,
     windowed,
+    wrap,
 )  # fmt: skip
 from .attribution import capital
 from .paging import page_of
@@ -42,7 +42,7 @@ WIDTH = 1104.0  # inside a sheet's margins
 ALONE, AMONG = 171.0, 84.0  # pixels of a tile's longer side: in a pair, in a grid of patches
 SIDE = 3  # tiles in a row of a unit's grid
 GUTTER, BETWEEN = 4.0, 12.0  # between tiles, between patches and signals
-HEAD = 42.0  # for a unit's name and values
+HEAD, LINE = 42.0, 18.0  # for a unit's name and values in two lines; each further line
 GAP = 32.0
 
 
@@ -56,7 +56,9 @@ def drawing(found: Patterns, rule: str, per: str, page: int) -> tuple[Drawing, s
     cards = [every[index] for index in chosen]
     ranges = _ranges(cards, rule, per)
     tile = _tile(cards)
-    drawn = [_card(card, own, tile, single) for card, own in zip(cards, ranges, strict=True)]
+    words = [_words(card, tile, single) for card in cards]
+    head = HEAD + LINE * (max(map(len, words)) - 2)
+    drawn = [_card(card, own, tile, said, head) for card, own, said in zip(cards, ranges, words, strict=True)]
     names = list(dict.fromkeys(found.looked_at))
     photos = ", ".join(names) if len(names) <= 3 else f"{len(found.looked_at)} photos"
     told = _told(cards, found.receptive_field)
@@ -144,31 +146,45 @@ def _tile(cards: Sequence[Sequence[Pattern]]) -> _Tile:
 # ---- cards
 
 
-def _card(card: Sequence[Pattern], ranges: Sequence[Range], tile: _Tile, single: bool) -> Drawing:
-    """A unit's name and values over its patches and, right of them, its signals."""
+def _sizes(card: Sequence[Pattern], tile: _Tile) -> tuple[int, float, float, float]:
+    """The columns of tiles, the width of half the card, what is between its halves, and its whole width."""
     columns = 2 if len(card) == 4 else min(SIDE, len(card))
-    rows = -(-len(card) // columns)
-    high, wide = tile.size
-    half = columns * (wide + GUTTER) - GUTTER
+    half = columns * (tile.size[1] + GUTTER) - GUTTER
     between = GUTTER if columns == 1 else BETWEEN
-    width = max(2 * half + between, 150.0)
-    first = card[0]
+    return columns, half, between, max(2 * half + between, 150.0)
+
+
+def _words(card: Sequence[Pattern], tile: _Tile, single: bool) -> list[Text]:
+    """A unit's name and values, wrapped."""
+    first, width = card[0], _sizes(card, tile)[3]
     name = first.name if len(card) == 1 else _unit(first)
     values = f"activation {compact(first.value)}"
     if len(card) > 1:
         values += f" to {compact(card[-1].value)}, in {len(card)} photos"
     elif single:
         values += f" · {first.photo.name}"
-    marks: list[Mark] = [
-        Text(0, 14, fit(name, 14, width, "bold"), 14, "bold"),
-        Text(0, 32, fit(values, 12, width), 12, colour="muted"),
+    names = wrap(name, 14, width, "bold")
+    return [
+        *(Text(0, 14 + LINE * at, line, 14, "bold") for at, line in enumerate(names)),
+        *(
+            Text(0, 14 + LINE * (len(names) + at), line, 12, colour="muted")
+            for at, line in enumerate(wrap(values, 12, width))
+        ),
     ]
+
+
+def _card(card: Sequence[Pattern], ranges: Sequence[Range], tile: _Tile, words: Sequence[Text], head: float) -> Drawing:
+    """A unit's name and values over its patches and, right of them, its signals."""
+    columns, half, between, width = _sizes(card, tile)
+    rows = -(-len(card) // columns)
+    high, wide = tile.size
+    marks: list[Mark] = list(words)
     for index, (pattern, shown) in enumerate(zip(card, ranges, strict=True)):
         row, column = divmod(index, columns)
-        x, y = column * (wide + GUTTER), HEAD + row * (high + GUTTER)
+        x, y = column * (wide + GUTTER), head + row * (high + GUTTER)
         for half_marks, left in zip(tile.marks(pattern, shown), (x, x + half + between), strict=True):
             marks += shifted(half_marks, left, y)
-    return Drawing(width, HEAD + rows * (high + GUTTER) - GUTTER, tuple(marks))
+    return Drawing(width, head + rows * (high + GUTTER) - GUTTER, tuple(marks))
 
 
 def _flowed(cards: Sequence[Drawing]) -> Drawing:

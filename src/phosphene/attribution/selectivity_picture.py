@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..picture import Circle, Drawing, DrawingBlock, Image, Line, Mark, Rect, Text, as_rgb, fit, sheet
+from ..picture import Circle, Drawing, DrawingBlock, Image, Line, Mark, Rect, Text, as_rgb, sheet, wrap
 from ..showing import seen
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ def drawing(found: Selectivity) -> Drawing:
     width = NAME + (shown + 1) * (TILE + GAP) + 30 + PLOT
     view, _ = seen(*found.photos[0])
     marks: list[Mark] = []
-    marks.append(Text(NAME, 12, "photo", SMALL, colour="muted"))
-    for at in range(shown):
-        words = fit(found.starts["strongest"][at], SMALL, TILE)
-        marks.append(Text(NAME + (at + 1) * (TILE + GAP), 12, words, SMALL, colour="muted"))
-    marks.append(Text(width - PLOT, 12, "mean similarity of signals, |correlation|", SMALL, colour="muted"))
-    y = 24.0
+    names = [wrap(found.starts["strongest"][at], SMALL, TILE) for at in range(shown)]
+    y = 12 + 15.0 * (max(map(len, names), default=1) - 1)
+    marks.append(Text(NAME, y, "photo", SMALL, colour="muted"))
+    for at, lines in enumerate(names):
+        for line, words in enumerate(reversed(lines)):
+            marks.append(Text(NAME + (at + 1) * (TILE + GAP), y - 15 * line, words, SMALL, colour="muted"))
+    marks.append(Text(width - PLOT, y, "mean similarity of signals, |correlation|", SMALL, colour="muted"))
+    y += 12
     for row, rule in enumerate(found.rules):
         base, _, centre = rule.partition("-")
         marks.append(Text(0, y + TILE / 2 + 2, NAMES[base], 14, "bold"))

@@ -35,6 +35,13 @@ NETWORK: dict[str, tuple[Any, Any]] = {
     "head": (shared.Head, None),
     "device": (shared.Device, None),
 }
+ATLAS: dict[str, tuple[Any, Any]] = {
+    "network": (shared.AtlasSpec, None),
+    "architecture": (shared.Architecture, None),
+    "weights": (shared.Weights, None),
+    "device": (shared.Device, None),
+    "trust": (shared.Trust, False),
+}
 OUTPUT: dict[str, tuple[Any, Any]] = {
     "out": (show.Out, None),
     "theme": (show.Theme, show.ThemeName.light),
@@ -123,7 +130,7 @@ def _plan(function: Callable[..., Any]) -> _Plan:
     plan.stepwise = hasattr(function, "steps")
     if plan.stepwise:
         plan.add("film", stepping.Film, None)
-    own = (NETWORK if plan.opens else {}) | OUTPUT
+    own = (NETWORK if plan.opens else ATLAS if "atlas" in plan.parameters else {}) | OUTPUT
     if plan.pages:
         own["out"] = (show.PageOut, None)
     for name, (annotation, default) in own.items():
@@ -193,7 +200,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
         path = _path(plan, output["out"], values, layer, photo)
         show.check_saving(path, output["theme"], output["scale"])
 
-    arguments: dict[str, Any] = {"atlas": values["atlas"]} if "atlas" in values else {}
+    arguments: dict[str, Any] = {"atlas": _atlas(plan, values)} if "atlas" in values else {}
     if plan.photo is not None:
         many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
         arguments[plan.photo] = photos if many else shared.open_photo(photo)
@@ -230,6 +237,16 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
         with show.working(f"drawing {path}"):
             picture = result.picture(**drawing)
         show.save(picture, path, output["theme"], output["scale"], output["open"], quiet=as_json)
+
+
+def _atlas(plan: _Plan, values: Mapping[str, Any]) -> Any:
+    """The atlas: its path, or opened where something was said of its network."""
+    how = _own(plan, values, ATLAS)
+    trust, spec = how.pop("trust"), how.pop("network")
+    if spec is None and any(how.values()):
+        raise ValueError(f"--{next(name for name in how if how[name])} is for the network; name it with --network")
+    network = None if spec is None else shared.open_network(spec, **how)
+    return shared.open_atlas(values["atlas"], network, trust) if trust or network else values["atlas"]
 
 
 def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, list[str]]:

@@ -81,6 +81,23 @@ Device = Annotated[
 AtlasWord = Annotated[
     str, typer.Argument(metavar="ATLAS", show_default=False, help="The atlas: its folder, or an object storage's URL.")
 ]
+AtlasSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        "-n",
+        metavar="SPEC",
+        rich_help_panel=NETWORK,
+        autocompletion=complete_network,
+        help="The network that the atlas was built with; if not given, the one that the atlas names.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", metavar="", rich_help_panel=NETWORK, help="Run the Python code that the atlas names as its network."
+    ),
+]
 PhotoWord = Annotated[
     str | None,
     typer.Argument(metavar="PHOTO", show_default=False, help="A photo's file; without one, the shipped cat."),
@@ -131,6 +148,13 @@ def open_network(
     if spec is not None and network.notes:
         note("; ".join(text for text in network.notes if text))
     return network
+
+
+def open_atlas(path: str, network: Network | None, trust: bool) -> Any:
+    """The atlas, opened with the network that was named, if one was."""
+    from ..atlas import Atlas
+
+    return Atlas(path, network, trust=trust)
 
 
 def _check_device(device: str) -> None:

@@ -27,10 +27,11 @@ from ..picture import (
     map_range,
     sheet,
     shifted,
+    stacked,
     text_width,
 )
 from ..picture.drawing import Drawing
-from ..picture.typesetting import fit, wrap
+from ..picture.typesetting import wrap
 from .anatomy_panels import Panel, asked, main_weight, maps_of, parts, strongest, value_panel, weights_panel
 
 if TYPE_CHECKING:
@@ -96,10 +97,11 @@ def _row(
     top += 44
     left = SIDE + BETWEEN + PAD
     sides = [_panel_marks(panels[at], x, top, SIDE, ranges) for at, x in ((0, 0.0), (2, WIDTH - SIDE))]
-    inner, bottom = _panel_marks(panels[1], left, top + 28, CENTRE, ranges)
+    names = wrap(f"{name}, {kind}", 14, CENTRE, "bold")
+    inner, bottom = _panel_marks(panels[1], left, top + 28 + 18 * (len(names) - 1), CENTRE, ranges)
     middle: list[Mark] = [
         Rect(left - PAD, top - 20, CENTRE + 2 * PAD, bottom - top + 20 + PAD, "panel", "line", 1, 10),
-        Text(left, top + 6, fit(f"{name}, {kind}", 14, CENTRE, "bold"), 14, "bold", colour="accent"),
+        *(Text(left, top + 6 + 18 * at, line, 14, "bold", colour="accent") for at, line in enumerate(names)),
         *inner,
     ]
     outer, own = max(down for _, down in sides) - top, bottom + PAD - top + 20
@@ -131,8 +133,9 @@ def _panel_marks(panel: Panel, left: float, top: float, width: float, ranges: li
     if beside + text_width(shape, 13) <= width:
         marks.append(Text(left + beside, y - 14, shape, 13, colour="muted"))
     else:
-        marks.append(Text(left, y + 3, fit(shape, 13, width), 13, colour="muted"))
-        y += 17
+        below, more = stacked(shape, 13, left, y + 3, width, colour="muted")
+        marks += below
+        y += 17 + more
     words = [panel.note] if panel.note else []
     if panel.tiles is not None:
         tiles, y, note = _tile_marks(panel, left, y, width, ranges)

@@ -1,9 +1,10 @@
 """Filters: the kernels of a convolution as tiles.
 
 A layer that sees the image's three colours has kernels that are small colour images themselves: what the unit would
-most like to see under it. Deeper kernels have one plane for each channel below and are drawn as grey tiles, outputs in
-rows and inputs in columns, zero at mid-grey (Krizhevsky et al. 2012, figure 3; Zeiler & Fergus 2013). A kernel of
-1 × 1 has no pattern in space, and of 3 × 3 or with many planes little can be seen: the picture says so.
+most like to see under it. Deeper kernels have one plane for each channel below and are drawn as grey tiles, a row or
+a block of rows for each output (filters_picture.py), zero at mid-grey (Krizhevsky et al. 2012, figure 3; Zeiler &
+Fergus 2013). A kernel of 1 × 1 has no pattern in space, and of 3 × 3 or with many planes little can be seen: the
+picture says so.
 """
 
 from __future__ import annotations
@@ -16,20 +17,8 @@ from torch import nn
 
 from ..instrument import Result, instrument
 from ..network import Network
-from ..picture import (
-    ImageBlock,
-    Picture,
-    TextBlock,
-    as_rgb,
-    colour,
-    grid,
-    map_range,
-    sheet,
-)
-
-TILES_A_PAGE = 1024
-WIDTH = 1104  # pixels inside a sheet's margins
-NARROWEST = 24  # pixels of a tile that a channel's number fits under
+from ..picture import Block, DrawingBlock, ImageBlock, Picture, TextBlock, as_rgb, colour, map_range, sheet
+from .filters_picture import laid, order, planes_in_blocks, tiles_in_a_grid, width_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,26 +88,26 @@ class Filters(Result):
         """
         options = {"range": range, "per": per, "planes": planes, "map": map, "page": page, "columns": columns}
         flat = self.in_colour and not planes
-        tiles = self._colour_tiles() if flat else self.weights.reshape(-1, *self.weights.shape[2:])
-        inputs = 1 if flat else self.weights.shape[1]
-        chosen, columns, pages = _page(len(tiles), inputs, page, columns)
-        single = tiles.shape[1] * tiles.shape[2] == 1
-        mapped = map_range(tiles[chosen], range, per or ("picture" if single else "tile"))
-        pixels = as_rgb(mapped.values01) if flat else colour(mapped.values01, map)
-        side = max(tiles.shape[1:3])
-        scale = max(1, min(14 if single else 48 // side, (WIDTH // columns - 2) // side))
-        tiled = grid(pixels, columns=columns, scale=scale, gutter=max(1, min(4, scale * side // 10)))
         outputs, depth, height, wide = self.weights.shape
-        kind = "colour kernels" if flat else "planes, outputs in rows and inputs in columns" if depth > 1 else "kernels"
-        where = f", page {page} of {pages}" if pages > 1 else ""
-        subtitle = f"{outputs} filters of {depth} × {height} × {wide} · {kind}{where}"
-        one_each = len(tiles) == outputs and wide * scale >= NARROWEST
-        labels = [str(number) for number in np.arange(outputs)[chosen]] if one_each else ()
-        blocks = [ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels)]
+        shape = (outputs, 1 if flat else depth, height, wide)
+        where = laid(shape, page, columns)
+        chosen = (self._colour_tiles() if flat else self.weights)[where.outputs]
+        tiles = chosen if flat else chosen.reshape(-1, height, wide)
+        mapped = map_range(tiles, range, per or ("picture" if height * wide == 1 else "tile"))
+        pixels = as_rgb(mapped.values01) if flat else colour(mapped.values01, map)
+        tiled: ImageBlock | DrawingBlock
+        if shape[1] == 1:
+            tiled = tiles_in_a_grid(pixels, where)
+        else:
+            planes_of = pixels.reshape(len(chosen), depth, *pixels.shape[1:])
+            tiled = planes_in_blocks(planes_of, shape, self.groups, where)
+        blocks: list[Block] = [tiled]
+        kind = f"colour kernels, {min(where.beside, outputs)} in a row" if flat else order(shape, self.groups, where)
+        subtitle = f"{outputs} filters of {depth} × {height} × {wide} · {kind} · {where.held}"
         if self.note:
-            blocks.append(TextBlock(self.note, "muted"))  # type: ignore[arg-type]
+            blocks.append(TextBlock(self.note, "muted"))
         caption = f"{self.network}, {self.layer}: filters; {mapped.caption()}"
-        width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
+        width = max(640, width_of(tiled)) + 96
         drawing = sheet(
             f"Filters of {self.layer}", f"{self.network} · {subtitle}", blocks, caption=mapped.caption(), width=width
         )
@@ -189,19 +178,3 @@ def _module(network: Network, layer: str) -> nn.Module:
         network.layer(layer)  # raises with near names for what is no value either
         raise ValueError(f"{layer} of {network.name} is a function's result and has no weights; choose a module")
     return modules[layer]
-
-
-def _page(count: int, inputs: int, page: int, columns: int | None) -> tuple[slice, int, int]:
-    """The tiles of a page, its columns, and how many pages there are; rows of inputs are not broken where they fit."""
-    if columns is None:
-        columns = inputs if 1 < inputs <= 64 else 64 if inputs > 64 else None
-        columns = columns or min(32, max(8, round((min(count, TILES_A_PAGE) * 1.6) ** 0.5)))
-    if columns < 1:
-        raise ValueError(f"a grid has at least one column, not {columns}")
-    per_page = max(1, min(48, TILES_A_PAGE // columns)) * columns
-    pages = -(-count // per_page)
-    if not 1 <= page <= pages:
-        raise ValueError(
-            f"there {'are' if pages > 1 else 'is'} {pages} page{'s' * (pages > 1)} of tiles, no page {page}"
-        )
-    return slice((page - 1) * per_page, page * per_page), columns, pages

@@ -24,7 +24,7 @@ from .drawing import (
 from .folder import files, labelled, photos
 from .numbers import compact
 from .overlay import draw_boxes, overlay, resample
-from .paragraph import Placed
+from .paragraph import Placed, stacked
 from .photo import Photo
 from .picture import PICTURE_SUFFIXES, Picture, plain, write_whole
 from .plot import line_plot
@@ -94,6 +94,7 @@ __all__ = [
     "rule_name",
     "sheet",
     "shifted",
+    "stacked",
     "swatch",
     "text_width",
     "theme_roles",

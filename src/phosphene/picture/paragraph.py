@@ -9,6 +9,7 @@ from .typesetting import text_width, wrap
 TITLE, SUBTITLE, HEADING, BODY, SMALL = 28.0, 16.0, 15.0, 14.0, 13.0
 LEADING = 1.45
 Weight = Literal["regular", "bold"]
+Anchor = Literal["start", "middle", "end"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,19 @@ class Placed:
     marks: tuple[Mark, ...]
     width: float
     height: float
+
+
+def stacked(
+    text: str, size: float, x: float, y: float, width: float, weight: Weight = "regular", *, anchor: Anchor = "start",
+    colour: str = "ink", mono: bool = False, leading: float = 1.3,
+) -> tuple[list[Mark], float]:  # fmt: skip
+    """The text in as many lines as it needs, the first on the baseline `y`; and the height of those below the first."""
+    step = size * leading
+    lines = wrap(text, size, width, weight)
+    marks: list[Mark] = [
+        Text(x, y + step * at, line, size, weight, anchor, colour, mono) for at, line in enumerate(lines)
+    ]
+    return marks, step * (len(lines) - 1)
 
 
 def paragraph(

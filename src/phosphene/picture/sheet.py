@@ -18,10 +18,11 @@ from .numbers import compact, pair
 from .paragraph import HEADING, SMALL, SUBTITLE, TITLE, Placed, Weight, paragraph
 from .ranges import Range, ranges_caption
 from .table import place_table, table_width
-from .typesetting import fit, text_width
+from .typesetting import text_width, wrap
 
 MARGIN, GAP = 48.0, 30.0
 NARROWEST = 150.0  # pixels that a caption gets even below a tiny image
+LABEL, LABEL_LEADING = 12.0, 1.25  # of a label below a tile
 
 
 def sheet(
@@ -147,18 +148,41 @@ def place_image(block: ImageBlock, left: float, top: float, width: float) -> Pla
     if not block.labels:
         body: tuple[Mark, ...] = (Image(without_gutters(block), 0, 0, shown, high * factor, crisp),)
         return framed(block, body, shown, high * factor, left, top, width)
-    rows = {edge: index for index, edge in enumerate(sorted({cell[1] for cell in block.cells}))}
-    size = 12.0
-    extra = size * 1.7
-    room = min((b[0] - a[0] for a, b in pairwise(block.cells) if b[0] > a[0]), default=wide)
+    size, lines = label_lines(block, factor)
+    most: dict[int, int] = {}  # lines below each row of tiles
+    for (_, y0, _, _), own in zip(block.cells, lines, strict=True):
+        most[y0] = max(most.get(y0, 1), len(own))
+    above, extra = {}, 0.0  # how far each row is moved down by the words above it
+    for edge in sorted(most):
+        above[edge] = extra
+        extra += size * (1.7 + LABEL_LEADING * (most[edge] - 1))
     marks: list[Mark] = []
-    for (x0, y0, x1, y1), label in zip(block.cells, block.labels, strict=True):
-        down = y0 * factor + rows[y0] * extra
-        tile = Image(block.pixels[y0:y1, x0:x1], x0 * factor, down, (x1 - x0) * factor, (y1 - y0) * factor, crisp)
-        words = fit(label, size, max(room * factor - 4, (x1 - x0) * factor))
-        below = down + (y1 - y0) * factor + size * 1.15
-        marks += [tile, Text((x0 + x1) / 2 * factor, below, words, size, anchor="middle", colour="muted", mono=True)]
-    return framed(block, tuple(marks), shown, high * factor + len(rows) * extra, left, top, width)
+    for (x0, y0, x1, y1), own in zip(block.cells, lines, strict=True):
+        down = y0 * factor + above[y0]
+        marks.append(
+            Image(block.pixels[y0:y1, x0:x1], x0 * factor, down, (x1 - x0) * factor, (y1 - y0) * factor, crisp)
+        )
+        for at, words in enumerate(filter(None, own)):
+            y = down + (y1 - y0) * factor + size * (1.15 + LABEL_LEADING * at)
+            marks.append(Text((x0 + x1) / 2 * factor, y, words, size, anchor="middle", colour="muted", mono=True))
+    return framed(block, tuple(marks), shown, high * factor + extra, left, top, width)
+
+
+def label_lines(block: ImageBlock, factor: float) -> tuple[float, list[list[str]]]:
+    """The size of the labels of a block that is shown at `factor`, and the lines of each."""
+    step = min((b[0] - a[0] for a, b in pairwise(block.cells) if b[0] > a[0]), default=block.pixels.shape[1])
+    rooms = [max(step * factor - 4, (x1 - x0) * factor) for x0, _, x1, _ in block.cells]
+    size = label_size(block.labels, rooms)
+    return size, [wrap(label, size, room) for label, room in zip(block.labels, rooms, strict=True)]
+
+
+def label_size(labels: Sequence[str], rooms: Sequence[float]) -> float:
+    """The size in which no number or short word of the labels has to be broken; 12 where there is room, 8 at least."""
+    size = LABEL
+    pairs = [(word, room) for label, room in zip(labels, rooms, strict=True) for word in label.split() if len(word) < 9]
+    while size > 8 and any(text_width(word, size) > room for word, room in pairs):
+        size -= 1
+    return size
 
 
 def without_gutters(block: ImageBlock) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Tables on a sheet: numbers to the right in tabular figures, texts to the left, thin rules between the rows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .blocks import Table
-from .drawing import Line, Mark, Text
+from .drawing import Line, Mark
 from .numbers import compact
-from .paragraph import BODY, HEADING, SMALL, Placed, paragraph
-from .typesetting import fit, text_width
+from .paragraph import BODY, HEADING, SMALL, Anchor, Placed, paragraph, stacked
+from .typesetting import text_width
 
 COLUMN_GAP, LINE_PX = 28.0, 24.0
 
@@ -25,25 +27,39 @@ def place_table(block: Table, left: float, top: float, width: float) -> Placed:
     widths = column_widths(block)
     gap = COLUMN_GAP
     total = sum(widths) + gap * (len(widths) - 1)
-    if total > width:  # the widest columns give way, and their texts end in an ellipsis
-        spare = max(width - gap * (len(widths) - 1), 1.0)
-        widths = [min(column, spare / len(widths)) if column > spare / len(widths) else column for column in widths]
+    if total > width:  # the widest columns give way, and their texts are wrapped
+        widths = narrowed(widths, max(width - gap * (len(widths) - 1), 1.0))
         total = sum(widths) + gap * (len(widths) - 1)
     numeric = [is_numeric(block, column) for column in range(len(widths))]
     for index, row in enumerate([block.header, *block.rows]):
         x = left
+        most = 0.0
+        size, colour = (SMALL, "muted") if index == 0 else (BODY, "ink")
         for cell, column, right in zip(row, widths, numeric, strict=True):
-            size, colour = (SMALL, "muted") if index == 0 else (BODY, "ink")
-            words = fit(cell_text(cell), size, column + 0.5)
             at = x + column if right else x
-            marks.append(Text(at, y + 16, words, size, anchor="end" if right else "start", colour=colour, mono=right))
+            anchor: Anchor = "end" if right else "start"
+            lines, more = stacked(
+                cell_text(cell), size, at, y + 16, column + 0.5, anchor=anchor, colour=colour, mono=right
+            )
+            marks += lines
+            most = max(most, more)
             x += column + gap
-        y += LINE_PX
+        y += LINE_PX + most
         if index == 0 or index < len(block.rows):
             edge = round(y) + 0.5
             marks.append(Line(left, edge, left + total, edge, "muted" if index == 0 else "line"))
             y += 3
     return Placed(tuple(marks), total, y - top)
+
+
+def narrowed(widths: Sequence[float], room: float) -> list[float]:
+    """The columns within `room`: what is narrower than an even share stays, the others share what is left."""
+    found = list(widths)
+    for done, column in enumerate(sorted(range(len(found)), key=lambda column: found[column])):
+        share = room / (len(found) - done)
+        found[column] = min(found[column], share)
+        room -= found[column]
+    return found
 
 
 def column_widths(block: Table) -> list[float]:

@@ -18,6 +18,7 @@ EM = 512  # the size that widths are measured at
 BOLD_PEN, BOLD_TRACKING = 0.022, 0.022  # of the size
 OVERSAMPLING = 4
 ELLIPSIS = "…"
+BREAKS = ".:/_-@,·"  # behind which a long word is broken
 CONTAINED = frozenset(map(chr, range(32, 127))) | set("©«°±´·»‘’“”…‹›")
 
 
@@ -93,7 +94,11 @@ def text_width(string: str, size: float = 14.0, weight: str = "regular", mono: b
 
 
 def wrap(string: str, size: float, width: float, weight: str = "regular") -> list[str]:
-    """The lines of a text no wider than `width`; a word that is wider by itself is cut, newlines stay."""
+    """The lines of a text no wider than `width`; newlines stay.
+
+    A word that is wider by itself, such as a layer's path, is broken, behind one of its dots, dashes or slashes if it
+    has one in the line's second half.
+    """
     lines: list[str] = []
     for paragraph in string.split("\n"):
         line = ""
@@ -106,6 +111,7 @@ def wrap(string: str, size: float, width: float, weight: str = "regular") -> lis
                 lines.append(line)
             while text_width(word, size, weight) > width and len(word) > 1:
                 count = max(1, fitting(word, size, width, weight))
+                count = next((at for at in range(count, (count + 1) // 2, -1) if word[at - 1] in BREAKS), count)
                 lines.append(word[:count])
                 word = word[count:]
             line = word

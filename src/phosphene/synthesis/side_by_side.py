@@ -18,7 +18,23 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import OUTPUTS, Address, Network
-from ..picture import Block, Picture, Table, compact, grid, sheet
+from ..picture import (
+    Block,
+    Drawing,
+    DrawingBlock,
+    ImageBlock,
+    Mark,
+    Picture,
+    Row,
+    Table,
+    Text,
+    compact,
+    grid,
+    place,
+    sheet,
+    wrap,
+)
+from ..picture.sheet import label_lines
 from ..showing import named
 from .ascent import ascend, evaluated, scored
 from .layers import places
@@ -26,9 +42,11 @@ from .objectives import Objective, Size, objective, unit
 from .options import count, generator, input_size, precision
 from .recipes import fading, fourier
 from .stepping import shown
-from .synthesis import WIDTH, Synthesis, pixels, tiled
+from .synthesis import WIDTH, Synthesis, pixels
 from .transforms import PIECES
 
+ACROSS = 5  # networks beside each other, at most
+GAP, TILE, HEADING = 32.0, 260.0, 15.0  # between networks, an image's side, the type of networks' names
 BEST = 5  # a class counts as seen where it is among so many
 
 
@@ -42,7 +60,7 @@ class Judged:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SideBySide(Synthesis):
-    """For each network a row of images, the rows one after the other in `images`."""
+    """For each network so many images, the networks' one after the other in `images`."""
 
     names: tuple[str, ...]  # of the networks
     columns: int  # images of each
@@ -53,22 +71,49 @@ class SideBySide(Synthesis):
         return slice(index * self.columns, (index + 1) * self.columns)
 
     def frame(self) -> np.ndarray:
-        """A row for each network, as one frame of a film."""
-        return grid(pixels(self.images), scale=1, columns=self.columns).pixels
+        """A column for each network, as one frame of a film."""
+        tiles = pixels(self.images)
+        across = tiles.reshape(len(self.names), self.columns, *tiles.shape[1:]).swapaxes(0, 1)
+        return grid(across.reshape(tiles.shape), scale=1, columns=len(self.names)).pixels
 
     def picture(self) -> Picture:  # type: ignore[override]
-        """A row of images for each network; for a class, also what each network makes of the others' images."""
-        blocks: list[Block] = []
-        for index, name in enumerate(self.names):
-            own = self.row(index)
-            labels = [compact(float(score)) for score in self.scores[own]]
-            if len(set(self.titles[own])) > 1 or self.objective not in self.titles[own]:
-                labels = [f"{title} · {label}" for title, label in zip(self.titles[own], labels, strict=True)]
-            blocks.append(tiled(self.images[own], labels, self.columns, name))
+        """The networks' images beside each other; for a class, also what each network makes of the others' images."""
+        count = len(self.names)
+        lines = -(-count // ACROSS)
+        across = -(-count // lines)
+        width = (WIDTH - GAP * (across - 1)) / across
+        blocks: list[Block] = [
+            self._beside(range(first, min(first + across, count)), width) for first in range(0, count, across)
+        ]
         if self.judged:
             blocks.append(self._table())
         drawing = sheet(self.heading, f"{len(self.names)} networks", blocks, caption=self.caption, width=WIDTH + 96)
         return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+
+    def _beside(self, some: Sequence[int], width: float) -> Row:
+        """These networks, each with its name over its images, in equal columns."""
+        heads = [wrap(self.names[index], HEADING, width, "bold") for index in some]
+        high = HEADING * 1.3 * max(map(len, heads)) + 8
+        columns = max(1, min(self.columns, round(width / TILE)))
+        shown = min(width, columns * TILE * 1.3)
+        blocks = level([self._images(index, columns, shown) for index in some])
+        found: list[Block] = []
+        for head, block in zip(heads, blocks, strict=True):
+            marks: list[Mark] = [
+                Text(0, HEADING * (0.9 + 1.3 * at), line, HEADING, "bold") for at, line in enumerate(head)
+            ]
+            images = place(block, 0, high, width)
+            found.append(DrawingBlock(Drawing(width, high + images.height, (*marks, *images.marks))))
+        return Row(found, GAP)
+
+    def _images(self, index: int, columns: int, width: float) -> ImageBlock:
+        """A network's images with their scores, and with what each is of where that is not the same for all."""
+        own = self.row(index)
+        labels = [compact(float(score)) for score in self.scores[own]]
+        if len(set(self.titles[own])) > 1 or self.objective not in self.titles[own]:
+            labels = [f"{title} · {label}" for title, label in zip(self.titles[own], labels, strict=True)]
+        tiles = grid(pixels(self.images[own]), columns=columns, gutter=max(2, self.images.shape[-1] // 14))
+        return ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=width, crisp=False)
 
     def _table(self) -> Table:
         rows = [
@@ -96,6 +141,19 @@ class SideBySide(Synthesis):
     def to_dict(self) -> dict[str, Any]:
         found = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]
         return {**super().to_dict(), "names": list(self.names), "columns": self.columns, "judged": found}
+
+
+def level(blocks: Sequence[ImageBlock]) -> list[ImageBlock]:
+    """The networks' images with labels of as many lines in each row, so that the images below stand level."""
+    lines = [label_lines(block, (block.width or 1) / block.pixels.shape[1])[1] for block in blocks]
+    most = [max(map(len, own)) for own in zip(*lines, strict=True)]
+    return [
+        replace(
+            block,
+            labels=["\n".join([*own, *[""] * (wanted - len(own))]) for own, wanted in zip(each, most, strict=True)],
+        )
+        for block, each in zip(blocks, lines, strict=True)
+    ]
 
 
 @instrument

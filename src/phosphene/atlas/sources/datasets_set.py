@@ -1,7 +1,12 @@
-"""Data sets that the `datasets` library opens: by their name, or as `save_to_disk` left them in a folder."""
+"""Data sets that the `datasets` library opens: by their name, or as `save_to_disk` left them in a folder.
+
+Its older versions run a data set's own script, and unpickle what `pandas` wrote. An atlas names data sets, and may come
+from anywhere, so neither is done here; a data set that is opened in Python can be given as it is.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,6 +21,7 @@ from .listing import sentence, stretches
 OPTIONS = ("split", "config", "data_files", "data_dir", "revision", "cache_dir")
 PATHS = ("data_files", "data_dir", "cache_dir")
 ROWS = 16  # that are read together
+PICKLED = ("pandas",)  # builders that unpickle
 
 
 def is_saved(folder: str) -> bool:
@@ -75,7 +81,16 @@ def _opened(where: str, options: tuple[tuple[str, str], ...]) -> Any:
         raise ImportError(
             f"the data set {where!r} needs the datasets library: pip install datasets ({error})"
         ) from None
-    given = dict(options)
+    given: dict[str, Any] = dict(options)
+    if wrong := [key for key in given if key not in OPTIONS]:
+        raise ValueError(f"the data set {where!r} is named with an option {wrong[0]!r}; it has {', '.join(OPTIONS)}")
+    if where in PICKLED:
+        raise ValueError(
+            f"a data set that {where} reads is pickled, and Phosphene unpickles nothing; open it in Python, and give "
+            "the data set itself as the source"
+        )
+    if "trust_remote_code" in inspect.signature(datasets.load_dataset).parameters:  # versions that run scripts
+        given["trust_remote_code"] = False
     split = given.pop("split", None)
     try:
         if os.path.isdir(where) and is_saved(where):

@@ -14,6 +14,7 @@ from .item import Item, Shard
 from .listing import sentence, stretches
 
 WORDS = {"true": True, "false": False}
+PICKLED = ("LSUN", "LSUNClass")  # they unpickle a list that lies in the working folder
 
 
 def shards(name: str, root: str, **options: str) -> list[Shard]:
@@ -43,6 +44,11 @@ def _opened(where: str, options: tuple[tuple[str, str], ...]) -> Any:
     kind = getattr(datasets, name, None)
     if not (isinstance(kind, type) and issubclass(kind, datasets.VisionDataset)):
         raise LookupError(f"torchvision has no data set {name!r}{near(name, datasets.__all__)}")
+    if name in PICKLED:
+        raise ValueError(
+            f"torchvision's {name} unpickles a list of its keys, and Phosphene unpickles nothing; open it in Python, "
+            "and give the data set itself as the source"
+        )
     taken = inspect.signature(kind).parameters
     known = [key for key, one in taken.items() if isinstance(one.default, (bool, int, str)) and key != "download"]
     for key, _ in options:
