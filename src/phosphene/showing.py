@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .network import OUTPUTS, Address, Box, Frame, Network
+from .network import OUTPUTS, Address, Frame, Network
 from .picture import Photo, map_range, read
 
 
@@ -96,6 +96,6 @@ def seen(photo: Photo, frame: Frame) -> tuple[Photo, Frame]:
 
 def input_box(photo: Photo, frame: Frame) -> tuple[float, float, float, float]:
     """Where the whole input lies in the cropped photo of `seen`, in its pixels."""
-    box = frame.to_photo(Box(0, 0, frame.size[1], frame.size[0]))
+    box = frame.to_photo(frame.whole_input)
     whole = frame.seen.round()
     return box.left - whole.left, box.top - whole.top, box.right - whole.left, box.bottom - whole.top

@@ -208,7 +208,7 @@ def test_a_patch_holds_every_pixel_that_can_move_the_unit_and_no_row_more(networ
             assert window.right >= seen.right
             assert window.top <= seen.top
             assert window.bottom >= seen.bottom
-            assert patch.box == frame.to_photo(window).clip(*frame.photo)
+            assert patch.box == frame.source(window)
             piece = patch.pixels()
             assert piece.height <= photo.height
             assert piece.width <= photo.width

@@ -92,7 +92,9 @@ def test_a_window_larger_than_the_image_is_the_image(tmp_path, folder):
 def test_a_unit_that_sees_the_whole_image_shows_all_that_the_network_sees(atlas, network):
     found = atlas.patches("6:1")
     for patch in found:
-        assert patch.box == network.frame(patch.photo()).seen
+        frame = network.frame(patch.photo())
+        assert patch.box == frame.source(frame.whole_input)
+        assert patch.box.within(frame.seen) == frame.seen
         assert (patch.row, patch.column) == (0, 0)
     assert "it sees the whole image" in words(found.picture())
     assert "of images" in words(found.picture())

@@ -1,8 +1,8 @@
 """A patch: the place of a photo that a unit answers to, and how it is found again from what the atlas holds.
 
 A patch is the unit's receptive field at the place of its answer, in the photo's own pixels: it holds every pixel that
-can move the unit and no row more. Its window is the same for every place of a layer: at the image's border a part of it
-lies on padding, so that patches can be drawn at one scale.
+can move the unit, those included that the resizing brings into the field, and no row more. Its window is the same for
+every place of a layer: at the image's border a part of it lies on padding, so that patches can be drawn at one scale.
 """
 
 from __future__ import annotations
@@ -37,6 +37,21 @@ class Patch:
     sees: Box = field(repr=False)  # the box in the input's pixels
     window: Box = field(repr=False)  # the window in the input's pixels, padding included
     shard: Shard = field(repr=False)
+
+    @property
+    def drawn_window(self) -> Box:
+        """The window with the reach of the resizing around it, which the tile shows; in the input's pixels.
+
+        Along an axis of which the unit sees all, no more than there is of the photo.
+        """
+        made_of, whole = self.frame.to_input(self.box), self.frame.whole_input
+        down, across = self.frame.margin
+        left, right, top, bottom = made_of.left, made_of.right, made_of.top, made_of.bottom
+        if (self.window.left, self.window.right) != (whole.left, whole.right):
+            left, right = self.window.left - across, self.window.right + across
+        if (self.window.top, self.window.bottom) != (whole.top, whole.bottom):
+            top, bottom = self.window.top - down, self.window.bottom + down
+        return Box(left, top, right, bottom)
 
     def photo(self) -> Photo:
         """The whole photo, read from its source.
@@ -105,15 +120,16 @@ def patches_of(
 def _placed(patch: Patch, network: Network, unit: Address) -> Patch:
     """The patch with the part of the photo that the unit sees from its place."""
     frame = patch.frame
-    whole = Box(0, 0, frame.size[1], frame.size[0])
+    whole = frame.whole_input
     box = network.receptive_field(unit, (patch.row, patch.column), frame.size)
-    known = isinstance(box, Box) and box.width > 0 and box.height > 0  # a unit may see nothing but padding
+    # a unit may see nothing but padding, the network's or the input's
+    known = isinstance(box, Box) and not box.empty and not frame.source(box).empty
     if not isinstance(box, Box) or not known or box == whole:
-        return replace(patch, box=frame.seen, sees=whole, window=whole, known=known)
+        return replace(patch, box=frame.source(whole), sees=whole, window=whole, known=known)
     window = _window(network.receptive_field(unit, None, frame.size), patch, whole)
     inside = window.left <= box.left and window.top <= box.top
     inside = inside and window.right >= box.right and window.bottom >= box.bottom
-    return replace(patch, box=frame.to_photo(box).clip(*frame.photo), sees=box, window=window if inside else box)
+    return replace(patch, box=frame.source(box), sees=box, window=window if inside else box)
 
 
 def _window(field: Any, patch: Patch, whole: Box) -> Box:

@@ -141,7 +141,7 @@ def _pattern(found: Patches, index: int, scale: Scale, ranges: list[Range]) -> t
 def _signal(pattern: Pattern, pixels: np.ndarray, index: int, found: Patches, scale: Scale) -> list[Mark]:
     """The pattern in a tile like its patch's."""
     height, width = scale.size
-    window, box = scale.window(found.patches[index].window), pattern.box
+    window, box = scale.window(found.patches[index].drawn_window), pattern.box
     edges = (window.left - box.left, window.top - box.top, window.right - box.left, window.bottom - box.top)
     tile = windowed(pixels, edges, (round(height * DENSITY), round(width * DENSITY)))
     return [Rect(0, 0, width, height, fill="panel"), Image(tile, 0, 0, width, height, crisp=False)]

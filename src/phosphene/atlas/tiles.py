@@ -39,7 +39,8 @@ class Scale:
     def of(cls, patches: Sequence[Patch], side: float) -> Scale:
         if not patches:
             return cls(1, 1, side)
-        return cls(max(each.window.height for each in patches), max(each.window.width for each in patches), side)
+        windows = [each.drawn_window for each in patches]
+        return cls(max(each.height for each in windows), max(each.width for each in windows), side)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -56,7 +57,7 @@ class Scale:
     def cut(self, patch: Patch, photo: Photo) -> np.ndarray:
         """The tile; transparent where the window lies on padding."""
         high, wide = (max(1, math.ceil(length * DENSITY)) for length in self.size)
-        window = patch.frame.to_photo(self.window(patch.window))
+        window = patch.frame.to_photo(self.window(patch.drawn_window))
         return windowed(photo.pixels, window.as_tuple(), (high, wide), patch.box.as_tuple())
 
 

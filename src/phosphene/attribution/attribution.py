@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..instrument import Result
-from ..network import Box, Frame, Network
+from ..network import Frame, Network
 from ..picture import Photo, resample
 from ..showing import photo_of
 
@@ -53,7 +53,7 @@ class Attribution(Result, ABC):
     def in_photo(self, index: int = 0) -> np.ndarray:
         """Map number `index` at every pixel of its photo (height, width); NaN where the network does not look."""
         photo, frame = self.photo(index)
-        box = frame.to_photo(Box(0, 0, frame.size[1], frame.size[0])).as_tuple()
+        box = frame.to_photo(frame.whole_input).as_tuple()
         values, inside = resample(self.maps[index].float().cpu().numpy(), photo.height, photo.width, box=box)
         return np.where(inside, values, np.nan)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..network import Box, Frame
+from ..network import Frame
 from ..picture import Block, ColourBar, ImageBlock, Photo, Row, TextBlock, overlay
 from ..showing import input_box, seen
 
@@ -27,7 +27,7 @@ def laid(photo: Photo, frame: Frame, shares: np.ndarray, signed: bool, *, whole:
     """The part of the photo that the network sees, or the whole photo, under a map of shares (h, w) in [0, 1].
 
     Signed maps have zero at one half. NaN, where nothing is known, leaves the photo as it is."""
-    view, box = photo, frame.to_photo(Box(0, 0, frame.size[1], frame.size[0])).as_tuple()
+    view, box = photo, frame.to_photo(frame.whole_input).as_tuple()
     if not whole:
         view, frame = seen(photo, frame)
         box = input_box(view, frame)

@@ -1,11 +1,13 @@
 """How patterns are drawn: for each unit the patches that it sees, and beside them the signals, in tiles of one size.
 
 A tile is as large as the largest window on the page; what the image's border cuts off is left blank, on its own side.
-Both halves of a pair show exactly the same box: the photo from its own pixels, the signal from the input's.
+Both halves of a pair show the same box: the photo from its own pixels, the signal from the input's. The photo's half
+goes on around it as far as the resizing reaches, so that it holds all that the unit can have seen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -68,6 +70,8 @@ def drawing(found: Patterns, rule: str, per: str, page: int) -> tuple[Drawing, s
     said = ranges_caption(shown)
     how = f"Each part of the photo beside the signal ({found.method}) that runs back to it from that one place. "
     how += "Grey is zero. " if all(each.low == -each.high for each in shown) else ""
+    if max(tile.margin) > 0:
+        how += "The photo goes on around the signal's box as far as the resizing reaches. "
     block = DrawingBlock(_flowed(drawn))
     width = max(640.0, block.drawing.width + 96)
     made = sheet(title, subtitle, [block], caption=f"{how}{capital(said)}.", width=width)
@@ -96,11 +100,26 @@ def coloured(signal: np.ndarray, shown: Range) -> np.ndarray:
     return as_rgb(apply_range(planes.transpose(1, 2, 0), shown))
 
 
-def patch(pattern: Pattern, per_pixel: float) -> np.ndarray:
-    """The pattern's part of the photo, with `per_pixel` pixels for each of the input's; padding is black."""
-    size = (max(1, round(pattern.box.height * per_pixel)), max(1, round(pattern.box.width * per_pixel)))
-    tile = windowed(pattern.photo.pixels, pattern.window.as_tuple(), size, crisp=False)
-    return np.ascontiguousarray(tile[..., :3])
+def patch(pattern: Pattern, per_pixel: float, margin: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """The pattern's box of the photo with `margin` of the input's pixels around it (down, across), as RGBA.
+
+    `per_pixel` pixels stand for each of the input's; what the unit can't have seen is transparent.
+    """
+    (down, across), box = margin, pattern.box
+    wide = Box(box.left - across, box.top - down, box.right + across, box.bottom + down)
+    size = (max(1, round(wide.height * per_pixel)), max(1, round(wide.width * per_pixel)))
+    window = pattern.frame.to_photo(wide).as_tuple()
+    return windowed(pattern.photo.pixels, window, size, pattern.window.as_tuple(), crisp=False)
+
+
+def reach(pattern: Pattern) -> tuple[int, int]:
+    """How many of the input's pixels what the unit can have seen reaches beyond the box: down, across."""
+    if pattern.window.empty:  # nothing but padding
+        return 0, 0
+    box, made_of = pattern.box, pattern.frame.to_input(pattern.window)
+    down = max(box.top - made_of.top, made_of.bottom - box.bottom, 0)
+    across = max(box.left - made_of.left, made_of.right - box.right, 0)
+    return math.ceil(round(down, 6)), math.ceil(round(across, 6))
 
 
 # ---- tiles
@@ -108,11 +127,12 @@ def patch(pattern: Pattern, per_pixel: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Tile:
-    """All tiles of a page: so many of the input's pixels, each drawn so large."""
+    """All tiles of a page: so many of the input's pixels, `margin` among them on each side, each drawn so large."""
 
     height: float
     width: float
     scale: float
+    margin: tuple[int, int]  # down, across
 
     @property
     def size(self) -> tuple[float, float]:
@@ -120,27 +140,31 @@ class _Tile:
 
     def marks(self, pattern: Pattern, shown: Range) -> tuple[list[Mark], list[Mark]]:
         """The patch and the signal, each at (0, 0)."""
-        box, scale = pattern.box, self.scale
+        box, scale, (down, across) = pattern.box, self.scale, self.margin
         height, width = pattern.frame.size
-        top = self.height - box.height if box.top <= 0 < self.height - box.height and box.bottom < height else 0.0
-        left = self.width - box.width if box.left <= 0 < self.width - box.width and box.right < width else 0.0
-        where = (left * scale, top * scale, box.width * scale, box.height * scale)
+        spare_down, spare_across = self.height - 2 * down - box.height, self.width - 2 * across - box.width
+        top = spare_down if box.top <= 0 < spare_down and box.bottom < height else 0.0
+        left = spare_across if box.left <= 0 < spare_across and box.right < width else 0.0
+        photo = (left * scale, top * scale, (box.width + 2 * across) * scale, (box.height + 2 * down) * scale)
+        inner = ((left + across) * scale, (top + down) * scale, box.width * scale, box.height * scale)
         back: list[Mark] = []
         if (box.height, box.width) != (self.height, self.width):
             back.append(Rect(0, 0, self.width * scale, self.height * scale, fill="panel"))
         signal = pattern.signal.detach().float().cpu().numpy()
         return (
-            [*back, Image(patch(pattern, 2 * max(scale, 0.5)), *where, crisp=False)],
-            [*back, Image(coloured(signal, shown), *where, crisp=scale >= 2)],
+            [*back, Image(patch(pattern, 2 * max(scale, 0.5), self.margin), *photo, crisp=False)],
+            [*back, Image(coloured(signal, shown), *inner, crisp=scale >= 2)],
         )
 
 
 def _tile(cards: Sequence[Sequence[Pattern]]) -> _Tile:
     """Windows that are drawn larger are enlarged a whole number of times."""
-    height = max(pattern.box.height for card in cards for pattern in card)
-    width = max(pattern.box.width for card in cards for pattern in card)
+    patterns = [pattern for card in cards for pattern in card]
+    downs, acrosses = zip(*(reach(pattern) for pattern in patterns), strict=True)
+    height = max(pattern.box.height for pattern in patterns) + 2 * max(downs)
+    width = max(pattern.box.width for pattern in patterns) + 2 * max(acrosses)
     wanted = (ALONE if max(map(len, cards)) == 1 else AMONG) / max(height, width)
-    return _Tile(height, width, float(int(wanted)) if wanted >= 1 else wanted)
+    return _Tile(height, width, float(int(wanted)) if wanted >= 1 else wanted, (max(downs), max(acrosses)))
 
 
 # ---- cards
@@ -218,6 +242,6 @@ def _told(cards: Sequence[Sequence[Pattern]], field: str) -> str:
         return "what a unit sees is not known: shown whole"
     if any(one is UNKNOWN for one in sees):
         return f"receptive field {field}; where it is not known, the whole image"
-    if any(isinstance(one, Box) and one.width * one.height == 0 for one in sees):
+    if any(isinstance(one, Box) and one.empty for one in sees):
         return f"receptive field {field}; some see nothing but padding: shown whole"
     return f"receptive field {field}"

@@ -41,8 +41,8 @@ class Pattern:
 
     @property
     def window(self) -> Box:
-        """The box in the photo's pixels; padding is left out."""
-        return self.frame.to_photo(self.box)
+        """All pixels of the photo that the box was made of; padding is left out."""
+        return self.frame.source(self.box)
 
 
 def projected(network: Network, places: Sequence[Place], reversal: Reversal | None = None) -> list[Pattern]:
@@ -102,7 +102,7 @@ def _cropped(
     size = (int(signal.shape[-2]), int(signal.shape[-1]))
     whole = Box(0, 0, size[1], size[0])
     sees = _sees(network, address, size)
-    box = sees if isinstance(sees, Box) and sees.width > 0 and sees.height > 0 else whole
+    box = sees if isinstance(sees, Box) and not sees.empty else whole
     left, top, right, bottom = (int(edge) for edge in box.as_tuple())
     beyond = signal.abs()
     beyond[:, top:bottom, left:right] = 0

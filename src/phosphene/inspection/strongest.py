@@ -1,7 +1,8 @@
 """A layer's strongest units on a photo: which channels answer most, where, and what these units see.
 
 A unit is one place of one channel. Channels are ordered by their largest activation; for each the place of it is taken
-and its receptive field drawn in the photo's own pixels: everything that can have moved the unit, and nothing more.
+and its receptive field drawn in the photo's own pixels: everything that can have moved the unit, and nothing more. The
+resizing before the network is counted in: a pixel of the input is made of several of the photo's.
 
 A bounded activation such as ReLU6 lets many units reach the same largest value. Channels that share it are ordered by
 their mean, and of a channel's places that share it the middle one is taken.
@@ -61,11 +62,14 @@ class Strongest(Result):
             over = overlay(view.pixels, values, "sequential", 0.85 * values, box=input_box(view, frame))
             pictures = [_tall(over, height)]
             sees = "what it sees is not known"
-            if unit.box is not None:
-                box = unit.box.round().clip(self.photo.height, self.photo.width)
+            if unit.box is not None and unit.box.empty:
+                sees = "sees nothing but padding"
+            elif unit.box is not None:
+                box = unit.box
                 scale = height / view.height
-                moved = [(box.left - corner.left) * scale, (box.top - corner.top) * scale,
-                         (box.right - corner.left) * scale, (box.bottom - corner.top) * scale]  # fmt: skip
+                inside = box.within(corner)
+                moved = [(inside.left - corner.left) * scale, (inside.top - corner.top) * scale,
+                         (inside.right - corner.left) * scale, (inside.bottom - corner.top) * scale]  # fmt: skip
                 pictures = [draw_boxes(pictures[0], [tuple(moved)])]  # type: ignore[list-item]
                 patch = self.photo.crop((int(box.left), int(box.top), int(box.right), int(box.bottom)))
                 pictures.append(_fit(patch.pixels, height, PATCH))
@@ -151,7 +155,7 @@ def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strong
 def _unit(network: Network, layer: str, channel: int, values: np.ndarray, frame: Frame, size: tuple[int, int]) -> Unit:
     row, column = (int(at) for at in peaks(values))
     box = network.receptive_field(f"{layer}:{channel}", (row, column), size)
-    in_photo = frame.to_photo(box).clip(*frame.photo) if isinstance(box, Box) else None
+    in_photo = frame.source(box) if isinstance(box, Box) else None
     return Unit(channel, row, column, float(values[row, column]), in_photo)
 
 

@@ -7,11 +7,18 @@ An input is a photo resized to `resized` and then cut (or padded) to `size` with
 Coordinates are pixel *edges*: the first pixel reaches from 0 to 1, so an image `height` pixels high reaches from 0 to
 `height`, and resizing is a plain scaling without half-pixel shifts. A `Frame` keeps the four integers pairs and no
 rounded scale, so that going there and back loses nothing but float rounding.
+
+Two questions lead from a box of the input to the photo. Where does it lie there? `to_photo` scales it, and maps are
+drawn so. Which pixels was it made of? `source` adds the reach of the resizing filter, as `reach` has it for each axis.
 """
 
 import math
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from .reach import margin, sources
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,19 @@ class Box:
     def height(self) -> float:
         return self.bottom - self.top
 
+    @property
+    def empty(self) -> bool:
+        """Whether it holds nothing."""
+        return self.right <= self.left or self.bottom <= self.top
+
     def clip(self, height: float, width: float) -> "Box":
         """The part inside an image of this size; empty (width or height 0), on the nearest edge, if none is inside."""
-        left, right = (min(max(x, 0), width) for x in (self.left, self.right))
-        top, bottom = (min(max(y, 0), height) for y in (self.top, self.bottom))
+        return self.within(Box(0, 0, width, height))
+
+    def within(self, other: "Box") -> "Box":
+        """The part inside another box; empty, on its nearest edge, if none is inside."""
+        left, right = (min(max(x, other.left), other.right) for x in (self.left, self.right))
+        top, bottom = (min(max(y, other.top), other.bottom) for y in (self.top, self.bottom))
         return Box(left, top, right, bottom)
 
     def round(self) -> "Box":
@@ -61,12 +77,19 @@ def _whole(low: float, high: float) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Frame:
-    """The map between a photo's pixels and the network's input pixels; every pair is (height or top, width or left)."""
+    """The map between a photo's pixels and the network's input pixels; every pair is (height or top, width or left).
+
+    `interpolation` is the filter that resized the photo, None for one that no pixel beyond a plain scaling has a part
+    in. `piece`: only what the cut keeps was resized.
+    """
 
     photo: tuple[int, int]
     size: tuple[int, int]
     resized: tuple[int, int]
     corner: tuple[int, int] = (0, 0)
+    interpolation: str | None = None
+    antialias: bool = True
+    piece: bool = False
 
     @classmethod
     def whole(cls, height: int, width: int) -> "Frame":
@@ -77,6 +100,11 @@ class Frame:
     def scale(self) -> tuple[float, float]:
         """Input pixels per photo pixel, (vertical, horizontal)."""
         return self.resized[0] / self.photo[0], self.resized[1] / self.photo[1]
+
+    @property
+    def whole_input(self) -> Box:
+        """All of the input, in its own pixels."""
+        return Box(0, 0, self.size[1], self.size[0])
 
     def to_photo(self, box: Box) -> Box:
         """A box of the input in the photo's pixels. Not clipped: padding lies outside the photo."""
@@ -98,10 +126,51 @@ class Frame:
             box.bottom * resized_h / photo_h - top,
         )
 
+    def source(self, box: Box) -> Box:
+        """All pixels of the photo that a box of the input was made of, whole and within the photo.
+
+        Every one of the outermost rows and columns has a part in some pixel of the box, and no pixel outside has any.
+        Empty (width or height 0), on the nearest edge, where the box holds nothing but padding.
+        """
+        edges = []
+        for axis, (low, high) in enumerate(((box.top, box.bottom), (box.left, box.right))):
+            shift, limit = self.corner[axis], min(self.corner[axis] + self.size[axis], self.resized[axis])
+            first, stop = max(math.floor(low) + shift, shift, 0), min(math.ceil(high) + shift, limit)
+            if not (high > low and stop > first):
+                return self.to_photo(Box(box.left, box.top, box.left, box.top)).clip(*self.photo)
+            edges.append(self._sources(axis, first, stop))
+        (top, bottom), (left, right) = edges
+        return Box(left, top, right, bottom)
+
+    def _sources(self, axis: int, first: int, stop: int) -> tuple[int, int]:
+        before, after = self.photo[axis], self.resized[axis]
+        if self.photo == self.resized:
+            return first, stop
+        if self.interpolation is None:
+            return math.floor(first * before / after), math.ceil(stop * before / after)
+        piece = None
+        if self.piece:
+            # PIL takes the edges of a part in single precision
+            start, end = (self.seen.top, self.seen.bottom) if axis == 0 else (self.seen.left, self.seen.right)
+            low, high = max(self.corner[axis], 0), min(self.corner[axis] + self.size[axis], after)
+            piece = (float(np.float32(start)), float(np.float32(end)), low, high - low)
+        return sources(first, stop, before, after, self.interpolation, self.antialias, piece)
+
+    @property
+    def margin(self) -> tuple[float, float]:
+        """How far `source` reaches at most beyond `to_photo`, on each side, in pixels of the input: down, across."""
+        if self.interpolation is None or self.photo == self.resized:
+            return 0.0, 0.0
+        down, across = (
+            margin(before, after, self.interpolation, self.antialias)
+            for before, after in zip(self.photo, self.resized, strict=True)
+        )
+        return down, across
+
     @property
     def seen(self) -> Box:
-        """The part of the photo that the network sees, in the photo's pixels."""
-        return self.to_photo(Box(0, 0, self.size[1], self.size[0])).clip(*self.photo)
+        """The part of the photo that the network's input shows, in the photo's pixels."""
+        return self.to_photo(self.whole_input).clip(*self.photo)
 
     @property
     def filled(self) -> Box:
@@ -110,10 +179,13 @@ class Frame:
 
     def to_dict(self) -> dict[str, Any]:
         """The frame as JSON-able values."""
-        return {name: list(getattr(self, name)) for name in ("photo", "size", "resized", "corner")}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Frame":
         """The frame that `to_dict` wrote."""
-        pairs = {name: (int(pair[0]), int(pair[1])) for name, pair in values.items()}
-        return cls(**pairs)
+        settings: dict[str, Any] = {
+            name: (int(value[0]), int(value[1])) if isinstance(value, list | tuple) else value
+            for name, value in values.items()
+        }
+        return cls(**settings)

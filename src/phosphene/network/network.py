@@ -297,12 +297,16 @@ class Network:
         return seen_by(address, self.layer(address.layer, size), self.survey(size))
 
     def window(self, target: str | Address, photo: Any, unit: tuple[int, int] | None = None) -> Box | Extent:
-        """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` where it can't be told."""
+        """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` where it can't be told.
+
+        All pixels that can move the unit, those included that only the resizing brings into the box of the input that
+        it sees; whole pixels, clipped to the photo.
+        """
         frame = self.frame(photo)
         box = self.receptive_field(target, unit, frame.size)
         if not isinstance(box, Box):
-            return box if isinstance(box, Extent) and box is UNKNOWN else frame.seen
-        return frame.to_photo(box).clip(*frame.photo)
+            return box if isinstance(box, Extent) and box is UNKNOWN else frame.source(frame.whole_input)
+        return frame.source(box)
 
     # ---- answers
 

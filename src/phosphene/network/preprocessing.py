@@ -5,7 +5,7 @@
 The resizing is PIL's, on uint8, as the standard evaluation pipelines do it: the input equals what torchvision's
 `weights.transforms()` and timm's `create_transform(**resolve_data_config(...))` make of the same image, bit for bit
 (tests/network/test_preprocessing.py). `frame` says where the input lies in the photo, so that every map that an
-instrument computes can be drawn on the photo's own pixels.
+instrument computes can be drawn on the photo's own pixels, and which of the photo's pixels a part of it was made of.
 """
 
 import math
@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from .frame import Frame
-from .resizing import FILTERS, MOST_PIXELS, centred, cut, long_side_to, short_side_to
+from .resizing import FILTERS, MOST_PIXELS, centred, cut, in_a_piece, long_side_to, short_side_to
 
 _CROPS = {
     "center": "short side to {resize}, centre {size}",
@@ -170,7 +170,9 @@ class Preprocessing:
         if pixels > MOST_PIXELS and (self.crop == "none" or not self.antialias):
             grown = f"a photo of {height} x {width} pixels would become {resized[0]} x {resized[1]}"
             raise ValueError(f"{grown}, more than {MOST_PIXELS // 1_000_000} million pixels; cut a piece out of it")
-        return Frame((height, width), size, resized, (centred(resized[0], size[0]), centred(resized[1], size[1])))
+        corner = (centred(resized[0], size[0]), centred(resized[1], size[1]))
+        piece = in_a_piece((height, width), resized, self.antialias)
+        return Frame((height, width), size, resized, corner, self.interpolation, self.antialias, piece)
 
     def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
         if self.resize is None:

@@ -48,6 +48,11 @@ def centred(length: int, cut: int) -> int:
     return -((cut - length) // 2) if cut > length else round((length - cut) / 2)
 
 
+def in_a_piece(photo: tuple[int, int], resized: tuple[int, int], antialias: bool) -> bool:
+    """Whether no more of the photo is resized than the cut keeps."""
+    return antialias and photo != resized and resized[0] * resized[1] > MOST_PIXELS
+
+
 def cut(
     image: Image.Image, frame: Frame, *, interpolation: str, antialias: bool, fill: int | tuple[int, ...]
 ) -> Image.Image:
@@ -70,7 +75,7 @@ def _resized_piece(
         return image.crop(window)
     if not antialias:
         return _resize_without_smoothing(image, frame.resized, interpolation).crop(window)
-    if height * width <= MOST_PIXELS:
+    if not frame.piece:
         return image.resize((width, height), FILTERS[interpolation]).crop(window)
     return image.resize((right - left, bottom - top), FILTERS[interpolation], box=frame.seen.as_tuple())
 

@@ -241,12 +241,15 @@ def units(network: Network, photo: Photo, chosen: Chosen) -> Units:
         over = overlay(view.pixels, map01, "sequential", 0.85 * np.nan_to_num(map01), box=input_box(view, frame))
         box = patch = None
         sees = "what it sees is not known"
-        if unit.box is not None:
-            whole = unit.box.round().clip(found.photo.height, found.photo.width)
+        if unit.box is not None and unit.box.empty:
+            sees = "sees nothing but padding"
+        elif unit.box is not None:
+            whole = unit.box
             cut = found.photo.crop((int(whole.left), int(whole.top), int(whole.right), int(whole.bottom)))
             patch = photograph(cut.pixels, VIEW) if max(cut.pixels.shape[:2]) > 64 else crisp(cut.pixels)
-            box = _percent(unit.box, place)
-            everything = whole == place
+            inside = unit.box.within(place)
+            box = _percent(inside, place)
+            everything = inside == place
             sees = "sees all of it" if everything else f"sees {int(whole.width)} × {int(whole.height)} px of the photo"
             patch = None if everything else patch
         at = (unit.channel, unit.row, unit.column, compact(unit.value))
