@@ -51,7 +51,8 @@ def vectors_of(table: Any, numbers: Sequence[int]) -> dict[int, np.ndarray]:
 
 def features_of(network: Network, sweep: Sweep, layer: str, photos: Sequence[Any]) -> np.ndarray:
     """The features (M, D) of photos or their files as the sweep keeps them, rounded where it keeps float16."""
-    parts = [photos[start : start + TOGETHER] for start in range(0, len(photos), TOGETHER)]
+    together = 1 if len(photos) > 1 and network.steadiness().coupled else TOGETHER
+    parts = [photos[start : start + together] for start in range(0, len(photos), together)]
     return np.concatenate([_batch(network, sweep, layer, [read(photo) for photo in part]) for part in parts])
 
 

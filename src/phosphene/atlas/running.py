@@ -74,8 +74,9 @@ def run(
     shards = list(shards)
     judged = not any(what.kind == picked.KIND for _, what, _ in shards)  # of those that run again all may be bad
     good = bad = 0
+    batch = 1 if network.steadiness().coupled else work.batch  # an image's values must not hang on its neighbours
     with held():
-        for shard, rows, tensors in _decoded(network, shards, work.batch, workers or min(8, os.cpu_count() or 1)):
+        for shard, rows, tensors in _decoded(network, shards, batch, workers or min(8, os.cpu_count() or 1)):
             features: dict[str, np.ndarray] = {}
             if tensors:
                 x = torch.cat(tensors).to(network.device, network.dtype)

@@ -53,13 +53,15 @@ def build(
     new run over all images. With `retry`, those that could not be used run again. A source that is to run and is gone
     ends it with FileNotFoundError, unless with `missing`: then its images are noted as unreadable. `runner` runs the
     shards. Raises OSError where the disk is full, with the atlas as it was when it was last written, ValueError for a
-    network without one input size.
+    network without one input size, or one that answers at random.
     """
     if network.preprocessing.crop == "none":
         raise ValueError(
             f"{network.name} takes photos of any size, and maps of different sizes have no common places; "
             'give it one: phosphene.Network(module, dataclasses.replace(preprocessing, crop="center"))'
         )
+    for layer in dict.fromkeys((*work.layers, *work.features)):
+        network.steadiness().insist(network.name, layer, "an atlas keeps what each image gives, once and for all")
     given = [] if source is None else shards_of(source)
     store = Store(path, create=source is not None)
     with store.locked():

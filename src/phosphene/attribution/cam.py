@@ -60,6 +60,8 @@ def cam(network: Network, images: Any, target: Target = None) -> ClassMap:
 
 def class_maps(network: Network, x: Tensor, question: Question) -> tuple[str, Tensor, Tensor, Tensor]:
     """The layer, the maps M (B, h, w), the biases (B,) and the scores (B,). ValueError where there are none."""
+    steady = network.steadiness((int(x.shape[-2]), int(x.shape[-1])))
+    steady.insist(network.name, question.layer, "a class activation map sums to one score")
     grid, scores = last_grid(network, x, question)
     layer = grid.layer
     weights = _weights(grid)

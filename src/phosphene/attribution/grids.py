@@ -45,6 +45,8 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
                 f"{layer.name} of {network.name} is {' × '.join(map(str, layer.shape))} an image and has no grid of "
                 "places; choose a layer that has one"
             )
+    if len(x) > 1 and network.steadiness(size).coupled:
+        return _one_by_one(network, x, question, layers)
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         recorded = network.record(x, *layers, question.layer)
@@ -58,6 +60,17 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
     scores = scores.gather(1, at[:, None])[:, 0] if len(scores) == len(at) else scores[0, at]
     pairs = zip(known, found, gradients, strict=True)
     return [_grid(layer, part.detach(), back) for layer, part, back in pairs if part is not None], scores
+
+
+def _one_by_one(network: Network, x: Tensor, question: Question, layers: Sequence[str]) -> tuple[list[Grid], Tensor]:
+    """`grids` of images that would change each other's values in one run."""
+    own = [Question(question.layer, (address,), ()) for address in question.addresses]
+    runs = [grids(network, one, asked, layers) for one, asked in zip(x.split(1), own, strict=True)]
+    found = [
+        Grid(each[0].layer, torch.cat([grid.maps for grid in each]), torch.cat([grid.gradients for grid in each]))
+        for each in zip(*(grids_of_one for grids_of_one, _ in runs), strict=True)
+    ]
+    return found, torch.cat([scores for _, scores in runs])
 
 
 def _grid(layer: Layer, value: Tensor, gradient: Tensor) -> Grid:

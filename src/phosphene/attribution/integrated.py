@@ -96,6 +96,8 @@ def integrated_gradients(
     with torch.inference_mode(False):
         x = network.inputs(images).detach().clone()
         units = pinned(network, x, target)
+        steady = network.steadiness((int(x.shape[-2]), int(x.shape[-1])))
+        steady.insist(network.name, units.layer, "integrated gradients sum to the difference of two answers")
         starts, names = baselines(network, x, baseline)
         signals, below, taken = [], [], []
         for index in range(len(x)):

@@ -88,7 +88,8 @@ def lrp(
         raise ValueError("relevance is that of a score, which a sum makes; ask for logits: in place of probabilities:")
     limits = _limits(network, x)
     layers = network.layers((int(x.shape[-2]), int(x.shape[-1])))
-    together = 1 if any(layer.batch for layer in layers) else AT_ONCE  # the account takes images to come first
+    alone = network.steadiness(tuple(x.shape[-2:])).coupled if len(question.addresses) > 1 else ()
+    together = 1 if alone or any(layer.batch for layer in layers) else AT_ONCE  # the account takes images to come first
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     met: dict[str, str] = {}
     for start in range(0, len(question.addresses), together):

@@ -4,12 +4,12 @@
 stay, and what was learned in their arrangement is gone. `normal` draws new ones of each tensor's mean and spread.
 Vectors of one layer (a batch normalisation's weights, biases and running statistics) are permuted together in either
 case, so that every variance stays above zero and belongs to the mean that it came with. J. Adebayo et al. (2018) draw
-anew from the layer's initialiser, which also changes the scale of every signal.
+anew from the layer's initialiser, which also changes the scale of every signal. A weight that is made of others, as
+under a spectral norm or pruned, is randomised as the network uses it.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..network import Network
+from ..network.weights import plain_copy
 
 How = Literal["permute", "normal"]
 
@@ -42,7 +43,13 @@ def parametrised(network: Network, size: tuple[int, int] | None = None) -> list[
         return computed.get(name, len(computed))
 
     owners = [name for name, module in network.module.named_modules() if any(True for _ in module.parameters(False))]
-    return sorted(owners, key=place)
+    owners = [_holder(name) for name in owners]
+    return sorted(dict.fromkeys(owners), key=place)
+
+
+def _holder(name: str) -> str:
+    """The module that computes with a weight, where the name is of what the weight is made of."""
+    return name.partition(".parametrizations.")[0]
 
 
 def stages(network: Network, count: int, size: tuple[int, int] | None = None) -> list[Stage]:
@@ -99,7 +106,7 @@ def _copied(network: Network, how: How) -> Network:
         raise ValueError(f"weights are randomised by {' or '.join(get_args(How))}, not {how!r}")
     try:
         with torch.inference_mode(False):  # else its weights would be ones that no gradient can pass
-            module = copy.deepcopy(network.module)
+            module = plain_copy(network.module)
     except (TypeError, RuntimeError) as error:
         raise ValueError(f"{network.name} can't be copied, so its weights can't be randomised: {error}") from error
     return Network(module, network.preprocessing, network.labels)

@@ -19,7 +19,7 @@ from .check_labels import labels_in_order
 from .check_photos import gather, photos_found
 from .check_picture import drawing
 from .check_preprocessing import answer, preprocessing_fits
-from .check_running import input_size, mode, runs, speed
+from .check_running import input_size, mode, runs, speed, steadiness
 from .check_weights import dead_filters, finite_weights, first_filters, untrained
 
 __all__ = ["VERDICTS", "Checkup", "Finding", "check", "checks"]
@@ -84,6 +84,7 @@ def checks(network: Network, folder: str | None = None, limit: int = 200) -> Ite
     if broken is not None:
         yield broken
         return
+    yield steadiness(network)
     yield speed(network, material)
     lively = list(activity(network, material))
     yield from lively

@@ -20,7 +20,8 @@ def mode(network: Network) -> Finding:
     parts = [(n or "the network", m) for n, m in network.module.named_modules() if isinstance(m, _TRAINED_OTHERWISE)]
     training = [name for name, part in parts if part.training]
     if not training:
-        words = "Every batch norm and dropout is in evaluation mode." if parts else "No layer depends on the mode."
+        words = "Every batch norm and dropout is in evaluation mode."
+        words = words if parts else "No batch norm or dropout is among the modules, so none stands in training mode."
         return Finding("mode", "good", words, {"layers": len(parts)})
     words = (
         f"{len(training)} of {len(parts)} batch norms and dropouts are in training mode: {listed(training)}. Phosphene "
@@ -37,6 +38,36 @@ def runs(network: Network) -> Finding | None:
         words = str(error)[:1].upper() + str(error)[1:] + "."
         return Finding("input size", "fault", words, {"size": list(network.preprocessing.size)}, "State its own size.")
     return None
+
+
+def steadiness(network: Network) -> Finding:
+    """Whether the same photo gives the same answer twice, and beside another photo in one batch."""
+    tried = network.steadiness()
+    evidence = {"random": list(tried.random), "changed by the batch": list(tried.coupled), "share": tried.spread}
+    if tried.random:
+        words = (
+            f"The network answers at random: two runs of the same photo differ, first in {tried.random[0]}, by "
+            f"{percent(tried.spread)} of its largest value."
+        )
+        advice = (
+            "Switch off what draws random numbers (a dropout function takes training=self.training); until then every "
+            "number about this network is of one draw, and instruments that promise exactness refuse it."
+        )
+        return Finding("steadiness", "warning", words, evidence, advice)
+    if tried.coupled:
+        words = (
+            f"A photo's answer changes with the other photos of its batch: first in {tried.coupled[0]}, by "
+            f"{percent(tried.spread)} of its largest value beside a very different one."
+        )
+        advice = (
+            "Phosphene runs photos one at a time here, your own code should too. Batch norms with running statistics, "
+            "and means, ranges and attention over one photo only, do not mix photos."
+        )
+        return Finding("steadiness", "warning", words, evidence, advice)
+    if not tried.compared:
+        return Finding("steadiness", "note", "Whether runs of the same photo agree was not tried: it does not run.")
+    words = "The same photo gives the same values twice, and beside a very different photo in one batch."
+    return Finding("steadiness", "good", words, evidence)
 
 
 def input_size(network: Network, material: Material, most: int = 16) -> Finding:

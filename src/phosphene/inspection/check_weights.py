@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..network import Network
+from ..network.weights import weight_of
 from .check_finding import Finding, Verdict, listed
 
 LIKE_NEW, FEWEST, MOST = 1.5, 500, 20_000
@@ -24,7 +25,10 @@ def weighted(network: Network) -> list[tuple[str, Tensor]]:
     """The kernels (out, ...) of every convolution and linear layer, by name."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
     parts = [(n or "the network", m) for n, m in network.module.named_modules() if isinstance(m, kinds)]
-    return [(name, part.weight.detach().cpu().float()) for name, part in parts if part.weight.device.type != "meta"]
+    found = [(name, weight_of(network.module, part)) for name, part in parts]
+    return [
+        (name, weight.cpu().float()) for name, weight in found if weight is not None and weight.device.type != "meta"
+    ]
 
 
 def finite_weights(network: Network) -> Finding:
@@ -98,7 +102,7 @@ def untrained(network: Network) -> Finding:
     judged = [(name, weight) for name, weight in weighted(network) if weight.numel() >= FEWEST]
     new = {name: kind for name, weight in judged if (kind := initial(weight))}
     norms = [(name, part) for name, part in network.module.named_modules() if isinstance(part, _NORMS)]
-    fresh = [name for name, part in norms if first_values(part)]
+    fresh = [name for name, part in norms if first_values(network.module, part)]
     evidence: dict[str, Any] = {"layers": new, "batch norms": fresh, "judged": len(judged), "all": False}
     advice = "Load the weights with strict=True and read what is missing; then train these layers."
     if judged and len(new) > 0.9 * len(judged):
@@ -119,9 +123,10 @@ def untrained(network: Network) -> Finding:
     return Finding("untrained layers", "good", f"None of {len(judged)} layers looks as just initialised.", evidence)
 
 
-def first_values(part: nn.Module) -> bool:
+def first_values(root: nn.Module, part: nn.Module) -> bool:
     wanted = (("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1))
-    found = [(getattr(part, name), value) for name, value in wanted if getattr(part, name) is not None]
+    read = [(weight_of(root, part, name), value) for name, value in wanted]
+    found = [(tensor, value) for tensor, value in read if tensor is not None]
     return len(found) > 1 and all(bool((tensor == value).all()) for tensor, value in found)
 
 

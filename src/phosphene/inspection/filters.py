@@ -17,6 +17,7 @@ from torch import nn
 
 from ..instrument import Result, instrument
 from ..network import Network
+from ..network.weights import weight_of
 from ..picture import Block, DrawingBlock, ImageBlock, Picture, TextBlock, as_rgb, colour, map_range, sheet
 from .filters_picture import laid, order, planes_in_blocks, tiles_in_a_grid, width_of
 
@@ -143,13 +144,13 @@ def filters(network: Network, layer: str | None = None) -> Filters:
     if layer is None:
         layer = _first_convolution(network)
     module = _module(network, layer)
-    weight = getattr(module, "weight", None)
+    weight = weight_of(network.module, module)
     if weight is None or weight.ndim != 4:
         raise ValueError(
             f"{layer} of {network.name} is a {type(module).__name__} and has no kernels in space; choose a "
             f"convolution, such as {_first_convolution(network)}"
         )
-    values = weight.detach().float().cpu().numpy()
+    values = weight.float().cpu().numpy()
     if isinstance(module, nn.ConvTranspose2d):
         values = _outputs_first(values, module.groups)
     first = layer == _first_convolution(network)

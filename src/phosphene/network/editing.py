@@ -41,9 +41,12 @@ def edited(
 
     Equal to running every edited image, up to float rounding: two of them are run, and if they differ, as they may
     where a network writes into memory that several values share, all are. `batch` edits go through at once; as many as
-    fit into memory if not given.
+    fit into memory if not given, one where images of a batch change each other's values. Raises ValueError where the
+    values change by chance.
     """
     size = (int(image.shape[-2]), int(image.shape[-1]))
+    steady = network.steadiness(size)
+    steady.insist(network.name, layer, "values of edited images are compared exactly")
     layers = network.survey(size).layers
     if batch is None:
         largest = max(torch.Size(one.shape).numel() for one in layers) * image.element_size()
@@ -56,6 +59,9 @@ def edited(
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
         return _value(network, images, layer)
 
+    every = range(len(patches))
+    if steady.coupled:  # what changed is then everywhere, and another image in each batch
+        return Edited(torch.cat([whole([one]) for one in every]), 0.0)
     plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
     order = torch.tensor([index for some in together for index in some], device=image.device)
     try:
@@ -67,7 +73,6 @@ def edited(
     if found is not None and _alike(found[some], whole(some)):
         total = len(patches) * _operations(layers, layer) / 2  # a multiply-add counts as two there
         return Edited(found, plan.spared / total if total else 0.0)
-    every = range(len(patches))
     return Edited(torch.cat([whole(every[start : start + batch]) for start in every[::batch]]), 0.0)
 
 

@@ -32,6 +32,7 @@ from .recording import Call, NotComputedError, recorded
 from .refusing import other_dimensions
 from .rules import Rules
 from .seam import OUTPUT
+from .steadiness import Steadiness, joined, tried, very_different
 from .survey import Layer, Survey, survey
 
 
@@ -69,10 +70,11 @@ class Network:
         self._surveys: dict[tuple[int, int], Survey] = {}
         self._lock = threading.Lock()
         self._fingerprint: tuple[tuple, str] | None = None
+        self._steadiness: tuple[tuple, Steadiness] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process; there it surveys anew."""
-        return {**self.__dict__, "_surveys": {}, "_lock": None, "_fingerprint": None}
+        return {**self.__dict__, "_surveys": {}, "_lock": None, "_fingerprint": None, "_steadiness": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ = {**state, "_lock": threading.Lock()}
@@ -192,7 +194,8 @@ class Network:
         """The values at `addresses` for the images: a dict from each address, as given, to a copy of the value.
 
         Values are (N, C, H, W) for maps, as the network computes them otherwise; `layer:17` gives (N, H, W),
-        `layer:17@5,6` and `logits:goose` (N,). Runs no further than the last value asked for. Gradients flow where
+        `layer:17@5,6` and `logits:goose` (N,). They are each image's own: where the others of a batch would change them
+        (`steadiness`), images run one at a time. Runs no further than the last value asked for. Gradients flow where
         the images ask for them. `rules` replaces functions during this run. Raises LookupError for a name that the
         network does not compute, with near ones; ValueError for images it can't take.
         """
@@ -207,7 +210,8 @@ class Network:
         """What each layer's function makes of its value for the images, while the value stands; nothing else is kept.
 
         For values that are too large to copy. A function may be called more than once for a run, must leave the value
-        as it is, and keep nothing that shares its memory. Otherwise as `record`, of whole layers.
+        as it is, and keep nothing that shares its memory. Otherwise as `record`, of whole layers, and of all images
+        together also where they change each other's values.
         """
         x = self.inputs(images)
         keep = {OUTPUT if name in OUTPUTS else name: function for name, function in functions.items()}
@@ -242,6 +246,10 @@ class Network:
         keep: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> dict:
         names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in asked}
+        if len(x) > 1 and call is None and keep is None and self.steadiness(tuple(x.shape[-2:])).coupled:
+            each = [self._run(one, map(Address, names), rules) for one in x.split(1)]
+            holds = {layer.name: layer.batch for layer in self.layers(tuple(x.shape[-2:]))}
+            return {name: joined([values[name] for values in each], holds.get(name, 0)) for name in names}
         try:
             return recorded(self.module, x, names, rules, call, keep)
         except NotComputedError as error:
@@ -278,6 +286,26 @@ class Network:
         count = len(set(names))
         listing = f"'phosphene layers {self.spec}' lists" if self.spec else "network.layers() lists"
         return LookupError(f"layer {name!r} is not in {self.name}{near(name, names)}; {listing} all {count}")
+
+    def steadiness(self, size: int | Sequence[int] | None = None) -> Steadiness:
+        """Whether chance, or the rest of a batch, changes what the network computes for an image.
+
+        Tried with three runs of an image of `size` (height, width) pixels, once for the network's weights.
+        """
+        weights = tuple((p.data_ptr(), 0 if p.is_inference() else p._version) for p in self.module.parameters())
+        if self._steadiness is None or self._steadiness[0] != weights:
+            wanted = pair(size) or self.preprocessing.size
+            channels = self.channels or self.preprocessing.channels
+            images = very_different(channels, wanted)
+            if channels == 3 == self.preprocessing.channels:
+                images = self.normalise(images)
+            try:
+                names = {layer.name for layer in self.layers(wanted)}
+                found = tried(self.module, images.to(self.device, self.dtype), names)
+            except Exception:  # anybody's forward: who asks for its values is told why it does not run
+                return Steadiness()
+            self._steadiness = weights, found
+        return self._steadiness[1]
 
     # ---- receptive fields
 
