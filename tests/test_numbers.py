@@ -61,7 +61,9 @@ INSTRUMENTS: dict[str, Callable[[ph.Network, ph.Photo], Tensor]] = {
     "synthesize": lambda net, photo: _pooled(ph.synthesize(net, "blocks.2:7", size=64, steps=3).images),
     "class_image": lambda net, photo: _pooled(ph.class_image(net, "goose", size=64, steps=3).images),
     "invert": lambda net, photo: ph.invert(net, photo, "blocks.1", steps=3).errors,
-    "adversarial": lambda net, photo: ph.adversarial(net, photo, method="fgsm", epsilon="4/255").after[0].topk(5).values,
+    "adversarial": lambda net, photo: (
+        ph.adversarial(net, photo, method="fgsm", epsilon="4/255").after[0].topk(5).values
+    ),
     "hog": lambda net, photo: torch.as_tensor(ph.hog(photo).values).flatten()[:512],
     "receptive fields": lambda net, photo: torch.tensor(
         [
