@@ -30,6 +30,7 @@ class Grid:
     layer: str
     maps: Tensor
     gradients: Tensor
+    at: Tensor  # (B,): the targets' units, as flat indices into their layer's value of one image
 
 
 def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]) -> tuple[list[Grid], Tensor]:
@@ -57,15 +58,15 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
         scores = value.detach().flatten(1)
     scores = scores.gather(1, at[:, None])[:, 0] if len(scores) == len(at) else scores[0, at]
     pairs = zip(known, found, gradients, strict=True)
-    return [_grid(layer, part.detach(), back) for layer, part, back in pairs if part is not None], scores
+    return [_grid(layer, part.detach(), back, at) for layer, part, back in pairs if part is not None], scores
 
 
-def _grid(layer: Layer, value: Tensor, gradient: Tensor) -> Grid:
+def _grid(layer: Layer, value: Tensor, gradient: Tensor, at: Tensor) -> Grid:
     assert layer.layout is not None
     of_one = gradient.ndim > value.ndim  # several gradients of one image: (B, *value.shape)
     back = gradient.movedim(layer.batch + 1, 1)[:, 0] if of_one else gradient.movedim(layer.batch, 0)
     back = layer.layout.maps(back)
-    return Grid(layer.name, layer.layout.maps(value.movedim(layer.batch, 0)).expand_as(back), back)
+    return Grid(layer.name, layer.layout.maps(value.movedim(layer.batch, 0)).expand_as(back), back, at)
 
 
 def _gradients(value: Tensor, at: Tensor, parts: Sequence[Tensor]) -> list[Tensor]:

@@ -51,6 +51,14 @@ def default_layer(network: Network, x: Tensor, question: Question) -> str:
     return stream.cuts[-1].layer.name  # nothing moves any of the units
 
 
+def first_name(network: Network, x: Tensor, question: Question, layer: str) -> str:
+    """The first layer whose value is the same tensor as that of `layer`: a module inside, where others return it."""
+    known = layers_before(network, question.layer, (int(x.shape[-2]), int(x.shape[-1])))
+    with torch.inference_mode(False), torch.enable_grad():
+        run = network.reduce(x[:1].detach().clone().requires_grad_(), {one.name: _edge for one in known})
+    return next((one.name for one in known if run[one.name] == run[layer]), layer)
+
+
 def layers_before(network: Network, target: str, size: tuple[int, int]) -> list[Layer]:
     """The layers with more than one place before the target, in order; those inside it only if there are no others."""
     layers = network.layers(size)
