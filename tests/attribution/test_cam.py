@@ -125,6 +125,55 @@ def test_any_way_to_write_a_mean_and_a_linear_map_is_found(name, dtype, unchange
     assert found.bias.std() < (1e-12 if dtype == F64 else 1e-5)  # one bias, whatever the image
 
 
+BIASES = {  # what each head adds that no place has a part in, from its own weights
+    "convolution after": lambda m: m.last.bias[2],
+    "convolution before": lambda m: 0 * m.linear.bias[2],  # the map holds it: it is the class's own
+    "two linear layers": lambda m: m.linear.weight[2, :4] @ m.linear.bias,
+}
+
+
+@pytest.mark.parametrize("name", LINEAR_HEADS)
+def test_the_bias_is_the_one_of_the_weights(name):
+    torch.manual_seed(0)
+    module = Headed(LINEAR_HEADS[name]).to(F64)
+    x = torch.randn(2, 3, 16, 16, dtype=F64)
+    found = ph.cam(ph.Network(module), x, ["logits:2", "logits:2"])
+    with torch.no_grad():
+        own = BIASES.get(name, lambda m: m.linear.bias[2])(module)
+    close(found.bias, own.expand(2))
+
+
+def test_a_score_that_its_maps_and_bias_do_not_add_up_to_is_refused():
+    jumping = Headed(lambda m, f: m.linear(f.mean((2, 3))) + (f.abs().amax((1, 2, 3)) > 1e-6)[:, None])
+    with pytest.raises(ValueError, match="something that is not linear follows body"):
+        ph.cam(ph.Network(jumping.to(F64)), torch.randn(1, 3, 16, 16, dtype=F64), "logits:2")
+
+
+def test_the_bias_is_found_where_a_module_returns_the_maps_beside_what_it_made_of_them():
+    class Body(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.norm = nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5)
+
+        def forward(self, x):
+            maps = self.norm(self.convolution(x))
+            return {"last": maps, "pooled": maps.mean((2, 3))}
+
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = Body(), nn.Linear(5, 4)
+
+        def forward(self, x):
+            return self.head(self.body(x)["pooled"])
+
+    torch.manual_seed(0)
+    module = Whole().to(F64).eval()
+    found = ph.cam(ph.Network(module), torch.randn(1, 3, 16, 16, dtype=F64), "logits:1")
+    close(found.bias[0], module.head.bias[1].detach())
+    close(found.raw.mean((1, 2)) + found.bias, found.scores)
+
+
 @pytest.mark.parametrize("name", OTHER_HEADS)
 @pytest.mark.parametrize("dtype", [F64, torch.float32])
 def test_any_other_head_is_refused(name, dtype):

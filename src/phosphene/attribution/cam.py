@@ -5,10 +5,11 @@ of the last maps f:
 
     S = b + mean over x, y of M(x, y),        M(x, y) = Σ_k w_k f_k(x, y)                               (eq. 2)
 
-M is the map. Nothing in it is estimated: its mean and the bias b are the score. Whether a network ends like that is not
-read off the names of its modules but found by running it: the gradient of S by f must be the same at all places, and
-neither it nor b may change from one image to another. Any head that is pooling and a linear map passes, however it is
-written and in either order (SqueezeNet pools the classes' own maps); any other is refused.
+M is the map, and b is what the network answers where f is zero: its mean and b are the score, which is checked, up to
+rounding. Whether a network ends like that is not read off the names of its modules but found by running it: the
+gradient of S by f must be the same at all places, it may not change from one image to another, and the maps must add up
+to the scores of all of them. Any head that is pooling and a linear map passes, however it is written and in either
+order (SqueezeNet pools the classes' own maps); any other is refused.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from torch import Tensor
 from ..instrument import instrument
 from ..network import Network
 from ..network.rules import ACTIVATIONS
+from ..network.zeroed import zeroed
 from .attribution import shown
 from .class_map import ClassMap, stretched
 from .grids import Grid, between, grids, last_grid
+from .stream import first_name
 from .targets import Question, Target, questions
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest number; 2e-2 for half precision
@@ -37,11 +40,12 @@ class NoMeanError(ValueError):
 
 @instrument
 def cam(network: Network, images: Any, target: Target = None) -> ClassMap:
-    """Class activation maps: what each place adds to a score, exactly, for networks that end in a mean over places.
+    """Class activation maps: what each place adds to a score, for networks that end in a mean over places.
 
-    `raw` (N, h, w) is the map as computed, its mean plus `bias` (N,) is the score; `values` (N, H, W) lies over the
-    input. Negative numbers speak against the class. Raises ValueError where a score is no mean over places, as of
-    probabilities and of networks with other heads (VGG, vision transformers, ConvNeXt): `grad_cam` takes those.
+    `raw` (N, h, w) is the map on the grid of the last maps; its mean plus `bias` (N,), the score where those maps are
+    zero, is the score up to rounding. `values` (N, H, W) is the map stretched over the input. Negative numbers speak
+    against the class. Raises ValueError where a score is no mean over places, as of probabilities and of networks with
+    other heads (VGG, vision transformers, ConvNeXt): `grad_cam` takes those.
 
     - `target`: a class, such as 'logits:goose', or several; if not given, each image's best class
     """
@@ -70,10 +74,10 @@ def class_maps(network: Network, x: Tensor, question: Question) -> tuple[str, Te
     if bend := _bend(network, x, layer, question.layer):
         raise _refusal(network, f"a {bend} follows {layer}")
     raw = (weights[:, :, None, None] * grid.maps).sum(1)
-    bias = scores - raw.mean((1, 2))
+    bias = zeroed(network, x[:1], first_name(network, x, question, layer), question.layer).flatten(1)[0, grid.at]
     tolerance = TOLERANCE.get(x.dtype, 2e-2)
-    for probe in _probes(x):
-        (other,), values = grids(network, probe, question, [layer])
+    for image in (x, *_probes(x)):
+        (other,), values = ([grid], scores) if image is x else grids(network, image, question, [layer])
         again = _weights(other)
         parts = None if again is None else again[:, :, None, None] * other.maps
         if (

@@ -76,7 +76,7 @@ def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> tu
     several = [str(layer)] if isinstance(layer, (str, int)) else [str(name) for name in layer]
     named = [name.strip() for part in several for name in part.replace("+", ",").split(",") if name.strip()]
     if not named:
-        raise ValueError("no layer was given; name one, or leave it out for the last with a grid of places")
+        raise ValueError("no layer was given; name one, or leave it out for the last that all of the image passes")
     size = (int(x.shape[-2]), int(x.shape[-1]))
     for name in named:
         if computed_after(network, network.layer(name, size).name, question.layer, size):
@@ -113,7 +113,8 @@ def grad_cam(network: Network, images: Any, target: Target = None, *, layer: Lay
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
     - `layer`: at which layer, or several, joined by commas, whose maps are averaged after each is divided by its
-      largest number; if not given, the last with a grid of places
+      largest number; if not given, the last with a grid of places that all influence of the image on the target
+      passes
     """
     return class_map(network, images, target, layer, "Grad-CAM", gradient_weighted)
 
@@ -125,7 +126,8 @@ def grad_cam_plus_plus(network: Network, images: Any, target: Target = None, *, 
     Takes and raises what `grad_cam` does.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
+    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
+      of the image passes
     """
     return class_map(network, images, target, layer, "Grad-CAM++", plus_plus_weighted)
 
@@ -137,7 +139,8 @@ def x_grad_cam(network: Network, images: Any, target: Target = None, *, layer: L
     Takes and raises what `grad_cam` does.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
+    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
+      of the image passes
     """
     return class_map(network, images, target, layer, "XGrad-CAM", axiom_weighted)
 
@@ -149,7 +152,8 @@ def layer_cam(network: Network, images: Any, target: Target = None, *, layer: La
     Takes and raises what `grad_cam` does.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
+    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
+      of the image passes
     """
     return class_map(network, images, target, layer, "Layer-CAM", place_weighted)
 
@@ -161,7 +165,8 @@ def guided_grad_cam(network: Network, images: Any, target: Target = None, *, lay
     Raises what `guided` and `grad_cam` do: LookupError where the network has no rectifier, or no such target or layer.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer Grad-CAM is taken, or several, joined by commas; if not given, the last with a grid
+    - `layer`: at which layer Grad-CAM is taken, or several, joined by commas; if not given, the last
+      that all influence of the image passes
     """
     coarse = class_map(network, images, target, layer, "guided Grad-CAM", gradient_weighted)
     fine, scores, names = signals(network, network.inputs(images), target, Reversal("both"))

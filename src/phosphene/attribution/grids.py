@@ -17,10 +17,10 @@ from torch.autograd.graph import GradientEdge
 
 from ..network import OUTPUTS, Layer, Network
 from ..network.outputs import main_tensor
+from .stream import default_layer
 from .targets import Question, check_gradient, units
 
 AT_ONCE = 32  # gradients of one image that are taken together
-LOOKED_AT = 24  # layers among which the last that matters is looked for in one run
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,7 @@ class Grid:
     layer: str
     maps: Tensor
     gradients: Tensor
+    at: Tensor  # (B,): the targets' units, as flat indices into their layer's value of one image
 
 
 def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]) -> tuple[list[Grid], Tensor]:
@@ -59,26 +60,28 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
         scores = value.detach().flatten(1)
     scores = scores.gather(1, at[:, None])[:, 0] if len(scores) == len(at) else scores[0, at]
     pairs = zip(known, found, gradients, strict=True)
-    return [_grid(layer, part.detach(), back) for layer, part, back in pairs if part is not None], scores
+    return [_grid(layer, part.detach(), back, at) for layer, part, back in pairs if part is not None], scores
 
 
 def _one_by_one(network: Network, x: Tensor, question: Question, layers: Sequence[str]) -> tuple[list[Grid], Tensor]:
     """`grids` of images that would change each other's values in one run."""
     own = [Question(question.layer, (address,), ()) for address in question.addresses]
     runs = [grids(network, one, asked, layers) for one, asked in zip(x.split(1), own, strict=True)]
-    found = [
-        Grid(each[0].layer, torch.cat([grid.maps for grid in each]), torch.cat([grid.gradients for grid in each]))
-        for each in zip(*(grids_of_one for grids_of_one, _ in runs), strict=True)
-    ]
-    return found, torch.cat([scores for _, scores in runs])
+    several = zip(*(of_one for of_one, _ in runs), strict=True)
+    return [_together(each) for each in several], torch.cat([scores for _, scores in runs])
 
 
-def _grid(layer: Layer, value: Tensor, gradient: Tensor) -> Grid:
+def _together(each: Sequence[Grid]) -> Grid:
+    maps, gradients, at = (torch.cat([getattr(one, name) for one in each]) for name in ("maps", "gradients", "at"))
+    return Grid(each[0].layer, maps, gradients, at)
+
+
+def _grid(layer: Layer, value: Tensor, gradient: Tensor, at: Tensor) -> Grid:
     assert layer.layout is not None
     of_one = gradient.ndim > value.ndim  # several gradients of one image: (B, *value.shape)
     back = gradient.movedim(layer.batch + 1, 1)[:, 0] if of_one else gradient.movedim(layer.batch, 0)
     back = layer.layout.maps(back)
-    return Grid(layer.name, layer.layout.maps(value.movedim(layer.batch, 0)).expand_as(back), back)
+    return Grid(layer.name, layer.layout.maps(value.movedim(layer.batch, 0)).expand_as(back), back, at)
 
 
 def _gradients(value: Tensor, at: Tensor, parts: Sequence[Tensor]) -> list[Tensor]:
@@ -137,39 +140,9 @@ def between(network: Network, x: Tensor, layer: str, target: str) -> set[str]:
 
 
 def last_grid(network: Network, x: Tensor, question: Question) -> tuple[Grid, Tensor]:
-    """The last layer with more than one place on whose places the targets hang, and the targets' values (B,).
-
-    It stands before the layer that the targets are in. Of the tokens of a transformer only its stream counts, not
-    queries, keys or what is inside its perceptrons. Raises LookupError where there is no such layer.
-    """
-    size = (int(x.shape[-2]), int(x.shape[-1]))
-    names = _grids_before(network, question.layer, size)
-    if not names:
-        raise LookupError(f"{network.name} computes nothing with a grid of places before {question.layer}")
-    (last,), scores = grids(network, x, question, names[-1:])
-    if last.gradients.any():
-        return last, scores
-    one = Question(question.layer, question.addresses[:1], question.names[:1])
-    for end in range(len(names) - 1, 0, -LOOKED_AT):
-        tried, _ = grids(network, x[:1], one, names[max(0, end - LOOKED_AT) : end])
-        for grid in reversed(tried):
-            if grid.gradients.any():
-                (found,), scores = grids(network, x, question, [grid.layer])
-                return found, scores
-    return last, scores  # a silent unit: nothing moves it
-
-
-def _grids_before(network: Network, target: str, size: tuple[int, int]) -> list[str]:
-    layers = network.layers(size)
-    if target not in OUTPUTS:
-        layers = layers[: _parts(network, target, size).index(True)]
-    spread = [
-        layer
-        for layer in layers
-        if layer.layout is not None and min(layer.maps_shape[1:]) * max(layer.maps_shape[1:]) > 1
-    ]
-    stream = next((layer.shape for layer in reversed(spread) if _is_tokens(layer)), None)
-    return [layer.name for layer in spread if not _is_tokens(layer) or layer.shape == stream]
+    """The layer that is read where none is named (`stream.default_layer`), and the targets' values (B,)."""
+    (grid,), scores = grids(network, x, question, [default_layer(network, x, question)])
+    return grid, scores
 
 
 def _parts(network: Network, name: str, size: tuple[int, int]) -> list[bool]:
@@ -184,7 +157,3 @@ def computed_after(network: Network, name: str, other: str, size: tuple[int, int
         return False
     one, two = (_parts(network, each, size) for each in (name, other))
     return one.index(True) > max(place for place, inside in enumerate(two) if inside)
-
-
-def _is_tokens(layer: Layer) -> bool:
-    return layer.layout is not None and layer.layout.tokens is not None

@@ -33,7 +33,8 @@ def score_cam(
     ValueError for a layer without a grid of places.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last with a grid of places
+    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
+      of the image passes
     - `batch`: how many masked images run at once
     """
     whole(batch, "batch", 1)

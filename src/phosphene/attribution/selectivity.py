@@ -115,7 +115,7 @@ def selectivity(
     if not names or units < 2:
         raise ValueError(f"compare at least 2 units under at least 1 rule, not {units} under {len(names)}")
     x = network.inputs(images).detach()
-    layer = layer or deepest(network, (int(x.shape[-2]), int(x.shape[-1])))
+    layer = layer or deepest(network, x)
     rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
     kept: dict[str, Tensor] = {}
     first: dict[str, tuple[str, ...]] = {}

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..network import Network, NoScoresError
+from ..network import Address, Network, NoScoresError
 from ..network.outputs import main_tensor
 from ..network.seam import OUTPUT
+from .stream import default_layer, places
+from .targets import Question
 
 GROUPS = ("strongest", "random", "noise", "classes")
 
@@ -66,11 +68,20 @@ def starts_of(
         yield "classes", OUTPUT, tuple(f"logits:{int(class_)}" for class_ in classes), flat
 
 
-def deepest(network: Network, size: tuple[int, int]) -> str:
-    """The last convolution whose maps have more than one place, or the last layer with such maps: before a rectifier
-    nothing is cut yet, while at the ceiling of a ReLU6 the strongest units have no gradient."""
-    found = [layer for layer in network.layers(size) if layer.module and layer.layout is not None]
-    found = [layer for layer in found if layer.maps_shape[1] * layer.maps_shape[2] > 1]
-    if not found:
-        raise ValueError(f"{network.name} has no layer with a grid of places; name a layer")
-    return next((layer.name for layer in reversed(found) if layer.kind == "Conv2d"), found[-1].name)
+def deepest(network: Network, x: Tensor) -> str:
+    """The last convolution whose maps have more than one place; where tokens follow it or there is none, the layer that
+    all influence of an image on the answer passes.
+
+    Before a rectifier nothing is cut yet, while at the ceiling of a ReLU6 the strongest units have no gradient.
+    """
+    for layer in reversed(network.layers((int(x.shape[-2]), int(x.shape[-1])))):
+        if layer.layout is not None and places(layer) > 1:
+            if layer.layout.tokens is not None:
+                break
+            if layer.kind == "Conv2d":
+                return layer.name
+    try:
+        best = int(network.scores(x[:1])[0].argmax())
+    except NoScoresError:
+        best = 0
+    return default_layer(network, x[:1], Question(OUTPUT, (Address(OUTPUT, best),), (OUTPUT,)))
