@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .describing import as_preprocessing
 from .labels import Labels
 from .network import Network
 from .preprocessing import Preprocessing
@@ -20,16 +21,17 @@ def load(
     architecture: Any = None,
     weights: str | None = None,
     labels: Labels | Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | Any = None,
     seed: int = 0,
     classes: int | None = None,
     device: str | torch.device | None = None,
 ) -> Network:
     """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
 
-    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), or
-    `module:callable`; an `nn.Module` is wrapped as `Network(module)` does. `@none` stands for random weights, drawn
-    from `seed`. Raises LookupError for unknown names and for weights that are not on this machine and can't be
+    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), a
+    folder that transformers' `save_pretrained` wrote, or `module:callable`; an `nn.Module` is wrapped as
+    `Network(module)` does. `@none` stands for random weights, drawn from `seed`. Raises LookupError for unknown names,
+    for libraries that are not installed, and for weights that are not on this machine and can't be
     fetched, FileNotFoundError for files, ValueError for what doesn't fit together.
     """
     from .sources import open_source
@@ -49,7 +51,7 @@ def load(
         architecture=architecture,
         weights=weights,
         labels=labels,
-        preprocessing=preprocessing,
+        preprocessing=as_preprocessing(preprocessing),
         seed=seed,
         classes=classes,
     )
@@ -72,12 +74,13 @@ def runs_code(
 ) -> str | None:
     """The part of an opening that names Python code, which `load` would run; None where only data is read."""
     from .source_file import looks_like_file
+    from .source_folder import looks_like_folder
     from .sources import EMBEDDED
 
     catalogues = ("torchvision:", "timm:")
     filled = weights is not None and looks_like_file(weights)  # the spec then names an architecture
     data = spec == EMBEDDED or spec.startswith(catalogues)
-    data = data or (not filled and (spec.startswith("hf-hub:") or looks_like_file(spec)))
+    data = data or (not filled and (spec.startswith("hf-hub:") or looks_like_file(spec) or looks_like_folder(spec)))
     if not data:
         return spec
     return architecture if architecture is not None and not architecture.startswith(catalogues) else None

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .addresses import OUTPUTS, Address, near
 from .answers import Guess, guesses
+from .describing import completed
 from .frame import Box, Frame
 from .geometry import UNKNOWN, Extent, Field
 from .inputs import check, pair, photos_in
@@ -33,14 +34,16 @@ from .survey import Layer, Survey, first_tensor, survey
 class Network:
     """Any vision network, with names for all it computes.
 
-    `preprocessing` None means: values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the order
-    of the outputs. `spec` is the text that opens the same network again, if there is one.
+    `preprocessing` may be an image processor of transformers. None means what the module says of itself (models of timm
+    and transformers do), and else values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the
+    order of the outputs. `spec` is the text that opens the same network again, if there is one. `notes` say what was
+    taken from where, and what was assumed.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        preprocessing: Preprocessing | None = None,
+        preprocessing: Preprocessing | Any = None,
         labels: Labels | Sequence[str] | None = None,
         *,
         spec: str | None = None,
@@ -48,12 +51,14 @@ class Network:
         notes: Sequence[str] = (),
     ) -> None:
         self.module = unwrapped(module)
-        self.channels = preprocessing.channels if preprocessing else input_channels(self.module)
-        self.preprocessing = preprocessing or Preprocessing.plain(channels=1 if self.channels == 1 else 3)
-        self.labels = labels if isinstance(labels, Labels) else Labels(None if labels is None else tuple(labels))
+        known = completed(self.module, preprocessing, labels)
+        way = known.preprocessing
+        self.channels = way.channels if way else input_channels(self.module)
+        self.preprocessing = way or Preprocessing.plain(channels=1 if self.channels == 1 else 3)
+        self.labels = known.labels or Labels()
         self.spec = spec
         self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
-        self.notes = tuple(notes)
+        self.notes = (*notes, *known.notes)
         self._surveys: dict[tuple[int, int], Survey] = {}
         self._lock = threading.Lock()
         self._fingerprint: tuple[tuple, str] | None = None

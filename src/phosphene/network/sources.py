@@ -3,7 +3,8 @@
     (nothing), efficientnet_lite0          the embedded default; needs no download
     torchvision:NAME[@WEIGHTS|@none]       @none: random weights from `seed`
     timm:NAME[.TAG][@none]
-    hf-hub:OWNER/NAME                      a timm network on the Hugging Face Hub
+    hf-hub:OWNER/NAME                      a network of timm or transformers on the Hugging Face Hub
+    path/to/folder                         what save_pretrained wrote: config.json and .safetensors
     weights.safetensors[#PREFIX]           with architecture=; also .pth, .pt, .bin, never unpickled
     my_module:build, file.py:build         your own code
 
@@ -23,6 +24,7 @@ from .source_catalogue import Listed, names
 from .source_embedded import NAME as EMBEDDED
 from .source_embedded import open_embedded
 from .source_file import Architecture, looks_like_file, open_file
+from .source_folder import looks_like_folder, open_folder
 from .source_timm import open_hub, open_timm
 from .source_torchvision import open_torchvision
 
@@ -85,6 +87,9 @@ def _opened(
     if kind == "hf-hub":
         _refuse(spec, classes=classes)
         return open_hub(spec, seed=seed)
+    if looks_like_folder(spec):
+        _refuse(spec, classes=classes)
+        return open_folder(spec, seed=seed)
     if _CALLABLE.fullmatch(spec):
         return open_callable(spec, seed=seed, classes=classes)
     raise LookupError(_unknown(spec))
@@ -102,5 +107,5 @@ def _unknown(spec: str) -> str:
     plain = [name.removeprefix("torchvision:") for name in known]
     if f"torchvision:{spec}" in known:
         return f"'{spec}' does not say where it is from; write torchvision:{spec} or timm:{spec}"
-    forms = "torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, my_module:build"
+    forms = "torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, a model's folder, my_module:build"
     return f"'{spec}' is no network that phosphene can open{near(spec, plain)}; write {forms}"
