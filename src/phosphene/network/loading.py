@@ -75,12 +75,15 @@ def runs_code(
     """The part of an opening that names Python code, which `load` would run; None where only data is read."""
     from .source_file import looks_like_file
     from .source_folder import looks_like_folder
-    from .sources import EMBEDDED
+    from .sources import EMBEDDED, GRAPHS
 
     catalogues = ("torchvision:", "timm:")
     filled = weights is not None and looks_like_file(weights)  # the spec then names an architecture
     data = spec == EMBEDDED or spec.startswith(catalogues)
-    data = data or (not filled and (spec.startswith("hf-hub:") or looks_like_file(spec) or looks_like_folder(spec)))
+    read = (
+        spec.startswith("hf-hub:") or spec.lower().endswith(GRAPHS) or looks_like_file(spec) or looks_like_folder(spec)
+    )
+    data = data or (not filled and read)
     if not data:
         return spec
     return architecture if architecture is not None and not architecture.startswith(catalogues) else None

@@ -6,6 +6,7 @@
     hf-hub:OWNER/NAME                      a network of timm or transformers on the Hugging Face Hub
     path/to/folder                         what save_pretrained wrote: config.json and .safetensors
     weights.safetensors[#PREFIX]           with architecture=; also .pth, .pt, .bin, never unpickled
+    model.onnx                             a graph of ONNX, through onnx2torch
     my_module:build, file.py:build         your own code
 
 Opening leaves every random generator and the default dtype as they were. Every failure is one sentence that says what
@@ -15,6 +16,7 @@ came and what to do.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from .labels import Labels
 from .preprocessing import Preprocessing
@@ -25,11 +27,14 @@ from .source_embedded import NAME as EMBEDDED
 from .source_embedded import open_embedded
 from .source_file import Architecture, looks_like_file, open_file
 from .source_folder import looks_like_folder, open_folder
+from .source_onnx import SUFFIX as ONNX
+from .source_onnx import open_onnx
 from .source_timm import open_hub, open_timm
 from .source_torchvision import open_torchvision
 
 __all__ = ["Architecture", "Listed", "Source", "names", "open_source"]
 
+GRAPHS = (ONNX,)  # suffixes of files that hold a network's graph and its weights, and no code
 _CALLABLE = re.compile(r"([\w.]+|.+\.py):[A-Za-z_][\w.]*")
 
 
@@ -77,6 +82,9 @@ def _opened(
             raise ValueError(f"{spec} and weights='{weights}' name different weights; give one of them")
         opener = open_torchvision if kind == "torchvision" else open_timm
         return opener(name, tag or weights, seed=seed, classes=classes)
+    if Path(spec).suffix.lower() == ONNX:
+        _refuse(spec, architecture=architecture, weights=weights, classes=classes)
+        return open_onnx(spec, seed=seed)
     if looks_like_file(spec):
         _refuse(spec, weights=weights)
         return open_file(spec, architecture, seed=seed, classes=classes)
