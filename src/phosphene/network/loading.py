@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .describing import as_preprocessing
 from .labels import Labels
 from .network import Network
 from .outputs import checked
@@ -21,7 +22,7 @@ def load(
     architecture: Any = None,
     weights: str | None = None,
     labels: Labels | Sequence[str] | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | Any = None,
     seed: int = 0,
     classes: int | None = None,
     head: str | None = None,
@@ -29,10 +30,11 @@ def load(
 ) -> Network:
     """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
 
-    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), or
-    `module:callable`; an `nn.Module` is wrapped as `Network(module)` does. `head` says how its outputs become
-    probabilities, as for `Network`. `@none` stands for random weights, drawn
-    from `seed`. Raises LookupError for unknown names and for weights that are not on this machine and can't be
+    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), a
+    folder that transformers' `save_pretrained` wrote, or `module:callable`; an `nn.Module` is wrapped as
+    `Network(module)` does. `@none` stands for random weights, drawn from `seed`. `head` says how its outputs become
+    probabilities, as for `Network`. Raises LookupError for unknown names, for libraries that are not installed, and for
+    weights that are not on this machine and can't be
     fetched, FileNotFoundError for files, ValueError for what doesn't fit together.
     """
     from .sources import open_source
@@ -54,7 +56,7 @@ def load(
         architecture=architecture,
         weights=weights,
         labels=labels,
-        preprocessing=preprocessing,
+        preprocessing=as_preprocessing(preprocessing),
         seed=seed,
         classes=classes,
     )
@@ -80,12 +82,16 @@ def runs_code(
 ) -> str | None:  # fmt: skip
     """The part of an opening that names Python code, which `load` would run; None where only data is read."""
     from .source_file import looks_like_file
-    from .sources import EMBEDDED
+    from .source_folder import looks_like_folder
+    from .sources import EMBEDDED, GRAPHS
 
     catalogues = ("torchvision:", "timm:")
     filled = weights is not None and looks_like_file(weights)  # the spec then names an architecture
     data = spec == EMBEDDED or spec.startswith(catalogues)
-    data = data or (not filled and (spec.startswith("hf-hub:") or looks_like_file(spec)))
+    read = (
+        spec.startswith("hf-hub:") or spec.lower().endswith(GRAPHS) or looks_like_file(spec) or looks_like_folder(spec)
+    )
+    data = data or (not filled and read)
     if not data:
         return spec
     return architecture if architecture is not None and not architecture.startswith(catalogues) else None

@@ -58,6 +58,33 @@ def made_for_inference(module: nn.Module) -> bool:
     return first is not None and first.is_inference()
 
 
+def built_size(module: nn.Module) -> tuple[int, int] | None:
+    """The (height, width) that a module was built for, where it says so itself; None if it does not.
+
+    Transformers and other networks with a fixed grid of patches keep it, under one of a few names.
+    """
+    inner = module if getattr(module, "patch_embed", None) is not None else getattr(module, "model", module)
+    homes = ((getattr(inner, "patch_embed", None), "img_size"), (inner, "img_size"), (inner, "image_size"))
+    for home, name in (*homes, (getattr(inner, "config", None), "image_size")):
+        size = getattr(home, name, None)
+        if isinstance(size, int) and size > 0:
+            return size, size
+        if isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(side, int) for side in size):
+            return size[0], size[1]
+    return None
+
+
+def head_classes(head: Any) -> int | None:
+    """How many values the last layer with weights in a classifier's head gives; None without such a layer."""
+    parts = list(head.modules()) if isinstance(head, nn.Module) else []
+    sizes = [
+        part.out_features if isinstance(part, nn.Linear) else part.out_channels
+        for part in parts
+        if isinstance(part, (nn.Linear, nn.Conv2d))
+    ]
+    return sizes[-1] if sizes else None
+
+
 def tensors_of(module: nn.Module) -> Iterator[Tensor]:
     """Its weights and buffers."""
     yield from module.parameters()

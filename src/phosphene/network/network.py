@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .addresses import OUTPUTS, Address, near
 from .answers import Guess, NoScoresError, guesses, no_classifier, no_scores
+from .describing import completed
 from .frame import Box, Frame
 from .geometry import UNKNOWN, Extent, Field
 from .heads import head_of, noise
@@ -39,17 +40,19 @@ from .survey import Layer, Survey, survey
 class Network:
     """Any vision network, with names for all it computes.
 
-    `preprocessing` None means: values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the order
-    of the outputs. `head` says how outputs become probabilities: "softmax" (scores of classes of which one is right),
-    "sigmoid" (each score a yes or no of its own), "probabilities" or "log-probabilities" (the outputs are such
+    `preprocessing` may be an image processor of transformers. None means what the module says of itself (models of timm
+    and transformers do), and else values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the
+    order of the outputs. `head` says how outputs become probabilities: "softmax" (scores of classes of which one is
+    right), "sigmoid" (each score a yes or no of its own), "probabilities" or "log-probabilities" (the outputs are such
     already); None finds out, and takes scores of several classes for those of a softmax: a network of several labels an
-    image has to be told. `spec` is the text that opens the same network again, if there is one.
+    image has to be told. `spec` is the text that opens the same network again, if there is one. `notes` say what was
+    taken from where, and what was assumed.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        preprocessing: Preprocessing | None = None,
+        preprocessing: Preprocessing | Any = None,
         labels: Labels | Sequence[str] | None = None,
         *,
         head: Head | None = None,
@@ -58,13 +61,15 @@ class Network:
         notes: Sequence[str] = (),
     ) -> None:
         self.module = unwrapped(module)
-        self._given_channels = preprocessing.channels if preprocessing else None
+        known = completed(self.module, preprocessing, labels)
+        self._given_channels = known.preprocessing.channels if known.preprocessing else None
         self._channels: int | None = None
-        self.preprocessing = preprocessing or Preprocessing.plain(channels=1 if input_channels(self.module) == 1 else 3)
-        self.labels = labels if isinstance(labels, Labels) else Labels(None if labels is None else tuple(labels))
+        grey = input_channels(self.module) == 1
+        self.preprocessing = known.preprocessing or Preprocessing.plain(channels=1 if grey else 3)
+        self.labels = known.labels or Labels()
         self.spec = spec
         self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
-        self.notes = tuple(notes)
+        self.notes = (*notes, *known.notes)
         self._head = checked(head)
         self._no_images = other_dimensions(self.module, self.name)
         self._surveys: dict[tuple[int, int], Survey] = {}

@@ -16,9 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from .frame import Frame
+from .module import built_size, input_channels
+from .processor_settings import processor_settings
 from .resizing import FILTERS, MOST_PIXELS, centred, cut, in_a_piece, long_side_to, short_side_to
 
 _CROPS = {
@@ -45,8 +47,9 @@ class Preprocessing:
     `size` is the input's (height, width); with `crop="none"` it is only the usual one, as the input is then as large
     as the resized photo. `resize` is the (height, width) that the photo is brought to before the crop, None for not
     at all. `crop` says how: "center" (the shorter side to `resize`, keeping the aspect), "squash" (both sides),
-    "border" (the longer side, padding with the mean), "none". `scale` is the value that white has before `mean` and
-    `std`, which are in the network's own channel order.
+    "border" (the longer side, padding with the mean), "none". Where an odd number of pixels is cut away, `centring`
+    says where the half pixel goes: "even", as torchvision and timm round, or "down", as transformers does. `scale` is
+    the value that white has before `mean` and `std`, which are in the network's own channel order.
     """
 
     size: tuple[int, int]
@@ -58,12 +61,14 @@ class Preprocessing:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     colour: str = "RGB"
     scale: float = 1.0
+    centring: str = "even"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", _pair(self.size, "size"))
         if self.resize is not None:
             object.__setattr__(self, "resize", _pair(self.resize, "resize"))
-        for name, known in (("crop", _CROPS), ("interpolation", FILTERS), ("colour", _CHANNELS)):
+        known_values = {"crop": _CROPS, "interpolation": FILTERS, "colour": _CHANNELS, "centring": ("even", "down")}
+        for name, known in known_values.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r} is not known; it is one of {', '.join(known)}")
         for name in ("mean", "std"):
@@ -110,13 +115,23 @@ class Preprocessing:
 
     @classmethod
     def from_timm(cls, model_or_cfg: Any) -> "Preprocessing":
-        """What a timm model, its `pretrained_cfg`, or a dict of such settings says of the input. Downloads nothing."""
+        """What a timm model, its `pretrained_cfg`, or a dict of such settings says of the input. Downloads nothing.
+
+        A model built for another size or for grey images than its `pretrained_cfg` says has the size that it was built
+        for, and the mean of the three colours' settings.
+        """
         from timm.data import resolve_data_config
 
         cfg = getattr(model_or_cfg, "pretrained_cfg", model_or_cfg)
         cfg = cfg if isinstance(cfg, Mapping) else vars(cfg)
         config = resolve_data_config(pretrained_cfg=dict(cfg))
         channels, height, width = config["input_size"]
+        if isinstance(model_or_cfg, nn.Module):
+            channels = input_channels(model_or_cfg) or channels
+            height, width = built_size(model_or_cfg) or (height, width)
+        mean, std = tuple(config["mean"]), tuple(config["std"])
+        if channels == 1:
+            mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
         if channels not in (1, 3):
             raise ValueError(f"a photo has 3 colour channels or 1; give a network of {channels} its inputs as tensors")
         return cls(
@@ -124,10 +139,19 @@ class Preprocessing:
             resize=(math.floor(height / config["crop_pct"]), math.floor(width / config["crop_pct"])),
             crop=config["crop_mode"],
             interpolation=config["interpolation"],
-            mean=tuple(config["mean"])[:channels],
-            std=tuple(config["std"])[:channels],
+            mean=mean,
+            std=std,
             colour="grey" if channels == 1 else "RGB",
         )
+
+    @classmethod
+    def from_transformers(cls, processor: Any) -> "Preprocessing":
+        """What an image processor of transformers does, or the dict of its `preprocessor_config.json`.
+
+        The input is bit for bit what its PIL backend makes of a photo; its torchvision backend resizes with other
+        rounding, up to two steps of 255 apart. Raises ValueError for a processor whose steps are others.
+        """
+        return cls(**processor_settings(processor))
 
     @property
     def channels(self) -> int:
@@ -170,7 +194,7 @@ class Preprocessing:
         if pixels > MOST_PIXELS and (self.crop == "none" or not self.antialias):
             grown = f"a photo of {height} x {width} pixels would become {resized[0]} x {resized[1]}"
             raise ValueError(f"{grown}, more than {MOST_PIXELS // 1_000_000} million pixels; cut a piece out of it")
-        corner = (centred(resized[0], size[0]), centred(resized[1], size[1]))
+        corner = centred(resized[0], size[0], self.centring), centred(resized[1], size[1], self.centring)
         piece = in_a_piece((height, width), resized, self.antialias)
         return Frame((height, width), size, resized, corner, self.interpolation, self.antialias, piece)
 

@@ -1,7 +1,8 @@
 """Resizing and cutting uint8 images as the standard evaluation pipelines do it, to the bit.
 
 Two rules for the size of a photo whose shorter side becomes `side` are in use: torchvision's `Resize(int)` truncates
-the longer side, timm's `ResizeKeepRatio` rounds it. Both centre a cut by rounding half to even.
+the longer side, timm's `ResizeKeepRatio` rounds it. Both centre a cut by rounding half to even; transformers truncates
+the side as torchvision does and rounds a cut's half pixel down.
 """
 
 import numpy as np
@@ -43,8 +44,10 @@ def _divided(size: tuple[int, int], ratio: float) -> tuple[int, int]:
     return max(round(size[0] / ratio), 1), max(round(size[1] / ratio), 1)
 
 
-def centred(length: int, cut: int) -> int:
-    """Where a centred cut begins; below 0 where it must be padded."""
+def centred(length: int, cut: int, rounding: str = "even") -> int:
+    """Where a centred cut begins, a half pixel rounded to "even" or "down"; below 0 where it must be padded."""
+    if rounding == "down":
+        return (length - cut) // 2
     return -((cut - length) // 2) if cut > length else round((length - cut) / 2)
 
 

@@ -241,13 +241,14 @@ def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:
 
 
 def is_leaf(module: nn.Module) -> bool:
-    """Whether it is one of torch.nn's layers; containers and its transformer blocks are looked into."""
-    if not type(module).__module__.startswith("torch.nn") or isinstance(module, _CONTAINERS):
+    """Whether it is one of torch.nn's layers or an operator of ONNX; containers and blocks are looked into."""
+    if not type(module).__module__.startswith(_LAYERS) or isinstance(module, _CONTAINERS):
         return False
     inner = module._modules.keys() - {"parametrizations"}
     return not inner or isinstance(module, nn.MultiheadAttention)
 
 
+_LAYERS = ("torch.nn", "onnx2torch.", f"{__package__}.onnx_layers")
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 # Python's operators reach the mode as methods; the names are those of torchvision's feature extractor.

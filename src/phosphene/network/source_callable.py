@@ -19,7 +19,9 @@ from typing import Any
 
 from torch import nn
 
+from .describing import as_preprocessing, completed, describe
 from .preprocessing import Preprocessing
+from .processor_settings import is_processor
 from .source import Blueprint, Source, as_labels, count_channels, count_classes, first_line, near, undisturbed
 
 
@@ -28,10 +30,11 @@ def open_callable(spec: str, *, seed: int = 0, classes: int | None = None) -> So
     build = find_callable(spec)
     with undisturbed(seed):
         module, preprocessing, labels = call(build, spec, classes)
-        way = preprocessing or plain(module)
+        known = completed(module, preprocessing, labels)
+        way = known.preprocessing or plain(module)
         count = count_classes(module.eval(), way)
-    notes = () if preprocessing else (f"preprocessing not known, so: {way}",)
-    return Source(module, way, as_labels(labels, count), spec, notes)
+    notes = known.notes if known.preprocessing else (f"preprocessing not known, so: {way}", *known.notes)
+    return Source(module, way, known.labels or as_labels(None, count), spec, notes)
 
 
 def blueprint(build: Callable[..., Any], spec: str) -> Blueprint:
@@ -40,10 +43,12 @@ def blueprint(build: Callable[..., Any], spec: str) -> Blueprint:
 
     def built(classes: int | None) -> nn.Module:
         module, preprocessing, _ = call(build, spec, classes)
-        told[id(module)] = preprocessing
+        told[id(module)] = as_preprocessing(preprocessing)
         return module
 
-    return Blueprint(spec, built, lambda module: told.get(id(module)) or plain(module))
+    return Blueprint(
+        spec, built, lambda module: told.get(id(module)) or describe(module).preprocessing or plain(module)
+    )
 
 
 def plain(module: nn.Module) -> Preprocessing:
@@ -51,7 +56,7 @@ def plain(module: nn.Module) -> Preprocessing:
     return Preprocessing.plain(224, count_channels(module))
 
 
-def call(build: Callable[..., Any], spec: str, classes: int | None) -> tuple[nn.Module, Preprocessing | None, Any]:
+def call(build: Callable[..., Any], spec: str, classes: int | None) -> tuple[nn.Module, Any, Any]:
     """(module, preprocessing, labels) that `build` returns. Raises ValueError for an error inside it."""
     options = {}
     if classes is not None:
@@ -66,7 +71,7 @@ def call(build: Callable[..., Any], spec: str, classes: int | None) -> tuple[nn.
     module, preprocessing, labels = (*made, None, None)[:3] if isinstance(made, tuple) and made else (made, None, None)
     if not isinstance(module, nn.Module):
         raise TypeError(f"{spec} returned {type(module).__name__}; it should return a torch.nn.Module")
-    if preprocessing is not None and not isinstance(preprocessing, Preprocessing):
+    if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or is_processor(preprocessing)):
         came = type(preprocessing).__name__
         raise TypeError(f"{spec} returned {came} as its preprocessing; it should be a phosphene Preprocessing or None")
     return module, preprocessing, labels

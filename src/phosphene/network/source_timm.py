@@ -1,4 +1,4 @@
-"""Networks of timm: `timm:NAME`, `timm:NAME.TAG`, `timm:NAME@none`, and `hf-hub:OWNER/NAME` through timm.
+"""Networks of timm: `timm:NAME`, `timm:NAME.TAG`, `timm:NAME@none`; and `hf-hub:OWNER/NAME`, of timm or transformers.
 
 Preprocessing is that of the weights' own `pretrained_cfg`. Class names: those in the configuration, else ImageNet's
 (1k, 12k, 21k, ...) as timm knows them, else numbers. timm opens weights as safetensors or with `weights_only=True`.
@@ -9,10 +9,11 @@ from typing import Any
 
 from torch import nn
 
+from .described_timm import timm_labels
 from .download import hub_file, missing, reachable
-from .labels import Labels
 from .preprocessing import Preprocessing
-from .source import Blueprint, Source, as_labels, first_line, near, undisturbed
+from .source import Blueprint, Source, first_line, near, undisturbed
+from .source_folder import CONFIG, is_transformers, open_folder, read_config
 
 _FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 
@@ -26,7 +27,7 @@ def open_timm(name: str, weights: str | None, *, seed: int = 0, classes: int | N
         with undisturbed(seed):
             module = plan.build(classes)
         note = f"random weights, seed {seed}"
-        return Source(module.eval(), plan.preprocessing(module), _labels(module), f"{spec}@none", (note, plan.note))
+        return Source(module.eval(), plan.preprocessing(module), timm_labels(module), f"{spec}@none", (note, plan.note))
     if weights is not None:
         tagged = ", ".join(f"timm:{found}" for found in _tagged(name.partition(".")[0])) or "none"
         raise LookupError(
@@ -44,7 +45,7 @@ def open_timm(name: str, weights: str | None, *, seed: int = 0, classes: int | N
         module = _with_weights(name, cfg, spec)
     spec = f"timm:{cfg.architecture}.{cfg.tag}" if cfg.architecture and cfg.tag else spec
     note = f"weights {cfg.hf_hub_id or cfg.url}"
-    return Source(module.eval(), Preprocessing.from_timm(module), _labels(module), spec, (note,))
+    return Source(module.eval(), Preprocessing.from_timm(module), timm_labels(module), spec, (note,))
 
 
 def blueprint(name: str) -> Blueprint:
@@ -60,28 +61,38 @@ def blueprint(name: str) -> Blueprint:
 
 
 def open_hub(spec: str, *, seed: int = 0) -> Source:
-    """A network on the Hugging Face Hub with a timm configuration, e.g. 'hf-hub:timm/resnet50.a1_in1k'."""
-    import timm
+    """A network on the Hugging Face Hub, of timm or of transformers, e.g. 'hf-hub:timm/resnet50.a1_in1k'."""
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
 
     address = spec.removeprefix("hf-hub:")
     repo, _, revision = address.partition("@")
     folder = _snapshot(repo, revision or None)
     try:
-        with undisturbed(seed):
-            if _hub_answers():
-                module = timm.create_model(spec, pretrained=True)
-            elif folder is not None:
-                module = _from_folder(folder, spec)
-            else:
-                raise missing(repo, _cache(), "no answer from the Hugging Face Hub", "timm:NAME")
+        return _from_hub(spec, repo, revision or None, folder, seed)
     except RepositoryNotFoundError as error:
         raise LookupError(f"the Hugging Face Hub has no model {repo!r}, or it is private") from error
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise missing(repo, _cache(), first_line(error), "timm:NAME") from error
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"{spec} is not a network that timm can build ({first_line(error)})") from error
-    return Source(module.eval(), Preprocessing.from_timm(module), _labels(module), spec, (f"weights {repo}",))
+
+
+def _from_hub(spec: str, repo: str, revision: str | None, folder: Path | None, seed: int) -> Source:
+    """The network, from the local cache where it is there, else from the Hub."""
+    import timm
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    answers = _hub_answers()
+    if not answers and folder is None:
+        raise missing(repo, _cache(), "no answer from the Hugging Face Hub", "timm:NAME")
+    config = Path(hf_hub_download(repo, CONFIG, revision=revision)) if answers else (folder or Path()) / CONFIG
+    if is_transformers(read_config(config)):
+        patterns = ["*.json", "*.safetensors"]
+        home = snapshot_download(repo, revision=revision, allow_patterns=patterns) if answers else str(folder)
+        return open_folder(home, seed=seed, named=spec)
+    with undisturbed(seed):
+        module = timm.create_model(spec, pretrained=True) if answers else _from_folder(config.parent, spec)
+    return Source(module.eval(), Preprocessing.from_timm(module), timm_labels(module), spec, (f"weights {repo}",))
 
 
 def _from_folder(folder: Path, spec: str) -> nn.Module:
@@ -172,19 +183,3 @@ def _cache() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
-
-
-def _labels(module: Any) -> Labels:
-    from timm.data import ImageNetInfo, infer_imagenet_subset
-
-    cfg, count = module.pretrained_cfg, module.num_classes
-    names = cfg.get("label_names")
-    if names and len(names) == count:
-        return Labels(tuple(names))
-    if count == 1000:
-        return as_labels(None, 1000)
-    subset = infer_imagenet_subset(module) if count == cfg.get("num_classes") else None
-    info = ImageNetInfo(subset) if subset else None
-    if info is not None and info.num_classes() == count:
-        return Labels(tuple(info.index_to_description(i) for i in range(count)))
-    return Labels(None, count or None)

@@ -3,8 +3,10 @@
     (nothing), efficientnet_lite0          the embedded default; needs no download
     torchvision:NAME[@WEIGHTS|@none]       @none: random weights from `seed`
     timm:NAME[.TAG][@none]
-    hf-hub:OWNER/NAME                      a timm network on the Hugging Face Hub
+    hf-hub:OWNER/NAME                      a network of timm or transformers on the Hugging Face Hub
+    path/to/folder                         what save_pretrained wrote: config.json and .safetensors
     weights.safetensors[#PREFIX]           with architecture=; also .pth, .pt, .bin, never unpickled
+    model.onnx                             a graph of ONNX, through onnx2torch
     my_module:build, file.py:build         your own code
 
 Opening leaves every random generator and the default dtype as they were. Every failure is one sentence that says what
@@ -14,6 +16,7 @@ came and what to do.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from .labels import Labels
 from .preprocessing import Preprocessing
@@ -23,11 +26,15 @@ from .source_catalogue import Listed, names
 from .source_embedded import NAME as EMBEDDED
 from .source_embedded import open_embedded
 from .source_file import Architecture, looks_like_file, open_file
+from .source_folder import looks_like_folder, open_folder
+from .source_onnx import SUFFIX as ONNX
+from .source_onnx import open_onnx
 from .source_timm import open_hub, open_timm
 from .source_torchvision import open_torchvision
 
 __all__ = ["Architecture", "Listed", "Source", "names", "open_source"]
 
+GRAPHS = (ONNX,)  # suffixes of files that hold a network's graph and its weights, and no code
 _CALLABLE = re.compile(r"([\w.]+|.+\.py):[A-Za-z_][\w.]*")
 
 
@@ -75,6 +82,9 @@ def _opened(
             raise ValueError(f"{spec} and weights='{weights}' name different weights; give one of them")
         opener = open_torchvision if kind == "torchvision" else open_timm
         return opener(name, tag or weights, seed=seed, classes=classes)
+    if Path(spec).suffix.lower() == ONNX:
+        _refuse(spec, architecture=architecture, weights=weights, classes=classes)
+        return open_onnx(spec, seed=seed)
     if looks_like_file(spec):
         _refuse(spec, weights=weights)
         return open_file(spec, architecture, seed=seed, classes=classes)
@@ -85,6 +95,9 @@ def _opened(
     if kind == "hf-hub":
         _refuse(spec, classes=classes)
         return open_hub(spec, seed=seed)
+    if looks_like_folder(spec):
+        _refuse(spec, classes=classes)
+        return open_folder(spec, seed=seed)
     if _CALLABLE.fullmatch(spec):
         return open_callable(spec, seed=seed, classes=classes)
     raise LookupError(_unknown(spec))
@@ -102,5 +115,5 @@ def _unknown(spec: str) -> str:
     plain = [name.removeprefix("torchvision:") for name in known]
     if f"torchvision:{spec}" in known:
         return f"'{spec}' does not say where it is from; write torchvision:{spec} or timm:{spec}"
-    forms = "torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, my_module:build"
+    forms = "torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, a model's folder, my_module:build"
     return f"'{spec}' is no network that phosphene can open{near(spec, plain)}; write {forms}"
