@@ -31,6 +31,7 @@ class Kind:
     channels: int = 3
     dtype: torch.dtype = torch.float32
     head: str | None = None  # as a user has to tell it
+    classes: int = CLASSES
     steady: bool = True  # the same image gives the same answer, whatever else is in its batch
 
     def images(self, count: int = 1) -> Tensor:
@@ -87,10 +88,10 @@ class Detecting(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(3, 5, 8, 8)
+        self.first, self.second, self.conv = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 3, 1, 1), nn.Conv2d(8, 5, 4, 4)
 
     def forward(self, x: Tensor) -> list[dict[str, Tensor]]:
-        maps = self.conv(x).flatten(2).transpose(1, 2)
+        maps = self.conv(F.relu(self.second(F.relu(self.first(x))))).flatten(2).transpose(1, 2)
         return [
             {"boxes": each[:, :4].abs(), "labels": torch.arange(len(each)), "scores": each[:, 4].sigmoid()}
             for each in maps
@@ -102,10 +103,11 @@ class Boxes(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(3, 4, 8, 8)
+        self.first, self.second, self.conv = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 3, 1, 1), nn.Conv2d(8, 4, 4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x).flatten(2).transpose(1, 2).reshape(-1, 4)
+        maps = self.conv(F.relu(self.second(F.relu(self.first(x)))))
+        return maps.flatten(2).transpose(1, 2).reshape(-1, 4)
 
 
 class Normed(nn.Module):
@@ -231,9 +233,9 @@ def _answers(x: Tensor) -> Answer:
 
 KINDS: dict[str, Kind] = {
     "softmax over classes": Kind(Ending),
-    "one logit": Kind(lambda: Ending(classes=1), probabilities=torch.sigmoid),
+    "one logit": Kind(lambda: Ending(classes=1), probabilities=torch.sigmoid, classes=1),
     "one number an image": Kind(
-        lambda: Ending(lambda s: s[:, 0], classes=1), lambda out: out[:, None], probabilities=torch.sigmoid
+        lambda: Ending(lambda s: s[:, 0], classes=1), lambda out: out[:, None], probabilities=torch.sigmoid, classes=1
     ),
     "several labels": Kind(Ending, probabilities=torch.sigmoid, head="sigmoid"),
     "ends in a softmax": Kind(lambda: Ending(lambda s: s.softmax(1)), probabilities=_given),
@@ -249,7 +251,7 @@ KINDS: dict[str, Kind] = {
     "a named tuple": Kind(lambda: Ending(lambda s: Pair(s[:, :2], s)), lambda out: out.logits),
     "a tuple": Kind(lambda: Ending(lambda s: (s, s[:, :2])), lambda out: out[0]),
     "maps": Kind(Segmenting, None),
-    "maps of one class": Kind(lambda: Segmenting(1), None),
+    "maps of one class": Kind(lambda: Segmenting(1), None, classes=1),
     "boxes in dicts": Kind(Detecting, None),
     "boxes in a tensor": Kind(Boxes, None),
     "1 channel": Kind(lambda: Ending(channels=1), channels=1),

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from .network import Network
-from .outputs import main_tensor
+from .outputs import main_tensor, per_image
 from .recording import recorded
 from .seam import OUTPUT
 
@@ -20,7 +20,8 @@ def zeroed(network: Network, image: Tensor, layer: str, target: str) -> Tensor:
     name = OUTPUT if target == "probabilities" else target
     value = main_tensor(recorded(network.module, image.detach(), {layer, name}, keep={layer: _emptied})[name])
     assert value is not None
-    return value
+    rows = per_image(value, len(image)) if name == OUTPUT else None
+    return value if rows is None else rows
 
 
 def _emptied(value: Any) -> None:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from ..instrument import instrument
-from ..network import Network
+from ..network import Network, NoScoresError
+from ..network.answers import no_classifier
 from ..picture import compact, grid
 from .answers import LOGITS, in_words
 from .ascent import Moment, evaluated
@@ -154,7 +155,10 @@ def final_parts(network: Network, asked: Objective, images: Tensor) -> dict[str,
 
 
 def class_number(network: Network, label: Any, size: Size) -> int:
-    """The number of the class that a name or a number means."""
+    """The number of the class that a name or a number means. ValueError where classes have maps, and no score each."""
+    shape = network.layer(LOGITS, size).shape
+    if len(shape) != 1:
+        raise NoScoresError(no_classifier(network.name, torch.empty(1, *shape), 1))
     channel = network.address(f"{LOGITS}:{label}", size).channel
     assert channel is not None
     return int(channel)
