@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..network import Network, Preprocessing
+from ..network.room import check_room
 from .done import Done
 from .running import Ran, run, summaries
 from .sources import Shard, lost, news, picked, place, shards_of
@@ -60,6 +61,8 @@ def build(
             f"{network.name} takes photos of any size, and maps of different sizes have no common places; "
             'give it one: phosphene.Network(module, dataclasses.replace(preprocessing, crop="center"))'
         )
+    units = sum(network.layer(name).channels for name in work.layers)
+    check_room(work.k, 20 * units, f"k={{}}: the strongest patches of {units:,} units", device=network.device)
     given = [] if source is None else shards_of(source)
     store = Store(path, create=source is not None)
     with store.locked():

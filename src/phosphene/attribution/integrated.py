@@ -97,11 +97,19 @@ def integrated_gradients(
         x = network.inputs(images).detach().clone()
         units = pinned(network, x, target)
         starts, names = baselines(network, x, baseline)
+        most = at_once(network, x, batch, back=True, of=None if steps == "auto" else steps)
         signals, below, taken = [], [], []
         for index in range(len(x)):
             own = units.at[units.of(index)]
             lines = [
-                Line(network, x[index], start(index)[0], units.layer, own, at_once(network, x, batch, back=True))
+                Line(
+                    network,
+                    x[index],
+                    start(index)[0],
+                    units.layer,
+                    own,
+                    most,
+                )
                 for start in starts
             ]
             found = [integral(line) for line in lines]
