@@ -26,7 +26,7 @@ from ..network import Layer, Network
 from ..picture import Block, ImageBlock, Picture, compact, sheet
 from ..synthesis.ascent import ascend
 from ..synthesis.objectives import Objective, Size, objective
-from ..synthesis.options import count, generator, pair
+from ..synthesis.options import count, generator, pair, step_count
 from ..synthesis.parted import Parted, parted
 from ..synthesis.recipes import fading, fourier
 from ..synthesis.synthesis import pixels as bytes_of
@@ -214,7 +214,7 @@ def atlas_activations(
     - `seed`: of what is drawn at random
     - `sweep`: whose features, where those of several networks are kept
     """
-    cells, fewest, steps = count(cells, "cells"), count(fewest, "fewest"), count(steps, "steps")
+    cells, fewest, steps = count(cells, "cells"), count(fewest, "fewest"), step_count(steps)
     if size is not None:
         count(size, "size", SMALLEST)
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)

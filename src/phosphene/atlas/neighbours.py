@@ -15,6 +15,7 @@ import numpy as np
 
 from ..instrument import Result, instrument
 from ..network import Preprocessing
+from ..network.room import check_room
 from ..picture import Photo, Picture
 from .features import kept
 from .indexing import Index, index_of
@@ -123,6 +124,7 @@ def atlas_neighbours(
     if table is None:
         raise ValueError(f"no image has run through {found.network} yet; go on building the atlas {atlas.path!r}")
     queries = queries_of(atlas, query)
+    check_room(k, 32 * len(queries), f"k={{}}: the neighbours of {len(queries):,} queries")
     vectors = described(atlas, found, layer, table, queries)
     index = None if exact else index_of(atlas.store, found, layer, table, metric)
     numbers = np.array([NONE - 1 if query.number is None or own else query.number for query in queries])

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..network import Network, Preprocessing
+from ..network.room import check_room
 from .done import Done
 from .running import Ran, run, summaries
 from .sources import Shard, lost, news, picked, place, shards_of
@@ -62,6 +63,8 @@ def build(
         )
     for layer in dict.fromkeys((*work.layers, *work.features)):
         network.steadiness().insist(network.name, layer, "an atlas keeps what each image gives, once and for all")
+    units = sum(network.layer(name).channels for name in work.layers)
+    check_room(work.k, 20 * units, f"k={{}}: the strongest patches of {units:,} units", device=network.device)
     given = [] if source is None else shards_of(source)
     store = Store(path, create=source is not None)
     with store.locked():

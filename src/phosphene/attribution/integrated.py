@@ -99,11 +99,19 @@ def integrated_gradients(
         steady = network.steadiness((int(x.shape[-2]), int(x.shape[-1])))
         steady.insist(network.name, units.layer, "integrated gradients sum to the difference of two answers")
         starts, names = baselines(network, x, baseline)
+        most = at_once(network, x, batch, back=True, of=None if steps == "auto" else steps)
         signals, below, taken = [], [], []
         for index in range(len(x)):
             own = units.at[units.of(index)]
             lines = [
-                Line(network, x[index], start(index)[0], units.layer, own, at_once(network, x, batch, back=True))
+                Line(
+                    network,
+                    x[index],
+                    start(index)[0],
+                    units.layer,
+                    own,
+                    most,
+                )
                 for start in starts
             ]
             found = [integral(line) for line in lines]

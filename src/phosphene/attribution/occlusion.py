@@ -19,6 +19,7 @@ from ..instrument import instrument
 from ..network import OUTPUTS, Network
 from ..network.editing import edited
 from ..network.outputs import main_tensor, per_image
+from ..network.room import check_room
 from ..network.seam import OUTPUT
 from ..picture import Block, ColourBar, ImageBlock, Picture, apply_range, colour, compact, grid, map_range, sheet
 from .attribution import Attribution, capital, shown
@@ -28,6 +29,7 @@ from .paging import page_of
 from .pinned import whole
 from .targets import Question, Target, questions, units
 
+PLACE = 800  # bytes that a place takes beside its values, at least; measured 850
 WIDTH = 340.0
 
 
@@ -150,6 +152,9 @@ def occlusion(
             f"a window of {high[0]} × {high[1]} px does not fit into the input of {size[0]} × {size[1]} px"
         )
     tops, lefts = (_places(n, w, s) for n, w, s in zip(size, high, wide, strict=True))
+    values = 2 * torch.Size(network.layer(question.layer, size).shape).numel() + x.shape[1] * high[0] * high[1]
+    where = f"{{}} places of a window of {high[0]} × {high[1]} px (a larger stride has fewer)"
+    check_room(len(tops) * len(lefts), PLACE + values * x.element_size(), where)
     drops, scores, saved = [], [], []
     for index in range(len(x)):
         own = question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..network.room import check_room, human, memory
 from .pinned import gradients, values
 
 Rule = Literal["gauss", "trapezoid", "middle", "riemann"]
@@ -54,6 +56,10 @@ class Line:
 
 def rule_points(rule: str, steps: int) -> list[tuple[float, float]]:
     """The points α in [0, 1] of a rule and their weights, which sum to 1; ValueError for a rule that is not there."""
+    if rule == "gauss":
+        _check_gauss(steps)
+    else:
+        check_room(steps, 200, "steps={}: points of a path")
     k = np.arange(steps)
     if rule == "gauss":
         at, weights = np.polynomial.legendre.leggauss(steps)
@@ -67,6 +73,16 @@ def rule_points(rule: str, steps: int) -> list[tuple[float, float]]:
     else:
         raise ValueError(f"rule is one of gauss, trapezoid, middle, riemann, not {rule!r}")
     return list(zip(at.tolist(), weights.tolist(), strict=True))
+
+
+def _check_gauss(steps: int) -> None:
+    """The points of Gauss-Legendre are the eigenvalues of a matrix of steps × steps numbers."""
+    there = memory()
+    if there is not None and 8 * steps**2 > there:
+        raise ValueError(
+            f"steps={steps:,} of the rule gauss take a matrix of {human(8 * steps**2)}, and this machine has "
+            f"{human(there)}; at most {isqrt(there // 8):,} would fit, and rule='middle' takes more"
+        )
 
 
 def fixed(line: Line, points: Sequence[tuple[float, float]]) -> tuple[Tensor, int]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..network import Network, Rules
 from ..network.outputs import main_tensor
+from ..network.room import backward_bytes, check_room
 from ..showing import named
 from .targets import Target, check_gradient, placed, questions, units
 
@@ -76,14 +77,20 @@ def gradients(
         yield own, torch.autograd.grad(sums, images, row, retain_graph=True)[0]
 
 
-def at_once(network: Network, x: Tensor, batch: int | None, *, back: bool) -> int:
-    """How many images as large as those of `x` go through at once: `batch`, or as many as fit into memory.
+def at_once(network: Network, x: Tensor, batch: int | None, *, back: bool, of: int | None = None) -> int:
+    """How many images as large as those of `x`, `of` so many, go through at once: `batch`, or as many as fit into
+    memory.
 
-    On the way `back` every value on the way forward is still held.
+    On the way `back` every value on the way forward is still held. ValueError where a given batch is beyond memory.
     """
     if batch is not None:
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
             raise ValueError(f"a batch is a whole number of images, at least 1, not {batch!r}")
+        if of is not None:
+            size = (int(x.shape[-2]), int(x.shape[-1]))
+            held = backward_bytes(network, size, ["logits"]) if back and min(batch, of) > MOST else 0
+            what = f"batch={{}}: images of {size[0]} × {size[1]} px, and what is computed of them, together"
+            check_room(min(batch, of), held + 2 * x[0].nbytes, what, device=x.device)
         return batch
     sizes = [torch.Size(layer.shape).numel() for layer in network.survey(tuple(x.shape[-2:])).layers]
     each = (sum(sizes) if back else 4 * max(sizes)) * x.element_size()

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
+from ..network.room import check_room
 from ..picture import Block, ColourBar, ImageBlock, Picture, colour, compact, map_range, sheet
 from .attribution import capital, shown
 from .covers import Fill, check_count, cover_of
@@ -147,6 +148,7 @@ def rise(
     """
     whole(masks, "masks", 2)
     whole(cells, "cells", 1)
+    check_room(masks, 5 * cells**2 + 100, f"masks={{}}: their {cells} × {cells} cells")
     if not 0 < share < 1:
         raise ValueError(f"share is the part of the cells that is shown, between 0 and 1, not {share!r}")
     with torch.inference_mode(False):
@@ -156,7 +158,7 @@ def rise(
         units = pinned(network, x, target)
         check_count(fill, len(x))
         covers = [cover_of(x[index : index + 1], fill, index, "masked parts show") for index in range(len(x))]
-        count = at_once(network, x, batch, back=False)
+        count = at_once(network, x, batch, back=False, of=masks)
         found = [
             _estimates(network, x[i : i + 1], covers[i], units, i, Masks(masks, cells, share, seed), count)
             for i in range(len(x))

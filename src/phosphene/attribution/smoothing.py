@@ -133,7 +133,7 @@ def _smoothed(
         units = pinned(network, x, target)
         ranges = (x.amax((1, 2, 3)) - x.amin((1, 2, 3))).tolist()
         sigmas = [noise * each for each in ranges]
-        count = at_once(network, x, batch, back=True)
+        count = at_once(network, x, batch, back=True, of=samples)
         found = [
             _moment(network, image, sigma, units, index, kind, samples, of, seed, count)
             for index, (image, sigma) in enumerate(zip(x, sigmas, strict=True))

@@ -192,7 +192,7 @@ def kernels(network: Network) -> tuple[list[Figure], str]:
 def _kernels(network: Network, found: Any, layer: str | None) -> Figure:
     count, planes, height, width = found.weights.shape
     shown = count if found.in_colour else max(1, min(count, KERNELS if planes == 1 else 12))
-    part = dataclasses.replace(found, weights=found.weights[:shown, : planes if found.in_colour else 32])
+    part = dataclasses.replace(found, weights=found.weights[:shown, : planes if found.in_colour else 32], groups=1)
     options = {} if found.in_colour or planes > 1 else {"columns": 24}
     picture = part.picture(**options)
     some = f"the first {shown} of {count}" if shown < count else f"all {count}"

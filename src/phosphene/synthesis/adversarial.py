@@ -20,7 +20,7 @@ from ..network import Network
 from .answers import answers, classes_of, in_words, rounded, with_others
 from .attack import Adversarial
 from .bounded import Norm, away_from, bounded, epsilon_of, told, towards
-from .options import count, seen_images, whole_seed
+from .options import count, seen_images, step_count, whole_seed
 from .smallest import Change, smallest
 from .stepping import shown
 
@@ -70,7 +70,7 @@ def adversarial(
     original = seen_images(network, images)
     size = (int(original.shape[-2]), int(original.shape[-1]))
     before = with_others(network, answers(network, original))
-    many = count(STEPS[method] if steps is None else steps, "steps")
+    many = step_count(STEPS[method] if steps is None else steps)
     goals = _goals(network, label, method, before, size)
     own = before.argmax(1).tolist()
     targeted = label is not None or method == "lbfgs"

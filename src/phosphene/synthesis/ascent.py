@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from ..network import Network
 from ..network.outputs import main_tensor
+from ..network.room import WORTH, backward_bytes, check_room
 from .answers import HALVES
 from .images import Image, Pixels
 from .momentum import Momentum
@@ -151,6 +152,8 @@ class _Scoring:
         """Where the images stand; ValueError where a score is not finite, unless a `trial` has gone too far."""
         with torch.inference_mode(False), torch.enable_grad():
             images = self.image()
+            if step == 1 and not trial:
+                _check_room(self.network, self.objective, images)
             shown = images if self.transform is None else self.transform(images, self.generator)
             values = evaluated(self.network, self.objective, shown, self.precise) | {IMAGES: images}
             parts, scores = self.objective.parts(values), self.objective.score(values)
@@ -168,6 +171,17 @@ class _Scoring:
         if len(known) < len(self.values):
             raise ValueError(f"no gradient comes back from {self.objective.name}: {self.network.name} keeps none there")
         return known
+
+
+def _check_room(network: Network, objective: Objective, images: Tensor) -> None:
+    """ValueError where what the network keeps of many or large images for the way back is far beyond memory."""
+    reads = objective.reads - {IMAGES}
+    if not reads or images.nbytes < WORTH:
+        return
+    size = (int(images.shape[-2]), int(images.shape[-1]))
+    what = f"{{}} images of {size[0]} × {size[1]} px, and what {network.name} computes of them, together"
+    each = backward_bytes(network, size, reads) + 3 * images[0].nbytes
+    check_room(len(images), each, what, device=network.device)
 
 
 def evaluated(network: Network, objective: Objective, images: Tensor, precise: bool = False) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ from .codes import Code, code, reading
 from .images import Fourier
 from .invert import likely
 from .objectives import Objective, objective
-from .options import count, positive, seen_images
+from .options import positive, seen_images, step_count
 from .parted import Parted, parted
 from .synthesis import WIDTH, tiled, trace
 from .transforms import Moved
@@ -102,7 +102,7 @@ def caricature(
         photos
     )
     start = Fourier.of(photos)
-    moments = ascend(network, aim, start, steps=count(steps, "steps"), optimiser=adam(rate),
+    moments = ascend(network, aim, start, steps=step_count(steps), optimiser=adam(rate),
                      transform=SHAKEN if robust else None, seed=seed)  # fmt: skip
     moved = ", shifted, scaled and turned a little" if robust else ""
     how = f"from the photo, Fourier image in decorrelated colours{moved}, Adam with rate {rate:g}, prior {prior:g}"

@@ -23,7 +23,7 @@ from ..showing import named
 from .ascent import ascend, scored
 from .images import Fourier, Image, Pixels, noise
 from .objectives import Objective, Size, unit
-from .options import count, generator, input_size
+from .options import generator, input_size, step_count
 from .priors import Blur, Prior
 from .recipes import followed, recipe_of, steepest
 from .stepping import shown
@@ -142,7 +142,7 @@ def checkerboard(
         if len(target) != 1:
             raise ValueError(f"the checkerboard is shown of one target, not of {len(target)}")
         target = target[0]
-    shape, steps = input_size(network, size), count(steps, "steps")
+    shape, steps = input_size(network, size), step_count(steps)
     address = network.address(target, shape)
     objective = unit(network, target, shape)
     strides = strides_to(network, address, shape)

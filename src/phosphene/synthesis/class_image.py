@@ -23,7 +23,7 @@ from ..picture import compact, grid
 from .answers import LOGITS, in_words
 from .ascent import Moment, evaluated
 from .objectives import Objective, Size, Term, unit
-from .options import count, input_size, precision
+from .options import image_count, input_size, precision, step_count
 from .recipes import RecipeName, followed, recipe_of
 from .stepping import stepped
 from .synthesis import Synthesis, pixels
@@ -128,8 +128,9 @@ def class_image(
     - `seed`: the start and the transforms; the same seed gives the same images
     """
     chosen = recipe_of(recipe)
-    shape, many = input_size(network, size), count(batch, "batch")
-    steps = chosen.steps if steps is None else count(steps, "steps")
+    shape = input_size(network, size)
+    many = image_count(batch, "batch", shape, network, [LOGITS])
+    steps = chosen.steps if steps is None else step_count(steps)
     index = class_number(network, label, shape)
     name = in_words(network, index)
     asked = unit(network, f"{LOGITS}:{index}", shape) + watched_probability(network, [index] * many)

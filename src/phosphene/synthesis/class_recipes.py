@@ -14,7 +14,7 @@ from ..instrument import Result, instrument
 from ..network import Network
 from ..picture import Block, Picture, Table, grid, sheet
 from .class_image import AMPLIFIED, ClassImage, class_image, class_number, contrasts, stretched, told
-from .options import count, input_size
+from .options import input_size, step_count
 from .recipes import RECIPES, recipe_of
 from .synthesis import WIDTH, pixels, tiled
 
@@ -117,7 +117,7 @@ def class_recipes(
         raise ValueError(f"no recipe was given; name some of {', '.join(RECIPES)}")
     shape = input_size(network, size)
     index = class_number(network, label, shape)
-    many = [recipe_of(name).steps if steps is None else count(steps, "steps") for name in names]
+    many = [recipe_of(name).steps if steps is None else step_count(steps) for name in names]
     images = torch.full((len(names), 3, *shape), 0.5)
     scores, probabilities = (torch.full((len(names),), torch.nan) for _ in range(2))
     done = 0

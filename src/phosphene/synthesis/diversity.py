@@ -29,7 +29,7 @@ from .ascent import ascend, scored
 from .gram import Apart, apart, gram_likeness
 from .layers import maps_layer
 from .objectives import Objective, Size, Values, objective, unit
-from .options import count, generator, input_size, positive
+from .options import generator, image_count, input_size, positive, step_count
 from .recipes import fading, fourier
 from .stepping import shown
 from .synthesis import WIDTH, Synthesis, pixels, tiled
@@ -168,7 +168,8 @@ def diverse(
     - `seed`: the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
-    space, many, steps = input_size(network, size), count(images, "images", 2), count(steps, "steps")
+    space, steps = input_size(network, size), step_count(steps)
+    many = image_count(images, "images", space, network, [target], least=2, each=2)
     weight = positive(weight, "weight", zero=True)
     base, at = asked(network, target, layer, space)
     start = fourier(2 * many, space, generator(seed))

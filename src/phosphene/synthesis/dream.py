@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
+from ..network.room import check_images, check_room
 from ..picture import Block, DrawingBlock, ImageBlock, Photo, Picture, Row, compact, grid, line_plot, sheet
 from ..showing import named
 from .ascent import scored
@@ -28,7 +29,7 @@ from .codes import code, reading
 from .normalised import normalised_steps
 from .objectives import Objective, Size, objective
 from .octaves import climbed, most_shift, octave_sizes
-from .options import count, positive
+from .options import count, positive, step_count
 from .own_size import own_images, resized
 from .synthesis import WIDTH, Synthesis, pixels, trace
 
@@ -119,8 +120,10 @@ def dream(
     photos = own_images(network, images, size)
     full = (int(photos.shape[-2]), int(photos.shape[-1]))
     sizes = octave_sizes(full, count(octaves, "octaves"), _above_one(scale))
-    each, later = count(steps, "steps"), max(1, steps // 3)
+    each, later = step_count(steps), max(1, steps // 3)
     total = each * len(sizes) + later * count(zoom, "zoom", least=0)
+    check_images(len(photos), full, "photos", network, [layer])
+    check_room(total, 4 * len(photos), "steps and zooms, {} in all: a score of each")
     if not positive(enlarge, "enlarge") < 1:
         raise ValueError(f"enlarge is the part of the side that a zoom cuts off, below 1, not {enlarge:g}")
     guiding = None if guide is None else own_images(network, guide, size or max(full))

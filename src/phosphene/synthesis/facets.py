@@ -39,7 +39,7 @@ from .facets_result import Facets
 from .kept import Kept
 from .kinds import drawn_to_kinds, likeness, nearest
 from .objectives import unit
-from .options import count, generator, input_size, positive
+from .options import count, generator, image_count, input_size, positive, step_count
 from .phases import in_phases
 from .recipes import fourier
 from .stepping import shown
@@ -79,7 +79,8 @@ def facets(
     - `seed`: where the grouping begins, the noise and the moves; the same seed gives the same images
     - `rate`: Adam's step size
     """
-    wanted, many, steps = input_size(network, size), count(groups, "groups", 2), count(steps, "steps")
+    wanted, steps = input_size(network, size), step_count(steps)
+    many = image_count(groups, "groups", wanted, network, [target], least=2, each=2)
     pull = positive(pull, "pull", zero=True)
     address = single(network, target, wanted)
     usual = network.preprocessing.size

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
+from ..network.room import check_room
 from .answers import answers, classes_of, in_words, rounded
 from .archive import Archive
 from .ascent import adam, ascend
@@ -26,7 +27,7 @@ from .evolution import evolve
 from .fooling import Fooling, tried_only
 from .images import Pixels, noise
 from .objectives import Size
-from .options import count, generator, input_size, positive, whole_seed
+from .options import count, generator, input_size, positive, step_count, whole_seed
 from .patterns import Patterns
 from .stepping import shown
 
@@ -64,7 +65,7 @@ def fool(
     if method not in STEPS:
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")
     measured = input_size(network, size)
-    most = count(STEPS[method] if steps is None else steps, "steps")
+    most = step_count(STEPS[method] if steps is None else steps)
     seed, sure = whole_seed(seed), positive(confidence, "confidence", zero=True)
     if sure > 1:
         raise ValueError(f"confidence is a probability, at most 1, not {confidence!r}")
@@ -83,8 +84,11 @@ def fool(
     if method == "gradient":
         found = _by_gradient(network, classes, measured, most, seed)
     else:
+        many_children = count(children, "children")
+        if method == "evolve":
+            check_room(many_children, 12 * measured[0] * measured[1], "children={}: their images")
         encoding: Encoding = Direct(measured) if method == "evolve" else Patterns(measured)
-        found = _by_evolution(network, classes, encoding, most, count(children, "children"), seed)
+        found = _by_evolution(network, classes, encoding, most, many_children, seed)
     history: list[Tensor] = []
     for step, now in enumerate(found, 1):
         history.append(now["scores"])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..instrument import Result, instrument
+from ..network.room import check_room
 from ..picture import DrawingBlock, ImageBlock, Photo, Picture, Range, Row, compact, sheet
 from .hog_descriptor import HOG, Normalise, Settings
 from .hog_glyphs import energies, glyphs
@@ -94,6 +95,8 @@ def hog(photo: Photo, *, orientations: int = 9, cell: int = 8, block: int = 2, n
         raise TypeError(f"hog takes a photo (phosphene.read opens one), not {type(photo).__name__}")
     settings = Settings(orientations, cell, block, normalise)
     settings.check(photo.height, photo.width)
+    votes = 16 * photo.height * photo.width
+    check_room(settings.orientations, votes, f"orientations={{}}: votes of {photo.height} × {photo.width} pixels")
     return Hog(photo=photo, settings=settings, values=descriptor(photo.pixels, settings))
 
 

@@ -25,7 +25,7 @@ from .ascent import adam, ascend, lbfgs, scored
 from .hog_descriptor import Normalise, Settings, hog_network
 from .hog_images import GreySpectrum, as_image, described, fitted, like, unevenness
 from .hog_result import HogImages, made
-from .options import count, generator, pair, positive
+from .options import generator, image_count, pair, positive, step_count
 from .stepping import shown
 
 SIDE = 128
@@ -61,7 +61,7 @@ def hog_inverse(
     """
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
     goal = fitted(photo, measured, settings)
-    many, taken = count(restarts, "restarts"), count(steps, "steps")
+    many, taken = image_count(restarts, "restarts", measured), step_count(steps)
     smooth = positive(smooth, "smooth", zero=True)
     image = GreySpectrum(many, measured, generator(seed))
     first = (taken + 1) // 2

@@ -25,7 +25,7 @@ from .hog_images import ERROR, Grey, as_image, distance, fitted, likened
 from .hog_inverse import SIDE
 from .hog_levels import Levels, likest_scale
 from .hog_result import HogImages, made
-from .options import count, generator, pair, positive
+from .options import count, generator, pair, positive, step_count
 from .stepping import shown
 from .synthesis import pixels
 
@@ -63,7 +63,7 @@ def hog_twins(
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
     if positive(contrast, "contrast") > 1:
         raise ValueError(f"contrast is the share of it that is kept, above 0 and at most 1, not {contrast:g}")
-    goal, taken = fitted(photo, measured, settings), count(steps, "steps")
+    goal, taken = fitted(photo, measured, settings), step_count(steps)
     cooled = count(sweeps, "sweeps", 0)
     other = read(255 - goal.pixels[::-1]) if start is None else fitted(start, measured, settings)
     began = 0.5 + contrast * (as_image(other)[:, :1] - 0.5)

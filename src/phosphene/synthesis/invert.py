@@ -36,7 +36,7 @@ from .codes import Code, code, reading
 from .images import Fourier, Image, Pixels, Squashed, noise
 from .inversion import Inversion
 from .objectives import IMAGES, Objective, Size, objective
-from .options import count, generator, positive, seen_images, start_images
+from .options import generator, image_count, positive, seen_images, start_images, step_count
 from .parted import parted
 from .priors import alpha_norm, total_variation
 from .rectified import cut_off, rectified_by
@@ -98,7 +98,9 @@ def invert(
     space = space or ("pixels" if optimiser == "momentum" else "fourier")
     if optimiser == "momentum" and space == "fourier":
         raise ValueError("momentum takes the paper's steps on pixels, not on a spectrum; leave out the space")
-    photos = seen_images(network, images).repeat_interleave(count(restarts, "restarts"), 0)
+    photos = seen_images(network, images)
+    size = (int(photos.shape[-2]), int(photos.shape[-1]))
+    photos = photos.repeat_interleave(image_count(restarts, "restarts", size, network, [layer], each=len(photos)), 0)
     height, width = photos.shape[-2:]
     given = None if start is None else start_images(network, start, len(photos), (height, width))
     read = code(network, layer, (height, width))
@@ -158,13 +160,13 @@ def planned(
     way is the image's own side. Images that are `begun` elsewhere are not shifted.
     """
     if optimiser == "momentum":
-        total = sum(length for _, length in SCHEDULE) // EVALUATIONS if steps is None else count(steps, "steps")
+        total = sum(length for _, length in SCHEDULE) // EVALUATIONS if steps is None else step_count(steps)
         return Plan(total, total, 0, momentum=True)
     side, rows = min(size), max(read.layer.maps_shape[1], 1)
     stride = side / rows if read.layer.layout is not None else side
     usual = next(number for most, number in STEPS if stride < most)
     usual = int(usual * RECTIFIED) if rectified else usual
-    total = usual if steps is None else count(steps, "steps")
+    total = usual if steps is None else step_count(steps)
     jitter = min(int(stride / 4), side // 28) if optimiser == "both" and stride >= 8 and not begun else 0
     first = {"adam": total, "lbfgs": 0, "both": total // 3 if jitter else 0}[optimiser]
     return Plan(total, first, jitter if first else 0)

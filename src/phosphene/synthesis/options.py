@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..network import Network
+from ..network.room import check_images, check_room
 from ..picture import compact
 from .objectives import Size
 
@@ -39,6 +41,24 @@ def count(value: Any, name: str, least: int = 1) -> int:
         raise TypeError(f"{name} is a whole number, not {value!r}") from None
     if number < least:
         raise ValueError(f"{name} is at least {least}, not {number}")
+    return number
+
+
+def step_count(value: Any) -> int:
+    """A number of steps, at least 1, whose scores fit into memory."""
+    steps = count(value, "steps")
+    check_room(steps, 4, "steps={}: a score of each")
+    return steps
+
+
+def image_count(
+    value: Any, name: str, size: Size, network: Network | None = None, reads: Collection[str] = (), *, least: int = 1,
+    each: int = 1,
+) -> int:  # fmt: skip
+    """A number of images of that size, at least `least`, that fit into memory while they are optimised for what is read
+    of the network; each stands for `each` of them."""
+    number = count(value, name, least)
+    check_images(number, size, name, network, reads, each)
     return number
 
 

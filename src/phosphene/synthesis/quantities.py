@@ -28,7 +28,7 @@ from .answers import LOGITS, in_words
 from .ascent import evaluated
 from .class_image import class_number, final_parts
 from .objectives import IMAGES, Objective, Size, unit
-from .options import count, generator, input_size, precision, seen_images
+from .options import generator, input_size, precision, seen_images, step_count
 from .recipes import RecipeName, followed, recipe_of
 from .stepping import shown
 from .synthesis import WIDTH, pixels, tiled
@@ -140,7 +140,7 @@ def quantities(
     - `seed`: the start and the transforms; the same seed gives the same images
     """
     chosen, shape = recipe_of(recipe), input_size(network, size)
-    steps = count(steps, "steps")
+    steps = step_count(steps)
     addresses = five(network, channel, label, shape)
     objectives = [unit(network, address, shape) for address in addresses]
     watched = objectives[3] + objectives[4]

@@ -19,7 +19,7 @@ from ..network.stated import stated_class
 from ..picture import Photo, labelled, read
 from .answers import answers, with_others
 from .bounded import Norm, away_from, bounded, epsilon_of
-from .options import count, seen_images, whole_seed
+from .options import count, seen_images, step_count, whole_seed
 from .robustness_table import Robustness
 from .stepping import shown
 
@@ -67,7 +67,7 @@ def robustness(
     chosen = _spread(_photos(network, folder), count(limit, "limit"))
     if steps is not None and "pgd" not in ways:
         raise ValueError("steps are those of pgd, which is not among the methods; fgsm takes one")
-    taken, many = count(10 if steps is None else steps, "steps"), count(batch, "batch")
+    taken, many = step_count(10 if steps is None else steps), count(batch, "batch")
     seed = whole_seed(seed)
     kept = torch.zeros(len(ways), len(radii), 0, dtype=torch.bool)
     right = torch.zeros(0, dtype=torch.int8)

@@ -39,7 +39,7 @@ from ..showing import named
 from .ascent import ascend, evaluated, scored
 from .layers import places
 from .objectives import Objective, Size, objective, unit
-from .options import count, generator, input_size, precision
+from .options import generator, image_count, input_size, precision, step_count
 from .recipes import fading, fourier
 from .stepping import shown
 from .synthesis import WIDTH, Synthesis, pixels
@@ -185,8 +185,9 @@ def side_by_side(
     - `rate`: Adam's step size
     """
     several = _checked(networks)
-    wanted, steps = input_size(several[0], size), count(steps, "steps")
-    asked = [_asked(network, target, depth, channel, count(images, "images"), wanted) for network in several]
+    wanted, steps = input_size(several[0], size), step_count(steps)
+    many = image_count(images, "images", wanted, several[0], [] if target is None else [target])
+    asked = [_asked(network, target, depth, channel, many, wanted) for network in several]
     titles = [_title(network, each) for network, own in zip(several, asked, strict=True) for each in own]
     columns = len(asked[0])
     made, scores = torch.full((len(titles), 3, *wanted), 0.5), torch.full((len(titles),), float("nan"))

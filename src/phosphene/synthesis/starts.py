@@ -25,7 +25,7 @@ from .diversity import single
 from .gram import pairwise_rms
 from .images import noise
 from .objectives import Size, unit
-from .options import count, generator, input_size, precision, seen_images
+from .options import generator, image_count, input_size, precision, seen_images, step_count
 from .recipes import fading
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled, trace
@@ -117,9 +117,11 @@ def starts(
     """
     if space not in SPACES:
         raise ValueError(f"an image is optimised as {' or '.join(SPACES)}, not {space!r}")
-    wanted, steps = input_size(network, size), count(steps, "steps")
+    wanted, steps = input_size(network, size), step_count(steps)
     objective = unit(network, single(network, target, wanted), wanted)
-    begun, titles = beginnings(network, start, count(random, "random", 0), wanted, seed)
+    begun, titles = beginnings(
+        network, start, image_count(random, "random", wanted, network, [target], least=0), wanted, seed
+    )
     image = image_at(space, begun)
     with torch.no_grad():
         begun = image().detach().to(network.device, precision(network), copy=True)

@@ -20,13 +20,14 @@ from torch import Tensor
 
 from ..instrument import instrument
 from ..network import Network
+from ..network.room import check_images
 from ..picture import Block, DrawingBlock, ImageBlock, Photo, Picture, Row, grid, line_plot, sheet
 from .ascent import ascend, lbfgs
 from .codes import code, reading
 from .depths import first_of_each_size, second_of_last_but_one_size
 from .images import Fourier, Image
 from .objectives import Objective, Size, objective
-from .options import count, generator, positive
+from .options import count, generator, positive, step_count
 from .own_size import own_images
 from .parted import Parted, parted
 from .priors import total_variation
@@ -133,9 +134,10 @@ def style(
         raise ValueError(f"{network.name} has no layer with a grid of places at {full[0]} × {full[1]} px; enlarge size")
     held = content_layer or (None if layers else second_of_last_but_one_size(network, full))
     held = held or names[max(0, len(names) - 2)]
+    check_images(len(weights), full, "ratios", network, [*names, held])
     aim = styled(network, photo, manner, names, held, torch.tensor(weights))
     image = _started(start, photo, len(weights), seed)
-    moments = ascend(network, aim, image, steps=count(steps, "steps"), optimiser=lbfgs(), precise=True)
+    moments = ascend(network, aim, image, steps=step_count(steps), optimiser=lbfgs(), precise=True)
     how = f"content of {held}, Gram matrices of {', '.join(names)}, from {start}, Fourier image, L-BFGS"
     titles = tuple(f"ratio {weight:g}" for weight in weights)
     yield from parted(

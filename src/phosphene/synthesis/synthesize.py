@@ -24,7 +24,7 @@ from .cppn import CPPN
 from .images import Fourier, Image, Pixels, noise
 from .kept import DECAY
 from .objectives import Size, unit
-from .options import count, generator, start_images, start_size
+from .options import generator, image_count, start_images, start_size, step_count
 from .painted import Painted
 from .recipes import fading, fourier
 from .stepping import stepped
@@ -68,7 +68,7 @@ def synthesize(
     """
     height, width = start_size(network, start, size)
     targets = [target] if isinstance(target, str) else list(target)
-    batch = count(batch, "batch")
+    batch = image_count(batch, "batch", (height, width), network, targets, each=max(1, len(targets)))
     titles = [named(network, network.address(each, (height, width))) for each in targets for _ in range(batch)]
     asked = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
     objective = unit(network, asked, (height, width))
@@ -80,7 +80,7 @@ def synthesize(
         image = begun(space, start_images(network, start, len(titles), (height, width)))
     rate = RATES[space] if rate is None else rate
     transform = PIECES if robust and space != "cppn" else None
-    moments = ascend(network, objective, image, steps=count(steps, "steps"), optimiser=_OPTIMISERS[space](rate),
+    moments = ascend(network, objective, image, steps=step_count(steps), optimiser=_OPTIMISERS[space](rate),
                      transform=transform, seed=seed)  # fmt: skip
     how = f"{_EVERY[space]}{' from a given start' if start is not None else ''}"
     how += f"{', seen in pieces, turned and under noise' if transform else ''}, Adam with rate {rate:g}"

@@ -23,7 +23,7 @@ from .ascent import ascend, evaluated
 from .collection import Photos, Seen, look_through
 from .diversity import WEIGHT, asked, pushed_apart, single
 from .objectives import Objective
-from .options import count, generator, input_size, positive, precision
+from .options import count, generator, image_count, input_size, positive, precision, step_count
 from .recipes import fading, fourier
 from .stepping import stepped
 from .synthesis import WIDTH, Synthesis, tiled
@@ -151,7 +151,8 @@ def unit_image(
     - `seed`: the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
-    wanted, many, steps = input_size(network, size), count(images, "images"), count(steps, "steps")
+    wanted, steps = input_size(network, size), step_count(steps)
+    many = image_count(images, "images", wanted, network, [target])
     weight = positive(weight, "weight", zero=True)
     base, at = asked(network, target, None, wanted)
     told: dict[str, Any] = {"sees": _sees(network, single(network, target, wanted), wanted)}
