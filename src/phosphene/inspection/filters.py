@@ -27,6 +27,7 @@ from ..picture import (
     map_range,
     sheet,
 )
+from .faint import faint
 
 TILES_A_PAGE = 1024
 WIDTH = 1104  # pixels inside a sheet's margins
@@ -50,9 +51,8 @@ class Filters(Result):
 
     @property
     def faint(self) -> list[int]:
-        """The kernels that are zero but for rounding: all weights below a millionth of the layer's largest."""
-        largest = np.abs(self.weights).max((1, 2, 3))
-        return [int(index) for index in np.flatnonzero(largest < 1e-6 * largest.max())]
+        """The kernels that are zero but for rounding: all weights at most a millionth of the layer's largest."""
+        return faint(self.weights)
 
     @property
     def note(self) -> str:
@@ -70,11 +70,11 @@ class Filters(Result):
                 f"A kernel of {height} × {width} has {height * width} numbers a plane, so little pattern can be seen; "
                 "what the unit responds to is seen better in its activations."
             )
-        if faint := self.faint:
-            are, their = ("are", "their") if len(faint) > 1 else ("is", "its")
-            which = f" ({', '.join(map(str, faint))})" if len(faint) <= 8 else ""
+        if none := self.faint:
+            are, their = ("are", "their") if len(none) > 1 else ("is", "its")
+            which = f" ({', '.join(map(str, none))})" if len(none) <= 8 else ""
             told.append(
-                f"{len(faint)} of them{which} {are} zero but for rounding: "
+                f"{len(none)} of them{which} {are} zero but for rounding: "
                 f"what {their} own range brings out is no pattern."
             )
         return " ".join(told)
