@@ -62,8 +62,11 @@ def trained() -> Iterator[tuple[str, ph.Network]]:
         state = torch.load(file, map_location="cpu", weights_only=True)
         module.load_state_dict(dict(zip(module.state_dict(), state.values(), strict=True)))
         half = (0.5, 0.5, 0.5)
-        yield "EfficientNet-Lite2", ph.Network(
-            module, ph.Preprocessing(size=(260, 260), resize=(260, 260), mean=half, std=half), embedded.labels
+        yield (
+            "EfficientNet-Lite2",
+            ph.Network(
+                module, ph.Preprocessing(size=(260, 260), resize=(260, 260), mean=half, std=half), embedded.labels
+            ),
         )
     if not (DATA / "cnn_weights.safetensors").is_file():
         return
@@ -77,26 +80,32 @@ def trained() -> Iterator[tuple[str, ph.Network]]:
             size = (225, 225) if name == "mobilenet_v2" else way.size
             yield name, ph.Network(module, replace(way, size=size, resize=None), embedded.labels)
         else:
-            order = sorted(state, key=lambda key: not key.startswith(("conv1.", "features.0.")))  # the first comes first
+            order = sorted(
+                state, key=lambda key: not key.startswith(("conv1.", "features.0."))
+            )  # the first comes first
             yield name, ph.Network(Weights({key: state[key] for key in order}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=0, help="of each of two sets for the tests that look at answers")
+    parser.add_argument(
+        "--weights", action=argparse.BooleanOptionalAction, default=True, help="count what weights tell"
+    )
     given = parser.parse_args()
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("phosphene", "torch", "torchvision", "timm"))
     print(f"{time.strftime('%Y-%m-%d')}, {versions}\n")
     networks = dict(trained())
-    false_alarms(networks)
-    power()
-    redrawn(networks)
+    if given.weights:
+        false_alarms(networks)
+        power()
+        redrawn(networks)
     if given.photos:
         answers(networks, given.photos)
 
 
 def false_alarms(networks: dict[str, ph.Network]) -> None:
-    print("| trained network | layers | as just initialised | dead filters | most in a layer | verdict | doubled | noisy |")
+    print("| trained network | layers | as if new | dead filters | most in a layer | verdict | doubled | noisy |")
     print("| --- | ---: | ---: | ---: | ---: | --- | --- | --- |")
     for name, network in networks.items():
         judged = untrained(network).evidence
@@ -124,7 +133,9 @@ def power() -> None:
             network = ph.Network(build(weights=None) if build else timm.create_model(name))
             judged = untrained(network).evidence
             first = {finding.check: finding for finding in first_filters(network)}
-            noisy = f"{first['noisy filters'].verdict} ({first['noisy filters'].evidence['z']})" if len(first) > 1 else "–"
+            noisy = (
+                f"{first['noisy filters'].verdict} ({first['noisy filters'].evidence['z']})" if len(first) > 1 else "–"
+            )
             print(f"| {library} {name} | {judged['judged']} | {len(judged['layers'])} | {noisy} |", flush=True)
             layers, known = layers + judged["judged"], known + len(judged["layers"])
     print(f"| all | {layers} | {known} ({known / layers:.1%}) | |\n")

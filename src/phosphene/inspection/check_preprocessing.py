@@ -106,7 +106,7 @@ def answer(network: Network, x: Tensor) -> Tensor | None:
     scores = []
     for part in x.to(network.device, network.dtype).split(BATCH):
         value = network.record(part, "logits")["logits"]
-        if not isinstance(value, Tensor) or value.ndim != 2 or value.shape[1] < 2:
+        if not isinstance(value, Tensor) or value.ndim != 2 or len(value) != len(part) or value.shape[1] < 2:
             return None
         scores.append(value.detach().cpu().double())
     found = torch.cat(scores)

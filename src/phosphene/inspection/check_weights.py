@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from ..network import Network
+from ..network.module import without_values
 from ..network.weights import weight_of
 from .check_finding import Finding, Verdict, listed
 from .faint import faint
 
-LIKE_NEW, STRUCTURED, FEWEST, MOST = 1.95, 3.5, 500, 20_000
+LIKE_NEW, STRUCTURED, FEWEST, MOST = 1.95, 3.8, 500, 20_000
 MANY_DEAD = 0.5  # share of a layer's filters; rightly trained networks have up to a quarter (benchmarks/checkup.py)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -38,6 +39,12 @@ def weighted(network: Network) -> list[tuple[str, Tensor]]:
 def finite_weights(network: Network) -> Finding:
     """Whether all parameters and buffers are finite numbers."""
     tensors = [*network.module.named_parameters(), *network.module.named_buffers()]
+    if empty := [name for name, tensor in tensors if without_values(tensor)]:
+        words = f"{len(empty)} of {len(tensors)} weights and buffers have no values yet: {listed(empty)}."
+        advice = "Load weights (they are on the meta device), or run the network once (its modules are lazy)."
+        return Finding("finite weights", "fault", words, {"empty": empty}, advice)
+    if not tensors:
+        return Finding("finite weights", "note", "The network has no weights and no buffers.")
     bad = {n: int((~torch.isfinite(t.detach())).sum()) for n, t in tensors if t.is_floating_point()}
     bad = {name: count for name, count in bad.items() if count}
     if not bad:
@@ -54,13 +61,17 @@ def dead_filters(network: Network) -> Finding:
     shares = {name: len(dead[name]) / len(weight) for name, weight in layers if name in dead}
     evidence = {"filters": dead, "shares": shares, "layers": len(layers)}
     if not layers:
-        return Finding("dead filters", "note", "The network has no convolution or linear layer to look for dead filters in.")
+        return Finding(
+            "dead filters", "note", "The network has no convolution or linear layer to look for dead filters in."
+        )
     if not dead:
         return Finding("dead filters", "good", "No filter is zero throughout.", evidence)
     count, whole = sum(map(len, dead.values())), [name for name, share in shares.items() if share == 1]
     worst = max(shares, key=lambda name: shares[name])
     if whole:
-        words = f"All filters of {listed(whole)} are zero: {'it gives' if len(whole) == 1 else 'they give'} the bias alone."
+        words = (
+            f"All filters of {listed(whole)} are zero: {'it gives' if len(whole) == 1 else 'they give'} the bias alone."
+        )
         advice = "Some layers begin at zero (a new head, the end of a block): train these, or load their weights."
         return Finding("dead filters", "fault", words, evidence, advice)
     one = count == 1
@@ -93,7 +104,8 @@ def first_filters(network: Network) -> Iterator[Finding]:
     evidence = {"layer": name, "pairs": pairs, "filters": len(unit)}
     if pairs:
         verdict: Verdict = "warning" if pairs > len(unit) / 10 else "note"
-        words = f"{pairs} pair{'s' * (pairs > 1)} of the {len(unit)} filters of {name} point the same way (cosine above 0.99)."
+        which = f"{pairs} pair{'s' * (pairs > 1)} of the {len(unit)} filters of {name}"
+        words = f"{which} point{'s' * (pairs == 1)} the same way (cosine above 0.99)."
         yield Finding("doubled filters", verdict, words, evidence, "Check how they were initialised; fewer would do.")
     else:
         words = f"No two of the {len(unit)} filters of {name} are the same."
@@ -120,13 +132,15 @@ def untrained(network: Network) -> Finding:
     """Layers whose weights are distributed as just initialised, and batch norms that hold their first values."""
     judged = [(name, weight) for name, weight in weighted(network) if weight.numel() >= FEWEST]
     new = {name: kind for name, weight in judged if (kind := initial(weight))}
-    norms = [(name, part) for name, part in network.module.named_modules() if isinstance(part, _NORMS)]
+    norms = [(n, part) for n, part in network.module.named_modules() if isinstance(part, _NORMS)]
+    norms = [(n, part) for n, part in norms if part.running_mean is not None]
     fresh = [name for name, part in norms if first_values(network.module, part)]
     evidence: dict[str, Any] = {"layers": new, "batch norms": fresh, "judged": len(judged), "all": False}
     advice = "If weights were loaded, strict=True names those that the file did not hold; otherwise train these layers."
     if judged and len(new) > 0.9 * len(judged):
         evidence["all"] = True
-        words = f"The network is untrained: {len(new)} of {len(judged)} layers are distributed as just initialised."
+        layers = f"{len(new)} of {len(judged)} layers are" if len(judged) > 1 else "its one large layer is"
+        words = f"The network is untrained: {layers} distributed as just initialised."
         return Finding("untrained layers", "fault", words, evidence, advice)
     if new:
         name, kind = next(iter(new.items()))
@@ -139,6 +153,9 @@ def untrained(network: Network) -> Finding:
         words = f"{len(fresh)} of {len(norms)} batch norms hold exactly their first values: {listed(fresh)}."
         folding = "Right if they were folded into the convolutions; otherwise their statistics were not loaded."
         return Finding("untrained layers", "note" if folded else "warning", words, evidence, folding)
+    if not judged:
+        words = f"No layer has {FEWEST} weights or more, too few in each to tell whether it was trained."
+        return Finding("untrained layers", "note", words, evidence)
     return Finding("untrained layers", "good", f"None of {len(judged)} layers looks as just initialised.", evidence)
 
 
@@ -163,14 +180,16 @@ def initial(weight: Tensor) -> str | None:
     bounds = {"PyTorch's default, uniform": inward**-0.5, "Xavier, uniform": math.sqrt(6 / (inward + outward))}
     bounds |= {"timm's, uniform": outward**-0.5, "Kaiming, uniform": math.sqrt(6 / inward)}
     for name, bound in bounds.items():
-        if float(values.abs().max()) <= bound * 1.0001 and distance((values / bound + 1) / 2) < LIKE_NEW:
-            return f"{name} within {bound:.3g}" if structure(weight, bound / math.sqrt(3), 1.8) < STRUCTURED else None
+        alike = float(values.abs().max()) <= bound * 1.0001 and distance((values / bound + 1) / 2) < LIKE_NEW
+        if alike and structure(weight, bound / math.sqrt(3), 1.8) < STRUCTURED:
+            return f"{name} within {bound:.3g}"
     spreads = {"Kaiming, fan out": math.sqrt(2 / outward), "Kaiming, fan in": math.sqrt(2 / inward)}
     spreads |= {"Kaiming, by group": math.sqrt(2 / per_group), "Xavier": math.sqrt(2 / (inward + outward))}
     spreads |= {"LeCun": inward**-0.5, "std 0.1": 0.1, "std 0.02": 0.02, "std 0.01": 0.01}
     for name, spread in spreads.items():
-        if distance(0.5 * (1 + torch.erf(values / spread / math.sqrt(2)))) < LIKE_NEW:
-            return f"{name}, normal with std {spread:.3g}" if structure(weight, spread, 3.0) < STRUCTURED else None
+        alike = distance(0.5 * (1 + torch.erf(values / spread / math.sqrt(2)))) < LIKE_NEW
+        if alike and structure(weight, spread, 3.0) < STRUCTURED:
+            return f"{name}, normal with std {spread:.3g}"
     return None
 
 

@@ -20,7 +20,7 @@ from .frame import Box, Frame
 from .geometry import UNKNOWN, Extent, Field
 from .inputs import check, pair, photos_in
 from .labels import Labels
-from .module import fingerprint, input_channels, tensors_of, unwrapped
+from .module import changes, fingerprint, input_channels, tensors_of, unwrapped
 from .picking import laid, names_a_layer, picked, within
 from .preprocessing import HasPixels, Preprocessing
 from .receptive import seen_by
@@ -233,7 +233,7 @@ class Network:
 
         Tried with three runs of an image of `size` (height, width) pixels, once for the network's weights.
         """
-        weights = tuple((p.data_ptr(), 0 if p.is_inference() else p._version) for p in self.module.parameters())
+        weights = changes(self.module.parameters())
         if self._steadiness is None or self._steadiness[0] != weights:
             wanted = pair(size) or self.preprocessing.size
             channels = self.channels or self.preprocessing.channels
@@ -289,7 +289,7 @@ class Network:
     @property
     def fingerprint(self) -> str:
         """A hash of all weights and buffers: two networks with the same one compute the same."""
-        state = tuple((t.data_ptr(), t._version) for t in tensors_of(self.module))
+        state = changes(tensors_of(self.module))
         if self._fingerprint is None or self._fingerprint[0] != state:
             self._fingerprint = state, fingerprint(self.module)
         return self._fingerprint[1]
