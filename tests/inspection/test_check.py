@@ -21,7 +21,15 @@ from phosphene.inspection.check_labels import labels_in_order
 from phosphene.inspection.check_photos import Material, gather
 from phosphene.inspection.check_preprocessing import answer, preprocessing_fits
 from phosphene.inspection.check_running import mode
-from phosphene.inspection.check_weights import dead_filters, finite_weights, untrained
+from phosphene.inspection.check_weights import (
+    STRUCTURED,
+    dead_filters,
+    finite_weights,
+    first_filters,
+    initial,
+    structure,
+    untrained,
+)
 from phosphene.network import Labels, Network
 
 ZIP = Path(__file__).parents[3] / "shared" / "data" / "imagenet_photos_700.zip"
@@ -169,12 +177,62 @@ def test_random_networks_are_untrained() -> None:
 
 
 def test_dead_filters_are_found(healthy: Network, broken: Network) -> None:
-    assert dead_filters(healthy).verdict == "note"  # six of its depthwise filters are zero
+    assert dead_filters(healthy).verdict == "note"  # 127 are zero but for rounding
     with torch.no_grad():
-        broken.module.conv_stem.weight[:8] = 0
+        broken.module.conv_stem.weight[:20] = 0
     found = dead_filters(broken)
     assert found.verdict == "warning"
-    assert found.evidence["filters"]["conv_stem"] == list(range(8))
+    assert "most in conv_stem (22 of 32)" in found.sentence
+    assert found.evidence["filters"]["conv_stem"] == [*range(20), 28, 31]
+    with torch.no_grad():
+        broken.module.classifier.weight.zero_()
+    found = dead_filters(broken)
+    assert found.verdict == "fault"
+    assert found.sentence == "All filters of classifier are zero: it gives the bias alone."
+
+
+def test_the_check_up_and_the_filters_agree_which_are_zero(healthy: Network) -> None:
+    named = dead_filters(healthy).evidence["filters"]
+    for layer in ("conv_stem", "blocks.0.0.conv_dw", "blocks.1.0.conv_pw"):
+        assert ph.filters(healthy, layer).faint == named[layer]
+    assert len(named["conv_stem"]) == 4
+
+
+def test_weights_that_were_drawn_are_known_and_trained_ones_of_the_same_distribution_are_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(48, 96, generator=generator) * (2 / 96) ** 0.5
+    assert initial(drawn[:, :, None, None]) == "Kaiming, fan in, normal with std 0.144"
+    shuffled = drawn.flatten().sort().values  # the very same numbers
+    some_inputs_count_more = shuffled[shuffled.abs().argsort()].view(96, 48).T
+    assert initial(some_inputs_count_more[:, :, None, None]) is None
+
+
+def test_structure_is_like_a_normal_number_for_weights_that_were_drawn() -> None:
+    """The largest of six: rarely beyond the limit, whatever the shape and the way they were drawn."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(16, 32, 1, 1), (96, 1, 3, 3), (64, 3, 7, 7), (10, 256)]
+    normal = [structure(torch.randn(shape, generator=generator), 1.0, 3.0) for shape in shapes for _ in range(50)]
+    uniform = [
+        structure(2 * torch.rand(shape, generator=generator) - 1, 3**-0.5, 1.8) for shape in shapes for _ in range(50)
+    ]
+    assert sum(far > STRUCTURED for far in normal + uniform) <= 4
+    assert 1 < sum(normal) / len(normal) < 1.8
+
+
+def test_first_filters_are_judged_without_those_that_are_zero() -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 16, 5)
+    network = Network(nn.Sequential(conv, nn.ReLU()))
+    with torch.no_grad():
+        conv.weight[8:] = 0
+        conv.weight[0] *= 1e3  # one loud filter does not decide
+    found = {finding.check: finding for finding in first_filters(network)}
+    assert found["doubled filters"].evidence["filters"] == 8
+    assert found["noisy filters"].verdict == "note"
+    with torch.no_grad():
+        conv.weight[1:8] = conv.weight[1:8].mean((2, 3), keepdim=True)
+    found = {finding.check: finding for finding in first_filters(network)}
+    assert found["noisy filters"].verdict == "good"
 
 
 def test_dead_units_are_found(broken: Network) -> None:

@@ -1,4 +1,4 @@
-"""Networks that answer by chance, or by what else is in the batch, are found by trying; values are an image's own."""
+"""Answers that depend on chance, or on the rest of the batch, are found by trying; an image's values are its own."""
 
 import random
 

@@ -19,7 +19,7 @@ from .check_labels import labels_in_order
 from .check_photos import gather, photos_found
 from .check_picture import drawing
 from .check_preprocessing import answer, preprocessing_fits
-from .check_running import input_size, mode, runs, speed, steadiness
+from .check_running import input_size, mode, photos_fit, runs, speed, steadiness
 from .check_weights import dead_filters, finite_weights, first_filters, untrained
 
 __all__ = ["VERDICTS", "Checkup", "Finding", "check", "checks"]
@@ -75,12 +75,14 @@ def checks(network: Network, folder: str | None = None, limit: int = 200) -> Ite
     yield mode(network)
     finite = finite_weights(network)
     yield finite
+    if "empty" in finite.evidence:
+        return
     yield dead_filters(network)
     if finite.verdict == "good":
         yield from first_filters(network)
     trained = untrained(network)
     yield trained
-    broken = runs(network)
+    broken = photos_fit(network) or runs(network, material)
     if broken is not None:
         yield broken
         return

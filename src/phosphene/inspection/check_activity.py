@@ -37,15 +37,24 @@ def activity(network: Network, material: Material, most: int = 24) -> Iterator[F
         words = f"Values of {listed(bad)} are NaN or infinite; {bad[0]} is the first."
         yield Finding("finite activations", "fault", words, {"layers": bad}, f"Look at the layers before {bad[0]}.")
         return
-    words = f"All activations of {len(layers)} layers are finite on {len(x)} photos."
+    words = f"All activations of {len(layers)} layer{'s' * (len(layers) != 1)} are finite on {len(x)} photos."
+    if not layers:
+        words = f"The outputs are finite on {len(x)} photos; no activation function was found to look at."
     yield Finding("finite activations", "good", words, {"layers": len(layers), "photos": len(x)})
-    yield dead_units({name: high[name] == low[name] for name in low}, len(x))
+    yield dead_units(
+        {layer.name: high[layer.name] == low[layer.name] for layer in layers if has_channels(layer)}, len(x)
+    )
     if outputs and outputs[0].ndim == 2:
         yield outputs_fit(network, torch.cat(outputs).double().cpu())
 
 
 def is_post(layer: Layer) -> bool:
     return layer.kind.lower().strip("_") in _POSTS
+
+
+def has_channels(layer: Layer) -> bool:
+    """Whether it is known which dimension holds channels: of maps, tokens on a grid, and vectors."""
+    return layer.layout is not None or len(layer.shape) == 1
 
 
 def by_channel(value: Tensor, layer: Layer) -> Tensor:
@@ -61,14 +70,15 @@ def dead_units(constant: dict[str, Tensor], photos: int) -> Finding:
     count = sum(map(len, dead.values()))
     evidence = {"photos": photos, "units": total, "dead": dead}
     if not constant:
-        return Finding("dead units", "note", "No activation function was found, so dead units were not looked for.")
+        words = "No activation function with known channels was found, so dead units were not looked for."
+        return Finding("dead units", "note", words)
     if not dead:
         return Finding("dead units", "good", f"None of {total} channels is constant on {photos} photos.", evidence)
     worst = max(dead, key=lambda name: len(dead[name]) / len(constant[name]))
     share = len(dead[worst]) / len(constant[worst])
     words = (
-        f"{count} of {total} channels never change on {photos} photos, most in {worst} ({len(dead[worst])} of "
-        f"{len(constant[worst])})."
+        f"{count} of {total} channels never change{'s' * (count == 1)} on {photos} photos, most in {worst} "
+        f"({len(dead[worst])} of {len(constant[worst])})."
     )
     verdict: Verdict = "fault" if share == 1 else "warning" if share > 0.25 and photos >= 8 else "note"
     advice = "Rare channels wake up on other photos; a layer with many dead ones had too large a learning rate."

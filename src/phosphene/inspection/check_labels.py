@@ -30,9 +30,11 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
         advice = "Give ImageNet's usual order (synsets sorted): labels=phosphene.Labels.imagenet(), unless trained so."
         if answers is None or not bool((material.targets >= 0).any()):
             return Finding("labels", "warning", words, {"moved": moved}, advice)
+    if answers is None:
+        return Finding("labels", "note", f"{network.name} does not give one score a class, so no labels were judged.")
     known = material.targets >= 0
     count = int(known.sum())
-    if answers is None or count < FEWEST:
+    if count < FEWEST:
         words = f"The classes of {count} photos are known, too few to judge the labels' order."
         return Finding("labels", "note", words, {"labelled": count}, "Give a folder with one sub-folder a class.")
     targets, predicted = material.targets[known], answers[known].argmax(1)

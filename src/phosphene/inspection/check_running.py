@@ -8,6 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from ..network import Network, Preprocessing
+from ..network.module import input_channels
+from ..network.recording import recorded
+from ..network.seam import OUTPUT
 from .check_finding import Finding, clear, listed, percent
 from .check_photos import Material
 from .check_preprocessing import MARGIN, answer, measured, told
@@ -30,14 +33,54 @@ def mode(network: Network) -> Finding:
     return Finding("mode", "warning", words, {"training": training}, "Call module.eval() before you use the network.")
 
 
-def runs(network: Network) -> Finding | None:
-    """A fault if the network does not run at the stated size; None if it does."""
+def photos_fit(network: Network) -> Finding | None:
+    """A note if photos can't be the network's images, as these have another number of channels; None if they can."""
+    wanted, made = input_channels(network.module) or network.channels, network.preprocessing.channels
+    if wanted in (None, made):
+        return None
+    words = (
+        f"The network's first convolution takes {wanted} channel{'s' * (wanted != 1)}, and photos are prepared with "
+        f"{made}, so what it computes was not looked at."
+    )
+    advice = f"Give instruments tensors (N, {wanted}, H, W) that are its input, or a preprocessing with its channels."
+    return Finding("channels", "note", words, {"channels": wanted, "preprocessing": made}, advice)
+
+
+def runs(network: Network, material: Material) -> Finding | None:
+    """A fault if the network does not run at the stated size, or gives no tensor; None if it runs."""
     try:
         network.layers()
     except ValueError as error:
+        if _runs_on_two(network, material):
+            words = (
+                "The network runs on several photos together, not on one alone: what it computes for a photo hangs on "
+                "the others of its batch."
+            )
+            advice = "Batch norms over one value a channel need running statistics."
+            return Finding("steadiness", "fault", words, {"error": str(error)}, advice)
         words = str(error)[:1].upper() + str(error)[1:] + "."
-        return Finding("input size", "fault", words, {"size": list(network.preprocessing.size)}, "State its own size.")
+        advice = "State its own size: Network(module, preprocessing=...). It is called with one tensor of images."
+        return Finding("input size", "fault", words, {"size": list(network.preprocessing.size)}, advice)
+    try:
+        network.record(network.normalise(material.images[:1]), "logits")
+    except ValueError as error:
+        words = str(error)[:1].upper() + str(error)[1:] + "."
+        return Finding("outputs", "fault", words, {}, "Return a tensor, or a container that holds one.")
     return None
+
+
+def _runs_on_two(network: Network, material: Material) -> bool:
+    """Whether it runs on two photos together, and not on one of them."""
+    images = network.normalise(material.images[:1].repeat(2, 1, 1, 1)).to(network.device, network.dtype)
+    try:
+        recorded(network.module, images, {OUTPUT})
+    except ValueError:
+        return False
+    try:
+        recorded(network.module, images[:1], {OUTPUT})
+    except ValueError:
+        return True
+    return False
 
 
 def steadiness(network: Network) -> Finding:
@@ -108,9 +151,8 @@ def input_size(network: Network, material: Material, most: int = 16) -> Finding:
 
 
 def speed(network: Network, material: Material) -> Finding:
-    """Photos a second, preparation included, and what an epoch over the folder would take."""
+    """Photos a second, preparation included, and what an epoch over the folder would take; `runs` ran it once."""
     photos = material.photos[:4]
-    network.record(network.normalise(material.images[:1]), "logits")  # the first pass allocates
     start = time.perf_counter()
     network.record(network.normalise(material.first(4).images), "logits")
     passing = (time.perf_counter() - start) / len(photos)

@@ -1,7 +1,9 @@
 """What the weights alone tell: values that are no numbers, dead and doubled filters, layers that were never trained.
 
-An untrained layer is known by its distribution: Kolmogorov and Smirnov's distance to what PyTorch and timm draw from,
-sqrt(n) D < 1.5 (p = 0.02). The trained layers of EfficientNet-Lite0 come no nearer than 1.86, most lie beyond 5.
+An untrained layer is known by two things. Its weights are distributed as PyTorch and timm draw them: Kolmogorov and
+Smirnov's distance sqrt(n) D is below 1.95 (p = 0.001). And they look drawn independently (`structure`), as trained
+weights don't even where their distribution has come out normal: some inputs and outputs count more than others.
+`benchmarks/checkup.py` measures how often either is wrong.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from ..network import Network
+from ..network.module import without_values
 from ..network.weights import weight_of
 from .check_finding import Finding, Verdict, listed
+from .faint import faint
 
-LIKE_NEW, FEWEST, MOST = 1.5, 500, 20_000
+LIKE_NEW, STRUCTURED, FEWEST, MOST = 1.95, 3.8, 500, 20_000
+MANY_DEAD = 0.5  # share of a layer's filters; rightly trained networks have up to a quarter (benchmarks/checkup.py)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -34,6 +39,12 @@ def weighted(network: Network) -> list[tuple[str, Tensor]]:
 def finite_weights(network: Network) -> Finding:
     """Whether all parameters and buffers are finite numbers."""
     tensors = [*network.module.named_parameters(), *network.module.named_buffers()]
+    if empty := [name for name, tensor in tensors if without_values(tensor)]:
+        words = f"{len(empty)} of {len(tensors)} weights and buffers have no values yet: {listed(empty)}."
+        advice = "Load weights (they are on the meta device), or run the network once (its modules are lazy)."
+        return Finding("finite weights", "fault", words, {"empty": empty}, advice)
+    if not tensors:
+        return Finding("finite weights", "note", "The network has no weights and no buffers.")
     bad = {n: int((~torch.isfinite(t.detach())).sum()) for n, t in tensors if t.is_floating_point()}
     bad = {name: count for name, count in bad.items() if count}
     if not bad:
@@ -44,54 +55,74 @@ def finite_weights(network: Network) -> Finding:
 
 
 def dead_filters(network: Network) -> Finding:
-    """Kernels that are zero throughout."""
-    dead: dict[str, list[int]] = {}
-    share = 0.0
-    for name, weight in weighted(network):
-        zero = (weight.flatten(1) == 0).all(1).nonzero().flatten().tolist()
-        if zero:
-            dead[name] = zero
-            share = max(share, len(zero) / len(weight) if len(zero) > 1 else 0.0)
+    """Kernels that are zero but for rounding, as `filters` counts them."""
+    layers = weighted(network)
+    dead = {name: none for name, weight in layers if (none := faint(weight))}
+    shares = {name: len(dead[name]) / len(weight) for name, weight in layers if name in dead}
+    evidence = {"filters": dead, "shares": shares, "layers": len(layers)}
+    if not layers:
+        return Finding(
+            "dead filters", "note", "The network has no convolution or linear layer to look for dead filters in."
+        )
     if not dead:
-        return Finding("dead filters", "good", "No filter is zero throughout.")
-    verdict: Verdict = "fault" if share > 0.5 else "warning" if share > 0.05 else "note"
-    count = sum(map(len, dead.values()))
-    words = f"{count} filters are zero throughout, in {listed(list(dead))}."
-    advice = "They do nothing: a few may be pruned away; many say that training or loading went wrong."
-    return Finding("dead filters", verdict, words, {"filters": dead, "largest share": share}, advice)
+        return Finding("dead filters", "good", "No filter is zero throughout.", evidence)
+    count, whole = sum(map(len, dead.values())), [name for name, share in shares.items() if share == 1]
+    worst = max(shares, key=lambda name: shares[name])
+    if whole:
+        words = (
+            f"All filters of {listed(whole)} are zero: {'it gives' if len(whole) == 1 else 'they give'} the bias alone."
+        )
+        advice = "Some layers begin at zero (a new head, the end of a block): train these, or load their weights."
+        return Finding("dead filters", "fault", words, evidence, advice)
+    one = count == 1
+    words = (
+        f"{count} filter{'s'[one:]} {'is' if one else 'are'} zero but for rounding, in {listed(list(dead))}; most in "
+        f"{worst} ({len(dead[worst])} of {next(len(weight) for name, weight in layers if name == worst)})."
+    )
+    advice = "They do nothing, as weight decay leaves them: they may be pruned away."
+    verdict: Verdict = "warning" if shares[worst] > MANY_DEAD else "note"
+    if verdict == "warning":
+        advice = "So many say that training or loading went wrong, or that the layer was pruned."
+    return Finding("dead filters", verdict, words, evidence, advice)
 
 
 def first_filters(network: Network) -> Iterator[Finding]:
-    """Whether filters of the first convolution are doubled, and whether neighbouring weights are alike."""
+    """Whether the first convolution's filters repeat, and whether they look like noise: neighbours don't go together.
+
+    Filters that are zero but for rounding are left out, and each of the others counts alike, however strong it is.
+    """
     kernels = next(((name, w) for name, w in weighted(network) if w.ndim == 4), None)
     if kernels is None or kernels[1][0].numel() < 9:
         return
     name, weight = kernels
-    flat = weight.flatten(1)
-    flat = flat[flat.norm(dim=1) > 0]
-    unit = flat / flat.norm(dim=1, keepdim=True)
-    pairs = int(((unit @ unit.T).triu(1) > 0.99).sum())
-    evidence = {"layer": name, "pairs": pairs, "filters": len(weight)}
+    none = set(faint(weight))
+    flat = weight[[index for index in range(len(weight)) if index not in none]]
+    if not len(flat):
+        return
+    unit = flat / flat.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    pairs = int(((unit.flatten(1) @ unit.flatten(1).T).triu(1) > 0.99).sum())
+    evidence = {"layer": name, "pairs": pairs, "filters": len(unit)}
     if pairs:
-        verdict: Verdict = "warning" if pairs > len(weight) / 10 else "note"
-        words = f"{pairs} pairs of the {len(weight)} filters of {name} point the same way (cosine above 0.99)."
+        verdict: Verdict = "warning" if pairs > len(unit) / 10 else "note"
+        which = f"{pairs} pair{'s' * (pairs > 1)} of the {len(unit)} filters of {name}"
+        words = f"{which} point{'s' * (pairs == 1)} the same way (cosine above 0.99)."
         yield Finding("doubled filters", verdict, words, evidence, "Check how they were initialised; fewer would do.")
     else:
-        words = f"No two of the {len(weight)} filters of {name} are the same."
+        words = f"No two of the {len(unit)} filters of {name} are the same."
         yield Finding("doubled filters", "good", words, evidence)
-    products = [weight[..., 1:] * weight[..., :-1], weight[..., 1:, :] * weight[..., :-1, :]]
+    products = [unit[..., 1:] * unit[..., :-1], unit[..., 1:, :] * unit[..., :-1, :]]
     count = sum(part.numel() for part in products)
-    power = float((weight**2).mean())
-    if count < 300 or power == 0:
+    if count < 300:
         return
-    likeness = sum(float(part.sum()) for part in products) / count / power
+    likeness = sum(float(part.sum()) for part in products) / count * unit[0].numel()
     z = likeness * math.sqrt(count)  # of independent weights: near 0 within 1 / sqrt(count)
     evidence = {"layer": name, "autocorrelation": round(likeness, 4), "z": round(z, 2)}
     if abs(z) < 3:
         words = (
             f"The filters of {name} look like noise: neighbouring weights correlate by {likeness:.3f} (z = {z:.1f})."
         )
-        yield Finding("noisy filters", "note", words, evidence, "Look at them: phosphene filters; train longer.")
+        advice = "Look at them (phosphene filters): kernels of 3 × 3 may look so trained, larger ones seldom do."
+        yield Finding("noisy filters", "note", words, evidence, advice)
     else:
         words = f"The filters of {name} have structure: neighbouring weights correlate by {likeness:.2f} (z = {z:.1f})."
         yield Finding("noisy filters", "good", words, evidence)
@@ -101,13 +132,15 @@ def untrained(network: Network) -> Finding:
     """Layers whose weights are distributed as just initialised, and batch norms that hold their first values."""
     judged = [(name, weight) for name, weight in weighted(network) if weight.numel() >= FEWEST]
     new = {name: kind for name, weight in judged if (kind := initial(weight))}
-    norms = [(name, part) for name, part in network.module.named_modules() if isinstance(part, _NORMS)]
+    norms = [(n, part) for n, part in network.module.named_modules() if isinstance(part, _NORMS)]
+    norms = [(n, part) for n, part in norms if part.running_mean is not None]
     fresh = [name for name, part in norms if first_values(network.module, part)]
     evidence: dict[str, Any] = {"layers": new, "batch norms": fresh, "judged": len(judged), "all": False}
-    advice = "Load the weights with strict=True and read what is missing; then train these layers."
+    advice = "If weights were loaded, strict=True names those that the file did not hold; otherwise train these layers."
     if judged and len(new) > 0.9 * len(judged):
         evidence["all"] = True
-        words = f"The network is untrained: {len(new)} of {len(judged)} layers are distributed as just initialised."
+        layers = f"{len(new)} of {len(judged)} layers are" if len(judged) > 1 else "its one large layer is"
+        words = f"The network is untrained: {layers} distributed as just initialised."
         return Finding("untrained layers", "fault", words, evidence, advice)
     if new:
         name, kind = next(iter(new.items()))
@@ -120,6 +153,9 @@ def untrained(network: Network) -> Finding:
         words = f"{len(fresh)} of {len(norms)} batch norms hold exactly their first values: {listed(fresh)}."
         folding = "Right if they were folded into the convolutions; otherwise their statistics were not loaded."
         return Finding("untrained layers", "note" if folded else "warning", words, evidence, folding)
+    if not judged:
+        words = f"No layer has {FEWEST} weights or more, too few in each to tell whether it was trained."
+        return Finding("untrained layers", "note", words, evidence)
     return Finding("untrained layers", "good", f"None of {len(judged)} layers looks as just initialised.", evidence)
 
 
@@ -131,7 +167,10 @@ def first_values(root: nn.Module, part: nn.Module) -> bool:
 
 
 def initial(weight: Tensor) -> str | None:
-    """The usual initialisation that the weights can't be told from, or None."""
+    """The usual initialisation that the weights can't be told from, or None.
+
+    They must be distributed like it, and look drawn independently: no row, column or place of the kernels stands out.
+    """
     inward = weight[0].numel()
     outward = len(weight) * weight[0, 0].numel()
     per_group = weight[0, 0].numel() * (1 if weight.shape[1] == 1 else len(weight))
@@ -139,17 +178,40 @@ def initial(weight: Tensor) -> str | None:
     if not bool(torch.isfinite(values).all()):
         return None
     bounds = {"PyTorch's default, uniform": inward**-0.5, "Xavier, uniform": math.sqrt(6 / (inward + outward))}
-    bounds["timm's, uniform"] = outward**-0.5
+    bounds |= {"timm's, uniform": outward**-0.5, "Kaiming, uniform": math.sqrt(6 / inward)}
     for name, bound in bounds.items():
-        if float(values.abs().max()) <= bound * 1.0001 and distance((values / bound + 1) / 2) < LIKE_NEW:
+        alike = float(values.abs().max()) <= bound * 1.0001 and distance((values / bound + 1) / 2) < LIKE_NEW
+        if alike and structure(weight, bound / math.sqrt(3), 1.8) < STRUCTURED:
             return f"{name} within {bound:.3g}"
     spreads = {"Kaiming, fan out": math.sqrt(2 / outward), "Kaiming, fan in": math.sqrt(2 / inward)}
     spreads |= {"Kaiming, by group": math.sqrt(2 / per_group), "Xavier": math.sqrt(2 / (inward + outward))}
-    spreads |= {"std 0.02": 0.02, "std 0.01": 0.01}
+    spreads |= {"LeCun": inward**-0.5, "std 0.1": 0.1, "std 0.02": 0.02, "std 0.01": 0.01}
     for name, spread in spreads.items():
-        if distance(0.5 * (1 + torch.erf(values / spread / math.sqrt(2)))) < LIKE_NEW:
+        alike = distance(0.5 * (1 + torch.erf(values / spread / math.sqrt(2)))) < LIKE_NEW
+        if alike and structure(weight, spread, 3.0) < STRUCTURED:
             return f"{name}, normal with std {spread:.3g}"
     return None
+
+
+def structure(weight: Tensor, spread: float, kurtosis: float) -> float:
+    """How far the weights are from independent draws of that spread and kurtosis, in standard deviations.
+
+    The mean and the mean square of each output's, each input's and each place's weights are normal, nearly, if drawn;
+    the sum of their squares follows chi squared, and the largest of the six is what is given.
+    """
+    scaled = (weight.double() / spread).reshape(len(weight), weight.shape[1], -1)
+    far = 0.0
+    for dimension in range(3):
+        parts = scaled.movedim(dimension, 0).flatten(1)
+        count, each = parts.shape
+        if count < 2 or each < 2:
+            continue
+        means = parts.mean(1) * math.sqrt(each)
+        squares = (parts.square().mean(1) - 1) * math.sqrt(each / (kurtosis - 1))
+        for sums in (means, squares):
+            share, width = float(sums.square().sum()) / count, 2 / (9 * count)
+            far = max(far, (share ** (1 / 3) - (1 - width)) / math.sqrt(width))  # E. Wilson and M. Hilferty, 1931
+    return far
 
 
 def distance(cumulative: Tensor) -> float:

@@ -18,7 +18,18 @@ from torch import nn
 from ..instrument import Result, instrument
 from ..network import Network
 from ..network.weights import weight_of
-from ..picture import Block, DrawingBlock, ImageBlock, Picture, TextBlock, as_rgb, colour, map_range, sheet
+from ..picture import (
+    Block,
+    DrawingBlock,
+    ImageBlock,
+    Picture,
+    TextBlock,
+    as_rgb,
+    colour,
+    map_range,
+    sheet,
+)
+from .faint import faint
 from .filters_picture import laid, order, planes_in_blocks, tiles_in_a_grid, width_of
 
 
@@ -39,9 +50,8 @@ class Filters(Result):
 
     @property
     def faint(self) -> list[int]:
-        """The kernels that are zero but for rounding: all weights below a millionth of the layer's largest."""
-        largest = np.abs(self.weights).max((1, 2, 3))
-        return [int(index) for index in np.flatnonzero(largest < 1e-6 * largest.max())]
+        """The kernels that are zero but for rounding: all weights at most a millionth of the layer's largest."""
+        return faint(self.weights)
 
     @property
     def note(self) -> str:
@@ -59,11 +69,11 @@ class Filters(Result):
                 f"A kernel of {height} × {width} has {height * width} numbers a plane, so little pattern can be seen; "
                 "what the unit responds to is seen better in its activations."
             )
-        if faint := self.faint:
-            are, their = ("are", "their") if len(faint) > 1 else ("is", "its")
-            which = f" ({', '.join(map(str, faint))})" if len(faint) <= 8 else ""
+        if none := self.faint:
+            are, their = ("are", "their") if len(none) > 1 else ("is", "its")
+            which = f" ({', '.join(map(str, none))})" if len(none) <= 8 else ""
             told.append(
-                f"{len(faint)} of them{which} {are} zero but for rounding: "
+                f"{len(none)} of them{which} {are} zero but for rounding: "
                 f"what {their} own range brings out is no pattern."
             )
         return " ".join(told)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.parameter import is_lazy
 
 
 def unwrapped(module: Any) -> nn.Module:
@@ -91,10 +92,23 @@ def tensors_of(module: nn.Module) -> Iterator[Tensor]:
     yield from module.buffers()
 
 
+def without_values(tensor: Tensor) -> bool:
+    """Whether it has no numbers: on the meta device, or of a lazy module that has not run yet."""
+    return is_lazy(tensor) or tensor.is_meta
+
+
+def changes(tensors: Iterable[Tensor]) -> tuple:
+    """What is another when any of the tensors is replaced or written into; cheap."""
+    return tuple(id(t) if without_values(t) else (t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)
+
+
 def fingerprint(module: nn.Module) -> str:
     """A hash of all weights and buffers."""
     digest = hashlib.sha256()
     for tensor in tensors_of(module):
+        if without_values(tensor):
+            digest.update(b"no values")
+            continue
         digest.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")

@@ -22,7 +22,7 @@ from .geometry import UNKNOWN, Extent, Field
 from .heads import head_of, noise
 from .inputs import check, no_image, pair, photos_in
 from .labels import Labels
-from .module import fingerprint, input_channels, tensors_of, unwrapped
+from .module import changes, fingerprint, input_channels, tensors_of, unwrapped
 from .outputs import Head, checked, described, main_tensor, per_image
 from .outputs import log_probabilities as log_of
 from .outputs import probabilities as of
@@ -297,7 +297,7 @@ class Network:
 
         Tried with three runs of an image of `size` (height, width) pixels, once for the network's weights.
         """
-        weights = tuple((p.data_ptr(), 0 if p.is_inference() else p._version) for p in self.module.parameters())
+        weights = changes(self.module.parameters())
         if self._steadiness is None or self._steadiness[0] != weights:
             wanted = pair(size) or self.preprocessing.size
             channels = self.channels or self.preprocessing.channels
@@ -385,7 +385,7 @@ class Network:
     @property
     def fingerprint(self) -> str:
         """A hash of all weights and buffers: two networks with the same one compute the same."""
-        state = tuple((t.data_ptr(), t._version) for t in tensors_of(self.module))
+        state = changes(tensors_of(self.module))
         if self._fingerprint is None or self._fingerprint[0] != state:
             self._fingerprint = state, fingerprint(self.module)
         return self._fingerprint[1]
