@@ -7,7 +7,8 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.attribution.likeness import spearman
-from phosphene.attribution.randomised import descending, parametrised, randomised, stages
+from phosphene.attribution.randomised import descending, parametrised, parts, randomised, stages
+from phosphene.picture import Text
 
 
 class Residual(nn.Module):
@@ -197,3 +198,106 @@ def test_a_caller_in_inference_mode_gets_the_same(network):
     with torch.inference_mode():
         found = ph.cascade(network, images(), "logits:1", **how)
     np.testing.assert_array_equal(found.spearman, expected.spearman)
+
+
+# ---- the order of use
+
+
+class Body(nn.Module):
+    """Positions of its own, and layers that are used without calling it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(torch.randn(1, 4, 4, 4))
+        self.second, self.first = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(3, 4, 4, 4)
+
+    def features(self, x):
+        return self.second(self.first(x) + self.positions).relu()
+
+
+class Lora(nn.Linear):
+    """A linear layer with two small matrices added to its weights, and a copy that nothing uses."""
+
+    def __init__(self, inputs, outputs) -> None:
+        super().__init__(inputs, outputs)
+        self.down, self.up = nn.Linear(inputs, 2, bias=False), nn.Linear(2, outputs, bias=False)
+        self.copy = nn.Linear(inputs, outputs)
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight + self.up.weight @ self.down.weight, self.bias)
+
+
+class Whole(nn.Module):
+    def __init__(self, head, answer) -> None:
+        super().__init__()
+        self.head, self.body, self.answer = head, Body(), answer
+
+    def forward(self, x):
+        return self.answer(self, self.body.features(x).mean((2, 3)))
+
+
+def functional(m, x):
+    for weight in (m.head[1], m.head[0]):
+        x = torch.tanh(x @ weight.to(x.dtype).T)
+    return x
+
+
+BODY = ["body", "body.first", "body.second"]
+ORDERS = {  # the head, how it is used, and its names in the order of use, after the body's
+    "its forward": (nn.Linear(4, 3), lambda m, x: m.head.forward(x), ["head"], ()),
+    "its weights": (nn.Linear(4, 3), lambda m, x: nn.functional.linear(x, m.head.weight, m.head.bias), ["head"], ()),
+    "its weights as numbers": (nn.Linear(4, 3), lambda m, x: x @ m.head.weight.data.T, ["head"], ()),
+    "a list": (nn.ParameterList([torch.randn(3, 4), torch.randn(4, 4)]), functional, ["head.1", "head.0"], ()),
+    "small matrices": (Lora(4, 3), lambda m, x: m.head(x), ["head", "head.down", "head.up"], ("head.copy",)),
+    "a norm of its weights": (nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)), lambda m, x: m.head(x),
+                              ["head", "head.parametrizations.weight"], ()),
+    "two of three": (nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)]),
+                     lambda m, x: m.head[2](m.head[1](x)), ["head.1", "head.2"], ("head.0",)),
+    "without gradients": (nn.Linear(4, 3), lambda m, x: m.head(x.detach()).detach(), ["head"], ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_weights_come_in_the_order_in_which_values_are_computed_with_them(name, unchanged):
+    torch.manual_seed(0)
+    head, answer, right, unused = ORDERS[name]
+    module = Whole(head, answer).eval()
+    network = ph.Network(module, ph.Preprocessing.plain(16))
+    with unchanged(module):
+        found = parts(network)
+    assert [one for one in found.used if one.startswith("body")] == BODY
+    assert list(found.used[:3]) == BODY
+    assert sorted(found.used[3:]) == sorted(right) if len(right) > 2 else list(found.used[3:]) == right
+    assert found.unused == unused
+    random = randomised(network, parametrised(network), seed=1).module
+    changed = [key for key, one in random.named_parameters() if not torch.equal(one, module.get_parameter(key))]
+    assert changed == [key for key, one in module.named_parameters() if one.numel() > 1]
+
+
+def test_a_weight_that_two_layers_share_is_reached_from_the_top():
+    first, last = nn.Conv2d(3, 3, 1, bias=False), nn.Linear(3, 3)
+    middle = nn.Conv2d(3, 3, 3, padding=1)
+    module = nn.Sequential(first, middle, nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
+
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = module
+
+        def forward(self, x):
+            return self.body(x) @ self.body[0].weight.flatten(1)
+
+    found = parts(ph.Network(Shared().eval(), ph.Preprocessing.plain(16)))
+    assert found.used == ("body.1", "body.4", "body.0")
+
+
+def test_parts_that_nothing_uses_go_with_the_last_stage_and_are_named():
+    torch.manual_seed(0)
+    head, answer, _, _ = ORDERS["two of three"]
+    network = ph.Network(Whole(head, answer).eval(), ph.Preprocessing.plain(16))
+    found = ph.cascade(network, torch.rand(1, 3, 16, 16), "logits:1", methods="gradient", depths=9)
+    assert found.stages == ("head.2", "head.1", "body.second", "body.first", "body")
+    assert found.sizes == (1, 1, 1, 1, 2)
+    assert found.unused == ("head.0",)
+    words = " ".join(mark.string for mark in found.picture().drawing.marks if isinstance(mark, Text))
+    assert "No value is computed with the weights of head.0" in words

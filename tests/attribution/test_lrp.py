@@ -11,7 +11,9 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
+from phosphene.attribution.lrp import held
 from phosphene.attribution.relevance import COMPOSITES, composite
+from phosphene.picture import Text
 
 CAT = Path(ph.__file__).parent / "photos" / "cat.jpg"
 RULES = {  # text -> how the rule shares relevance, written out
@@ -457,3 +459,106 @@ def test_a_layer_that_a_norm_follows_is_shared_out_once(monkeypatch):
     monkeypatch.setattr(type(rule), "shares", lambda *given: calls.append(given[1]) or shares(*given))
     ph.lrp(network, x, "logits:1", rule="zplus")
     assert len(calls) == 2  # of the convolution with its norm, and of the linear layer
+
+
+# ---- how much of the score the pixels hold
+
+
+def written(found):
+    return " ".join(mark.string for mark in found.picture().drawing.marks if isinstance(mark, Text))
+
+
+def lead(x, w, b, relevance):
+    """zplus with biases left to the inputs: an output without a positive contribution gives all its inputs the same."""
+    found = torch.zeros_like(x)
+    for k in range(len(w)):
+        positive = (x * w[k]).clamp(min=0)
+        seen = (w[k] != 0).to(x)
+        share = positive / positive.sum() if positive.sum() > 1e-5 else seen / seen.sum()
+        found += share * relevance[k]
+    return found
+
+
+def test_outputs_that_no_input_speaks_for_share_alike_where_biases_are_left_to_the_inputs():
+    torch.manual_seed(5)
+    layers = [nn.Conv2d(2, 6, 3, groups=2), nn.ReLU(), nn.Conv2d(6, 6, 3, groups=6), nn.ReLU(), nn.Flatten()]
+    module = nn.Sequential(*layers, nn.Linear(150, 3, bias=False)).double()
+    module[0].bias.data -= 0.4
+    module[2].bias.data += 0.5
+    x = torch.randn(1, 2, 9, 9, dtype=torch.float64)
+    values = [x]
+    for layer in module:
+        values.append(layer(values[-1]))
+    relevance = torch.zeros(3, dtype=torch.float64)
+    relevance[1] = values[-1][0, 1].detach()
+    bare = 0
+    for layer, given in reversed(list(zip(module, values, strict=False))):
+        if not hasattr(layer, "weight"):
+            continue
+        given = given.detach()
+
+        def linear(y, layer=layer, given=given):
+            if isinstance(layer, nn.Linear):
+                return layer(y.view_as(given))[0]
+            return F.conv2d(y.view_as(given), layer.weight, None, groups=layer.groups)[0].flatten()
+
+        own = torch.autograd.functional.jacobian(linear, given.flatten()).detach()
+        if isinstance(layer, nn.Linear):
+            total = own @ given.flatten()
+            relevance = sum(
+                given.flatten() * own[k] / (total[k] + 1e-6 * total[k].sign()) * relevance[k] for k in range(3)
+            )
+        else:
+            contributions = (given.flatten() * own).clamp(min=0).sum(1)
+            bare += int(((contributions == 0) & (relevance.abs() > 1e-9)).sum())
+            relevance = lead(given.flatten(), own, None, relevance)
+    assert bare > 3  # else nothing was tried
+    rule = "convolution=zplus,linear=epsilon"
+    for bias in ("share", "safe"):
+        found = ph.lrp(ph.Network(module), x, "logits:1", rule=rule, bias=bias)
+        torch.testing.assert_close(
+            found.values[0].flatten(), relevance, rtol=2e-3, atol=1e-4 * float(relevance.abs().max())
+        )  # the rule's 1e-6 beside small sums
+
+
+@pytest.mark.parametrize("name", ["vgg_bn", "resnet18", "mobilenet_v2", "efficientnet_lite0", "vit", "swin"])
+def test_the_default_holds_the_score_and_takes_no_part_in_sums_that_cancel(name):
+    module = stirred(NETWORKS[name])
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    found = ph.lrp(ph.Network(module), x, "logits:3")
+    assert found.rule == "composite-share"
+    assert float(found.gap.abs().amax()) < 1e-6 * float(found.scores.abs().amax())
+    if name in ("vit", "swin"):  # linear layers under epsilon keep what biases get
+        before = ph.lrp(ph.Network(module), x, "logits:3", rule="composite")
+        torch.testing.assert_close(found.values, before.values)
+    else:
+        held = found.values.flatten(1).sum(1) / (
+            found.scores - module[-1].bias[3] if name == "vgg_bn" else found.scores
+        )
+        assert float(held.amin()) > 0.5
+
+
+def test_composite_keeps_what_biases_get_as_ever():
+    network, x = ph.Network(small()), torch.randn(1, 2, 9, 9, dtype=torch.float64)
+    plain = ph.lrp(network, x, "logits:2", rule="composite")
+    assert torch.equal(plain.values, ph.lrp(network, x, "logits:2", rule="composite", bias="absorb").values)
+    safe = ph.lrp(network, x, "logits:2", rule="composite", bias="safe")
+    assert torch.equal(safe.values, ph.lrp(network, x, "logits:2").values)
+    assert not torch.allclose(safe.values, plain.values)
+
+
+def test_relevance_says_how_much_of_the_score_it_holds():
+    network, x = ph.Network(small().float()), torch.randn(1, 2, 9, 9)
+    relevance = ph.lrp(network, x, "logits:2", rule="composite")
+    pixels = float(relevance.values.sum() / relevance.scores[0])
+    kept = float(relevance.absorbed[0] / relevance.scores[0])
+    said = relevance.note(0)
+    assert said == held(pixels, kept, 0.0, 1.0)
+    assert said in written(ph.why(network, x, "logits:2", method="lrp:rule=composite"))
+    assert said in written(relevance)
+
+
+def test_shares_of_a_score_are_told_in_percent_or_as_numbers():
+    assert held(0.71, 0.29, 0.0, 1.0) == "the pixels hold 71 % of the score, biases kept 29 %"
+    assert held(-0.0004, 1.5, 0.5, 2.0) == "the pixels hold -0.02 % of the score, biases kept 75 %, 25 % is lost"
+    assert held(3.0, -2.99, 0.0, 0.01) == "the pixels hold 3.00 of the score 0.0100, biases kept −2.99"

@@ -1,11 +1,14 @@
 """Several methods side by side: each is what its instrument gives, and one range holds for all targets."""
 
+import importlib.util
+
 import pytest
 import timm
 import torch
 from torch import nn
 
 import phosphene as ph
+from phosphene.attribution.answered import percent
 from phosphene.picture import Text
 
 
@@ -85,3 +88,73 @@ def test_many_targets_are_laid_out_on_pages():
 
 def _told(picture):
     return [mark.string for mark in picture.drawing.marks if isinstance(mark, Text)]
+
+
+# ---- what was answered
+
+
+def test_the_sheet_says_what_the_network_answers_and_how_the_asked_class_stands():
+    network, x = classifier(), torch.rand(1, 3, 32, 32)
+    probabilities = network.record(x, "probabilities")["probabilities"][0]
+    order = probabilities.argsort(descending=True)
+    names = ["ant", "bee", "cat", "dog"]
+    best, third = names[order[0]], names[order[2]]
+    found = foot(ph.why(network, x, f"logits:{third}", method="gradient"))
+    assert f"What speaks for {third}" in found
+    assert "Why this answer" not in found
+    assert f"The network answers {best}, {100 * probabilities.max():.1f} %" in found
+    assert f"this class has {100 * probabilities[order[2]]:.1f} %, rank 3 of 4" in found
+    asked = foot(ph.why(network, x, f"logits:{best}", method="gradient"))
+    assert "Why this answer" in asked
+    assert f"The network's answer, {100 * probabilities.max():.1f} %." in asked
+    both = ph.why(network, x, [f"logits:{best}", f"logits:{third}"], method="gradient")
+    assert f"What speaks for {best} and {third}" in foot(both)
+    assert both.to_dict()["answers"][1]["asked"]["rank"] == 3
+
+
+def test_each_image_has_its_own_answer():
+    network, x = classifier(), torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(2)) * 4
+    found = ph.why(network, x, "logits:cat", method="gradient")
+    probabilities = network.record(x, "probabilities")["probabilities"]
+    for index, answer in enumerate(found.answers):
+        assert answer.rank == 1 + int((probabilities[index] > probabilities[index, 2]).sum())
+        assert answer.probability == pytest.approx(float(probabilities[index, 2]))
+    assert [answer.best for answer in found.answers] == [guess[0].label for guess in network.classify(x, k=1)]
+
+
+def test_boxes_and_objects_say_what_the_network_answers():
+    network, x = classifier(), torch.rand(1, 3, 32, 32)
+    order = network.record(x, "logits")["logits"][0].argsort(descending=True)
+    asked, best = int(order[1]), network.labels[int(order[0])]
+    results = [ph.locate(network, x, f"logits:{asked}", method="layer_cam")]
+    if importlib.util.find_spec("cv2"):
+        results.append(ph.objects(network, x, f"logits:{asked}", method="gradient"))
+    for found in results:
+        assert f"The network answers {best}, " in foot(found)
+        assert "rank 2 of 4" in foot(found)
+
+
+def test_of_what_is_no_class_nothing_is_said():
+    network, x = classifier(), torch.rand(1, 3, 32, 32)
+    unit = foot(ph.why(network, x, "0:2", method="gradient"))
+    assert "What speaks for 0:2" in unit
+    assert "answer" not in unit
+    maps = ph.Network(nn.Conv2d(3, 4, 3), ph.Preprocessing.plain(16))
+    found = ph.why(maps, torch.rand(1, 3, 16, 16), "logits:1", method="gradient")
+    assert found.answers == (None,)
+    assert "answers" not in foot(found)
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (0.631, "63.1 %"),
+        (0.001, "0.1 %"),
+        (0.0004, "0.04 %"),
+        (1e-9, "less than 0.0001 %"),
+        (0.0, "0 %"),
+        (1, "100.0 %"),
+    ],
+)
+def test_probabilities_are_told_with_digits_that_say_something(probability, text):
+    assert percent(probability) == text

@@ -169,7 +169,11 @@ class Atlas:
         given = self._network
         if given is not None and given.fingerprint == sweep.fingerprint:
             preprocessing = read_preprocessing(sweep.preprocessing)
-            return given if given.preprocessing == preprocessing else Network(given.module, preprocessing, given.labels)
+            return (
+                given
+                if given.preprocessing == preprocessing
+                else Network(given.module, preprocessing, given.labels, head=given.head)
+            )
         if not sweep.opening:
             raise ValueError(
                 f"the network {sweep.network} was given as a module; open the atlas with it: "

@@ -99,7 +99,8 @@ class _Worker:
         self.network: Network = ray.get(network) if isinstance(network, ray.ObjectRef) else network
         if torch.cuda.is_available() and ray.get_gpu_ids():
             module = copy.deepcopy(self.network.module).to("cuda")
-            self.network = Network(module, self.network.preprocessing, self.network.labels, spec=self.network.spec)
+            own = self.network
+            self.network = Network(module, own.preprocessing, own.labels, head=own.head, spec=own.spec)
         self.work, self.workers = work, workers or threads
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:

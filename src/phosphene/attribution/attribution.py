@@ -41,6 +41,10 @@ class Attribution(Result, ABC):
     def signed(self) -> bool:
         """Whether negative numbers speak against the target; if not, only magnitudes are there."""
 
+    def note(self, index: int) -> str:
+        """What every sheet says of map number `index` beside its range, such as how much of the score it holds."""
+        return ""
+
     @property
     def names(self) -> str:
         """The photos' names, for captions."""

@@ -22,7 +22,7 @@ from ..picture import Photo, Picture
 from .attribution import shown
 from .contenders import Contender, contenders, possible, with_signs
 from .likeness import spearman, ssim
-from .randomised import How, descending, parametrised, randomised, stages
+from .randomised import How, descending, parametrised, parts, randomised, stages
 from .targets import Target, questions
 
 Order = Literal["cascading", "independent"]
@@ -43,8 +43,9 @@ class Cascade(Result):
     methods: tuple[str, ...]
     signed: tuple[bool, ...]
     refused: dict[str, str]  # methods that can't answer for this network, and what they said
-    stages: tuple[str, ...]  # the module of each that lies deepest
-    sizes: tuple[int, ...]  # how many modules each stage randomises
+    stages: tuple[str, ...]  # the part of each that is used first: a module, or a weight of a list
+    sizes: tuple[int, ...]  # how many parts each stage randomises
+    unused: tuple[str, ...]  # parts that nothing uses for the first image; they go with the last stage
     spearman: np.ndarray = field(repr=False)  # of maps with their signs; signals are summed over their channels
     magnitudes: np.ndarray = field(repr=False)  # Spearman's correlation of the maps' magnitudes
     ssim: np.ndarray = field(repr=False)
@@ -65,6 +66,7 @@ class Cascade(Result):
             "order": self.order,
             "how": self.how,
             "refused": self.refused,
+            "unused": list(self.unused),
             "stages": [{"deepest": name, "modules": size} for name, size in zip(self.stages, self.sizes, strict=True)],
             "probabilities": self.probabilities.tolist(),
             "methods": [
@@ -109,7 +111,7 @@ def cascade(
     x = network.inputs(images).detach()
     question = questions(network, x, target)
     asked = [str(address) for address in question.addresses]
-    steps = stages(network, depths, (int(x.shape[-2]), int(x.shape[-1])))
+    steps = stages(network, depths, x=x[:1])
     chosen, trained, refused = _first(network, contenders(methods), x, asked)
 
     classes = [address.channel for address in question.addresses] if question.layer in OUTPUTS else None
@@ -131,7 +133,8 @@ def cascade(
         network=network.name, targets=question.names, photos=shown(network, images)["photos"], order=order, how=how,
         methods=tuple(contender.name for contender in chosen), signed=tuple(found.signed for found in trained),
         refused=refused, stages=tuple(stage.name for stage in steps),
-        sizes=tuple(len(stage.modules) for stage in steps), spearman=values[:, :, 0], magnitudes=values[:, :, 1],
+        sizes=tuple(len(stage.modules) for stage in steps),
+        unused=parts(network, x=x[:1]).unused, spearman=values[:, :, 0], magnitudes=values[:, :, 1],
         ssim=values[:, :, 2], probabilities=np.array(probabilities), maps=tuple(torch.stack(rows) for rows in maps),
     )  # fmt: skip
 

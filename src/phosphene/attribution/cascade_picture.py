@@ -48,12 +48,16 @@ def drawing(found: Cascade) -> Drawing:
     what = "change places" if found.how == "permute" else "are drawn anew, of the same mean and spread"
     count = len(found.targets)
     caption = (
-        f"A column is a stage, named by its deepest module; weights {what}, {done}. Each map has its own range, cut at "
-        "the 99.5th percentile of magnitudes; blue to red is signed, dark to bright a magnitude. Below a map and in "
-        "the line: Spearman's rank correlation of magnitudes with the trained network's map, 1 for the same map"
-        f"{f', mean over {count} targets' if count > 1 else ''}; the thin line is the structural similarity. Under a "
+        f"A column is a stage, named by the part in it that the network uses first; weights {what}, {done}. Each map "
+        "has its own range, cut at the 99.5th percentile of magnitudes; blue to red is signed, dark to bright a "
+        "magnitude. Below a map and in the line: Spearman's rank correlation of magnitudes with the trained network's "
+        f"map, 1 for the same map{f', mean over {count} targets' if count > 1 else ''}; the thin line is the "
+        "structural similarity. Under a "
         "stage's name: the class's probability."
     )
+    if found.unused:
+        some = ", ".join(found.unused[:3]) + (f" and {len(found.unused) - 3} more" if len(found.unused) > 3 else "")
+        caption += f" No value is computed with the weights of {some}; they go with the last stage."
     title = "Does the map notice that the weights are random?"
     photo = found.photos[0][0].name if len(found.photos) == 1 or count == 1 else f"{count} images, the first shown"
     return sheet(title, f"{found.network} on {photo}, {found.targets[0]}", blocks, caption=caption, width=width + 96)

@@ -21,6 +21,7 @@ from ..picture import (
     map_range,
     sheet,
 )  # fmt: skip
+from .answered import Answered, answered
 from .attribution import Attribution, capital
 from .boxes import PixelBox, boxes
 from .cam import NoMeanError
@@ -28,7 +29,7 @@ from .laying import colours, laid
 from .methods import METHODS
 from .methods import method as named
 from .paging import page_of
-from .targets import Target
+from .targets import Target, questions
 
 WIDTH = 420.0  # of a picture in a row
 LINE_PX = 2  # of a box's frame, in pixels of a picture
@@ -42,6 +43,7 @@ class Located(Result):
     map: Attribution = field(repr=False)
     method: str  # as it is named in METHODS, with its options
     threshold: float
+    answers: tuple[Answered | None, ...] = field(repr=False)  # how each target stands among the network's classes
 
     def picture(self, *, page: int = 1) -> Picture:
         """The photo with the box, beside the map with the same box.
@@ -61,6 +63,7 @@ class Located(Result):
             edges = f"left {left}, top {top}, right {right}, bottom {bottom} px of the photo"
             blocks += [
                 TextBlock(told, size=20, weight="bold"),
+                *([] if self.answers[index] is None else [TextBlock(capital(f"{self.answers[index]}."))]),
                 Row(
                     [
                         ImageBlock(_framed(photo.pixels, self.boxes[index]), heading=edges, width=WIDTH, crisp=False),
@@ -89,6 +92,7 @@ class Located(Result):
             "threshold": self.threshold,
             "found": [
                 {"target": target, "value": float(score), "box": list(box), "photo": self.map.photo(index)[0].name}
+                | (answer.to_dict() if (answer := self.answers[index]) is not None else {})
                 for index, (target, score, box) in enumerate(found)
             ],
         }
@@ -118,7 +122,11 @@ def locate(
             raise
         spec = "grad_cam"
         found = named(spec)(network, images, target)
-    return Located(boxes=tuple(boxes(found, threshold)), map=found, method=spec, threshold=threshold)
+    x = network.inputs(images).detach()
+    return Located(
+        boxes=tuple(boxes(found, threshold)), map=found, method=spec, threshold=threshold,
+        answers=answered(network, x, questions(network, x, target)),
+    )  # fmt: skip
 
 
 def _framed(pixels: np.ndarray, box: PixelBox) -> np.ndarray:

@@ -21,6 +21,7 @@ from ..picture import Picture, compact
 from .attribution import shown
 from .relevance import Account, composite, propagation
 from .relevance.account import BIASES, Bias
+from .relevance.composites import BIASES_OF
 from .relevance.layers import relevance_of
 from .signal import Signal
 from .targets import Question, Target, questions, units
@@ -38,6 +39,11 @@ class Relevance(Signal):
     gap: Tensor = field(repr=False)  # (N,) relevance + absorbed - score; zero but for functions that lose relevance
     rules: Mapping[str, str] = field(default_factory=dict, repr=False)  # layer -> the rule that stood there
 
+    def note(self, index: int) -> str:
+        """How much of the score the pixels hold."""
+        score, kept, gap = (float(part[index]) for part in (self.scores, self.absorbed, self.gap))
+        return held(score - kept + gap, kept, -gap, score)
+
     def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
         """Each relevance beside its photo: warm where a pixel speaks for the target, cold where it speaks against it.
 
@@ -46,9 +52,8 @@ class Relevance(Signal):
         - `page`: which page of twelve, from 1
         """
         told = tuple(
-            f"{target} · {compact(float(score))} = {compact(float(score - kept + gap))} in pixels"
-            f" + {compact(float(kept))} kept by biases{_missing(float(gap), float(score))}"
-            for target, score, kept, gap in zip(self.targets, self.scores, self.absorbed, self.gap, strict=True)
+            f"{target} · {compact(float(score))}: {self.note(index)}"
+            for index, (target, score) in enumerate(zip(self.targets, self.scores, strict=True))
         )
         return Signal.picture(replace(self, headings=told), range=range, page=page)
 
@@ -59,26 +64,44 @@ class Relevance(Signal):
         return {**found, "rule": self.rule, "rules": dict(self.rules)}
 
 
-def _missing(gap: float, score: float) -> str:
-    return f", {compact(-gap)} lost" if abs(gap) > 1e-3 * abs(score) else ""
+def held(pixels: float, biases: float, lost: float, score: float) -> str:
+    """A score's parts in words: in percent, or as numbers where percents would say nothing."""
+    parts = (pixels, biases, lost)
+    if abs(score) * 10 > max(map(abs, parts)) and score:
+        texts = [_share(part / score) for part in parts]
+        whole = " of the score"
+    else:
+        texts = [compact(part) for part in parts]
+        whole = f" of the score {compact(score)}"
+    missing = f", {texts[2]} is lost" if abs(lost) > 1e-3 * abs(score) else ""
+    return f"the pixels hold {texts[0]}{whole}, biases kept {texts[1]}{missing}"
+
+
+def _share(part: float) -> str:
+    percents = 100 * part
+    return f"{percents:.0f} %" if abs(percents) >= 1 or not percents else f"{percents:.1g} %"
 
 
 @instrument
 def lrp(
-    network: Network, images: Any, target: Target = None, *, rule: str = "composite", bias: Bias = "absorb"
+    network: Network, images: Any, target: Target = None, *, rule: str = "composite-share", bias: Bias | None = None
 ) -> Relevance:
     """How much each pixel contributes to a score, shared out layer by layer (layer-wise relevance propagation).
 
-    Where a layer is composed of functions that only move, add or select values, relevance is conserved; `absorbed` and
-    `gap` of the result say what biases kept and what was lost. Raises LookupError for rules and targets that are not
-    there, ValueError for images that the network can't take.
+    Functions that only move, add or select values conserve relevance. Pixels, `absorbed` (what biases and constants
+    kept) and `gap` (what was lost) sum to the score up to rounding; the sheet says how much of it the pixels hold.
+    Raises LookupError for rules and targets that are not there, ValueError for images that the network can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
-    - `rule`: composite (flat for the first layer, zplus for convolutions, epsilon for linear layers), epsilon, gamma,
-      zplus, alphabeta, epsilon-gamma-box, or a table such as 'first=zbox,convolution=gamma:0.1,head.*=epsilon:0.01'
-    - `bias`: absorb (a bias keeps its share of relevance) or share (the layer's inputs get it, in proportion to theirs)
+    - `rule`: composite (flat for the first layer, zplus for convolutions, epsilon for linear layers), composite-share
+      (the same with bias=safe), epsilon, gamma, zplus, alphabeta, epsilon-gamma-box, or a table such as
+      'first=zbox,convolution=gamma:0.1,head.*=epsilon:0.01'
+    - `bias`: absorb (a bias keeps its share of relevance), share (the layer's inputs get it, in proportion to theirs)
+      or safe (share where a rule's sums can't cancel: zplus, alphabeta, flat and wsquare; else absorb); absorb if not
+      given, but for composite-share
     """
+    bias = BIASES_OF.get(rule.strip(), "absorb") if bias is None else bias
     if bias not in BIASES:
         raise ValueError(f"bias is one of {', '.join(BIASES)}, not {bias!r}")
     table = composite(rule)

@@ -17,10 +17,11 @@ from PIL import Image
 from ..instrument import Result, instrument
 from ..network import Network
 from ..picture import Photo, Picture
+from .answered import Answered, answered
 from .attribution import Attribution
 from .grabcut import cut, largest, opencv, seeded, smoothed
 from .methods import method as named
-from .targets import Target
+from .targets import Target, questions
 
 LONGEST = 640  # pixels of the side at which objects are cut out; larger photos are reduced, their masks enlarged
 SHORTEST = 16
@@ -38,6 +39,7 @@ class Objects(Result):
     background: float
     smooth: float
     iterations: int
+    answers: tuple[Answered | None, ...] = field(repr=False)  # how each target stands among the network's classes
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ class Objects(Result):
                     "box": _box(mask),
                     "seeds": [int(self.inside[index].sum()), int(self.outside[index].sum())],
                 }
+                | (answer.to_dict() if (answer := self.answers[index]) is not None else {})
                 for index, (target, score, mask) in enumerate(
                     zip(self.targets, self.attribution.scores, self.masks, strict=True)
                 )
@@ -118,6 +121,7 @@ def objects(
         raise ValueError(f"there is at least one cut, not {iterations}")
     opencv()
     found = named(method)(network, images, target)
+    x = network.inputs(images).detach()
     masks, inside, outside = [], [], []
     for index in range(len(found.targets)):
         photo, _ = found.photo(index)
@@ -129,6 +133,7 @@ def objects(
     return Objects(
         attribution=found, masks=tuple(masks), inside=tuple(inside), outside=tuple(outside), foreground=foreground,
         background=background, smooth=smooth, iterations=iterations,
+        answers=answered(network, x, questions(network, x, target)),
     )  # fmt: skip
 
 

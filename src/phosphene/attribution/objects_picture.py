@@ -52,6 +52,8 @@ def drawing(found: Objects, page: int) -> tuple[Drawing, str, tuple[Range, ...]]
         share = f"{found.masks[index].mean():.0%} of the photo"
         told = f"{found.targets[index]} · {compact(float(maps.scores[index]))}"
         blocks.append(TextBlock(told, size=20, weight="bold"))
+        if (answer := found.answers[index]) is not None:
+            blocks.append(TextBlock(capital(f"{answer}.")))
         pictures = {
             "photo": pixels,
             "map, where the network looks": over,

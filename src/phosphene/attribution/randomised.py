@@ -18,54 +18,93 @@ import torch
 from torch import Tensor, nn
 
 from ..network import Network
-from ..network.weights import plain_copy
+from ..network.weights import makes_weights, plain_copy
+from .usage import Uses, uses
 
 How = Literal["permute", "normal"]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Modules that are randomised together; `name` is of the one that lies deepest in the network."""
+    """Parts that are randomised together; `name` is of the one that lies deepest among those that are used."""
 
     name: str
-    modules: tuple[str, ...]
+    modules: tuple[str, ...]  # names of modules, or of single weights
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The modules that hold weights of their own, and weights that stand by themselves."""
+
+    used: tuple[str, ...]  # in the order in which they are used for the last time
+    unused: tuple[str, ...]  # those of which nothing reaches the image
 
 
 def parametrised(network: Network, size: tuple[int, int] | None = None) -> list[str]:
-    """The names of the modules that hold weights of their own, in the order in which they are computed."""
-    computed = {name: place for place, name in enumerate(network.survey(size).names)}
-
-    def place(name: str) -> int:
-        if not name:
-            return -1  # what the whole network owns, as a vision transformer its positions, meets the image first
-        while name and name not in computed:  # a part that no call shows is computed with what it is part of
-            name = name.rpartition(".")[0]
-        return computed.get(name, len(computed))
-
-    owners = [name for name, module in network.module.named_modules() if any(True for _ in module.parameters(False))]
-    owners = [_holder(name) for name in owners]
-    return sorted(dict.fromkeys(owners), key=place)
+    """The names of all parts that hold weights of their own, in the order in which they are used; unused ones first."""
+    found = parts(network, size)
+    return [*found.unused, *found.used]
 
 
-def _holder(name: str) -> str:
-    """The module that computes with a weight, where the name is of what the weight is made of."""
-    return name.partition(".parametrizations.")[0]
+def parts(network: Network, size: tuple[int, int] | None = None, x: Tensor | None = None) -> Parts:
+    """The network's parts with weights, in the order of use for the input `x` (N, C, H, W), or for noise of that size.
+
+    A module's weights belong together and count from where the last of them is used. In a list of weights each stands
+    by itself, and so do the matrices of a module that multiplies by several of them one after the other. Positions and
+    tokens that join the first layer's values count as below it: they meet the image first.
+    """
+    if x is None:
+        noise = torch.Generator().manual_seed(0)
+        x = torch.rand(1, network.channels or 3, *(size or network.preprocessing.size), generator=noise)
+        x = x.to(network.device, network.dtype)
+    if makes_weights(network.module):  # copies, whose names these are, hold what is made
+        network = _copied(network, "permute")
+    found = uses(network, x)
+    place: dict[str, int] = {}
+    unused: list[str] = []
+    for path, module in network.module.named_modules():
+        for name, weights in _groups(path, module, found):
+            places = [_place(weight, found) for weight in weights if weight in found.last]
+            if places:
+                place[name] = max(places)
+            else:
+                unused.append(name)
+    return Parts(tuple(sorted(place, key=lambda name: place[name])), tuple(unused))
 
 
-def stages(network: Network, count: int, size: tuple[int, int] | None = None) -> list[Stage]:
-    """The modules with weights in at most `count` stages, from the top down: first the last module alone, then equal
-    numbers of modules."""
+def _groups(path: str, module: nn.Module, found: Uses) -> Iterator[tuple[str, list[str]]]:
+    """The parts that a module's own weights make: their name and those of their weights."""
+    own = {f"{path}.{name}" if path else name: weight for name, weight in module.named_parameters(recurse=False)}
+    if not own:
+        return
+    times = {found.last[name] for name, one in own.items() if one.ndim > 1 and name in found.last.keys() - found.joined}
+    if isinstance(module, (nn.ParameterList, nn.ParameterDict)) or len(times) > 1:
+        yield from ((name, [name]) for name in own)
+    else:
+        yield path, list(own)
+
+
+def _place(weight: str, found: Uses) -> int:
+    """The call that uses a weight last; 0 for what joins the first layer's values."""
+    at = found.last[weight]
+    return 0 if weight in found.joined and (not found.first_layers or at < found.first_layers) else at
+
+
+def stages(network: Network, count: int, size: tuple[int, int] | None = None, x: Tensor | None = None) -> list[Stage]:
+    """The parts with weights in at most `count` stages, from the top down: first the last one alone, then equal numbers
+    of them. Parts that nothing uses go with the last stage."""
     if count < 1:
         raise ValueError(f"a cascade has at least one stage, not {count}")
-    names = parametrised(network, size)[::-1]
+    whole = parts(network, size, x)
+    names = whole.used[::-1]
     if not names:
         raise ValueError(f"{network.name} has no weights that could be randomised")
     rest, groups = names[1:], min(count - 1, len(names) - 1)
     if not groups:
-        return [Stage(names[-1], tuple(names))]
+        return [Stage(names[-1], (*names, *whole.unused))]
     ends = [round(len(rest) * (index + 1) / groups) for index in range(groups)]
-    parts = [names[:1], *(rest[start:end] for start, end in zip([0, *ends], ends, strict=False))]
-    return [Stage(part[-1], tuple(part)) for part in parts]
+    found = [names[:1], *(rest[start:end] for start, end in zip([0, *ends], ends, strict=False))]
+    return [Stage(part[-1], part if part is not found[-1] else (*part, *whole.unused)) for part in found]
 
 
 def randomised(network: Network, modules: Iterable[str], *, how: How = "permute", seed: int = 0) -> Network:
@@ -88,11 +127,7 @@ def descending(
     """
     copied = _copied(network, how)
     for stage in steps:
-        kept = [
-            (tensor, tensor.detach().clone())
-            for name in stage.modules
-            for tensor in _tensors(copied.module.get_submodule(name))
-        ]
+        kept = [(tensor, tensor.detach().clone()) for name in stage.modules for tensor in _tensors(copied.module, name)]
         _randomise_all(copied, stage.modules, how, seed)
         yield copied
         if not cumulative:
@@ -109,20 +144,20 @@ def _copied(network: Network, how: How) -> Network:
             module = plain_copy(network.module)
     except (TypeError, RuntimeError) as error:
         raise ValueError(f"{network.name} can't be copied, so its weights can't be randomised: {error}") from error
-    return Network(module, network.preprocessing, network.labels)
+    return Network(module, network.preprocessing, network.labels, head=network.head)
 
 
 def _randomise_all(network: Network, modules: Iterable[str], how: How, seed: int) -> None:
     done: set[int] = set()
     for name in modules:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + _number(name))
-        _randomise(network.module.get_submodule(name), how, generator, done)
+        _randomise(_tensors(network.module, name), how, generator, done)
 
 
-def _randomise(module: nn.Module, how: How, generator: torch.Generator, done: set[int]) -> None:
+def _randomise(tensors: Sequence[Tensor], how: How, generator: torch.Generator, done: set[int]) -> None:
     shuffles: dict[int, Tensor] = {}
     with torch.no_grad():
-        for tensor in _tensors(module):
+        for tensor in tensors:
             if id(tensor) in done:
                 continue
             done.add(id(tensor))
@@ -139,8 +174,12 @@ def _randomise(module: nn.Module, how: How, generator: torch.Generator, done: se
             tensor.copy_(values.view_as(tensor))
 
 
-def _tensors(module: nn.Module) -> list[Tensor]:
-    """The module's own weights, and its statistics: buffers with a number a channel."""
+def _tensors(root: nn.Module, name: str) -> list[Tensor]:
+    """The own weights of the module of that name and its statistics, buffers with a number a channel; or the weight."""
+    above, _, last = name.rpartition(".")
+    if last in root.get_submodule(above)._parameters:
+        return [root.get_parameter(name)]
+    module = root.get_submodule(name)
     statistics = [buffer for buffer in module.buffers(recurse=False) if buffer.is_floating_point() and buffer.ndim == 1]
     return [*module.parameters(recurse=False), *statistics]
 

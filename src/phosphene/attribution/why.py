@@ -1,7 +1,9 @@
 """Why this answer: several methods side by side on one photo, for one class or for several.
 
 Methods measure different things, so each has a range of its own; for several classes it is one for all of them, so that
-what a class gets less of looks paler. A method that can't answer for a network says so at the foot of the sheet.
+what a class gets less of looks paler. Any class can be asked about: the sheet says what the network answered and how
+the asked class stands, and only for the class that is the answer it is headed as the answer's why. A method that can't
+answer for a network says so at the foot of the sheet.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from ..picture import (
     sheet,
     words,
 )  # fmt: skip
-from .attribution import Attribution
+from .answered import Answered, answered, why_title
+from .attribution import Attribution, capital
 from .contenders import Contender, contenders, possible
 from .laying import GAP, colours, over_block, photo_block, sheet_width
 from .paging import page_of
@@ -47,6 +50,7 @@ class Why(Result):
     names: tuple[str, ...]  # of the methods, in words
     found: tuple[Attribution, ...] = field(repr=False)  # one a method
     refused: dict[str, str]  # methods that can't answer for this network, and what they say
+    answers: tuple[Answered | None, ...] = field(repr=False)  # how each target stands among the network's classes
 
     def ranges(self, rule: str | None = None) -> list[Range]:
         """One range a method, over all its maps."""
@@ -70,10 +74,13 @@ class Why(Result):
             photo, frame = self.found[0].photo(index)
             told = f"{self.targets[index]} · {compact(float(self.found[0].scores[index]))}"
             blocks.append(TextBlock(told, size=20, weight="bold"))
+            if (answer := self.answers[index]) is not None:
+                blocks.append(TextBlock(capital(f"{answer}.")))
             cells = [photo_block(photo, frame, WIDTH)]
             for name, one, scale in zip(self.names, self.found, ranges, strict=True):
                 shares = apply_range(one.maps[index].float().cpu().numpy(), scale)
-                cells.append(over_block(photo, frame, shares, one.signed, WIDTH, name, ends(scale)))
+                said = "; ".join(part for part in (ends(scale), one.note(index)) if part)
+                cells.append(over_block(photo, frame, shares, one.signed, WIDTH, name, said))
             blocks += [Row(cells[at : at + COLUMNS], gap=GAP) for at in _range(0, len(cells), COLUMNS)]
         for signed, label in ((True, "against · for"), (False, "little · much")):
             kinds = [scale for scale, one in zip(ranges, self.found, strict=True) if one.signed == signed]
@@ -85,8 +92,9 @@ class Why(Result):
         caption = f"Each method has its own range, {over_all} ({rules})."
         caption += "".join(f" {_sentence(name, said)}" for name, said in self.refused.items())
         photos = self.found[0].names
+        title = why_title([self.targets[i] for i in chosen], [self.answers[i] for i in chosen])
         width = max(700.0, sheet_width(min(COLUMNS, len(self.found) + 1), WIDTH))
-        drawing = sheet("Why this answer", f"{self.network} on {photos}{where}", blocks, caption=caption, width=width)
+        drawing = sheet(title, f"{self.network} on {photos}{where}", blocks, caption=caption, width=width)
         told = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in chosen)} by {', '.join(self.names)}"
         options = {"page": page} if range is None else {"range": range, "page": page}
         return self.drawn(drawing, told, ranges, **options)
@@ -97,6 +105,7 @@ class Why(Result):
             "targets": list(self.targets),
             "methods": [{"name": name, **one.to_dict()} for name, one in zip(self.names, self.found, strict=True)],
             "refused": self.refused,
+            "answers": [None if answer is None else answer.to_dict() for answer in self.answers],
         }
 
 
@@ -106,6 +115,8 @@ _range = range  # `picture` has an option of that name
 @instrument
 def why(network: Network, images: Any, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
     """Why the network says so: several methods' maps of the same answer, side by side.
+
+    The sheet also says which class is the network's answer, and how the asked one stands.
 
     Methods that can't answer for this network are left out and say so. Raises LookupError for targets and methods that
     are not there, ValueError where none of the methods can answer.
@@ -132,6 +143,7 @@ def why(network: Network, images: Any, target: Target = None, *, method: Sequenc
     return Why(
         network=network.name, targets=question.names, names=tuple(one.name for one, _ in found),
         found=tuple(result for _, result in found), refused=refused,
+        answers=answered(network, x.detach(), question),
     )  # fmt: skip
 
 

@@ -34,6 +34,11 @@ def weight_of(root: nn.Module, part: nn.Module, name: str = "weight") -> Tensor 
         return value.dequantize() if value.is_quantized else value.detach()
 
 
+def makes_weights(module: nn.Module) -> bool:
+    """Whether any weight is made anew, by a parametrization or a hook."""
+    return any(is_parametrized(part) or any(True for _ in made_before_calls(part)) for part in module.modules())
+
+
 def plain_copy(module: nn.Module) -> nn.Module:
     """A copy in which every weight that is made anew, by whatever, is a parameter of the values that it has now."""
     parts = [part for part in module.modules() if part._forward_pre_hooks]

@@ -93,6 +93,7 @@ class Reason:
 
     name: str
     score: str
+    answer: str  # how the class stands among all
     views: tuple[View, ...]
 
 
@@ -146,8 +147,9 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
         for name, one, scale in zip(found.names, found.found, ranges, strict=True):
             shares = apply_range(one.maps[at].float().cpu().numpy(), scale)
             over = laid(*one.photo(at), shares, one.signed)
-            views.append(View(name, photograph(over, VIEW), ends(scale)))
-        reasons.append(Reason(guess.label, compact(guess.score), tuple(views)))
+            said = "; ".join(part for part in (ends(scale), one.note(at)) if part)
+            views.append(View(name, photograph(over, VIEW), said))
+        reasons.append(Reason(guess.label, compact(guess.score), str(found.answers[at] or ""), tuple(views)))
     caption = f"A method has one range for all classes; {ranges_caption(tuple(ranges))}."
     notes = tuple(f"Without {name}: {said.rstrip('.')}." for name, said in found.refused.items())
     return Reasons(

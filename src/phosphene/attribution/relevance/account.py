@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Bias = Literal["absorb", "share"]
-BIASES: tuple[Bias, ...] = ("absorb", "share")
+Bias = Literal["absorb", "share", "safe"]
+BIASES: tuple[Bias, ...] = ("absorb", "share", "safe")
 
 
 class Account:
@@ -16,8 +16,13 @@ class Account:
 
     def __init__(self, count: int, bias: Bias = "absorb") -> None:
         self.count = count
-        self.shares = bias == "share"  # what a bias got goes to the inputs, in proportion to their own
+        self.bias = bias
         self.absorbed = torch.zeros(count, dtype=torch.float64)
+
+    def shares(self, steady: bool = False) -> bool:
+        """Whether what a bias got goes to the inputs, in proportion to their own; a `steady` sum of theirs is one of
+        numbers of one sign, which can't cancel."""
+        return self.bias == "share" or (self.bias == "safe" and steady)
 
     def absorb(self, relevance: Tensor) -> None:
         """Notes relevance (any shape, the images first) that no input gets."""

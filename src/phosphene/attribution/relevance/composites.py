@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from ...network import near
+from .account import Bias
 from .sharing import Share, standing
 
 Run = Callable[[Tensor, Tensor], Tensor]  # the layer's own operation on an input and a weight, without bias
@@ -42,6 +43,11 @@ class Rule:
 
     def __str__(self) -> str:
         return ":".join([self.name, *(f"{number:g}" for number in self.numbers)])
+
+    @property
+    def steady(self) -> bool:
+        """Whether it divides by sums of numbers of one sign only, which can't cancel."""
+        return self.name in STEADY
 
     def shares(self, run: Run, x: Tensor, weight: Tensor, bias: Tensor | float, limits: Range | None) -> list[Share]:
         """What shares an output's relevance, for the input x, a weight, and a bias that fits the output."""
@@ -109,6 +115,7 @@ _RULES = {
     "zbox": _Kind(_zbox),
 }
 EPSILON = Rule("epsilon", (1e-6,))
+STEADY = ("zplus", "alphabeta", "flat", "wsquare")
 
 COMPOSITES = {
     "epsilon": "convolution=epsilon,linear=epsilon",
@@ -116,9 +123,11 @@ COMPOSITES = {
     "zplus": "convolution=zplus,linear=zplus",
     "alphabeta": "convolution=alphabeta,linear=alphabeta",
     "composite": "first=flat,convolution=zplus,linear=epsilon",
+    "composite-share": "first=flat,convolution=zplus,linear=epsilon",
     "epsilon-gamma-box": "first=zbox,convolution=gamma:0.25,linear=epsilon",
     "alphabeta-flat": "first=flat,convolution=alphabeta:2:1,linear=epsilon",
 }
+BIASES_OF: dict[str, Bias] = {"composite-share": "safe"}  # composites that leave biases' shares to the inputs
 _KINDS = ("first", "convolution", "linear")
 
 

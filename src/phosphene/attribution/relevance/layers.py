@@ -19,7 +19,7 @@ from ...network import functions
 from ...network.seam import running
 from .account import Account
 from .composites import Composite, Range, Rule, Run
-from .sharing import nonzero, shared, shifted
+from .sharing import nonzero, shared, shifted, standing
 
 
 @dataclass
@@ -102,7 +102,10 @@ class Layers:
 
     def ruled(self, rule: Rule, run: Run, x: Tensor, z: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """The layer's value z = run(x, weight) + bias, shared out by the rule."""
-        out = shared(x, z, lambda x: rule.shares(run, x, weight, bias, self.limits), self.account)
+        out = shared(
+            x, z, lambda x: rule.shares(run, x, weight, bias, self.limits),
+            lambda x: run(standing(x, 1.0), torch.ones_like(weight)), rule.steady, self.account,
+        )  # fmt: skip
         out.origin = Origin(run, x, weight, bias, rule, out._version)  # type: ignore[attr-defined]
         return out
 

@@ -20,6 +20,9 @@ from torch import Tensor
 from .account import Account
 
 TINY = 1e-12
+BARE = 10  # times a share's epsilon: contributions that sum to less share nothing
+
+Alike = Callable[[Tensor], Tensor]
 
 
 def nonzero(x: Tensor) -> Tensor:
@@ -52,10 +55,11 @@ class _Shared(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], account: Account
-    ) -> Tensor:
+        ctx: Any, x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], alike: Alike, steady: bool,
+        account: Account,
+    ) -> Tensor:  # fmt: skip
         ctx.save_for_backward(x.detach().clone(), z)  # a copy, as the network may write into x
-        ctx.shares, ctx.account = shares, account
+        ctx.shares, ctx.alike, ctx.account, ctx.leaves = shares, alike, account, account.shares(steady)
         return z.clone()
 
     @staticmethod
@@ -66,21 +70,40 @@ class _Shared(torch.autograd.Function):
             shares = ctx.shares(x)
         filled = nonzero(z)
         relevance, quotients = filled * signal, []
+        bare = torch.zeros_like(relevance)  # of outputs that no input contributes to
         for share in shares:
             out = share.out.detach()
-            divisor = stabilised(out if ctx.account.shares else out + share.constant, share.epsilon)
-            quotient = relevance / divisor if share.factor == 1 else share.factor * relevance / divisor
+            divisor = stabilised(out if ctx.leaves else out + share.constant, share.epsilon)
+            part = relevance if share.factor == 1 else share.factor * relevance
             if share.sign:
-                quotient = torch.where(filled * share.sign > 0, quotient, 0.0)
+                part = torch.where(filled * share.sign > 0, part, 0.0)
+            if ctx.leaves:
+                without = out.abs() <= BARE * share.epsilon
+                bare = bare + torch.where(without, part, 0.0)
+                part = torch.where(without, 0.0, part)
+            quotient = part / divisor
             ctx.account.absorb(quotient * (divisor - out))
             quotients.append(quotient)
-        (through,) = torch.autograd.grad([share.out for share in shares], x, quotients)
-        return through, None, None, None
+        outs = [share.out for share in shares]
+        if bare.any():
+            with torch.enable_grad():
+                alike = ctx.alike(x)
+            outs.append(alike)
+            quotients.append(bare / alike.detach())
+        (through,) = torch.autograd.grad(outs, x, quotients)
+        return through, None, None, None, None, None
 
 
-def shared(x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], account: Account) -> Tensor:
-    """z, whose relevance goes to x by the shares that `shares(x)` gives."""
-    return _Shared.apply(x, z.detach(), shares, account)
+def shared(
+    x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], alike: Alike, steady: bool, account: Account
+) -> Tensor:
+    """z, whose relevance goes to x by the shares that `shares(x)` gives, of numbers of one sign each if `steady`;
+    `alike(x)` counts each output's inputs.
+
+    Where biases leave their share to the inputs and an output has inputs but no contribution to share by, as behind a
+    rectifier that let nothing through, all of its inputs get equal parts.
+    """
+    return _Shared.apply(x, z.detach(), shares, alike, steady, account)
 
 
 class _Standing(torch.autograd.Function):
@@ -128,7 +151,7 @@ class _Shifted(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, constant: Tensor, account: Account) -> Tensor:
         y = x + constant
-        ctx.account, ctx.leaves = account, account.shares and x.shape == y.shape
+        ctx.account, ctx.leaves = account, account.shares() and x.shape == y.shape
         ctx.shape = x.shape
         ctx.save_for_backward(constant, *((x,) if ctx.leaves else ()))
         return y
