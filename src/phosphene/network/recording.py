@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from .rules import Rules
-from .seam import OUTPUT, Reached, Run, evaluating, is_leaf
+from .seam import OUTPUT, Reached, Run, evaluating, inside, is_leaf
 from .survey import first_tensor, refusal
+from .unseen import UnseenError
 
 
 class NotComputedError(LookupError):
@@ -95,7 +96,7 @@ def _is_modules(name: str, root: nn.Module) -> bool:
         return False
     around = [root]
     for part in name.split("."):
-        inner = around[-1]._modules.get(part)
+        inner = inside(around[-1], part)
         if inner is None:
             return False
         around.append(inner)
@@ -135,6 +136,8 @@ def _run(
             module(x.clone())
         except Reached:
             pass
+        except UnseenError:
+            raise
         except (RuntimeError, AssertionError, ValueError, TypeError) as error:
             if rules is not None:
                 raise
