@@ -69,7 +69,7 @@ class Preprocessing:
             object.__setattr__(self, "resize", _pair(self.resize, "resize"))
         known_values = {"crop": _CROPS, "interpolation": FILTERS, "colour": _CHANNELS, "centring": ("even", "down")}
         for name, known in known_values.items():
-            if getattr(self, name) not in known:
+            if getattr(self, name) not in tuple(known):
                 raise ValueError(f"{name} {getattr(self, name)!r} is not known; it is one of {', '.join(known)}")
         for name in ("mean", "std"):
             values = tuple(float(value) for value in getattr(self, name))
