@@ -68,15 +68,16 @@ def _layer_norm(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn
 def _max_pool(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     if kind != "MaxPool2d":
         return None
-    sizes = (_pair(given[name]) for name in ("kernel_size", "stride", "padding", "dilation"))
-    return nn.MaxPool2d(*sizes, ceil_mode=given["ceil_mode"])
+    sizes = {name: _pair(given[name]) for name in ("kernel_size", "stride", "padding", "dilation")}
+    return nn.MaxPool2d(**sizes, ceil_mode=given["ceil_mode"])
 
 
 def _avg_pool(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     if kind != "AvgPool2d":
         return None
-    sizes = (_pair(given[name]) for name in ("kernel_size", "stride", "padding"))
-    return nn.AvgPool2d(*sizes, given["ceil_mode"], given["count_include_pad"], given["divisor_override"])
+    sizes = {name: _pair(given[name]) for name in ("kernel_size", "stride", "padding")}
+    rest = {name: given[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
+    return nn.AvgPool2d(**sizes, **rest)
 
 
 def _adaptive(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
@@ -92,7 +93,8 @@ def _gelu(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Modul
 
 
 def _pair(value: Any) -> Any:
-    return tuple(value) if isinstance(value, (list, tuple)) and value else value or None
+    """A size as torch.nn takes it; None for an empty one, which stands for the kernel's."""
+    return (tuple(value) or None) if isinstance(value, (list, tuple)) else value
 
 
 _MAKERS: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], nn.Module | None]] = {

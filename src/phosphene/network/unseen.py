@@ -34,7 +34,7 @@ def is_compiled(module: nn.Module) -> bool:
 
 def scripted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     """The value of a scripted module, as a function of its arguments that no rule knows."""
-    return nn.Module._call_impl(module, *args, **kwargs)  # type: ignore[attr-defined]
+    return nn.Module._call_impl(module, *args, **kwargs)
 
 
 def check_gradients(module: nn.Module, path: str, args: tuple, kwargs: dict) -> None:
