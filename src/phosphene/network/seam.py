@@ -152,7 +152,7 @@ class Run(TorchFunctionMode):
 
     def _called(self, module: nn.Module, args: tuple, kwargs: dict) -> Any:
         if is_compiled(module):
-            return module._call_impl(*args, **kwargs)  # type: ignore[operator]  # what it was before compile()
+            return module._call_impl(*args, **kwargs)  # what it was before compile()
         if not is_scripted(module):
             return _call(module, *args, **kwargs)
         self.observing, before = True, self.observing
