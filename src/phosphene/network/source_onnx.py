@@ -147,7 +147,7 @@ def _spread(node: fx.Node, parts: dict[str, Any]) -> None:
     """What is concatenated to every image, such as a class token, is repeated for each image that comes."""
     given = [each for each in node.args if isinstance(each, fx.Node)]
     images = [each for each in given if each.op != "get_attr"]
-    if not images or parts[node.target].axis == 0:
+    if not images or parts[str(node.target)].axis == 0:
         return
     for each in given:
         value = parts[str(each.target)] if each.op == "get_attr" else None
