@@ -6,6 +6,7 @@ COLOURS = "check synthesize class_image invert caricature dream diverse adversar
 CLASSES = "classify judge adversarial robustness fool class_image".split()  # need a score for each class of an image
 ADDRESSES = ["probabilities", "occlusion of a probability", "place of a class"]  # name a class of the output
 SEGMENTING, DETECTING = ("maps", "maps of one class"), ("boxes in dicts", "boxes in a tensor")
+ATTENDING = ("attention with separate projections", "attention with joint projections")
 ENDS_BENT = ("ends in a softmax", "ends in a sigmoid", "ends in a log-softmax", "a mean of two softmaxes")
 
 BY_KIND: list[tuple[tuple[str, ...], list[str], str]] = [
@@ -20,6 +21,13 @@ BY_KIND: list[tuple[tuple[str, ...], list[str], str]] = [
     (("ends in a softmax", "ends in a log-softmax", "a mean of two softmaxes"), ["lrp"], "held constant"),
     (ENDS_BENT, ["cam"], "cam needs a network that ends in global average pooling and a linear layer"),
     ((*SEGMENTING, *DETECTING), ["cam"], "the score does not take all places of .* alike"),
+    (
+        ("dropout that is always on",),
+        ["occlusion", "occlusion of a probability", "cam", "locate", "integrated_gradients"],
+        "answers at random: the same image gives other values each time, from dropout on",
+    ),
+    ((*ATTENDING, "attention pooling by a learned query"), ["cam"], "does not take all places of .* alike"),
+    (ATTENDING, ["locate"], "has no number above 0"),
     (("maps of one class",), ["selectivity"], "has no maps of at least 2 channels"),
 ]
 

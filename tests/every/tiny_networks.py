@@ -32,7 +32,7 @@ class Kind:
     dtype: torch.dtype = torch.float32
     head: str | None = None  # as a user has to tell it
     classes: int = CLASSES
-    steady: bool = True  # the same image gives the same answer, whatever else is in its batch
+    steady: bool = True  # the same image gives the same answer each time
 
     def images(self, count: int = 1) -> Tensor:
         generator = torch.Generator().manual_seed(1)
@@ -267,7 +267,7 @@ KINDS: dict[str, Kind] = {
     "checkpointed, re-entrant": Kind(lambda: Checkpointed(True)),
     "a compiled part": Kind(Compiled),
     "dropout that is always on": Kind(Dropping, steady=False),
-    "a norm over the batch": Kind(Coupled, steady=False),
+    "a norm over the batch": Kind(Coupled),
     "attention pooling by a learned query": Kind(Pooling),
     "attention with separate projections": Kind(lambda: Transformer(joint=False)),
     "attention with joint projections": Kind(lambda: Transformer(joint=True)),

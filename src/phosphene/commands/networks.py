@@ -28,6 +28,8 @@ def networks(
 ) -> None:
     """The networks that can be opened by name, and whose weights are on this machine.
 
+    Files open by their path: weights (with --architecture), .onnx, .pt2, and a folder that save_pretrained wrote.
+
     - `here`: only those whose weights are on this machine
     """
     with show.working("listing"):

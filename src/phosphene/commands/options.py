@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 NETWORK = "Network"
 EMBEDDED = "the embedded EfficientNet-Lite0"
 SPEC_HELP = (
-    "Which network: torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file or module:function; "
+    "Which network: torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, a model's folder, a .onnx "
+    f"or .pt2 file, or module:function; "
     f"if not given, {EMBEDDED}. 'phosphene networks' lists those with names."
 )
 

@@ -20,10 +20,9 @@ def torchvision_described(module: nn.Module) -> Described | None:
     inside = getattr(module, "transform", None)
     if type(inside).__name__ == "GeneralizedRCNNTransform":
         fixed = getattr(inside, "fixed_size", None)
-        side = fixed or (min(inside.min_size), min(inside.min_size))  # type: ignore[union-attr, arg-type]
+        side = fixed or (min(inside.min_size), min(inside.min_size))  # type: ignore[union-attr]
         way = Preprocessing((side[1], side[0]) if fixed else side, crop="none")
         return Described(way, None, ("the network resizes and normalises the image within itself",))
     size = built_size(module)
-    way = Preprocessing.plain(size) if size else None
-    words = f"preprocessing not known, so: {way or Preprocessing.plain()}; {_ELSEWHERE}"
-    return Described(way, None, (words,))
+    words = f"preprocessing not known, so: {Preprocessing.plain(size or 224)}; {_ELSEWHERE}"
+    return Described(Preprocessing.plain(size) if size else None, None, (words,))

@@ -67,7 +67,7 @@ def _folded(node: Any, known: dict[str, Any], model: Any, outputs: set[str]) -> 
     )
     try:
         made = helper.make_model(alone, opset_imports=model.opset_import, ir_version=model.ir_version)
-        values = ReferenceEvaluator(made).run(None, given)
+        values = list(ReferenceEvaluator(made).run(None, given))
     except Exception:  # an operator that the reference does not have, or other types: it stays in the graph
         return None
     return values if sum(np.size(value) for value in values) <= _MOST_FOLDED else None
@@ -190,12 +190,12 @@ def _home(node: Any) -> str:
         return _dotted(parts[-1]) if parts else ""
     if not node.name.startswith("/"):
         return ""
-    parts: list[str] = []
+    path: list[str] = []
     for part in node.name.split("/")[1:-1]:  # a container's child comes after it with its name before its own
-        if parts and part.startswith(f"{parts[-1]}."):
-            parts.pop()
-        parts.append(part)
-    return _dotted(".".join(parts))
+        if path and part.startswith(f"{path[-1]}."):
+            path.pop()
+        path.append(part)
+    return _dotted(".".join(path))
 
 
 def _dotted(path: str) -> str:

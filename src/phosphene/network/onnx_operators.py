@@ -130,7 +130,7 @@ def _register_own() -> None:
 
     def linear(node: Any, graph: Any) -> Any:
         weight, *bias = (graph.initializers[name].to_torch() for name in node.input_values[1:])
-        module = nn.Linear(*weight.shape, bias=bool(bias), dtype=weight.dtype)
+        module = nn.Linear(weight.shape[0], weight.shape[1], bias=bool(bias), dtype=weight.dtype)
         module.weight.data = weight.t().contiguous()
         if bias:
             module.bias.data = bias[0]

@@ -9,7 +9,7 @@ instrument computes can be drawn on the photo's own pixels, and which of the pho
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -67,9 +67,14 @@ class Preprocessing:
         object.__setattr__(self, "size", _pair(self.size, "size"))
         if self.resize is not None:
             object.__setattr__(self, "resize", _pair(self.resize, "resize"))
-        known_values = {"crop": _CROPS, "interpolation": FILTERS, "colour": _CHANNELS, "centring": ("even", "down")}
+        known_values: dict[str, Iterable[str]] = {
+            "crop": _CROPS,
+            "interpolation": FILTERS,
+            "colour": _CHANNELS,
+            "centring": ("even", "down"),
+        }
         for name, known in known_values.items():
-            if getattr(self, name) not in known:
+            if getattr(self, name) not in tuple(known):
                 raise ValueError(f"{name} {getattr(self, name)!r} is not known; it is one of {', '.join(known)}")
         for name in ("mean", "std"):
             values = tuple(float(value) for value in getattr(self, name))

@@ -16,7 +16,8 @@ from .module import made_for_inference
 from .outputs import main_tensor
 from .refusing import refusal
 from .rules import Rules
-from .seam import OUTPUT, Reached, Run, evaluating, is_leaf
+from .seam import OUTPUT, Reached, Run, evaluating, inside, is_leaf
+from .unseen import UnseenError
 
 
 class NotComputedError(LookupError):
@@ -97,7 +98,7 @@ def _is_modules(name: str, root: nn.Module) -> bool:
         return False
     around = [root]
     for part in name.split("."):
-        inner = around[-1]._modules.get(part)
+        inner = inside(around[-1], part)
         if inner is None:
             return False
         around.append(inner)
@@ -142,6 +143,8 @@ def _run(
             module(x.clone())
         except Reached:
             pass
+        except UnseenError:
+            raise
         except (RuntimeError, AssertionError, ValueError, TypeError) as error:
             if rules is not None:
                 raise

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .seam import function_name
+from .seam import function_name, running
+from .unseen import refuse_rules, scripted
 
 ACTIVATIONS = {
     "relu": "ReLU", "relu6": "ReLU6", "hardtanh": "Hardtanh", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU",
@@ -51,6 +52,8 @@ class RuledCall:
         self.met: Counter[str] = Counter()
 
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
+        if func is scripted:
+            raise refuse_rules(self.rules.name, self.rules.target, running())
         rule = self.rules.table.get(func)
         name = function_name(func)
         out = NotImplemented if rule is None else _ruled(rule, func, args, kwargs)

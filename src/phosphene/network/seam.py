@@ -28,6 +28,7 @@ from torch.overrides import TorchFunctionMode
 
 from .chance import own_chance
 from .checkpoints import Checkpoints
+from .unseen import check_gradients, is_compiled, is_quantised, is_scripted, scripted
 
 OUTPUT = "logits"  # the name of what the whole network returns
 
@@ -81,7 +82,8 @@ class Run(TorchFunctionMode):
 
     def _met(self, only: Collection[str]) -> Iterator[int]:
         for key, (path, module) in self.modules.items():
-            if (path or OUTPUT) in only or "_orig_mod" in module._modules:  # what is compiled would hide those inside
+            hides = "_orig_mod" in module._modules or is_compiled(module) or is_scripted(module)
+            if (path or OUTPUT) in only or hides or is_quantised(module):  # what is compiled would hide those inside
                 yield key
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -128,17 +130,19 @@ class Run(TorchFunctionMode):
 
     def through(self, module: nn.Module, args: tuple, kwargs: dict) -> Any:
         """Calls a module, with its path on the stack and its own hooks run, and has its value observed."""
-        if (inner := module._modules.get("_orig_mod")) is not None:  # torch.compile's wrapper
+        if (inner := inside(module, "_orig_mod")) is not None:  # torch.compile's wrapper
             return self.through(inner, args, kwargs)
         (above, hidden), known = self.stack[-1], self.modules.get(id(module))
         path, unnamed = (known[0], hidden or is_leaf(module)) if known else (above, hidden)
         named = known is not None and not hidden
         if named and self.enter:
             self.enter(self._next(path) if path else OUTPUT, module, args, kwargs)
+        if is_quantised(module):
+            check_gradients(module, path, args, kwargs)
         before = self.gauge()
         self.stack.append((path, unnamed))
         try:
-            out = _call(module, *args, **kwargs)
+            out = self._called(module, args, kwargs)
         finally:
             self.stack.pop()
         if not named:
@@ -147,6 +151,17 @@ class Run(TorchFunctionMode):
         if not path:
             self.told.discard(OUTPUT)
         return self._observed(path or OUTPUT, type(module).__name__, out)
+
+    def _called(self, module: nn.Module, args: tuple, kwargs: dict) -> Any:
+        if is_compiled(module):
+            return module._call_impl(*args, **kwargs)  # what it was before compile()
+        if not is_scripted(module):
+            return _call(module, *args, **kwargs)
+        self.observing, before = True, self.observing
+        try:
+            return self.call(scripted, (module, *args), kwargs) if self.call else scripted(module, *args, **kwargs)
+        finally:
+            self.observing = before
 
     def __enter__(self) -> Run:
         self._token = _current.set(self)
@@ -240,8 +255,15 @@ def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:
     return found
 
 
+def inside(module: nn.Module, name: str) -> nn.Module | None:
+    """The part of that name that a module holds, or None; also in a scripted one, whose parts are no dict."""
+    return next((part for key, part in module._modules.items() if key == name), None)
+
+
 def is_leaf(module: nn.Module) -> bool:
     """Whether it is one of torch.nn's layers or an operator of ONNX; containers and blocks are looked into."""
+    if is_scripted(module):
+        return True
     if not type(module).__module__.startswith(_LAYERS) or isinstance(module, _CONTAINERS):
         return False
     inner = module._modules.keys() - {"parametrizations"}

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from . import onnx_graph
+from .graph_module import graph_module
 from .labels import Labels
-from .onnx_layers import OneImage, Slice, for_each
+from .one_image import CLOSE, one_by_one, tensors_of_output, together
+from .onnx_layers import Slice, for_each
 from .onnx_operators import unknown_operators, with_linear_layers
 from .preprocessing import Preprocessing
 from .source import Source, count_classes, first_line, undisturbed
 
 SUFFIX = ".onnx"
 _USUAL = 224
-_CLOSE = 1e-3
 
 
 def open_onnx(spec: str, *, seed: int = 0) -> Source:
@@ -44,8 +45,8 @@ def open_onnx(spec: str, *, seed: int = 0) -> Source:
         notes.append(f"its input '{name}' is (N, H, W, C), so images are laid out that way first")
     if said := _compared(path, module, way, laid):
         notes.append(said)
-    if fixed and (said := _together(module, way)):
-        module = _one_by_one(module, said)
+    if fixed and (said := together(module, way)):
+        module = one_by_one(module, said)
         notes.append(said)
     labels = _labels(model, count_classes(module, way))
     if labels.names is not None:
@@ -139,14 +140,14 @@ def _converted(model: Any, path: Path, *, channels_last: bool) -> fx.GraphModule
         with made.graph.inserting_after(first):
             turned = made.graph.call_function(torch.permute, (first, (0, 2, 3, 1)))
         first.replace_all_uses_with(turned, delete_user_cb=lambda user: user is not turned)
-    return fx.GraphModule(parts, made.graph, path.stem)
+    return graph_module(parts, made.graph, path.stem)
 
 
 def _spread(node: fx.Node, parts: dict[str, Any]) -> None:
     """What is concatenated to every image, such as a class token, is repeated for each image that comes."""
     given = [each for each in node.args if isinstance(each, fx.Node)]
     images = [each for each in given if each.op != "get_attr"]
-    if not images or parts[node.target].axis == 0:
+    if not images or parts[str(node.target)].axis == 0:
         return
     for each in given:
         value = parts[str(each.target)] if each.op == "get_attr" else None
@@ -161,27 +162,6 @@ def _way(shape: tuple[int | None, ...], module: nn.Module) -> Preprocessing:
     if channels is None:
         channels = next((part.in_channels for part in module.modules() if isinstance(part, nn.Conv2d)), 3)
     return Preprocessing.plain((height or _USUAL, width or _USUAL), channels)
-
-
-def _together(module: nn.Module, way: Preprocessing) -> str:
-    """A sentence where two images together get other answers than each alone; empty where they get the same."""
-    generator = torch.Generator().manual_seed(0)
-    first = next(module.parameters(), torch.empty(0))
-    images = torch.rand(2, way.channels, *way.size, generator=generator).to(first.dtype)
-    with torch.no_grad():
-        try:
-            alone = [_tensors(module(image[None])) for image in images]
-        except Exception:  # it does not run at the size that is assumed; whoever uses it is told so
-            return ""
-        try:
-            both = _tensors(module(images))
-        except Exception:  # whatever a graph for one image does with two
-            return "the file is written for one image at a time"
-    for part, *each in zip(both, *alone, strict=True):
-        expected = torch.cat(each) if each[0].ndim else torch.stack(each)
-        if part.shape != expected.shape or not torch.allclose(part, expected, rtol=_CLOSE, atol=_CLOSE):
-            return "the file is written for one image at a time"
-    return ""
 
 
 def _compared(path: Path, module: nn.Module, way: Preprocessing, channels_last: bool) -> str:
@@ -203,30 +183,16 @@ def _compared(path: Path, module: nn.Module, way: Preprocessing, channels_last: 
         return ""
     with torch.no_grad():
         try:
-            answers = _tensors(module(image))
+            answers = tensors_of_output(module(image))
         except Exception as error:
             raise ValueError(f"{path} as onnx2torch reads it does not run ({first_line(error)})") from error
     for name, value, right in zip((output.name for output in runs.get_outputs()), answers, expected, strict=False):
         off = float((value - torch.as_tensor(right)).abs().max()) if value.shape == right.shape else float("inf")
-        if not off <= _CLOSE * max(1.0, float(abs(right).max())):
+        if not off <= CLOSE * max(1.0, float(abs(right).max())):
             raise ValueError(
                 f"{path} as onnx2torch reads it gives other answers than onnxruntime: '{name}' is off by {off:.3g}"
             )
     return "answers equal onnxruntime's on one image"
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    return [value] if isinstance(value, Tensor) else [part for part in value if isinstance(part, Tensor)]
-
-
-def _one_by_one(module: fx.GraphModule, why: str) -> fx.GraphModule:
-    module.add_submodule("one_image", OneImage(why))
-    first = next(node for node in module.graph.nodes if node.op == "placeholder")
-    with module.graph.inserting_after(first):
-        checked = module.graph.call_module("one_image", (first,))
-    first.replace_all_uses_with(checked, delete_user_cb=lambda user: user is not checked)
-    module.recompile()
-    return module
 
 
 def _labels(model: Any, count: int | None) -> Labels:

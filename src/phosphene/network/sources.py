@@ -7,6 +7,7 @@
     path/to/folder                         what save_pretrained wrote: config.json and .safetensors
     weights.safetensors[#PREFIX]           with architecture=; also .pth, .pt, .bin, never unpickled
     model.onnx                             a graph of ONNX, through onnx2torch
+    program.pt2                            a program of torch.export
     my_module:build, file.py:build         your own code
 
 Opening leaves every random generator and the default dtype as they were. Every failure is one sentence that says what
@@ -25,6 +26,8 @@ from .source_callable import open_callable
 from .source_catalogue import Listed, names
 from .source_embedded import NAME as EMBEDDED
 from .source_embedded import open_embedded
+from .source_exported import SUFFIX as EXPORTED
+from .source_exported import open_exported
 from .source_file import Architecture, looks_like_file, open_file
 from .source_folder import looks_like_folder, open_folder
 from .source_onnx import SUFFIX as ONNX
@@ -34,7 +37,7 @@ from .source_torchvision import open_torchvision
 
 __all__ = ["Architecture", "Listed", "Source", "names", "open_source"]
 
-GRAPHS = (ONNX,)  # suffixes of files that hold a network's graph and its weights, and no code
+GRAPHS = (ONNX, EXPORTED)  # suffixes of files that hold a network's graph and its weights, and no code
 _CALLABLE = re.compile(r"([\w.]+|.+\.py):[A-Za-z_][\w.]*")
 
 
@@ -82,9 +85,9 @@ def _opened(
             raise ValueError(f"{spec} and weights='{weights}' name different weights; give one of them")
         opener = open_torchvision if kind == "torchvision" else open_timm
         return opener(name, tag or weights, seed=seed, classes=classes)
-    if Path(spec).suffix.lower() == ONNX:
+    if (suffix := Path(spec).suffix.lower()) in GRAPHS:
         _refuse(spec, architecture=architecture, weights=weights, classes=classes)
-        return open_onnx(spec, seed=seed)
+        return open_onnx(spec, seed=seed) if suffix == ONNX else open_exported(spec, seed=seed)
     if looks_like_file(spec):
         _refuse(spec, weights=weights)
         return open_file(spec, architecture, seed=seed, classes=classes)

@@ -21,6 +21,7 @@ from .operations import Operations
 from .outputs import described, main_tensor, per_image
 from .refusing import refusal
 from .seam import OUTPUT, Run, evaluating, modules_of
+from .unseen import is_scripted
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,11 @@ class Survey:
 
 def survey(module: nn.Module, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device) -> Survey:
     """Surveys one image of `shape` (C, H, W). ValueError if the network does not run at that size."""
-    try:
-        return _pass(module, torch.empty(1, *shape, dtype=dtype, device="meta"), meta=True)
-    except Exception:  # whatever a network does that shapes alone can't answer: .item(), numpy, custom kernels
-        pass
+    if not any(is_scripted(part) for part in module.modules()):  # TorchScript has its own way with shapes alone
+        try:
+            return _pass(module, torch.empty(1, *shape, dtype=dtype, device="meta"), meta=True)
+        except Exception:  # whatever a network does that shapes alone can't answer: .item(), numpy, custom kernels
+            pass
     try:
         return _pass(module, torch.zeros(1, *shape, dtype=dtype, device=device), meta=False)
     except Exception as error:
