@@ -195,10 +195,10 @@ def test_where_the_first_batch_cost_more_than_it_spared_the_rest_is_run_whole(fo
     convolutions = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 5, stride=2), nn.ReLU(), nn.Conv2d(8, 8, 3)]
     network = ph.Network(nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten()).double().eval())
     x = torch.randn(1, 3, 64, 64, dtype=torch.float64)
-    expected = ph.occlusion(network, x, "logits:3", window=8, stride=4)
+    expected = ph.occlusion(network, x, "logits:3", window=8, stride=7)
     runs = forwards(monkeypatch)
     monkeypatch.setattr(plan, "CALL", 1.0)
-    found = ph.occlusion(network, x, "logits:3", window=8, stride=4)
+    found = ph.occlusion(network, x, "logits:3", window=8, stride=7)
     assert [partly for _, partly in runs].count(True) == 1
     assert sum(count for count, _ in runs) == found.drops.numel() + 2
     assert 0 < found.saved < expected.saved / 2
