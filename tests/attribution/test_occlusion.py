@@ -9,9 +9,17 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.attribution.covers import blurred
+from phosphene.network import plan
 from phosphene.network.changed import Changed
 from phosphene.network.editing import edited
 from phosphene.network.plan import Plan
+
+
+@pytest.fixture(autouse=True)
+def followed(monkeypatch):
+    """Changes are followed whether or not it pays."""
+    monkeypatch.setattr(plan, "CALL", 0.0)
+    monkeypatch.setattr(plan, "BYTES", float("inf"))
 
 
 def covered_one_by_one(module, x, window, tops, lefts, cover, pick):

@@ -18,6 +18,13 @@ from phosphene.network.plan import Plan
 from phosphene.network.rectangles import pasted, rectangles
 
 
+@pytest.fixture(autouse=True)
+def followed(monkeypatch):
+    """Changes are followed whether or not it pays."""
+    monkeypatch.setattr(plan, "CALL", 0.0)
+    monkeypatch.setattr(plan, "BYTES", float("inf"))
+
+
 @pytest.mark.parametrize("top", [[0, 2, 1], [-2, 4, 1], [3, 3, 3]])
 @pytest.mark.parametrize("channels", [(), (2,), (2, 3)])
 def test_rectangles_are_those_of_the_padded_map(top, channels):

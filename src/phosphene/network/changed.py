@@ -36,20 +36,60 @@ class Pending:
         return self.run(self.seen, self.weight, self.bias)
 
 
-class Changed(Tensor):
+class Followed(Tensor):
+    """A tensor of n samples that stands for a clean value and for what of it changed in each; subclasses say how."""
+
+    clean: Tensor
+    plan: Plan
+    count: int  # of samples
+    memory: Tensor | None = None  # all its values, once something wanted to see or write all of them
+    rules: ClassVar[dict[Callable, Callable]] = {}  # for rectangles; `partial` fills it
+    row_rules: ClassVar[dict[Callable, Callable]] = {}  # for rows; `partial_rows` fills it
+
+    def full(self) -> Tensor:
+        """All values as a plain tensor, from now on this one's own memory: who writes into it writes into this one."""
+        with Plain():
+            if self.memory is None:
+                self.memory = self.whole()
+            return self.memory
+
+    def whole(self) -> Tensor:
+        """All values as a plain tensor of new memory."""
+        raise NotImplementedError
+
+    @classmethod
+    def __torch_function__(cls, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in _SHAPES:
+            with Plain():
+                return func(*args, **kwargs)
+        met = list(_followed((args, kwargs)))
+        met[0].plan.enter([x.clean for x in met])
+        rectangles = all(isinstance(x, Changed) for x in met)
+        with Plain():
+            out = NotImplemented
+            for table in (cls.rules, cls.row_rules) if rectangles else (cls.row_rules,):
+                if out is NotImplemented and (rule := table.get(func)) is not None:
+                    out = rule(*args, **kwargs)
+            return func(*_filled(args), **_filled(kwargs)) if out is NotImplemented else out
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        raise RuntimeError(f"{func} met a changed tensor below the functions that know it")
+
+
+class Changed(Followed):
     """n maps that equal `clean` (1, ...) except where `patch` (n, ...) lies at (`top`, `left`), one of each a sample.
 
     `at` are the dimensions of rows and columns; the patch has the clean map's dimensions in the same order.
     """
 
-    clean: Tensor
     top: list[int]
     left: list[int]
     at: tuple[int, int]
-    plan: Plan
     own: bool  # whether no one else has seen the patch's memory
+    places: Followed | None  # the same values by place, once something asked for them so
     _patch: Tensor | Pending
-    rules: ClassVar[dict[Callable, Callable]] = {}  # `partial` fills it
 
     @staticmethod
     def __new__(
@@ -63,12 +103,16 @@ class Changed(Tensor):
         plan: Plan, own: bool = False,
     ) -> None:  # fmt: skip
         self.clean, self._patch, self.top, self.left = clean, patch, list(top), list(left)
-        self.at, self.plan, self.own = at, plan, own
+        self.at, self.plan, self.own, self.places = at, plan, own, None
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        return len(self.top)
 
     def become(self, other: Changed) -> Changed:
         """Takes another's values, as an in-place operation gives them."""
         self.clean, self._patch, self.top, self.left = other.clean, other._patch, other.top, other.left
-        self.at, self.plan, self.own = other.at, other.plan, other.own
+        self.at, self.plan, self.own, self.places = other.at, other.plan, other.own, None
         return self
 
     def like(self, clean: Tensor, patch: Tensor | Pending, own: bool = False) -> Changed:
@@ -125,39 +169,22 @@ class Changed(Tensor):
         found = pasted(out, patch.permute(order), down, right).permute([order.index(d) for d in range(len(order))])
         return found.contiguous() if patch.is_contiguous() else found
 
-    @classmethod
-    def __torch_function__(cls, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs = kwargs or {}
-        if getattr(func, "__name__", "") in _SHAPES:
-            with Plain():
-                return func(*args, **kwargs)
-        met = list(_changed((args, kwargs)))
-        met[0].plan.enter([x.clean for x in met])
-        rule = cls.rules.get(func)
-        with Plain():
-            out = NotImplemented if rule is None else rule(*args, **kwargs)
-            return func(*_filled(args), **_filled(kwargs)) if out is NotImplemented else out
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
-        raise RuntimeError(f"{func} met a changed tensor below the functions that know it")
-
 
 _SHAPES = frozenset("__get__ size dim numel stride is_floating_point is_complex is_contiguous ndimension".split())
 
 
-def _changed(value: Any) -> Iterator[Changed]:
-    if isinstance(value, Changed):
+def _followed(value: Any) -> Iterator[Followed]:
+    if isinstance(value, Followed):
         yield value
     elif type(value) in (tuple, list):
         for part in value:
-            yield from _changed(part)
+            yield from _followed(part)
     elif isinstance(value, dict):
-        yield from _changed(tuple(value.values()))
+        yield from _followed(tuple(value.values()))
 
 
 def _filled(value: Any) -> Any:
-    if isinstance(value, Changed):
+    if isinstance(value, Followed):
         return value.full()
     if type(value) in (tuple, list):
         return type(value)(_filled(part) for part in value)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import partial, partial_places  # noqa: F401  (their rules make changed tensors flow)
-from .batching import batches
-from .changed import Changed
+from . import partial, partial_places, partial_rows  # noqa: F401  (their rules make changed tensors flow)
+from .batching import EACH, batches
+from .changed import Changed, Followed
+from .foreseen import spared_at_most
 from .network import Network
 from .outputs import main_tensor
 from .plan import Plan
@@ -19,9 +20,9 @@ from .seam import OUTPUT
 from .survey import Layer
 
 MEMORY = 1 << 30  # bytes that the maps of one batch may take
-
-
-CHECKED = 2  # edited images of a call that are also run whole
+WHOLE_AT_ONCE = 16  # edited images that are run whole together: more are no faster on a processor
+FEW = 16  # edits that take so little either way that following their changes is tried
+CLEAN, CHECKED = 1, 2  # runs that following changes costs: of the clean image, and of edited ones to compare with
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}  # of the layer's largest value; 1e-2 for half precision
 
 
@@ -40,40 +41,57 @@ def edited(
     """The layer's values for `image` (1, C, H, W) with patch i of `patches` (n, C, h, w) laid at (top[i], left[i]).
 
     Equal to running every edited image, up to float rounding: two of them are run, and if they differ, as they may
-    where a network writes into memory that several values share, all are. `batch` edits go through at once; as many as
-    fit into memory if not given, one where images of a batch change each other's values. Raises ValueError where the
-    values change by chance.
+    where a network writes into memory that several values share, all are. All are run, too, where following the changes
+    does not pay: by the receptive fields, before anything is computed, or by what the first batch spared and took; and
+    one by one where images of a batch change each other's values. `batch` edits go through at once; as many as fit into
+    memory if not given. Raises ValueError where the values change by chance.
     """
     size = (int(image.shape[-2]), int(image.shape[-1]))
     steady = network.steadiness(size)
     steady.insist(network.name, layer, "values of edited images are compared exactly")
-    layers = network.survey(size).layers
+    survey = network.survey(size)
+    layers = survey.layers
     if batch is None:
         largest = max(torch.Size(one.shape).numel() for one in layers) * image.element_size()
         batch = int(max(1, min(64, MEMORY // (4 * largest))))
-    together = batches(layers, (int(patches.shape[2]), int(patches.shape[3])), top, left, batch)
+    at_once, every = min(batch, WHOLE_AT_ONCE), list(range(len(patches)))
 
     def whole(some: Sequence[int]) -> Tensor:
-        images = image.repeat(len(some), 1, 1, 1)
+        images = image.repeat(len(some), 1, 1, 1).contiguous(memory_format=torch.channels_last)
         for row, at in enumerate(some):
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
         return _value(network, images, layer)
 
-    every = range(len(patches))
     if steady.coupled:  # what changed is then everywhere, and another image in each batch
         return Edited(torch.cat([whole([one]) for one in every]), 0.0)
+
+    def all_whole(some: Sequence[int]) -> list[Tensor]:
+        return [whole(some[start : start + at_once]) for start in range(0, len(some), at_once)]
+
+    sides = (int(patches.shape[2]), int(patches.shape[3]))
+    if spared_at_most(survey, layer, sides, top, left) * max(len(every), FEW) < CLEAN + CHECKED:
+        return Edited(torch.cat(all_whole(every)), 0.0)
     plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
-    order = torch.tensor([index for some in together for index in some], device=image.device)
+    together = sorted(batches(layers, sides, top, left, batch), key=lambda some: abs(len(some) - EACH))
+    followed: list[int] = []
     try:
-        parts = [_partly(network, clean, patches, top, left, layer, plan, some) for some in together]
-        found = torch.cat(parts)[order.argsort()]
+        parts = []
+        for some in together:
+            parts.append(_partly(network, clean, patches, top, left, layer, plan, some))
+            followed += some
+            if not plan.pays(torch.get_num_threads() if image.device.type == "cpu" else 1):
+                break
+        part = torch.cat(parts)
     except (RuntimeError, TypeError, ValueError, IndexError):
-        found = None  # something in the network can't do with a changed tensor
-    some = sorted({len(patches) // 3, 2 * len(patches) // 3})[:CHECKED]
-    if found is not None and _alike(found[some], whole(some)):
-        total = len(patches) * _operations(layers, layer) / 2  # a multiply-add counts as two there
-        return Edited(found, plan.spared / total if total else 0.0)
-    return Edited(torch.cat([whole(every[start : start + batch]) for start in every[::batch]]), 0.0)
+        followed = []  # something in the network can't do with a changed tensor
+    some = sorted({len(followed) // 3, 2 * len(followed) // 3})[:CHECKED]
+    if not followed or not _alike(part[some], whole([followed[at] for at in some])):
+        return Edited(torch.cat(all_whole(every)), 0.0)
+    rest = sorted(set(every) - set(followed))
+    order = torch.tensor([*followed, *rest], device=image.device).argsort()
+    total = len(every) * _operations(layers, layer) / 2  # a multiply-add counts as two there
+    values = torch.cat([part, *all_whole(rest)])[order]
+    return Edited(values, plan.spared / total if total else 0.0)
 
 
 def _partly(
@@ -85,7 +103,7 @@ def _partly(
     own = patches[torch.tensor(some, device=patches.device)].contiguous(memory_format=torch.channels_last)
     edits = Changed(image, own, [top[i] for i in some], [left[i] for i in some], (2, 3), plan)
     value = _value(network, edits, layer)
-    return value.full() if isinstance(value, Changed) else value
+    return value.full() if isinstance(value, Followed) else value
 
 
 def _value(network: Network, images: Tensor, layer: str) -> Tensor:

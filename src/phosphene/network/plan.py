@@ -16,6 +16,11 @@ from torch import Tensor
 FULL_FROM = 0.9  # share of a map's area from which recomputing all of it is cheaper
 ROOM = 1 << 29  # bytes of values that are kept for the next batch; what comes after is computed by each
 
+# What following changes costs and what it saves, roughly, on one thread of a common processor: a decision only
+MULTIPLY_ADDS = 3e10  # a second
+BYTES = 3e9  # copied a second
+CALL = 6e-5  # seconds for a function that meets changed tensors
+
 
 @dataclass
 class Plan:
@@ -23,6 +28,8 @@ class Plan:
 
     full_from: float = field(default_factory=lambda: FULL_FROM)
     spared: float = 0.0
+    moved: float = 0.0  # bytes that were copied only to compute on less
+    calls: int = 0  # of functions that met changed tensors
     room: int = field(default_factory=lambda: ROOM)
     kept: dict[Any, Any] = field(default_factory=dict)
     uses: Counter[int] = field(default_factory=Counter)
@@ -34,6 +41,7 @@ class Plan:
 
     def enter(self, cleans: Sequence[Tensor]) -> None:
         """Before each function that meets changed tensors with these clean values."""
+        self.calls += 1
         self.uses.update({id(clean) for clean in cleans})
         self.call = id(cleans[0]), self.uses[id(cleans[0])]
 
@@ -47,6 +55,10 @@ class Plan:
         if self.room >= 0:
             self.kept[key] = found
         return found
+
+    def pays(self, threads: int) -> bool:
+        """Whether what was spared so far would have taken longer than following the changes did, by count."""
+        return self.spared / (MULTIPLY_ADDS * threads) > self.moved / BYTES + self.calls * CALL
 
     def in_full(self, height: int, width: int, size: tuple[int, int]) -> bool:
         """Whether rectangles of this height and width are most of a map."""

@@ -24,6 +24,7 @@ def rectangles(
     y, x = _along(top, height, maps.device), _along(left, width, maps.device)
     places = y[:, :, None] * columns + x[:, None, :]
     flat = maps.reshape(rows * columns, -1)
+    plan.moved += places.numel() * flat.shape[1] * flat.element_size()
     if min(top) < 0 or min(left) < 0 or max(top) + height > rows or max(left) + width > columns:
         beyond = ((y < 0) | (y >= rows))[:, :, None] | ((x < 0) | (x >= columns))[:, None, :]
         places = places.masked_fill_(beyond, rows * columns)
