@@ -115,3 +115,40 @@ def test_no_gradient_comes_back_through_a_quantised_part():
             method(network, images(), "logits:1")
     assert ph.occlusion(network, images(), "logits:1", window=8, stride=8).drops.abs().max() > 0
     assert ph.gradient(network, images(), "1.conv:0@3,3").values.abs().max() > 0
+
+
+def doubled(x: torch.Tensor) -> torch.Tensor:
+    return torch.relu(x) * 2
+
+
+class Calling(nn.Module):
+    """An eager network with a ReLU of its own, which also calls a scripted function."""
+
+    def __init__(self):
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.function = torch.jit.script(doubled)
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(self.function(torch.relu(self.conv(x))).mean((2, 3)))
+
+
+def test_a_scripted_function_is_a_value_without_an_inside():
+    torch.manual_seed(0)
+    module, x = Calling().eval(), images()
+    before = torch.jit.ScriptFunction.__call__
+    network = opened(module)
+    assert [layer.name for layer in network.layers()] == ["conv", "relu", "doubled", "mean", "fc", "logits"]
+    assert torch.equal(network.record(x, "doubled")["doubled"], doubled(torch.relu(module.conv(x))))
+    assert torch.jit.ScriptFunction.__call__ is before
+    x.requires_grad_()
+    (right,) = torch.autograd.grad(module(x)[0, 1], x)
+    assert torch.equal(ph.gradient(network, x.detach(), "logits:1").values, right)
+
+
+@pytest.mark.parametrize("method", [ph.guided, ph.deconvnet, ph.lrp])
+def test_a_method_that_rules_functions_does_not_pretend_to_rule_a_scripted_function(method):
+    with pytest.raises(ValueError, match="the inside of 'doubled', a scripted function, can't be seen"):
+        method(opened(Calling().eval()), images(), "logits:1")

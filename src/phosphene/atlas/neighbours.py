@@ -124,7 +124,9 @@ def atlas_neighbours(
     if table is None:
         raise ValueError(f"no image has run through {found.network} yet; go on building the atlas {atlas.path!r}")
     queries = queries_of(atlas, query)
-    check_room(k, 32 * len(queries), f"k={{}}: the neighbours of {len(queries):,} queries")
+    check_room(
+        k, 32 * len(queries), f"k={{}}: the neighbours of {len(queries):,} quer{'y' if len(queries) == 1 else 'ies'}"
+    )
     vectors = described(atlas, found, layer, table, queries)
     index = None if exact else index_of(atlas.store, found, layer, table, metric)
     numbers = np.array([NONE - 1 if query.number is None or own else query.number for query in queries])

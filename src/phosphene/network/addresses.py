@@ -38,8 +38,8 @@ class Address:
         if layer in OUTPUTS:
             if colon and not rest.strip():
                 raise ValueError(f"address {text!r} names no class after the colon; write e.g. '{layer}:goose'")
-            name, place, _ = _placed(rest.strip())
-            return cls(layer, int(name) if name.isdecimal() else name or None, place)
+            name, place, token = _placed(rest.strip())
+            return cls(layer, int(name) if name.isdecimal() else name or None, place, token)
         body, place, token = _placed(text.strip())
         if "@" in body:
             raise ValueError(f"address {text!r}: after '@' comes 'row,column', 'cls' or 'register1'")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .labels import Labels
+from .outputs import Head
 from .preprocessing import Preprocessing
 
 
@@ -13,3 +14,4 @@ class Described:
     preprocessing: Preprocessing | None = None
     labels: Labels | None = None
     notes: tuple[str, ...] = ()
+    head: Head | None = None  # how its outputs become probabilities

@@ -13,6 +13,7 @@ from torch import nn
 from .described import Described
 from .labels import Labels
 from .module import built_size, head_classes, input_channels
+from .outputs import Head
 from .preprocessing import Preprocessing
 
 _FILES = ("preprocessor_config.json", "processor_config.json")
@@ -26,21 +27,23 @@ def transformers_described(module: nn.Module) -> Described | None:
         return None
     labels = _labels(module, config)
     named = () if labels is None or labels.names is None else ("class names of the module's own config.id2label",)
+    several = getattr(config, "problem_type", None) == "multi_label_classification"
+    head: Head | None = "sigmoid" if several else None
     channels = input_channels(module)
     if channels not in (1, 3, None):
-        return Described(None, labels, named)
+        return Described(None, labels, named, head)
     home = getattr(config, "_name_or_path", "") or ""
     settings = stored_processor(home) if home else None
     why = f"there is no {_FILES[0]} at {home}" if home else "the module was not opened from files"
     if settings is not None:
         try:
             way = Preprocessing.from_transformers(processor_of(settings))
-            return Described(way, labels, (f"preprocessing of the image processor of {home}: {way}", *named))
+            return Described(way, labels, (f"preprocessing of the image processor of {home}: {way}", *named), head)
         except (TypeError, ValueError) as error:
             why = str(error)
     way = Preprocessing.plain(built_size(module) or 224, channels or 3)
     words = f"preprocessing not known ({why}), so: {way}; Network(module, processor) takes an image processor"
-    return Described(way, labels, (words, *named))
+    return Described(way, labels, (words, *named), head)
 
 
 def stored_processor(home: str) -> dict[str, Any] | None:

@@ -70,7 +70,7 @@ class Network:
         self.spec = spec
         self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
         self.notes = (*notes, *known.notes)
-        self._head = checked(head)
+        self._head = checked(head) or known.head
         self._no_images = other_dimensions(self.module, self.name)
         self._surveys: dict[tuple[int, int], Survey] = {}
         self._lock = threading.Lock()

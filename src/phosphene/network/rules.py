@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .seam import function_name, running
-from .unseen import refuse_rules, scripted
+from .unseen import refuse_rules, scripted, scripted_function
 
 ACTIVATIONS = {
     "relu": "ReLU", "relu6": "ReLU6", "hardtanh": "Hardtanh", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU",
@@ -54,6 +54,8 @@ class RuledCall:
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
         if func is scripted:
             raise refuse_rules(self.rules.name, self.rules.target, running())
+        if func is scripted_function:
+            raise refuse_rules(self.rules.name, self.rules.target, running(), args[0].name)
         rule = self.rules.table.get(func)
         name = function_name(func)
         out = NotImplemented if rule is None else _ruled(rule, func, args, kwargs)

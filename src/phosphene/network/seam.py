@@ -28,7 +28,15 @@ from torch.overrides import TorchFunctionMode
 
 from .chance import own_chance
 from .checkpoints import Checkpoints
-from .unseen import check_gradients, is_compiled, is_quantised, is_scripted, scripted
+from .unseen import (
+    SCRIPTED_CALL,
+    check_gradients,
+    is_compiled,
+    is_quantised,
+    is_scripted,
+    scripted,
+    scripted_function,
+)
 
 OUTPUT = "logits"  # the name of what the whole network returns
 
@@ -92,14 +100,30 @@ class Run(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         before = self.gauge()
         out = self.call(func, args, kwargs or {}) if self.call else func(*args, **(kwargs or {}))
+        return self._computed(function_name(func), out, before)
+
+    def scripted(self, function: Any, args: tuple, kwargs: dict) -> Any:
+        """Calls a scripted function, whose inside no mode sees, and has its value observed."""
+        if self.observing or self.only is not None:
+            return scripted_function(function, *args, **kwargs)
+        before, self.observing = self.gauge(), True
+        try:
+            call = self.call or (lambda func, args, kwargs: func(*args, **kwargs))
+            out = call(scripted_function, (function, *args), kwargs)
+        finally:
+            self.observing = False
+        return self._computed(function.name, out, before)
+
+    def _computed(self, name: str, out: Any, before: float) -> Any:
+        """What a function gave, observed under its name; the gauge stood at `before` when it was called."""
         path, unnamed = self.stack[-1]
         if unnamed:
             return out
         self.spent, self.module = self.gauge() - before, None
         if isinstance(out, Tensor):
-            return self._value(path, function_name(func), out)
+            return self._value(path, name, out)
         if isinstance(out, (tuple, list)) and any(isinstance(part, Tensor) for part in out):
-            self._value(path, function_name(func), out)
+            self._value(path, name, out)
             self.spent = 0
             parts = [self._value(path, "getitem", part) if isinstance(part, Tensor) else part for part in out]
             changed = any(part is not was for part, was in zip(parts, out, strict=True))
@@ -180,6 +204,11 @@ class Run(TorchFunctionMode):
 _call = nn.Module.__call__
 
 
+def _script_called(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    run = _current.get()
+    return scripted_function(function, *args, **kwargs) if run is None else run.scripted(function, args, kwargs)
+
+
 def _called(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
     run = _current.get()
     if run is None or (run.only is not None and id(module) not in run.only):
@@ -205,6 +234,7 @@ class _Wrapper:
             if there is not _called and not ours_inside:
                 _call, self.stands = there, True  # whoever else has wrapped it before stays inside
                 nn.Module.__call__ = _called  # type: ignore[method-assign]
+            torch.jit.ScriptFunction.__call__ = _script_called
 
     def release(self) -> None:
         with self.lock:
@@ -226,6 +256,7 @@ class _Wrapper:
         if self.runs or self.holders or sys.is_finalizing():
             return
         self.checkpoints.restore()
+        torch.jit.ScriptFunction.__call__ = SCRIPTED_CALL
         if nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
             nn.Module.__call__, self.stands = _call, False  # type: ignore[method-assign]
 

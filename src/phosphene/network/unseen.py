@@ -1,6 +1,6 @@
 """Parts of a network whose inside can't be seen or has no gradients, and what is to be said of them.
 
-A scripted part runs in TorchScript's own interpreter, past every mode of PyTorch: its value is recorded as any other,
+A scripted part, or a scripted function, runs in TorchScript's own interpreter, past every mode of PyTorch: its value is recorded as any other,
 its inside has no names, what it sees of the image is not known, and no rule can stand inside it. A quantised part
 computes in whole numbers, from which no gradient comes back.
 """
@@ -37,6 +37,14 @@ def scripted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     return nn.Module._call_impl(module, *args, **kwargs)
 
 
+SCRIPTED_CALL = torch.jit.ScriptFunction.__call__
+
+
+def scripted_function(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """The value of a scripted function, as a function that no rule knows."""
+    return SCRIPTED_CALL(function, *args, **kwargs)
+
+
 def check_gradients(module: nn.Module, path: str, args: tuple, kwargs: dict) -> None:
     """Raises UnseenError where a gradient that is asked for would end in a quantised part."""
     given = (*args, *kwargs.values())
@@ -47,9 +55,10 @@ def check_gradients(module: nn.Module, path: str, args: tuple, kwargs: dict) -> 
         )
 
 
-def refuse_rules(method: str, target: str, path: str) -> UnseenError:
-    """The error of a method that rules functions, where a scripted part may hold some."""
+def refuse_rules(method: str, target: str, path: str, function: str | None = None) -> UnseenError:
+    """The error of a method that rules functions, where a scripted part or function may hold some."""
+    what = f"'{path}', a scripted part," if function is None else f"'{function}', a scripted function,"
     return UnseenError(
-        f"{method} rules every {target}, and the inside of '{path}', a scripted part, can't be seen; give the network "
-        "with the eager module that it was scripted from"
+        f"{method} rules every {target}, and the inside of {what} can't be seen; give the network with the eager "
+        f"{'module' if function is None else 'function'} that it was scripted from"
     )
