@@ -234,7 +234,7 @@ class _Wrapper:
             if there is not _called and not ours_inside:
                 _call, self.stands = there, True  # whoever else has wrapped it before stays inside
                 nn.Module.__call__ = _called  # type: ignore[method-assign]
-            torch.jit.ScriptFunction.__call__ = _script_called
+            torch.jit.ScriptFunction.__call__ = _script_called  # type: ignore[assignment,method-assign]
 
     def release(self) -> None:
         with self.lock:
@@ -256,7 +256,7 @@ class _Wrapper:
         if self.runs or self.holders or sys.is_finalizing():
             return
         self.checkpoints.restore()
-        torch.jit.ScriptFunction.__call__ = SCRIPTED_CALL
+        torch.jit.ScriptFunction.__call__ = SCRIPTED_CALL  # type: ignore[method-assign]
         if nn.Module.__call__ is _called:  # else someone has wrapped it since, and calls it
             nn.Module.__call__, self.stands = _call, False  # type: ignore[method-assign]
 

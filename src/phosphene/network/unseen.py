@@ -1,8 +1,8 @@
 """Parts of a network whose inside can't be seen or has no gradients, and what is to be said of them.
 
-A scripted part, or a scripted function, runs in TorchScript's own interpreter, past every mode of PyTorch: its value is recorded as any other,
-its inside has no names, what it sees of the image is not known, and no rule can stand inside it. A quantised part
-computes in whole numbers, from which no gradient comes back.
+A scripted part, or a scripted function, runs in TorchScript's own interpreter, past every mode of PyTorch: its value is
+recorded as any other, its inside has no names, what it sees of the image is not known, and no rule can stand inside it.
+A quantised part computes in whole numbers, from which no gradient comes back.
 """
 
 from __future__ import annotations
