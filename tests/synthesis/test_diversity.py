@@ -8,6 +8,7 @@ import phosphene as ph
 from phosphene.synthesis.ascent import scored
 from phosphene.synthesis.diversity import Twice, pushed_apart
 from phosphene.synthesis.gram import gram_cosines, gram_likeness, pairwise_rms
+from phosphene.synthesis.layers import last_maps
 from phosphene.synthesis.objectives import unit
 from phosphene.synthesis.transforms import PIECES
 
@@ -142,3 +143,8 @@ def test_what_makes_no_sense_is_said():
         ph.diverse(small(), "first:1", layer="head")
     with pytest.raises(LookupError, match="secnd"):
         ph.diverse(small(), "secnd:1")
+
+
+def test_the_layer_of_a_segmentation_network_lies_before_its_answer():
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.Upsample(scale_factor=2)).eval()
+    assert last_maps(ph.Network(module, ph.Preprocessing.plain(32)), (32, 32)).name == "1"

@@ -8,15 +8,24 @@ from torch import Tensor
 
 from ..network import OUTPUTS, Address, Layer, Network
 from ..network.outputs import main_tensor
+from ..network.seam import OUTPUT
 from .objectives import Size
 
 
 def last_maps(network: Network, size: Size) -> Layer:
-    """The last layer that still has more than one place. ValueError where none has."""
-    found = [layer for layer in network.layers(size) if layer.layout is not None and places(layer) > 1]
-    if not found:
+    """The last layer before the answer that still has more than one place. ValueError where none has.
+
+    The maps that a segmentation network answers with, and what only scales them up, are not among them; of tokens,
+    modules' values count, not slices of them or what attention is made of.
+    """
+    grids = [layer for layer in network.layers(size) if layer.layout is not None and places(layer) > 1]
+    answer = grids[-1].channels if grids and grids[-1].name == OUTPUT else None
+    while grids and grids[-1].channels == answer:
+        grids.pop()
+    if not grids:
         raise ValueError(f"{network.name} has no layer with a grid of places; no map of it can be compared")
-    return found[-1]
+    tokens = grids[-1].layout is not None and grids[-1].layout.tokens is not None
+    return next((layer for layer in reversed(grids) if layer.module), grids[-1]) if tokens else grids[-1]
 
 
 def maps_layer(network: Network, layer: str | None, address: Address, size: Size) -> Layer:
