@@ -300,3 +300,11 @@ def test_a_call_that_can_not_be_meant_is_one_sentence(network, cat, call, told):
     with pytest.raises(TypeError) as refused:
         call(network, cat)
     assert str(refused.value) == told
+
+
+def test_a_picture_remembers_the_head_that_its_network_was_told(tmp_path):
+    network = ph.load(head="sigmoid")
+    photo = ph.read(str(files("phosphene") / "photos" / "cat.jpg"))
+    path = ph.gradient(network, photo, "probabilities:Egyptian cat").save(tmp_path / "cat.png")
+    assert ph.read_made(path)["made"]["networks"]["network"]["opening"]["head"] == "sigmoid"
+    assert ph.again(path).caption == ph.gradient(network, photo, "probabilities:Egyptian cat").picture().caption

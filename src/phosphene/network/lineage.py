@@ -51,7 +51,7 @@ class Lineage:
 
     def head(self, output: Tensor) -> str | None:
         """What an output of probabilities is: 'probabilities' or 'log-probabilities'; None where it is neither."""
-        return _head(self._made.get(output))
+        return _head(self._made.get(output), {})
 
     def last(self, output: Tensor) -> str:
         """The function that computed the output's numbers; '' where that is not known."""
@@ -66,23 +66,26 @@ def _computing(made: Made | None) -> Made | None:
     return made
 
 
-def _head(made: Made | None) -> str | None:
+def _head(made: Made | None, known: dict[Made | None, str | None]) -> str | None:
+    """What it is; `known` has what was found before, as there may be very many ways back to one value."""
     made = _computing(made)
-    if made is None:
-        return None
+    if made not in known:
+        known[made] = None if made is None else _kind(made, known)
+    return known[made]
+
+
+def _kind(made: Made, known: dict[Made | None, str | None]) -> str | None:
     if made.function in _SQUASHING:
         return "probabilities"
     if made.function in _LOGARITHMS:
         return "log-probabilities"
-    before = [_head(each) for each in made.taken]
-    if made.function == "exp" and before == ["log-probabilities"]:
-        return "probabilities"
-    if made.function == "rsub" and before == ["probabilities"]:  # 1 - p
-        return "probabilities"
-    several = len(before) > 1 or made.function in ("stack", "mean")  # p * 100 is none
-    if made.function in _COMBINING and several and set(before) == {"probabilities"}:
-        return "probabilities"
-    return None
+    if made.function not in (*_COMBINING, "exp", "rsub"):
+        return None
+    before = {_head(each, known) for each in made.taken}
+    if made.function == "exp":
+        return "probabilities" if before == {"log-probabilities"} else None
+    several = len(made.taken) > 1 or made.function in ("stack", "mean", "rsub")  # p * 100 is none, 1 - p is one
+    return "probabilities" if several and before == {"probabilities"} else None
 
 
 def _tensors(value: Any) -> list[Tensor]:

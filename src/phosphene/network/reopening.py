@@ -13,7 +13,7 @@ from .loading import load, runs_code
 from .network import Network
 from .preprocessing import Preprocessing
 
-OPENING = {"spec": str, "architecture": str, "weights": str, "seed": int, "classes": int}
+OPENING = {"spec": str, "architecture": str, "weights": str, "seed": int, "classes": int, "head": str}
 
 
 def reopened(
