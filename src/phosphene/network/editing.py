@@ -15,7 +15,7 @@ from .foreseen import spared_at_most
 from .network import Network
 from .plan import Plan
 from .recording import recorded
-from .seam import OUTPUT
+from .seam import OUTPUT, evaluating
 from .survey import Layer, first_tensor
 
 MEMORY = 1 << 30  # bytes that the maps of one batch may take
@@ -56,7 +56,7 @@ def edited(
         images = image.repeat(len(some), 1, 1, 1).contiguous(memory_format=torch.channels_last)
         for row, at in enumerate(some):
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
-        return _value(network, images, layer)
+        return _answer(network, images) if layer == OUTPUT else _value(network, images, layer)
 
     def all_whole(some: Sequence[int]) -> list[Tensor]:
         return [whole(some[start : start + at_once]) for start in range(0, len(some), at_once)]
@@ -101,6 +101,14 @@ def _partly(
 
 def _value(network: Network, images: Tensor, layer: str) -> Tensor:
     value = first_tensor(recorded(network.module, images, {layer})[layer])
+    assert value is not None
+    return value
+
+
+def _answer(network: Network, images: Tensor) -> Tensor:
+    """What the whole network gives. Nothing looks on, so that fused attention runs as it does for a plain caller."""
+    with torch.inference_mode(False), evaluating(network.module), torch.no_grad():
+        value = first_tensor(network.module(images))
     assert value is not None
     return value
 
