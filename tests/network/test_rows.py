@@ -171,13 +171,16 @@ def test_maps_that_changed_mostly_are_not_followed():
 def forwards(monkeypatch):
     """How many images each run took, and whether their changes were followed."""
     runs = []
-    plain = editing._value
 
-    def counted(network, images, layer):
-        runs.append((images.shape[0], isinstance(images, Followed)))
-        return plain(network, images, layer)
+    def counted(plain):
+        def run(network, images, *layer):
+            runs.append((images.shape[0], isinstance(images, Followed)))
+            return plain(network, images, *layer)
 
-    monkeypatch.setattr(editing, "_value", counted)
+        return run
+
+    for name in ("_value", "_answer"):
+        monkeypatch.setattr(editing, name, counted(getattr(editing, name)))
     return runs
 
 

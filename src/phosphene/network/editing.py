@@ -16,7 +16,7 @@ from .network import Network
 from .outputs import main_tensor
 from .plan import Plan
 from .recording import recorded
-from .seam import OUTPUT
+from .seam import OUTPUT, evaluating
 from .survey import Layer
 
 MEMORY = 1 << 30  # bytes that the maps of one batch may take
@@ -60,7 +60,7 @@ def edited(
         images = image.repeat(len(some), 1, 1, 1).contiguous(memory_format=torch.channels_last)
         for row, at in enumerate(some):
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
-        return _value(network, images, layer)
+        return _answer(network, images) if layer == OUTPUT else _value(network, images, layer)
 
     if steady.coupled:  # what changed is then everywhere, and another image in each batch
         return Edited(torch.cat([whole([one]) for one in every]), 0.0)
@@ -108,6 +108,14 @@ def _partly(
 
 def _value(network: Network, images: Tensor, layer: str) -> Tensor:
     value = main_tensor(recorded(network.module, images, {layer})[layer])
+    assert value is not None
+    return value
+
+
+def _answer(network: Network, images: Tensor) -> Tensor:
+    """What the whole network gives. Nothing looks on, so that fused attention runs as it does for a plain caller."""
+    with torch.inference_mode(False), evaluating(network.module), torch.no_grad():
+        value = main_tensor(network.module(images))
     assert value is not None
     return value
 
