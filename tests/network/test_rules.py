@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import phosphene as ph
 from phosphene.network import Network, Rules, functions
 
 IMAGES = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -203,3 +204,15 @@ def test_functions_finds_every_home_of_a_name():
     found = set(functions("relu"))
     assert {F.relu, F.relu_, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_} <= found
     assert functions("no_such_function") == ()
+
+
+def test_functions_that_another_package_has_replaced_are_not_ruled(monkeypatch):
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3)).eval()
+    network, own = ph.Network(module, ph.Preprocessing.plain(8)), torch.relu
+    before = ph.guided(network, torch.ones(1, 3, 8, 8), "logits:1").values
+    monkeypatch.setattr(torch, "relu", lambda x: own(x))
+    for method in (ph.guided, ph.lrp):
+        with pytest.raises(ValueError, match=f"and {__name__} has put others in their place in this process"):
+            method(network, torch.ones(1, 3, 8, 8), "logits:1")
+    monkeypatch.undo()
+    assert torch.equal(ph.guided(network, torch.ones(1, 3, 8, 8), "logits:1").values, before)

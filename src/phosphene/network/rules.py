@@ -43,10 +43,30 @@ class Rules:
         return RuledCall(self)
 
 
+_WATCHED = ((torch, "relu"), (torch, "conv2d"), (F, "linear"), (F, "relu"), (Tensor, "relu"), (Tensor, "add"))
+
+
+def replaced_by() -> str | None:
+    """The package whose functions stand where PyTorch's own were; None where these are there."""
+    for home, name in _WATCHED:
+        at = getattr(getattr(home, name), "__globals__", {}).get("__name__", "torch")  # built-in ones have none
+        if at != "torch" and not at.startswith("torch."):
+            return at.partition(".")[0]
+    return None
+
+
 class RuledCall:
-    """Computes the functions of one run under rules, and counts what it met."""
+    """Computes the functions of one run under rules, and counts what it met.
+
+    ValueError where PyTorch's functions are not its own in this process: no rule would know them.
+    """
 
     def __init__(self, rules: Rules) -> None:
+        if package := replaced_by():
+            raise ValueError(
+                f"{rules.name} rules PyTorch's functions, and {package} has put others in their place in this process; "
+                f"have {package} take them away again, or ask in a process of its own"
+            )
         self.rules = rules
         self.ruled: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
