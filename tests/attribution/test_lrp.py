@@ -532,10 +532,11 @@ def test_the_default_holds_the_score_and_takes_no_part_in_sums_that_cancel(name)
         before = ph.lrp(ph.Network(module), x, "logits:3", rule="composite")
         torch.testing.assert_close(found.values, before.values)
     else:
-        held = found.values.flatten(1).sum(1) / (
-            found.scores - module[-1].bias[3] if name == "vgg_bn" else found.scores
-        )
-        assert float(held.amin()) > 0.5
+        before = ph.lrp(ph.Network(module), x, "logits:3", rule="composite")
+        last = module[-1].bias[3].detach() if name == "vgg_bn" else 0.0  # nothing of the image is in it
+        held, held_before = (one.values.flatten(1).sum(1) / (one.scores - last) for one in (found, before))
+        assert (held > held_before).all()
+        assert held.amin().item() > 0.1
 
 
 def test_composite_keeps_what_biases_get_as_ever():

@@ -19,9 +19,8 @@ class Redness(nn.Module):
     """Class 1 is the more likely the redder the photo's pixels are, class 0 the bluer."""
 
     def forward(self, x):
-        red = torch.relu(x[:, 0] - x[:, 2]) ** 2
-        blue = torch.relu(x[:, 2] - x[:, 0]) ** 2
-        return torch.stack([blue.mean((1, 2)), red.mean((1, 2))], 1)
+        red = x[:, 0] - x[:, 2]
+        return (torch.relu(torch.stack([-red, red], 1)) ** 2).mean((2, 3))
 
 
 def scene(height: int, width: int, seed: int = 0) -> tuple[ph.Photo, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-COLOURS = "check synthesize class_image invert caricature dream diverse adversarial fool robustness".split()
+COLOURS = "synthesize class_image invert caricature dream diverse adversarial fool robustness".split()
 CLASSES = "classify judge adversarial robustness fool class_image".split()  # need a score for each class of an image
 ADDRESSES = ["probabilities", "occlusion of a probability", "place of a class"]  # name a class of the output
 SEGMENTING, DETECTING = ("maps", "maps of one class"), ("boxes in dicts", "boxes in a tensor")
@@ -26,7 +26,12 @@ BY_KIND: list[tuple[tuple[str, ...], list[str], str]] = [
         ["occlusion", "occlusion of a probability", "cam", "locate", "integrated_gradients"],
         "answers at random: the same image gives other values each time, from dropout on",
     ),
-    ((*ATTENDING, "attention pooling by a learned query"), ["cam"], "does not take all places of .* alike"),
+    (("a scripted part",), ["deconvnet", "guided", "lrp"], "the inside of 'second', a scripted part, can't be seen"),
+    (
+        (*ATTENDING, "attention pooling by a learned query", "a scripted part"),
+        ["cam"],
+        "does not take all places of .* alike",
+    ),
     (ATTENDING, ["locate"], "has no number above 0"),
     (("maps of one class",), ["selectivity"], "has no maps of at least 2 channels"),
 ]

@@ -6,6 +6,7 @@ returns, so that an instrument's numbers can be held against a plain loop. A net
 
 from __future__ import annotations
 
+import warnings
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -223,6 +224,20 @@ class Compiled(nn.Module):
         return self.fc(self.body(x))
 
 
+class Scripted(nn.Module):
+    """A part in TorchScript, whose inside can't be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.fc = nn.Conv2d(3, 8, 3, 2, 1), nn.Linear(8, CLASSES)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.second = torch.jit.script(nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1), nn.ReLU()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.second(F.relu(self.first(x))).mean((2, 3)))
+
+
 def _given(scores: Tensor) -> Tensor:
     return scores
 
@@ -266,6 +281,7 @@ KINDS: dict[str, Kind] = {
     "checkpointed": Kind(lambda: Checkpointed(False)),
     "checkpointed, re-entrant": Kind(lambda: Checkpointed(True)),
     "a compiled part": Kind(Compiled),
+    "a scripted part": Kind(Scripted),
     "dropout that is always on": Kind(Dropping, steady=False),
     "a norm over the batch": Kind(Coupled),
     "attention pooling by a learned query": Kind(Pooling),

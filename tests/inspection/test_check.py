@@ -5,6 +5,7 @@ import random
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import skimage.data
@@ -261,9 +262,18 @@ def test_training_mode_is_found_and_left(broken: Network) -> None:
 
 def test_probabilities_and_saturated_outputs_are_found() -> None:
     scores = torch.randn(10, 5, generator=torch.Generator().manual_seed(0)).double()
-    assert outputs_fit(scores).verdict == "good"
-    assert outputs_fit(scores.softmax(1)).verdict == "warning"
-    assert outputs_fit(scores * 1e4).verdict == "warning"
+
+    def found(head: Any, scores: torch.Tensor) -> Finding:
+        return outputs_fit(Network(nn.Linear(3, 5), ph.Preprocessing.plain(8), head=head), scores)
+
+    assert found("softmax", scores).verdict == "good"
+    assert found("softmax", scores * 1e4).verdict == "warning"
+    assert found("softmax", scores.sigmoid()).sentence.startswith("All outputs lie in [0, 1]")
+    assert found("sigmoid", scores[:, :1]).sentence.startswith("The output is one score, read as a logit")
+    assert "each a yes or no of its own" in found("sigmoid", scores).sentence
+    assert "they sum to one" in found("probabilities", scores.softmax(1)).sentence
+    assert "each lies in [0, 1] by itself" in found("probabilities", scores.sigmoid()).sentence
+    assert found("log-probabilities", scores.log_softmax(1)).verdict == "warning"
 
 
 def test_a_size_that_does_not_run_is_a_fault() -> None:

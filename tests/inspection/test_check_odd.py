@@ -84,8 +84,8 @@ ODD: dict[str, tuple[Callable[[], nn.Module], list[tuple[str, str, str]]]] = {
     "one logit": (lambda: headed(conv(), 1), [NO_CLASSES]),
     "a number a photo": (lambda: Made(lambda p, x: p[0](x).mean((1, 2, 3)), conv()), [NO_CLASSES]),
     "a class's number": (lambda: Made(lambda p, x: p[0](x).mean((2, 3)).argmax(1), conv()), [NO_CLASSES]),
-    "an axis more": (lambda: Made(lambda p, x: p[0](x).mean((2, 3))[:, None], conv()), [NO_CLASSES]),
-    "nothing": (lambda: Made(lambda p, x: None, conv()), [("outputs", "fault", "is a NoneType and holds no tensor")]),
+    "an axis more": (lambda: Made(lambda p, x: p[0](x).mean((2, 3))[:, None], conv()), [STEADY]),
+    "nothing": (lambda: Made(lambda p, x: None, conv()), [("outputs", "fault", "answers with nothing")]),
     "identity": (nn.Identity, [NO_CLASSES]),
     "batches only": (
         lambda: nn.Sequential(

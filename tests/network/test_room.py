@@ -134,5 +134,5 @@ def test_patches_and_neighbours_without_end_are_refused(network, tmp_path):
         ph.Atlas.build(network, tmp_path / "set", tmp_path / "atlas", layers="0", k=10**12)
     assert not (tmp_path / "atlas").exists()
     atlas = ph.Atlas.build(network, tmp_path / "set", tmp_path / "atlas", layers="0", features="2")
-    with pytest.raises(ValueError, match=r"k=1,000,000,000,000: the neighbours of 1 queries"):
+    with pytest.raises(ValueError, match=r"k=1,000,000,000,000: the neighbours of 1 query"):
         atlas.neighbours("0.png", k=10**12)

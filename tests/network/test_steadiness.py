@@ -218,7 +218,7 @@ def test_instruments_answer_for_each_image_as_if_it_was_alone(kind: type[Small])
         "grad_cam": lambda x: ph.grad_cam(net, x, "logits:1", layer="two").values,
         "occlusion": lambda x: ph.occlusion(net, x, "logits:1", window=4, stride=4).drops,
         "activations": lambda x: torch.from_numpy(ph.activations(net, x, "two").values),
-        "fgsm": lambda x: ph.adversarial(net, x, 1, method="fgsm", epsilon=0.05).images,
+        "fgsm": lambda x: ph.adversarial(net, x.clamp(0, 1), 1, method="fgsm", epsilon=0.05).images,
     }
     for name, run in several.items():
         expected = torch.cat([run(one) for one in one_by_one])

@@ -69,7 +69,7 @@ def test_an_address_without_a_channel_is_refused(network):
 
 def test_the_embedded_network_answers_more_to_a_score_than_to_a_probability():
     network = ph.load()
-    found = ph.quantities(network, "blocks.1:3", "pineapple", size=80, steps=24)
+    found = ph.quantities(network, "blocks.1:3", "pineapple", size=80, steps=40)
     score, probability = found.values[3], found.values[4]
     assert float(score[3]) > float(probability[3]) + 5
     assert float(found.gradients[0, 0]) > 100 * float(found.gradients[1, 0])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
-from ..network import Network, Preprocessing
+from ..network import Network, NoScoresError, Preprocessing
 from ..network.module import input_channels
+from ..network.outputs import holds_tensor
 from ..network.recording import recorded
 from ..network.seam import OUTPUT
 from .check_finding import Finding, clear, listed, percent
@@ -62,11 +64,22 @@ def runs(network: Network, material: Material) -> Finding | None:
         advice = "State its own size: Network(module, preprocessing=...). It is called with one tensor of images."
         return Finding("input size", "fault", words, {"size": list(network.preprocessing.size)}, advice)
     try:
-        network.record(network.normalise(material.images[:1]), "logits")
-    except ValueError as error:
+        network.record(_x(network, material.images[:1]), OUTPUT)
+    except NoScoresError as error:
+        if holds_tensor(_answer(network, material.images[:1])):  # boxes in dicts
+            return None
         words = str(error)[:1].upper() + str(error)[1:] + "."
         return Finding("outputs", "fault", words, {}, "Return a tensor, or a container that holds one.")
     return None
+
+
+def _x(network: Network, images: Tensor) -> Tensor:
+    return network.normalise(images).to(network.device, network.dtype)
+
+
+def _answer(network: Network, images: Tensor) -> Any:
+    """What the network returns for the images (N, 3, H, W), whatever it is."""
+    return recorded(network.module, _x(network, images), {OUTPUT})[OUTPUT]
 
 
 def _runs_on_two(network: Network, material: Material) -> bool:
@@ -154,7 +167,7 @@ def speed(network: Network, material: Material) -> Finding:
     """Photos a second, preparation included, and what an epoch over the folder would take; `runs` ran it once."""
     photos = material.photos[:4]
     start = time.perf_counter()
-    network.record(network.normalise(material.first(4).images), "logits")
+    _answer(network, material.first(4).images)
     passing = (time.perf_counter() - start) / len(photos)
     start = time.perf_counter()
     for photo in photos:

@@ -16,7 +16,7 @@ from .network import Network
 from .outputs import main_tensor
 from .plan import Plan
 from .recording import recorded
-from .seam import OUTPUT, evaluating
+from .seam import OUTPUT, Run, evaluating
 from .survey import Layer
 
 MEMORY = 1 << 30  # bytes that the maps of one batch may take
@@ -113,8 +113,9 @@ def _value(network: Network, images: Tensor, layer: str) -> Tensor:
 
 
 def _answer(network: Network, images: Tensor) -> Tensor:
-    """What the whole network gives. Nothing looks on, so that fused attention runs as it does for a plain caller."""
-    with torch.inference_mode(False), evaluating(network.module), torch.no_grad():
+    """What the whole network gives. No function is looked at, so that fused attention runs as for a plain caller."""
+    alone = Run(network.module, lambda name, kind, value: value, only=(OUTPUT,))
+    with torch.inference_mode(False), evaluating(network.module), torch.no_grad(), alone:
         value = main_tensor(network.module(images))
     assert value is not None
     return value

@@ -71,7 +71,7 @@ class Network:
         self.opening = {"spec": spec} if opening is None and spec else dict(opening or {})  # what `load` takes
         self.notes = (*notes, *known.notes)
         self._head = checked(head) or known.head
-        self._no_images = other_dimensions(self.module, self.name)
+        self._no_images = other_dimensions(self.module, self.name)  # unless it runs on images all the same
         self._surveys: dict[tuple[int, int], Survey] = {}
         self._lock = threading.Lock()
         self._fingerprint: tuple[tuple, str] | None = None
@@ -118,6 +118,20 @@ class Network:
             return channels
         return counts[0]
 
+    def _check_dimensions(self, shape: tuple[int, ...]) -> None:
+        """ValueError for a network of sequences or volumes that takes no two images (C, H, W).
+
+        Its convolutions would take one for a volume, or a sequence, without its batch.
+        """
+        if self._no_images is None:
+            return
+        images = noise((int(shape[0]), int(shape[1]), int(shape[2]))).to(self.device, self.dtype)
+        try:
+            recorded(self.module, images, {OUTPUT})
+        except ValueError:
+            raise ValueError(self._no_images) from None
+        self._no_images = None
+
     def _check_photos(self) -> None:
         """ValueError for a network whose inputs have more channels than a photo, or fewer."""
         if self.channels not in (None, self.preprocessing.channels):
@@ -143,11 +157,13 @@ class Network:
 
         Raises ValueError for a tensor of another shape, type or number of channels, or with values that are not finite.
         """
-        if self._no_images:
-            raise ValueError(self._no_images)
         if isinstance(images, Tensor):
+            if self._no_images and images.ndim != 4:
+                raise ValueError(self._no_images)
             check(images, self.channels, self.name)
+            self._check_dimensions(tuple(images.shape[1:]))
             return images.to(self.device, self.dtype)
+        self._check_dimensions((self.channels or 3, *self.preprocessing.size))
         return torch.cat([self.prepare(photo) for photo in photos_in(images)])
 
     def frame(self, photo: Any) -> Frame:
@@ -167,8 +183,7 @@ class Network:
     def survey(self, size: int | Sequence[int] | None = None) -> Survey:
         """All values for an input of `size` (height, width) pixels, without computing them; remembered."""
         wanted = pair(size) or self.preprocessing.size
-        if self._no_images:
-            raise ValueError(self._no_images)
+        self._check_dimensions((self.channels or 3, *wanted))
         with self._lock:
             if wanted not in self._surveys:
                 shape = (self.channels or 3, *wanted)

@@ -71,6 +71,12 @@ def main_tensor(value: Any) -> Tensor | None:
     return next((tensor for part in parts if (tensor := main_tensor(part)) is not None), None)
 
 
+def holds_tensor(value: Any) -> bool:
+    """Whether there is any tensor in it, at whatever depth."""
+    parts = _named(value).values() or (value if isinstance(value, (tuple, list)) else ())
+    return isinstance(value, Tensor) or any(holds_tensor(part) for part in parts)
+
+
 def _named(value: Any) -> Mapping[str, Any]:
     """The results of a value by name: of a dict, a dataclass or a named tuple."""
     if isinstance(value, Mapping):
