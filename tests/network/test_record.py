@@ -15,8 +15,9 @@ from torchvision.models.feature_extraction import create_feature_extractor, get_
 
 from phosphene.network import Box, Network
 from phosphene.network import seam as seam_file
+from phosphene.network.evaluating import evaluating
 from phosphene.network.outputs import main_tensor
-from phosphene.network.seam import Run, evaluating
+from phosphene.network.seam import Run
 
 # ---- against torchvision's feature extractor, which traces symbolically where we watch a run
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from ..network import Network
-from ..network.seam import Run, evaluating, function_name
+from ..network.evaluating import evaluating
+from ..network.seam import Run, function_name
 
 JOINING = ("add", "sub", "cat", "concat", "concatenate", "stack")  # by which positions and tokens come to a value
 

@@ -26,8 +26,8 @@ from torch.func import functional_call
 
 from ..instrument import Result, instrument
 from ..network import OUTPUTS, Address, Call, Layout, Network, near
+from ..network.evaluating import evaluating
 from ..network.outputs import main_tensor
-from ..network.seam import evaluating
 from ..picture import Picture
 from ..showing import photo_of
 

@@ -11,12 +11,13 @@ from torch import Tensor
 from . import partial, partial_places, partial_rows  # noqa: F401  (their rules make changed tensors flow)
 from .batching import EACH, batches
 from .changed import Changed, Followed
+from .evaluating import evaluating
 from .foreseen import spared_at_most
 from .network import Network
 from .outputs import main_tensor
 from .plan import Plan
 from .recording import recorded
-from .seam import OUTPUT, Run, evaluating
+from .seam import OUTPUT, Run
 from .survey import Layer
 
 MEMORY = 1 << 30  # bytes that the maps of one batch may take

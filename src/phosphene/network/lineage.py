@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from .outputs import tensors_in
 from .seam import function_name
 
 _MOVING = frozenset(
@@ -41,11 +42,11 @@ class Lineage:
         self._made: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
-        taken = tuple(self._made.get(value) for value in _tensors((args, kwargs)))
+        taken = tuple(self._made.get(value) for value in tensors_in((args, kwargs)))
         out = self._call(func, args, kwargs)
         name = "rsub" if getattr(func, "__name__", "") in ("__rsub__", "rsub") else function_name(func)
         made = Made(name, taken)
-        for value in _tensors(out):
+        for value in tensors_in(out):
             self._made[value] = made
         return out
 
@@ -86,13 +87,3 @@ def _kind(made: Made, known: dict[Made | None, str | None]) -> str | None:
         return "probabilities" if before == {"log-probabilities"} else None
     several = len(made.taken) > 1 or made.function in ("stack", "mean", "rsub")  # p * 100 is none, 1 - p is one
     return "probabilities" if several and before == {"probabilities"} else None
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, (tuple, list)):
-        return [tensor for part in value for tensor in _tensors(part)]
-    if isinstance(value, dict):
-        return [tensor for part in value.values() for tensor in _tensors(part)]
-    return []

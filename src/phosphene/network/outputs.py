@@ -71,6 +71,17 @@ def main_tensor(value: Any) -> Tensor | None:
     return next((tensor for part in parts if (tensor := main_tensor(part)) is not None), None)
 
 
+def tensors_in(value: Any) -> list[Tensor]:
+    """The tensors in a function's arguments or results, in tuples, lists and dicts too."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [tensor for part in value for tensor in tensors_in(part)]
+    if isinstance(value, dict):
+        return [tensor for part in value.values() for tensor in tensors_in(part)]
+    return []
+
+
 def holds_tensor(value: Any) -> bool:
     """Whether there is any tensor in it, at whatever depth."""
     parts = _named(value).values() or (value if isinstance(value, (tuple, list)) else ())

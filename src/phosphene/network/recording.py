@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from .evaluating import evaluating
 from .module import made_for_inference
 from .outputs import main_tensor
 from .refusing import refusal
 from .rules import Rules
-from .seam import OUTPUT, Reached, Run, evaluating, inside, is_leaf
+from .seam import OUTPUT, Reached, Run, inside, is_leaf
 from .unseen import UnseenError
 
 

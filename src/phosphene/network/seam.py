@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
-import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,7 +25,6 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .chance import own_chance
 from .checkpoints import Checkpoints
 from .unseen import (
     SCRIPTED_CALL,
@@ -317,52 +315,3 @@ def function_name(func: Callable) -> str:
     if func in _DIVISIONS:
         return "truediv"
     return _OPERATORS.get(name) or name.strip("_")
-
-
-_evaluating: weakref.WeakKeyDictionary[nn.Module, tuple[int, list[nn.Module], list[_Made]]] = (
-    weakref.WeakKeyDictionary()
-)
-_evaluating_lock = threading.Lock()
-
-
-@contextmanager
-def evaluating(root: nn.Module) -> Iterator[None]:
-    """Every module of `root` in evaluation mode inside the block; the flags return when the last such block ends.
-
-    So do weights that hooks make anew before each call (pruning, the older spectral and weight norms), and random
-    numbers come from a stream of their own.
-    """
-    with _evaluating_lock:
-        users, changed, made = _evaluating.get(root, (0, [], []))
-        if users == 0:
-            modules = [module for _, module in modules_of(root).values()]
-            changed = [module for module in modules if module.training]
-            for module in changed:
-                module.training = False
-            made = [weight for module in modules if module._forward_pre_hooks for weight in made_before_calls(module)]
-        _evaluating[root] = (users + 1, changed, made)
-    try:
-        with own_chance():
-            yield
-    finally:
-        with _evaluating_lock:
-            users, changed, made = _evaluating[root]
-            if users == 1:
-                for module in changed:
-                    module.training = True
-                for module, name, value in made:
-                    module.__dict__[name] = value
-                del _evaluating[root]
-            else:
-                _evaluating[root] = (users - 1, changed, made)
-
-
-_Made = tuple[nn.Module, str, Any]  # a module, the name of a weight that a hook makes, and what stands there
-
-
-def made_before_calls(module: nn.Module) -> Iterator[_Made]:
-    """The weights of a module that hooks make before each of its calls."""
-    for hook in module._forward_pre_hooks.values():
-        for name in (getattr(hook, "name", None), getattr(hook, "_tensor_name", None)):
-            if isinstance(name, str) and isinstance(module.__dict__.get(name), Tensor):
-                yield module, name, module.__dict__[name]

@@ -15,12 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .evaluating import evaluating
 from .geometry import Extent, Field, Layout, Place, Placed, Tracking
 from .lineage import Lineage
 from .operations import Operations
 from .outputs import described, main_tensor, per_image
 from .refusing import refusal
-from .seam import OUTPUT, Run, evaluating, modules_of
+from .seam import OUTPUT, Run, modules_of
 from .unseen import is_scripted
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from .seam import evaluating, made_before_calls
+from .evaluating import evaluating, made_before_calls
 
 
 def weight_of(root: nn.Module, part: nn.Module, name: str = "weight") -> Tensor | None:

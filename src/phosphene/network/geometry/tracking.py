@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from ..outputs import tensors_in
 from ..seam import function_name
 from . import concatenating, joining, meeting, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
@@ -58,12 +59,12 @@ class Tracking:
         self._places[images] = Place.image(images)
 
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
-        if self.meta and any(value.is_meta for value in _tensors((args, kwargs))):
+        if self.meta and any(value.is_meta for value in tensors_in((args, kwargs))):
             args, kwargs = self._emptied(args), self._emptied(kwargs)
-        taken = [(value, version(value)) for value in _tensors((args, kwargs))]
+        taken = [(value, version(value)) for value in tensors_in((args, kwargs))]
         given = [place for value, _ in taken if (place := self.place(value)) is not None]
         out = func(*args, **kwargs)
-        for value in transformed(_tensors(out)):
+        for value in transformed(tensors_in(out)):
             self._memory.write(value)
         if given:
             self._read |= getattr(func, "__name__", "") in READING
@@ -101,7 +102,7 @@ class Tracking:
         for target in written:
             self._overwritten(target)
         spatial = any(place.spatial for place in given)
-        others = [value for value in _tensors((args, kwargs)) if value not in self._places] if self._read else []
+        others = [value for value in tensors_in((args, kwargs)) if value not in self._places] if self._read else []
         doubtful = self._read and may_hold_numbers(name, (*args, *kwargs.values()), others)
         for result, place in zip(results, found, strict=False):
             if place is None or not _fits(place, result):
@@ -116,7 +117,7 @@ class Tracking:
 
     def _found(self, name: str, args: tuple, kwargs: dict, out: Any) -> Any:
         """What the rules for `name` say; None where there is none or the call has a form it doesn't expect."""
-        tracked = [value for value in _tensors((args, kwargs)) if value in self._places]
+        tracked = [value for value in tensors_in((args, kwargs)) if value in self._places]
         if not any(isinstance(self._places[value], Scatter) for value in tracked):
             found = _asked(RULES.get(name), self, out, args, kwargs)
             if found is not None and not (isinstance(found, list) and None in found):
@@ -195,13 +196,3 @@ def _fits(place: Placed, value: Tensor) -> bool:
     if "t" in place.roles:
         return value.shape[place.roles.index("t")] == len(place.extras) + place.grid[0] * place.grid[1]
     return True
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, (tuple, list)):
-        return [tensor for part in value for tensor in _tensors(part)]
-    if isinstance(value, dict):
-        return [tensor for part in value.values() for tensor in _tensors(part)]
-    return []
