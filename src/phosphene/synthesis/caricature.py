@@ -86,7 +86,7 @@ def caricature(
 ) -> Iterator[Caricature]:
     """The photo with what a layer sees in it exaggerated: its activations, further in the direction that they have.
 
-    `products` of the result are ⟨φ0, φ(x)⟩ / |φ0|², one an image. Raises LookupError for a layer that is not there,
+    `products` of the result are `⟨φ0, φ(x)⟩ / |φ0|²`, one an image. Raises LookupError for a layer that is not there,
     ValueError for one that keeps no gradient.
 
     - `layer`: whose activations to exaggerate: a layer, one channel or unit of it, or 'logits'

@@ -76,7 +76,7 @@ def invert(
 ) -> Iterator[Inversion]:
     """Images that a layer takes for the photo, made from noise: what the layer still knows of it.
 
-    `errors` of the result are |φ(x) − φ0|² / |φ0|², one an image; of several photos, each has `restarts` images, one
+    `errors` of the result are `|φ(x) − φ0|² / |φ0|²`, one an image; of several photos, each has `restarts` images, one
     after the other. `start` may also be the `images` (N, 3, H, W) of an earlier result. Raises LookupError for a layer
     that is not there, ValueError for one that keeps no gradient.
 
