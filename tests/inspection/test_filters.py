@@ -190,3 +190,15 @@ def test_every_output_is_on_one_page():
             assert held == list(range(shape[0]))
             with pytest.raises(ValueError, match=f"no page {pages + 1}"):
                 laid(shape, pages + 1, columns)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(nn.Conv1d, "Conv1d"), (nn.Conv3d, "Conv3d")])
+def test_convolutions_of_other_dimensions_are_named(kind, name):
+    network = ph.Network(nn.Sequential(kind(1, 4, 3), nn.ReLU()))
+    for layer in (None, "1"):
+        with pytest.raises(ValueError, match=f"the convolutions of Sequential are {name}, and filters are drawn of"):
+            filters(network, layer)
+
+
+def test_a_transposed_convolution_alone_is_drawn():
+    assert filters(ph.Network(nn.Sequential(nn.ConvTranspose2d(3, 4, 3)))).layer == "0"

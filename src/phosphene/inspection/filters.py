@@ -177,10 +177,20 @@ def _outputs_first(values: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _first_convolution(network: Network) -> str:
+    others: set[str] = set()
     for name, module in network.module.named_modules():
-        if isinstance(module, nn.Conv2d):
+        sides = getattr(module, "kernel_size", None)
+        if not (isinstance(sides, tuple) and hasattr(module, "in_channels")):
+            continue
+        if len(sides) == 2:
             return name
-    raise ValueError(f"{network.name} has no convolution, so there are no filters to draw")
+        others.add(type(module).__name__)
+    if others:
+        raise ValueError(
+            f"the convolutions of {network.name} are {', '.join(sorted(others))}, and filters are drawn of those along "
+            "rows and columns"
+        )
+    raise ValueError(f"{network.name} has no convolution that is a module, so there are no filters to draw")
 
 
 def _module(network: Network, layer: str) -> nn.Module:
