@@ -58,7 +58,9 @@ def has_channels(layer: Layer) -> bool:
 
 
 def by_channel(value: Tensor, layer: Layer) -> Tensor:
-    """(C, everything else), for maps, tokens and vectors."""
+    """(C, everything else), for maps, tokens and vectors; what has no channels counts as one."""
+    if value.ndim < 2:
+        return value.reshape(1, -1)
     maps = layer.layout.maps(value) if layer.layout is not None else value if value.ndim < 3 else value.movedim(-1, 1)
     return maps.transpose(0, 1).flatten(1)
 
