@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import phosphene as ph
-from phosphene.synthesis.shares import share
+from phosphene.synthesis.adversarial.percentages import share
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 ATTACKS = {

@@ -30,11 +30,11 @@ from torchvision.transforms import Normalize
 
 import phosphene as ph
 from phosphene.instrument import Result
-from phosphene.picture import compact, sheet
-from phosphene.synthesis.ascent import scored
+from phosphene.picture import Sheet, compact
 from phosphene.synthesis.class_image import chance
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.synthesis import WIDTH, tiled
+from phosphene.synthesis.engine.ascent import scored
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.engine.synthesis import WIDTH, tiled
 
 CLASSES = (99, 13, 953, 967)  # goose, junco, pineapple, espresso
 CHANNELS = {
@@ -71,7 +71,7 @@ class Beside(Result):
     judged: list[Judged]
     second: str
 
-    def picture(self) -> ph.Picture:
+    def sheet(self) -> Sheet:
         blocks = []
         for kind in (True, False):
             for way in WAYS:
@@ -87,8 +87,8 @@ class Beside(Result):
             f"stands; the second network, {self.second}, sees it at {USUAL} px. Colours as they are, in [0, 1]."
         )
         title = "Beside lucent"
-        drawing = sheet(title, self.network, blocks, caption=caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {title}; {caption}")
+        said = f"{self.network}: {title}; {caption}"
+        return Sheet(title, self.network, blocks, caption=caption, description=said, width=WIDTH + 96)
 
 
 def lucents(network: ph.Network, target: str, size: int) -> Tensor:

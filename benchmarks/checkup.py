@@ -26,8 +26,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import phosphene as ph
-from phosphene.inspection.check import checks
-from phosphene.inspection.check_weights import FEWEST, dead_filters, first_filters, initial, untrained, weighted
+from phosphene.inspection.checkup.check import checks
+from phosphene.inspection.checkup.weights import FEWEST, dead_filters, first_filters, initial, untrained, weighted
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 BUILT = {

@@ -18,9 +18,9 @@ import torchvision
 from safetensors import safe_open
 
 import phosphene as ph
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.recipes import RECIPES, followed, recipe_of
-from phosphene.synthesis.stepping import shown
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.engine.recipes import RECIPES, followed, recipe_of
+from phosphene.synthesis.engine.stepping import shown
 
 WEIGHTS = Path(os.environ.get("PHOSPHENE_DATA", "")) / "cnn_weights.safetensors"
 

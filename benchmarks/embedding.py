@@ -25,8 +25,8 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 from sklearn.manifold import TSNE
 
-from phosphene.atlas import preservation, snapping
-from phosphene.atlas.reduction import Reduced, Reduction
+from phosphene.atlas.projection import preservation, snapping
+from phosphene.atlas.projection.reduction import Reduced, Reduction
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 WIDTH = 1_280

@@ -27,9 +27,9 @@ from class_images import mobilenet
 from PIL import Image
 
 import phosphene as ph
-from phosphene.synthesis.facets_result import Facets
-from phosphene.synthesis.kinds import affinities
-from phosphene.synthesis.synthesis import pixels
+from phosphene.synthesis.engine.synthesis import pixels
+from phosphene.synthesis.facets.kinds import affinities
+from phosphene.synthesis.facets.result import Facets
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 OTHERS = "features"  # of mobilenet_v2

@@ -30,13 +30,13 @@ import torchvision.models as tv
 from safetensors import safe_open
 
 import phosphene as ph
-from phosphene.attribution.contenders import baselines, contenders
-from phosphene.attribution.intervals import interval
-from phosphene.attribution.judgement import AGAINST, FEWEST, TESTS, Judgement
-from phosphene.attribution.judging import judging
-from phosphene.attribution.methods import METHODS
-from phosphene.attribution.selectivity import of_pairs
-from phosphene.attribution.starting import GROUPS
+from phosphene.attribution.maps.methods import METHODS
+from phosphene.attribution.reversed.selectivity import of_pairs
+from phosphene.attribution.reversed.starting import GROUPS
+from phosphene.attribution.trials.contenders import baselines, contenders
+from phosphene.attribution.trials.intervals import interval
+from phosphene.attribution.trials.judgement import AGAINST, FEWEST, TESTS, Judgement
+from phosphene.attribution.trials.judging import judging
 from phosphene.instrument import accounted
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))

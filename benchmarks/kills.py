@@ -22,8 +22,8 @@ import torch
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas import sweep
-from phosphene.atlas.store import Store
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.sweep import sweep
 
 
 def pictures(folder: Path, count: int) -> Path:

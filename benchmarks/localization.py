@@ -33,7 +33,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 import phosphene as ph
-from phosphene.attribution.boxes import largest_region
+from phosphene.attribution.location.boxes import largest_region
 from phosphene.picture import resample
 from phosphene.picture.overlay import blend
 

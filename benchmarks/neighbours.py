@@ -60,11 +60,11 @@ def seeds_and_questions(folder, photos):
 def fill(folder, photos, count, half):
     """An atlas of `count` images without photos."""
     import phosphene as ph
-    from phosphene.atlas import tables
-    from phosphene.atlas.running import Row
-    from phosphene.atlas.sources import number
-    from phosphene.atlas.store import Store
-    from phosphene.atlas.work import Work
+    from phosphene.atlas.store import tables
+    from phosphene.atlas.store.store import Store
+    from phosphene.atlas.store.work import Work
+    from phosphene.atlas.sweep.running import Row
+    from phosphene.data.sources import number
 
     seeds, _ = seeds_and_questions(folder, photos)
     random = np.random.default_rng(0)
@@ -102,14 +102,14 @@ def fill(folder, photos, count, half):
 
 def index(folder):
     from phosphene.atlas import Atlas
-    from phosphene.atlas.indexing import build
+    from phosphene.atlas.search.indexing import build
 
     return build(Atlas(Path(folder) / "atlas")).to_dict()
 
 
 def opened(folder):
     from phosphene.atlas import Atlas
-    from phosphene.atlas.tables import features_table
+    from phosphene.atlas.store.tables import features_table
 
     atlas = Atlas(Path(folder) / "atlas")
     return atlas, atlas.store.table(features_table(atlas.sweeps()[0].name, LAYER))
@@ -117,7 +117,7 @@ def opened(folder):
 
 def true(folder, photos):
     """The true neighbours of photos that are not in the atlas, and what looking at all takes for one of them."""
-    from phosphene.atlas.search import blocks, exact
+    from phosphene.atlas.search.search import blocks, exact
 
     _, questions = seeds_and_questions(folder, photos)
     table = opened(folder)[1]
@@ -127,7 +127,7 @@ def true(folder, photos):
 
 def ask(folder, photos, told):
     """Recall@10 of photos that are not in the atlas, and times: of the search, and of all that `neighbours` does."""
-    from phosphene.atlas.search import approximate, recall
+    from phosphene.atlas.search.search import approximate, recall
 
     _, questions = seeds_and_questions(folder, photos)
     atlas, table = opened(folder)
@@ -146,8 +146,8 @@ def kinds(folder, photos):
     """Other kinds of index on the same vectors: seconds of a processor to build, and recall@10 by groups looked at."""
     from lancedb.index import HnswSq, IvfPq, IvfRq, IvfSq
 
-    from phosphene.atlas.indexing import GROUP, ITERATIONS, SAMPLED
-    from phosphene.atlas.search import approximate, recall
+    from phosphene.atlas.search.indexing import GROUP, ITERATIONS, SAMPLED
+    from phosphene.atlas.search.search import approximate, recall
 
     _, questions = seeds_and_questions(folder, photos)
     _, table = opened(folder)

@@ -29,9 +29,9 @@ from localization import CLASSES
 from PIL import Image, ImageDraw
 
 import phosphene as ph
-from phosphene.attribution.grabcut import smoothed
-from phosphene.attribution.methods import method
-from phosphene.attribution.objects import grown
+from phosphene.attribution.location.grabcut import smoothed
+from phosphene.attribution.location.objects import grown
+from phosphene.attribution.maps.methods import method
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 METHODS = ("grad_cam", "gradient", "guided")

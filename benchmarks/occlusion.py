@@ -21,7 +21,8 @@ import torch
 import torchvision.models as tv
 
 import phosphene
-from phosphene.network import Network, plan
+from phosphene.network import Network
+from phosphene.network.partial import plan
 
 NETWORKS = ("vgg16", "resnet50", "resnet18", "mobilenet_v2", "densenet121", "tf_efficientnet_lite0", "squeezenet1_1",
             "googlenet", "convnext_tiny", "swin_t", "vit_b_16")  # fmt: skip

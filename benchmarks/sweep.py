@@ -41,13 +41,13 @@ from pathlib import Path
 import torch
 
 import phosphene as ph
-from phosphene.atlas import tables
-from phosphene.atlas.ray_run import _read, _written
-from phosphene.atlas.running import _decoded, _taken_in, run, summaries
-from phosphene.atlas.sources import number, shards_of
-from phosphene.atlas.summary import Summary
-from phosphene.atlas.work import Work, chosen, described
-from phosphene.network.seam import held
+from phosphene.atlas.store import tables
+from phosphene.atlas.store.work import Work, chosen, described
+from phosphene.atlas.sweep.ray_run import _read, _written
+from phosphene.atlas.sweep.running import _decoded, _taken_in, run, summaries
+from phosphene.atlas.sweep.summary import Summary
+from phosphene.data.sources import number, shards_of
+from phosphene.network.running.seam import held
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 

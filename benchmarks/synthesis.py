@@ -21,10 +21,10 @@ import torch
 import torchvision.models as tv
 
 from phosphene import Network, Preprocessing
-from phosphene.synthesis.ascent import adam, ascend
-from phosphene.synthesis.images import Fourier
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.transforms import ROBUST
+from phosphene.synthesis.engine.ascent import adam, ascend
+from phosphene.synthesis.engine.images import Fourier
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.engine.transforms import ROBUST
 
 SIZE, CHANNEL = (224, 224), 7
 LAYERS = {

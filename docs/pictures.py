@@ -24,10 +24,10 @@ from safetensors import safe_open
 from sklearn.datasets import load_digits, load_sample_images
 
 import phosphene as ph
-from phosphene.attribution.patterns_picture import coloured
-from phosphene.attribution.signal import Signal
+from phosphene.attribution.maps.signal import Signal
+from phosphene.attribution.reversed.patterns_picture import coloured
 from phosphene.instrument import Result
-from phosphene.picture import ImageBlock, Row, TextBlock, ranges_caption, sheet
+from phosphene.picture import ImageBlock, Row, Sheet, TextBlock, ranges_caption
 from phosphene.showing import seen
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +55,7 @@ class Unpooling(Result):
     rows: dict[str, list[Signal]]
     network: str
 
-    def picture(self) -> ph.Picture:
+    def sheet(self) -> Sheet:
         blocks, ranges = [], []
         for name, signals in self.rows.items():
             view = seen(*signals[0].photo(0))[0]
@@ -68,10 +68,8 @@ class Unpooling(Result):
             blocks += [TextBlock(f"{name} of {signals[0].targets[0]}", size=18, weight="bold"), Row(row, gap=20)]
         caption = f"Grey is zero. {ranges_caption(tuple(ranges)).capitalize()}."
         title = "Back through overlapping max pooling"
-        drawing = sheet(
-            title, f"{self.network} on cat.jpg · 3 × 3 windows every 2 px", blocks, caption=caption, width=1156
-        )
-        return self.drawn(drawing, title, ranges)
+        subtitle = f"{self.network} on cat.jpg · 3 × 3 windows every 2 px"
+        return Sheet(title, subtitle, blocks, caption=caption, ranges=ranges, description=title, width=1156)
 
 
 def unpooling() -> Unpooling:

@@ -15,17 +15,18 @@ import typer
 from typer.testing import CliRunner
 
 import phosphene.cli
-from phosphene.commands.catalogue import members
-from phosphene.commands.command import prepared
-from phosphene.commands.described import described
+from phosphene.commands.command import converted, prepared
 from phosphene.commands.failures import plainly, sentence
 from phosphene.commands.instrument_command import instrument_command
 from phosphene.commands.options import shipped_photo, sorted_words
 from phosphene.commands.show import target
-from phosphene.commands.values import kind_of
 from phosphene.instrument import INSTRUMENTS, Result, instrument
+from phosphene.instrument.catalogue import members
+from phosphene.instrument.docstring import described
+from phosphene.instrument.kinds import kind_of
+from phosphene.instrument.roles import LayerName, Target
 from phosphene.network import Network
-from phosphene.picture import Photo, Picture, plain, read_made
+from phosphene.picture import ImageBlock, Photo, Sheet, read_made
 
 TINY = """
 import torch
@@ -44,7 +45,7 @@ class Means(Result):
     values: np.ndarray
     given: dict[str, Any]
 
-    def picture(self, *, tint: Literal["red", "blue"] = "red", factor: int = 50) -> Picture:
+    def sheet(self, *, tint: Literal["red", "blue"] = "red", factor: int = 50) -> Sheet:  # type: ignore[override]
         """A flat colour.
 
         - `tint`: which colour
@@ -52,7 +53,7 @@ class Means(Result):
         """
         pixels = np.zeros((4, 5, 3), np.uint8)
         pixels[..., 0 if tint == "red" else 2] = 200
-        return plain(pixels, "means", made={**self.made, "picture": {"tint": tint}})
+        return Sheet("Means", blocks=[ImageBlock(pixels)], description="means")
 
     def to_dict(self) -> dict[str, Any]:
         return {"means": self.values.tolist(), "nothing": float("nan"), **self.given}
@@ -74,7 +75,7 @@ def means() -> Iterator[typer.Typer]:
     def means(
         network: Network,
         photo: Photo,
-        layer: str,
+        layer: LayerName,
         *,
         factor: float = 1.0,
         mode: Literal["plain", "abs"] = "plain",
@@ -142,7 +143,7 @@ def test_a_picture_is_written_under_a_telling_name_and_its_path_printed(
     assert result.exit_code == 0, result.output
     name = result.stdout.strip()
     assert name == "means-tiny.py_build-0-cat.png"
-    assert read_made(tmp_path / name)["made"]["picture"] == {"tint": "blue"}
+    assert read_made(tmp_path / name)["made"]["picture"] == {"tint": "blue", "factor": 50}
 
 
 def test_a_pictures_name_holds_what_is_asked_so_that_the_next_one_does_not_replace_it(
@@ -150,7 +151,7 @@ def test_a_pictures_name_holds_what_is_asked_so_that_the_next_one_does_not_repla
 ) -> None:
     @instrument
     def opinion(
-        network: Network, label: str, *, target: Any = None, method: Literal["survey", "oracle"] = "survey"
+        network: Network, label: str, *, target: Target = None, method: Literal["survey", "oracle"] = "survey"
     ) -> Means:
         """What is thought of a label."""
         return Means(values=np.zeros(1), given={})
@@ -232,17 +233,17 @@ def test_words_that_are_two_photos_or_no_layer_are_refused() -> None:
     ],
 )
 def test_text_becomes_the_value_that_the_parameter_takes(hint: Any, given: Any, value: Any) -> None:
-    assert kind_of(hint).value("name", given) == value
+    assert converted("name", kind_of(hint), given) == value
 
 
 def test_a_type_that_no_text_can_stand_for_is_refused() -> None:
-    with pytest.raises(TypeError, match="no way to write"):
+    with pytest.raises(TypeError, match="no text can say"):
         kind_of(np.ndarray)
 
 
 def test_a_size_that_is_none_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match=r"--size big: a size is a number of pixels"):
-        kind_of(int | tuple[int, int]).value("size", "big")
+        converted("size", kind_of(int | tuple[int, int]), "big")
 
 
 def test_every_instrument_becomes_a_command_and_each_word_and_option_has_its_help() -> None:
@@ -474,7 +475,7 @@ def test_a_picture_made_again_is_identical(runner: CliRunner, tmp_path: Path, su
 
 
 def test_filters_draw_and_anatomy_write_pictures(runner: CliRunner, tmp_path: Path) -> None:
-    from phosphene.network.source_embedded import NAME
+    from phosphene.network.opening.embedded import NAME
 
     assert run(runner, "filters").stdout.strip() == f"filters-{NAME}.png"
     for words in (["filters"], ["draw", "--depth", "1"], ["anatomy", "0", "--target", "logits:2"]):

@@ -77,7 +77,7 @@ def headings(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_on_a_page_exist(page):
-    from phosphene.commands.catalogue import entries
+    from phosphene.instrument.catalogue import entries
 
     known = {*entries(), "COMMAND", "--help", "--version"}
     known |= {"sparsity"} if page.name == "CONTRIBUTING.md" else set()  # the instrument that this page adds

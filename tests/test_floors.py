@@ -9,22 +9,21 @@ SOURCE = Path(__file__).parents[1] / "src" / "phosphene"
 
 INSTRUMENTS = {"inspection", "attribution", "synthesis"}
 BELOW = {"network", "picture", "instrument", "showing"}
-COMMANDS = BELOW - {"showing"} | INSTRUMENTS | {"remaking", "atlas", "reporting"}
 
 # each floor -> the floors it may import from (itself always); what isn't named here has to be added with its place
 FLOORS = {
     "network": set(),
     "picture": set(),
+    "data": {"network", "picture"},
     "instrument": {"network", "picture"},
     "showing": {"network", "picture"},
     "inspection": BELOW,
     "attribution": BELOW,
     "synthesis": BELOW,
-    "atlas": BELOW | INSTRUMENTS,
-    "remaking": {"network", "picture", "instrument", "atlas"},
+    "atlas": BELOW | INSTRUMENTS | {"data"},
     "reporting": BELOW | INSTRUMENTS | {"atlas"},
-    "commands": COMMANDS,
-    "cli": COMMANDS | {"commands"},
+    "commands": BELOW - {"showing"} | INSTRUMENTS | {"atlas", "reporting"},
+    "cli": {"instrument", "commands"},
     "__main__": {"cli"},
     "__init__": set(),  # names only; each module is opened when it is asked for
 }
@@ -67,6 +66,35 @@ def test_the_floors_are_read_from_imports_of_every_form(tmp_path, monkeypatch):
         "from ... import instrument\nfrom ..seam import Run\ndef f():\n    from ...inspection.filters import filters\n"
     )
     assert imported(file) == {"cli", "reporting", "picture", "instrument", "network", "inspection"}
+
+
+def graph() -> dict[Path, set[Path]]:
+    """Which file imports which, at its top or inside a function; what is for type checkers alone is free."""
+    files = {tuple(file.relative_to(SOURCE).with_suffix("").parts): file for file in FILES}
+    files |= {parts[:-1]: file for parts, file in files.items() if parts[-1] == "__init__"}
+    found = {}
+    for file in FILES:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        typed = [
+            node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        ]
+        free = {id(inner) for node in typed for part in node.body for inner in ast.walk(part)}
+        package = file.relative_to(SOURCE).parent.parts
+        reached = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level and id(node) not in free:
+                base = (*package[: len(package) - node.level + 1], *(node.module.split(".") if node.module else ()))
+                reached |= {files.get((*base, alias.name)) or files.get(base) for alias in node.names}
+        found[file] = reached - {file, None}
+    return found
+
+
+def test_no_files_import_each_other_even_in_a_circle():
+    imports = graph()
+    while free := [file for file, reached in imports.items() if not reached & imports.keys()]:
+        for file in free:
+            del imports[file]
+    assert not imports, f"a circle goes through {sorted(str(file.relative_to(SOURCE)) for file in imports)}"
 
 
 def test_networks_are_reached_by_the_seam_only():

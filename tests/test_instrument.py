@@ -153,7 +153,7 @@ def test_code_that_a_file_names_is_run_only_on_trust(tmp_path, monkeypatch, spec
 
 
 def test_networks_of_catalogues_hubs_and_files_need_no_trust(tmp_path):
-    from phosphene.network.loading import runs_code
+    from phosphene.network.opening.loading import runs_code
 
     torch.save({}, tmp_path / "own.pth")
     own = str(tmp_path / "own.pth")

@@ -108,7 +108,7 @@ def test_again_takes_as_many_steps_as_were_taken(tmp_path):
     sheet = tmp_path / "sheet.png"
     code = (
         "import _thread, threading, phosphene.cli, sys\n"
-        "from phosphene.synthesis import ascent\n"
+        "from phosphene.synthesis.engine import ascent\n"
         "plain = ascent.Moment\n"
         "def moment(step, *rest):\n"
         "    if step >= 4: _thread.interrupt_main()\n"

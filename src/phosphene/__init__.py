@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "network": "load Network Preprocessing Labels Address Axis Box Extent Field Frame Layer Rules WHOLE UNKNOWN",
     "picture": "read Photo Picture Range map_range read_made",
-    "remaking": "again",
+    "instrument.again": "again",
     "inspection": "filters activations strongest draw anatomy check",
     "attribution": "gradient deconvnet guided reverse occlusion lrp patterns objects cam grad_cam grad_cam_plus_plus"
     " x_grad_cam layer_cam score_cam guided_grad_cam boxes locate selectivity cascade judge why"

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .commands.catalogue import GROUP, Entry, entries
 from .commands.failures import DEBUG, plainly, wants_traceback
 from .commands.usage import no_such
+from .instrument.catalogue import GROUP, Entry, entries
 
 _ENTRIES: dict[str, Entry] = entries()
 
@@ -66,11 +66,14 @@ def _single(entry: Entry) -> typer.Typer:
 
         return group()
     from .commands.command import prepared
-    from .commands.instrument_command import instrument_command
 
     function = entry.function()
+    if not entry.written_by_hand:
+        from .commands.instrument_command import instrument_command
+
+        function = instrument_command(function)
     own = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    prepared(own, function if entry.written_by_hand else instrument_command(function), entry.command)
+    prepared(own, function, entry.command)
     return own
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from phosphene.atlas.store import Store
+from phosphene.atlas.store.store import Store
 
 
 def build():

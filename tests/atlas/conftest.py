@@ -5,7 +5,7 @@ from atlas_helpers import build, draw
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas import measuring
+from phosphene.atlas.sweep import measuring
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from atlas_helpers import build, draw
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas.activations import atlas_activations
-from phosphene.atlas.cells import cut
+from phosphene.atlas.projection.activations import atlas_activations
+from phosphene.atlas.projection.cells import cut
 
 
 @pytest.fixture(scope="module")

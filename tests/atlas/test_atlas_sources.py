@@ -21,8 +21,8 @@ from atlas_helpers import draw, errors
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas.sources import Shard, news, reader, shards_of
-from phosphene.atlas.sources.patterns import braces
+from phosphene.data.sources import Shard, news, reader, shards_of
+from phosphene.data.sources.patterns import braces
 
 CLASSES = ("goose", "hen", "owl")
 BROKEN = b"\x89PNG\r\n\x1a\n broken"
@@ -320,7 +320,7 @@ def test_new_archives_of_a_pattern_are_added_and_the_others_not_opened_again(tmp
     source = str(tmp_path / "*.tar")
     known = listed(source)
     as_tar(tmp_path, [("1.png", None, png(0, (8, 8)))], name="c.tar")
-    from phosphene.atlas.sources import tar_archive
+    from phosphene.data.sources import tar_archive
 
     opened = []
     real = tar_archive._listed
@@ -390,7 +390,7 @@ def test_idx_files_of_mnist_are_opened_by_torchvision(tmp_path):
 def test_a_shard_is_read_in_a_process_that_did_not_list_it(pictures, tmp_path):
     shards = [listed(one)[0] for one in (as_tar(tmp_path, pictures), as_memory(tmp_path, pictures))]
     script = (
-        "import json, sys\nfrom phosphene.atlas.sources import Shard, reader\n"
+        "import json, sys\nfrom phosphene.data.sources import Shard, reader\n"
         "for line in json.loads(sys.argv[1]):\n    shard = Shard(*line)\n"
         "    try:\n        print(reader(shard).item(shard, 1, '').photo().pixels.sum())\n"
         "    except LookupError as error:\n        print(error)\n"
@@ -405,7 +405,7 @@ def test_a_shard_is_read_in_a_process_that_did_not_list_it(pictures, tmp_path):
 
 
 def test_a_data_set_is_opened_again_by_its_name(pictures, tmp_path):
-    from phosphene.atlas.sources import datasets_set, torchvision_set
+    from phosphene.data.sources import datasets_set, torchvision_set
 
     for kind in (as_splits, as_loaded, as_torchvision):
         (tmp_path / kind.__name__).mkdir()

@@ -14,8 +14,8 @@ from atlas_helpers import contents, draw, ended_before
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas import sketch, sweep
-from phosphene.atlas.store import Store
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.sweep import sketch, sweep
 
 LAYERS = ("0", "3", "6")
 
@@ -295,7 +295,7 @@ def test_a_build_that_ends_between_any_two_writings_goes_on_to_the_same_atlas(
 
 
 def test_an_atlas_grows_on_when_versions_of_its_tables_are_gone(network, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("phosphene.atlas.database.KEPT", timedelta(milliseconds=1))
+    monkeypatch.setattr("phosphene.atlas.store.database.KEPT", timedelta(milliseconds=1))
     work = {"layers": "3", "features": "2", "batch": 4}
     for index in range(3):
         (folder / "d").mkdir(exist_ok=True)
@@ -422,6 +422,6 @@ def test_a_refused_build_leaves_nothing_behind(network, folder, tmp_path):
 
 def test_an_atlas_of_another_format_is_refused_in_a_sentence(network, folder, tmp_path, monkeypatch):
     ph.Atlas.build(network, folder, tmp_path / "atlas", layers="0")
-    monkeypatch.setattr("phosphene.atlas.tables.FORMAT", 2)
+    monkeypatch.setattr("phosphene.atlas.store.tables.FORMAT", 2)
     with pytest.raises(ValueError, match="has tables of format 1, and this Phosphene reads 2"):
         ph.Atlas(tmp_path / "atlas")

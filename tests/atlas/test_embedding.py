@@ -9,11 +9,11 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas import embedding as embedding_file
-from phosphene.atlas import preservation
-from phosphene.atlas.reduction import Components, Reduced, Reduction
+from phosphene.atlas.projection import embedding as embedding_file
+from phosphene.atlas.projection import preservation
+from phosphene.atlas.projection.reduction import Components, Reduced, Reduction
 from phosphene.atlas.scatter import GREY
-from phosphene.atlas.tables import map_table
+from phosphene.atlas.store.tables import map_table
 from phosphene.picture import Circle
 from phosphene.picture import Image as Mark
 

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas import features, tables
-from phosphene.atlas.features import features_of, kept, vectors_of
-from phosphene.atlas.store import Store
-from phosphene.atlas.work import Work
+from phosphene.atlas.search import features
+from phosphene.atlas.search.features import features_of, kept, vectors_of
+from phosphene.atlas.store import tables
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.store.work import Work
 
 
 def begun(path, *works):

@@ -8,8 +8,8 @@ import pytest
 from atlas_helpers import contents
 
 import phosphene as ph
-from phosphene.atlas import sweep
-from phosphene.atlas.store import Store
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.sweep import sweep
 
 
 @pytest.fixture

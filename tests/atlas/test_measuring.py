@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from phosphene.atlas import measuring
-from phosphene.atlas.measuring import measured
-from phosphene.atlas.summary import _drawn
+from phosphene.atlas.sweep import measuring
+from phosphene.atlas.sweep.measuring import measured
+from phosphene.atlas.sweep.summary import _drawn
 
 
 def test_both_ways_of_reading_find_the_same(monkeypatch):

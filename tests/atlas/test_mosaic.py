@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas.layout import gap, on_map
-from phosphene.atlas.thumbnails import square, thumbnails
+from phosphene.atlas.projection.layout import gap, on_map
+from phosphene.atlas.zoom.thumbnails import square, thumbnails
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_photos_that_are_gone_leave_their_place_empty_and_are_counted(atlas, fol
 
 
 def test_few_photos_are_open_at_a_time(atlas, monkeypatch):
-    from phosphene.atlas import thumbnails as file
+    from phosphene.atlas.zoom import thumbnails as file
 
     open_now, most, lock = 0, 0, threading.Lock()
     real, shown = file._thumbnail, []

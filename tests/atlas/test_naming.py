@@ -14,7 +14,7 @@ from scipy import stats
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas.naming import _judged, adjusted, tied
+from phosphene.atlas.units.naming import _judged, adjusted, tied
 
 
 def chance(every, labelled, drawn, shared):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas.search import NONE
+from phosphene.atlas.search.search import NONE
 
 
 @pytest.fixture

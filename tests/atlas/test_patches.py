@@ -13,8 +13,8 @@ from PIL import Image
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas.histogram import histogram
-from phosphene.atlas.tiles import Scale, cuts
+from phosphene.atlas.units.histogram import histogram
+from phosphene.atlas.units.tiles import Scale, cuts
 from phosphene.picture import Image as Pixels
 from phosphene.picture import Rect, Text
 
@@ -145,7 +145,7 @@ def test_a_photo_that_moved_or_changed_leaves_a_tile_that_says_so(atlas, folder)
 
 
 def test_a_tile_for_words_holds_no_more_of_them_than_fit():
-    from phosphene.atlas.tiles import _words
+    from phosphene.atlas.units.tiles import _words
 
     marks = _words("a sentence that goes on and on " * 20, 90, 60)
     assert all(0 < mark.y <= 60 for mark in marks)
@@ -268,7 +268,7 @@ def test_wrong_units_are_refused_in_a_sentence(atlas):
 
 
 def test_bars_of_a_histogram_are_as_high_as_their_logarithm():
-    from phosphene.atlas import sketch
+    from phosphene.atlas.sweep import sketch
 
     counts = sketch.empty(1)
     sketch.add(counts, torch.cat([torch.zeros(990), torch.full((10,), 4.05)])[None, None])

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas.pyramid import SIZE, depth, halved, page, pyramid
+from phosphene.atlas.zoom.pyramid import SIZE, depth, halved, page, pyramid
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--allow-file-access-from-files")

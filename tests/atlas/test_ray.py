@@ -10,8 +10,8 @@ from atlas_helpers import contents, draw
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas.sources import folder as folders
-from phosphene.atlas.store import Store
+from phosphene.atlas.store.store import Store
+from phosphene.data.sources import folder as folders
 
 pytest.importorskip("ray.data", reason="Ray is not installed: pip install 'phosphene[ray]'")
 

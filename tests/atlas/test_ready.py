@@ -49,7 +49,7 @@ def test_it_is_an_atlas_and_nothing_is_made_twice(tmp_path, monkeypatch, capsys)
 def test_an_atlas_is_named_before_its_layer_on_the_command_line():
     import inspect
 
-    from phosphene.atlas.naming import atlas_names
+    from phosphene.atlas.units.naming import atlas_names
     from phosphene.commands.instrument_command import instrument_command
 
     words = list(inspect.signature(instrument_command(atlas_names)).parameters)

@@ -15,11 +15,11 @@ from atlas_helpers import contents, draw
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas.sources import datasets_set
-from phosphene.atlas.sources import folder as folders
-from phosphene.atlas.sources.item import Item
-from phosphene.atlas.store import Store
-from phosphene.atlas.thumbnails import thumbnails
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.zoom.thumbnails import thumbnails
+from phosphene.data.sources import datasets_set
+from phosphene.data.sources import folder as folders
+from phosphene.data.sources.item import Item
 
 WORK = {"layers": "3", "features": "2", "batch": 8}
 COUNT = 12
@@ -150,7 +150,7 @@ def test_a_tar_that_moved_is_not_listed_again(network, tmp_path, monkeypatch):
     def listed(shard):
         raise AssertionError(f"{shard.where} is listed")
 
-    monkeypatch.setattr("phosphene.atlas.sources.tar_archive._listed", listed)
+    monkeypatch.setattr("phosphene.data.sources.tar_archive._listed", listed)
     assert list(ph.Atlas.building(network, tmp_path / "renamed.tar", tmp_path / "atlas", **WORK)) == []
 
 

@@ -17,10 +17,11 @@ from atlas_helpers import contents, draw, ended_before, errors
 from PIL import Image
 
 import phosphene as ph
-from phosphene.atlas import sweep, tables
-from phosphene.atlas.done import Done
-from phosphene.atlas.sources import folder as folders
-from phosphene.atlas.store import Store
+from phosphene.atlas.store import tables
+from phosphene.atlas.store.coverage import Done
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.sweep import sweep
+from phosphene.data.sources import folder as folders
 
 WORK = {"layers": ("0", "3", "6"), "features": ["2", "5"], "k": 4, "batch": 4}
 FLOATS = ("total", "values", "vector")

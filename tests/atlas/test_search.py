@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 import phosphene as ph
-from phosphene.atlas import indexing, tables
-from phosphene.atlas.running import Row
-from phosphene.atlas.search import NONE, approximate, blocks, exact, recall
-from phosphene.atlas.sources import number
-from phosphene.atlas.store import Store
-from phosphene.atlas.work import Work
+from phosphene.atlas.search import indexing
+from phosphene.atlas.search.search import NONE, approximate, blocks, exact, recall
+from phosphene.atlas.store import tables
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.store.work import Work
+from phosphene.atlas.sweep.running import Row
+from phosphene.data.sources import number
 
 
 def brute_force(ids, vectors, queries, k, metric):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from phosphene.atlas import sketch
+from phosphene.atlas.sweep import sketch
 
 SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from phosphene.atlas import snapping
-from phosphene.atlas.snapping import assigned, sides, snap
-from phosphene.atlas.spacing import spaced
+from phosphene.atlas.projection import snapping
+from phosphene.atlas.projection.snapping import assigned, sides, snap
+from phosphene.atlas.projection.spacing import spaced
 
 
 def total(cells, wanted):

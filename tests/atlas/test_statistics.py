@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas import sketch
 from phosphene.atlas.info import sized
-from phosphene.atlas.statistics import SHARES, Measured
+from phosphene.atlas.sweep import sketch
+from phosphene.atlas.units.statistics import SHARES, Measured
 from phosphene.picture import Rect
 
 

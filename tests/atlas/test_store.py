@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 import phosphene as ph
-from phosphene.atlas import database, tables
-from phosphene.atlas.features import vectors_of
-from phosphene.atlas.running import Row
-from phosphene.atlas.sources import Shard, number
-from phosphene.atlas.store import Store
-from phosphene.atlas.work import Work
+from phosphene.atlas.search.features import vectors_of
+from phosphene.atlas.store import database, tables
+from phosphene.atlas.store.store import Store
+from phosphene.atlas.store.work import Work
+from phosphene.atlas.sweep.running import Row
+from phosphene.data.sources import Shard, number
 
 COUNT = 300
 

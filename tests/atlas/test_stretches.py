@@ -1,6 +1,6 @@
 import numpy as np
 
-from phosphene.atlas.stretches import WIDEST, shortened
+from phosphene.atlas.projection.stretches import WIDEST, shortened
 
 
 def test_far_off_groups_come_nearer_and_keep_their_order():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from phosphene.atlas.measuring import measured
-from phosphene.atlas.summary import SAMPLED, Summary, _drawn
+from phosphene.atlas.sweep.measuring import measured
+from phosphene.atlas.sweep.summary import SAMPLED, Summary, _drawn
 
 pytestmark = pytest.mark.usefixtures("reading")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from phosphene.atlas.measuring import measured
-from phosphene.atlas.top import NONE, Top
+from phosphene.atlas.sweep.measuring import measured
+from phosphene.atlas.sweep.top import NONE, Top
 
 pytestmark = pytest.mark.usefixtures("reading")
 NOWHERE = torch.empty(0, dtype=torch.int64)

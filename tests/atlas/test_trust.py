@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import phosphene as ph
 import phosphene.cli
-from phosphene.atlas.sources import Shard, datasets_set, photo_of
-from phosphene.commands.catalogue import members
+from phosphene.data.sources import Shard, datasets_set, photo_of
+from phosphene.instrument.catalogue import members
 
 CODE = "import pathlib\nimport torch\nfrom torch import nn\n\npathlib.Path({!r}).touch()\n\n\n"
 REFUSED = r"the atlas .* names Python code as its network, '.*own\.py:build', and .* --trust, or trust=True"
@@ -158,7 +158,7 @@ def test_every_command_of_an_atlas_takes_trust():
     ],
 )
 def test_an_opening_of_another_shape_is_refused_in_a_sentence(opening, there, tmp_path):
-    from phosphene.network.reopening import reopened
+    from phosphene.network.opening.reopening import reopened
 
     preprocessing = _sweep(there).preprocessing
     with pytest.raises(ValueError, match="how its network is opened can't be read"):

@@ -6,9 +6,9 @@ import torch
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 
-from phosphene.atlas import tsne
-from phosphene.atlas.reduction import Reduced, Reduction
-from phosphene.atlas.tsne import BY_PAIRS, Attraction, Phase, Repulsion, laid_out
+from phosphene.atlas.projection import tsne
+from phosphene.atlas.projection.reduction import Reduced, Reduction
+from phosphene.atlas.projection.tsne import BY_PAIRS, Attraction, Phase, Repulsion, laid_out
 
 
 def affinities(images, seed=0):

@@ -7,7 +7,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.attribution import Heatmap
-from phosphene.attribution.boxes import largest_region
+from phosphene.attribution.location.boxes import largest_region
 from phosphene.network import Frame
 
 

@@ -10,8 +10,8 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.class_map import stretched
-from phosphene.attribution.grad_cam import axiom_weighted, gradient_weighted, place_weighted, plus_plus_weighted
+from phosphene.attribution.cam.class_map import stretched
+from phosphene.attribution.cam.grad_cam import axiom_weighted, gradient_weighted, place_weighted, plus_plus_weighted
 
 F64 = torch.float64
 

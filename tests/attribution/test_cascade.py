@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.likeness import spearman
-from phosphene.attribution.randomised import descending, parametrised, parts, randomised, stages
-from phosphene.network.weights import plain_copy
+from phosphene.attribution.trials.likeness import spearman
+from phosphene.attribution.trials.randomised import descending, parametrised, parts, randomised, stages
+from phosphene.network.running.weights import plain_copy
 from phosphene.picture import Text
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.contenders import centre, edges, noise
-from phosphene.attribution.faithfulness import area, deletion, drops, insertion, order, sensitivity_n, subsets
-from phosphene.attribution.stability import max_sensitivity
+from phosphene.attribution.trials.contenders import centre, edges, noise
+from phosphene.attribution.trials.faithfulness import area, deletion, drops, insertion, order, sensitivity_n, subsets
+from phosphene.attribution.trials.stability import max_sensitivity
 
 SIZE = 12
 

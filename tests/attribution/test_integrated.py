@@ -11,9 +11,9 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.covers import blurred
-from phosphene.attribution.paths import rule_points
-from phosphene.attribution.pinned import at_once
+from phosphene.attribution.gradients.paths import rule_points
+from phosphene.attribution.maps.fills import blurred
+from phosphene.attribution.maps.fixed_units import at_once
 
 
 class Smooth(nn.Module):

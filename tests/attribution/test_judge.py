@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 
 import phosphene as ph
 import phosphene.cli
-from phosphene.attribution.contenders import baselines, contenders, noise, split
-from phosphene.attribution.faithfulness import area, deletion, drops, insertion, sensitivity_n, subsets
-from phosphene.attribution.judgement import Judgement
-from phosphene.attribution.judging import judging
-from phosphene.attribution.likeness import spearman
-from phosphene.attribution.methods import METHODS
-from phosphene.attribution.randomised import parametrised, randomised
-from phosphene.attribution.stability import max_sensitivity
+from phosphene.attribution.maps.methods import METHODS
+from phosphene.attribution.trials.contenders import baselines, contenders, noise, split
+from phosphene.attribution.trials.faithfulness import area, deletion, drops, insertion, sensitivity_n, subsets
+from phosphene.attribution.trials.judgement import Judgement
+from phosphene.attribution.trials.judging import judging
+from phosphene.attribution.trials.likeness import spearman
+from phosphene.attribution.trials.randomised import parametrised, randomised
+from phosphene.attribution.trials.stability import max_sensitivity
 
 SIZE = 28
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from phosphene.attribution.likeness import pearson, ranks, spearman, ssim
+from phosphene.attribution.trials.likeness import pearson, ranks, spearman, ssim
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.lrp import held
 from phosphene.attribution.relevance import COMPOSITES, composite
+from phosphene.attribution.relevance.lrp import held
 from phosphene.picture import Text
 
 CAT = Path(ph.__file__).parent / "photos" / "cat.jpg"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import phosphene as ph
-from phosphene.attribution.methods import METHODS, method
+from phosphene.attribution.maps.methods import METHODS, method
 
 
 def test_a_method_computes_what_its_instrument_does(tiny):

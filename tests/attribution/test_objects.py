@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.grabcut import cut, largest, seeded, smoothed
-from phosphene.attribution.objects import LONGEST
-from phosphene.attribution.objects_picture import widened
+from phosphene.attribution.location.grabcut import cut, largest, seeded, smoothed
+from phosphene.attribution.location.objects import LONGEST
+from phosphene.attribution.location.objects_picture import widened
 
 cv2 = pytest.importorskip("cv2")
 

@@ -8,11 +8,11 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.covers import blurred
-from phosphene.network import plan
-from phosphene.network.changed import Changed
-from phosphene.network.editing import edited
-from phosphene.network.plan import Plan
+from phosphene.attribution.maps.fills import blurred
+from phosphene.network.partial import plan
+from phosphene.network.partial.changed import Changed
+from phosphene.network.partial.editing import edited
+from phosphene.network.partial.plan import Plan
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 import phosphene as ph
 import phosphene.cli
-from phosphene.attribution.patterns_picture import coloured, patch
-from phosphene.attribution.projecting import Pattern, _runs, projected
-from phosphene.attribution.reversing import Reversal
+from phosphene.attribution.reversed.patterns_picture import coloured, patch
+from phosphene.attribution.reversed.projecting import Pattern, _runs, projected
+from phosphene.attribution.reversed.reversing import Reversal
 from phosphene.commands import options
 from phosphene.network import Address
 from phosphene.picture import Range

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from phosphene.attribution.pointing import pointing
+from phosphene.attribution.trials.pointing import pointing
 from phosphene.network import Frame
 
 

@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import phosphene as ph
-from phosphene.attribution import cropped, reversing
-from phosphene.attribution.unpooling import unpooled
+from phosphene.attribution.reversed import cropped, reversing
+from phosphene.attribution.reversed.unpooling import unpooled
 from phosphene.showing import peaks
 
 aten = torch.ops.aten

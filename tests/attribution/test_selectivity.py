@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.reversing import Reversal
-from phosphene.attribution.selectivity import RULES, of_pairs, projections
+from phosphene.attribution.reversed.reversing import Reversal
+from phosphene.attribution.reversed.selectivity import RULES, of_pairs, projections
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.smoothing import noisy
+from phosphene.attribution.gradients.smoothing import noisy
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.starting import deepest
-from phosphene.attribution.ways import edge_of, ways
+from phosphene.attribution.cam.ways import edge_of, ways
+from phosphene.attribution.reversed.starting import deepest
 
 F64 = torch.float64
 

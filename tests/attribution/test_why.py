@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.answered import percent
+from phosphene.attribution.maps.answered import percent
 from phosphene.picture import Text
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import phosphene
-from phosphene.inspection.anatomy import anatomy
+from phosphene.inspection.architecture.anatomy import anatomy
 from phosphene.network import Network
 from phosphene.picture import Text, read
 
@@ -240,7 +240,7 @@ class Windows(nn.Module):
 
 
 def test_windows_are_called_so_and_long_names_stay_in_their_box():
-    from phosphene.inspection.anatomy_picture import CENTRE
+    from phosphene.inspection.architecture.anatomy_picture import CENTRE
     from phosphene.picture import text_width
 
     network = Network(Windows(), phosphene.Preprocessing.plain(16))

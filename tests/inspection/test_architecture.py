@@ -8,8 +8,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import phosphene
-from phosphene.inspection.architecture import draw
-from phosphene.inspection.architecture_picture import human, share
+from phosphene.inspection.architecture.architecture import draw
+from phosphene.inspection.architecture.picture import human, share
 from phosphene.network import Field, Network
 from phosphene.picture import Text
 

@@ -14,15 +14,15 @@ from PIL import Image
 from torch import nn
 
 import phosphene as ph
-from phosphene.inspection import check_preprocessing
-from phosphene.inspection.check import check, checks
-from phosphene.inspection.check_activity import outputs_fit
-from phosphene.inspection.check_finding import Finding, clear
-from phosphene.inspection.check_labels import labels_in_order
-from phosphene.inspection.check_photos import Material, gather
-from phosphene.inspection.check_preprocessing import answer, preprocessing_fits
-from phosphene.inspection.check_running import mode
-from phosphene.inspection.check_weights import (
+from phosphene.inspection.checkup import preprocessing as check_preprocessing
+from phosphene.inspection.checkup.activity import outputs_fit
+from phosphene.inspection.checkup.check import check, checks
+from phosphene.inspection.checkup.finding import Finding, clear
+from phosphene.inspection.checkup.labels import labels_in_order
+from phosphene.inspection.checkup.photos import Material, gather
+from phosphene.inspection.checkup.preprocessing import answer, preprocessing_fits
+from phosphene.inspection.checkup.running import mode
+from phosphene.inspection.checkup.weights import (
     STRUCTURED,
     dead_filters,
     finite_weights,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 import phosphene as ph
-from phosphene.inspection.check_finding import Finding
+from phosphene.inspection.checkup.finding import Finding
 
 PLAIN = ph.Preprocessing.plain(16)
 

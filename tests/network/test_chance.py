@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import phosphene as ph
-from phosphene.network import chance
+from phosphene.network.running import chance
 
 
 class Drawing(nn.Module):

@@ -13,7 +13,7 @@ from torch import nn
 from torch.export import Dim
 
 import phosphene as ph
-from phosphene.network.loading import runs_code
+from phosphene.network.opening.loading import runs_code
 
 
 class Twin(nn.Module):

@@ -17,13 +17,13 @@ import torchvision.models as tv
 from torch import nn
 
 from phosphene.network import UNKNOWN, WHOLE, Axis, Box, Field, Network, Rules, functions
-from phosphene.network.evaluating import evaluating
 from phosphene.network.geometry.fields import NOWHERE, blank, field_of
 from phosphene.network.geometry.registry import RULES, SCATTER_RULES
 from phosphene.network.geometry.scatter import Scatter
 from phosphene.network.geometry.sliding import resized
-from phosphene.network.outputs import main_tensor
-from phosphene.network.seam import Run
+from phosphene.network.running.evaluating import evaluating
+from phosphene.network.running.outputs import main_tensor
+from phosphene.network.running.seam import Run
 from phosphene.network.survey import survey
 
 # ---- following NaN

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.network import seam
-from phosphene.network.seam import held
+from phosphene.network.running import seam
+from phosphene.network.running.seam import held
 
 PLAIN_CALL = nn.Module.__call__
 

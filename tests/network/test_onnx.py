@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.network.loading import runs_code
+from phosphene.network.opening.loading import runs_code
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnx2torch", reason="onnx2torch is not installed")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from phosphene.network import Network, NoScoresError, Preprocessing
-from phosphene.network.outputs import described, log_probabilities, main_tensor, per_image, probabilities
+from phosphene.network.running.outputs import described, log_probabilities, main_tensor, per_image, probabilities
 
 X = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 

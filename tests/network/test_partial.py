@@ -10,12 +10,12 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.network import plan
-from phosphene.network.batching import batches
-from phosphene.network.changed import Changed
-from phosphene.network.editing import edited
-from phosphene.network.plan import Plan
-from phosphene.network.rectangles import pasted, rectangles
+from phosphene.network.partial import plan
+from phosphene.network.partial.batching import batches
+from phosphene.network.partial.changed import Changed
+from phosphene.network.partial.editing import edited
+from phosphene.network.partial.plan import Plan
+from phosphene.network.partial.rectangles import pasted, rectangles
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from phosphene.network import Box, Network
-from phosphene.network import seam as seam_file
-from phosphene.network.evaluating import evaluating
-from phosphene.network.outputs import main_tensor
-from phosphene.network.seam import Run
+from phosphene.network.running import seam as seam_file
+from phosphene.network.running.evaluating import evaluating
+from phosphene.network.running.outputs import main_tensor
+from phosphene.network.running.seam import Run
 
 # ---- against torchvision's feature extractor, which traces symbolically where we watch a run
 

@@ -8,12 +8,12 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.network import editing, partial_rows, plan  # noqa: F401  (rules make rows flow)
-from phosphene.network.changed import Changed, Followed
-from phosphene.network.editing import edited
-from phosphene.network.foreseen import spared_at_most
-from phosphene.network.plan import Plan
-from phosphene.network.rows import Moved, Rows, as_rows, moving
+from phosphene.network.partial import editing, plan
+from phosphene.network.partial.changed import Changed, Followed
+from phosphene.network.partial.editing import edited
+from phosphene.network.partial.foreseen import spared_at_most
+from phosphene.network.partial.plan import Plan
+from phosphene.network.partial.rows import Moved, Rows, as_rows, moving
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.network import Network, Preprocessing
-from phosphene.network.operations import Operations
+from phosphene.network.running.operations import Operations
 
 X = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

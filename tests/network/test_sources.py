@@ -18,10 +18,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from phosphene.network import source_timm, source_torchvision
 from phosphene.network.labels import Labels
+from phosphene.network.opening import from_timm as source_timm
+from phosphene.network.opening import from_torchvision as source_torchvision
+from phosphene.network.opening.sources import names, open_source
 from phosphene.network.preprocessing import Preprocessing
-from phosphene.network.sources import names, open_source
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 with_data = pytest.mark.skipif(not (DATA / "SOURCES.md").exists(), reason=f"the shared data is not at {DATA}")
@@ -333,7 +334,7 @@ def test_weights_that_cannot_be_downloaded_say_so_at_once(spec, offline, capfd):
 
 
 def test_a_server_that_does_not_answer_is_unreachable():
-    from phosphene.network.download import reachable
+    from phosphene.network.opening.download import reachable
 
     assert not reachable("http://127.0.0.1:9/file.pth")
 
@@ -379,5 +380,5 @@ def test_the_list_names_what_can_be_opened():
 
 
 def test_importing_the_sources_loads_neither_timm_nor_torchvision():
-    code = "import sys, phosphene.network.sources; print(sorted({'timm', 'torchvision'} & set(sys.modules)))"
+    code = "import sys, phosphene.network.opening.sources; print(sorted({'timm', 'torchvision'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

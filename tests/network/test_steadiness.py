@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import phosphene as ph
-from phosphene.atlas.features import features_of
-from phosphene.inspection.check_photos import SHIPPED
-from phosphene.network.steadiness import TRIES, joined
+from phosphene.atlas.search.features import features_of
+from phosphene.inspection.checkup.photos import SHIPPED
+from phosphene.network.running.steadiness import TRIES, joined
 from phosphene.picture import photos as files
 
 

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 import phosphene.cli
 from phosphene import Network, Preprocessing
-from phosphene.network import source_timm
-from phosphene.network.described_transformers import stored_processor
-from phosphene.network.loading import runs_code
+from phosphene.network.describing.of_transformers import stored_processor
+from phosphene.network.opening import from_timm as source_timm
+from phosphene.network.opening.loading import runs_code
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 

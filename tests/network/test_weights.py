@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 import phosphene as ph
-from phosphene.attribution.randomised import parametrised, randomised
-from phosphene.network.weights import weight_of
+from phosphene.attribution.trials.randomised import parametrised, randomised
+from phosphene.network.running.weights import weight_of
 
 
 def old(norm: str) -> Callable[[nn.Module], nn.Module]:

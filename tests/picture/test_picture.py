@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from phosphene.picture import Picture, Range, TextBlock, plain, read, read_made, sheet
+from phosphene.picture import Picture, Range, Sheet, TextBlock, plain, read, read_made
 from phosphene.picture.record import from_jpeg, from_png, from_svg, from_webp
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
@@ -20,7 +20,7 @@ SUFFIXES = [".png", ".webp", ".jpg", ".jpeg", ".svg", ".PNG"]
 
 @pytest.fixture
 def picture():
-    drawing = sheet("Title", "sub", [TextBlock("words")], ranges=(Range(-1, 1),), width=400)
+    drawing = Sheet("Title", "sub", [TextBlock("words")], ranges=(Range(-1, 1),), width=400).drawing()
     return Picture(drawing, "Filters.", (Range(-1, 1),), MADE)
 
 

@@ -11,6 +11,7 @@ from phosphene.picture import (
     Range,
     Rect,
     Row,
+    Sheet,
     Table,
     Text,
     TextBlock,
@@ -19,7 +20,6 @@ from phosphene.picture import (
     map_range,
     place,
     rasterise,
-    sheet,
     text_width,
 )
 
@@ -62,7 +62,9 @@ BLOCKS = [
 
 @pytest.mark.parametrize("width", [300, 640, 1200])
 def test_everything_stands_within_the_margins(width):
-    drawing = sheet("A title that is rather long " * 4, "and a subtitle", BLOCKS, ranges=(Range(-1, 1),), width=width)
+    drawing = Sheet(
+        "A title that is rather long " * 4, "and a subtitle", BLOCKS, ranges=(Range(-1, 1),), width=width
+    ).drawing()
     assert drawing.width == width
     assert max(right_edges(drawing.marks)) <= width - 48 + 30  # a label or pin may lean out of its column a little
     assert rasterise(drawing, "dark").size == (width, drawing.height)
@@ -86,11 +88,11 @@ def test_blocks_stand_below_each_other_without_overlap():
 
 def test_the_foot_states_every_range_once():
     range_ = map_range(np.array([[[-0.52, 1.3]]])).ranges
-    assert words(sheet("t", ranges=range_))[-1] == "Range −0.52 to 1.30 (min–max)."
-    foot = words(sheet("t", caption="Filters.", ranges=range_))[-1]
+    assert words(Sheet("t", ranges=range_).drawing())[-1] == "Range −0.52 to 1.30 (min–max)."
+    foot = words(Sheet("t", caption="Filters.", ranges=range_).drawing())[-1]
     assert foot == "Filters. Range −0.52 to 1.30 (min–max)."
     said = "Filters, range −0.52 to 1.30 (min–max)."
-    assert words(sheet("t", caption=said, ranges=range_))[-1] == said
+    assert words(Sheet("t", caption=said, ranges=range_).drawing())[-1] == said
 
 
 def test_a_colour_bar_ticks_its_ends_and_zero():
@@ -102,7 +104,7 @@ def test_a_colour_bar_ticks_its_ends_and_zero():
 def test_tiles_on_a_sheet_keep_their_pixels_and_lose_their_gutters():
     values = np.random.default_rng(1).random((7, 5, 5))
     tiles = grid(colour(values), scale=4, gutter=3)
-    drawing = sheet("t", blocks=[ImageBlock(tiles.pixels, cells=tiles.cells)])
+    drawing = Sheet("t", blocks=[ImageBlock(tiles.pixels, cells=tiles.cells)]).drawing()
     image = next(mark for mark in drawing.marks if isinstance(mark, Image))
     painted = np.asarray(rasterise(drawing, "dark"))
     for tile, (left, top, _, _) in zip(colour(values), tiles.cells, strict=True):
@@ -139,7 +141,7 @@ def test_wrong_blocks_are_refused_in_words():
     with pytest.raises(ValueError, match="a row of 1 cells stands in a table of 2 columns"):
         Table(["a", "b"], [["x"]])
     with pytest.raises(ValueError, match="at least 296 pixels wide"):
-        sheet("t", width=100)
+        Sheet("t", width=100)
 
 
 LONG = "features.denseblock2.denselayer16.conv2:117 (black-and-tan coonhound, a dog) · −12.3"

@@ -6,11 +6,11 @@ from torch import nn
 
 import phosphene as ph
 from phosphene import Network, Preprocessing
-from phosphene.synthesis.ascent import TOGETHER, adam, ascend, evaluated, lbfgs, scored, sgd
-from phosphene.synthesis.images import Fourier, Pixels, Squashed
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.priors import Decay, squared_norm
-from phosphene.synthesis.transforms import Roll
+from phosphene.synthesis.engine.ascent import TOGETHER, adam, ascend, evaluated, lbfgs, scored, sgd
+from phosphene.synthesis.engine.images import Fourier, Pixels, Squashed
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.engine.priors import Decay, squared_norm
+from phosphene.synthesis.engine.transforms import Roll
 
 SIZE = (24, 24)
 

@@ -8,9 +8,15 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.checkerboard import percentile_of
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.stride_energy import energy_of, fold, start_gradient, stride_variations, strides_to
+from phosphene.synthesis.checkerboard.checkerboard import percentile_of
+from phosphene.synthesis.checkerboard.stride_energy import (
+    energy_of,
+    fold,
+    start_gradient,
+    stride_variations,
+    strides_to,
+)
+from phosphene.synthesis.engine.objectives import unit
 
 
 def strided(kernel, stride):

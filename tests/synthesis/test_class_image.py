@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import phosphene as ph
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.recipes import RECIPES, followed, recipe_of
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.engine.recipes import RECIPES, followed, recipe_of
 
 
 def test_a_class_by_name_and_by_number_is_the_same(network, unchanged):

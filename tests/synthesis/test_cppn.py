@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import phosphene as ph
-from phosphene.synthesis.ascent import adam, ascend, scored
-from phosphene.synthesis.cppn import CPPN, both_halves, places
-from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.engine.ascent import adam, ascend, scored
+from phosphene.synthesis.engine.cppn import CPPN, both_halves, places
+from phosphene.synthesis.engine.objectives import unit
 
 
 def stirred(count, size, **options):

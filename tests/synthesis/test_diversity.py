@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.ascent import scored
-from phosphene.synthesis.diversity import Twice, pushed_apart
-from phosphene.synthesis.gram import gram_cosines, gram_likeness, pairwise_rms
-from phosphene.synthesis.layers import last_maps
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.transforms import PIECES
+from phosphene.synthesis.engine.ascent import scored
+from phosphene.synthesis.engine.gram import gram_cosines, gram_likeness, pairwise_rms
+from phosphene.synthesis.engine.layers import last_maps
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.engine.transforms import PIECES
+from phosphene.synthesis.facets.diversity import Twice, pushed_apart
 
 
 class Small(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.dream import guided_likeness, zoomed
-from phosphene.synthesis.octaves import octave_sizes
+from phosphene.synthesis.engine.octaves import octave_sizes
 
 
 @pytest.fixture

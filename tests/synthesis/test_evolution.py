@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.archive import Archive
-from phosphene.synthesis.encodings import Direct, polynomial
-from phosphene.synthesis.evolution import evolve
-from phosphene.synthesis.patterns import FUNCTIONS, HUE, INPUTS, OUTPUTS, Patterns, coordinates, from_hsv, used
+from phosphene.synthesis.fooling.archive import Archive
+from phosphene.synthesis.fooling.encodings import Direct, polynomial
+from phosphene.synthesis.fooling.evolution import evolve
+from phosphene.synthesis.fooling.genomes import FUNCTIONS, HUE, INPUTS, OUTPUTS, Patterns, coordinates, from_hsv, used
 
 SIZE = (12, 16)
 

@@ -6,14 +6,14 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.ascent import scored
-from phosphene.synthesis.clusters import in_the_plane, k_means, principal
-from phosphene.synthesis.collection import look_through
-from phosphene.synthesis.facet_groups import CONTRAST, parted, strengthened
-from phosphene.synthesis.facet_layers import facet_layers
-from phosphene.synthesis.gram import pairwise_rms
-from phosphene.synthesis.kept import logits
-from phosphene.synthesis.kinds import likeness
+from phosphene.synthesis.engine.ascent import scored
+from phosphene.synthesis.engine.collection import look_through
+from phosphene.synthesis.engine.gram import pairwise_rms
+from phosphene.synthesis.engine.kept import logits
+from phosphene.synthesis.facets.clusters import in_the_plane, k_means, principal
+from phosphene.synthesis.facets.groups import CONTRAST, parted, strengthened
+from phosphene.synthesis.facets.kinds import likeness
+from phosphene.synthesis.facets.layers import facet_layers
 
 
 class Small(nn.Module):

@@ -6,10 +6,10 @@ import torch
 
 import phosphene as ph
 from phosphene.picture import Line
-from phosphene.synthesis.hog_descriptor import HOG, Settings, hog_network
-from phosphene.synthesis.hog_glyphs import energies, glyphs
-from phosphene.synthesis.hog_images import as_image, unevenness
-from phosphene.synthesis.hog_twins import exact
+from phosphene.synthesis.hog.descriptor import HOG, Settings, hog_network
+from phosphene.synthesis.hog.glyphs import energies, glyphs
+from phosphene.synthesis.hog.images import as_image, unevenness
+from phosphene.synthesis.hog.twins import exact
 
 skimage = pytest.importorskip("skimage.feature")
 CAT = "src/phosphene/photos/cat.jpg"

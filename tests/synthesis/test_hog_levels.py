@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from phosphene.synthesis.hog_descriptor import HOG, Settings
-from phosphene.synthesis.hog_levels import Levels, likest_scale, summed, weights
+from phosphene.synthesis.hog.descriptor import HOG, Settings
+from phosphene.synthesis.hog.levels import Levels, likest_scale, summed, weights
 
 SETTINGS = [Settings(), Settings(4, 2, 1), Settings(6, 1, 2), Settings(9, 5, 3), Settings(8, 16, 1)]
 

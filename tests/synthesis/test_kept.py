@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from phosphene.synthesis.ascent import ascend
-from phosphene.synthesis.images import Fourier
-from phosphene.synthesis.kept import Kept
-from phosphene.synthesis.objectives import IMAGES, objective, unit
-from phosphene.synthesis.phases import PHASES, Windowed, in_phases
-from phosphene.synthesis.recipes import fading
-from phosphene.synthesis.stepping import shown
+from phosphene.synthesis.engine.ascent import ascend
+from phosphene.synthesis.engine.images import Fourier
+from phosphene.synthesis.engine.kept import Kept
+from phosphene.synthesis.engine.objectives import IMAGES, objective, unit
+from phosphene.synthesis.engine.phases import PHASES, Windowed, in_phases
+from phosphene.synthesis.engine.recipes import fading
+from phosphene.synthesis.engine.stepping import shown
 
 SIZE = (24, 24)
 

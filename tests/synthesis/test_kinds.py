@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from phosphene.synthesis.ascent import evaluated, scored
-from phosphene.synthesis.kinds import affinities, drawn_to_kinds, likeness, nearest, own_kind
-from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.engine.ascent import evaluated, scored
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.facets.kinds import affinities, drawn_to_kinds, likeness, nearest, own_kind
 
 SIZE = (24, 24)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import phosphene as ph
-from phosphene.synthesis.images import COLOURS
-from phosphene.synthesis.magnitude import PROFILES, Magnitude, natural_magnitude
+from phosphene.synthesis.engine.images import COLOURS
+from phosphene.synthesis.engine.magnitude import PROFILES, Magnitude, natural_magnitude
 
 
 def image(size, count=2, seed=0):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.objectives import IMAGES, objective, unit
+from phosphene.synthesis.engine.objectives import IMAGES, objective, unit
 
 SIZE = (24, 24)
 

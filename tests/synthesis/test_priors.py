@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from phosphene.synthesis.objectives import IMAGES
-from phosphene.synthesis.priors import (
+from phosphene.synthesis.engine.objectives import IMAGES
+from phosphene.synthesis.engine.priors import (
     Blur,
     ClipContribution,
     ClipNorm,

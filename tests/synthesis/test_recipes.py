@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from phosphene.synthesis.objectives import unit
-from phosphene.synthesis.priors import Blur, ClipContribution, ClipNorm, Decay
-from phosphene.synthesis.recipes import RECIPES, fading, followed, progressing, recipe_of, steepest
+from phosphene.synthesis.engine.objectives import unit
+from phosphene.synthesis.engine.priors import Blur, ClipContribution, ClipNorm, Decay
+from phosphene.synthesis.engine.recipes import RECIPES, fading, followed, progressing, recipe_of, steepest
 
 # J. Yosinski et al. 2015, table 1: decay, blur's sigma, every, percentile of norms, of contributions
 PUBLISHED = {

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.shares import share
+from phosphene.synthesis.adversarial.percentages import share
 
 SIZE = 8
 

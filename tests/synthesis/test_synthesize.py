@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import phosphene as ph
-from phosphene.synthesis.ascent import scored
-from phosphene.synthesis.objectives import unit
+from phosphene.synthesis.engine.ascent import scored
+from phosphene.synthesis.engine.objectives import unit
 
 
 def test_a_batch_of_targets_with_several_starts_each(network, unchanged):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from phosphene.synthesis.transforms import PIECES, ROBUST, Cropped, Moved, Noised, Roll, Several
+from phosphene.synthesis.engine.transforms import PIECES, ROBUST, Cropped, Moved, Noised, Roll, Several
 
 
 def generator(seed=0):

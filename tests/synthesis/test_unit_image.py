@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.collection import look_through
+from phosphene.synthesis.engine.collection import look_through
 
 
 class Small(nn.Module):

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Generator, Sequence
-from pathlib import Path
 from typing import Any
 
-from ..network import Network, Preprocessing, near
-from ..network.reopening import read_preprocessing, reopened
-from ..picture import Photo
-from . import tables
-from .activations import ActivationAtlas, atlas_activations
-from .embedding import Embedding, atlas_map
-from .export import export as exporting
-from .indexing import Index
-from .indexing import build as indexing
-from .info import Info, atlas_info
-from .layer_sheet import LayerSheet, atlas_layer
-from .mosaic import Mosaic, atlas_mosaic
-from .naming import Names, atlas_names
-from .neighbours import Neighbours, atlas_neighbours
-from .patches import Patches, atlas_patches
-from .placed import Placed, atlas_place
-from .relocating import relocate
-from .running import run
-from .sources import photo_of, place
-from .statistics import Statistics, atlas_statistics
-from .store import Store
-from .sweep import Progress, Runner
-from .sweep import build as sweeping
-from .work import K, Sweep, Work, chosen, described
+from ..instrument.fields import Role
+from ..instrument.travelling import OPTIONS, Kind, Origin, travels
+from ..network import Network
+from .export import export
+from .info import atlas_info
+from .opened import OpenedAtlas
+from .projection.activations import atlas_activations
+from .projection.embedding import atlas_map
+from .projection.mosaic import Mosaic, atlas_mosaic
+from .projection.placed import atlas_place
+from .search.indexing import build as index
+from .search.neighbours import atlas_neighbours
+from .store.relocating import relocate
+from .store.work import K, Work, chosen, described
+from .sweep.running import run
+from .sweep.sweep import Progress, Runner
+from .sweep.sweep import build as sweeping
+from .units.layer_sheet import atlas_layer
+from .units.naming import atlas_names
+from .units.patches import atlas_patches
+from .units.statistics import atlas_statistics
 
-LISTED = 12  # layers that a sentence names
 TOGETHER, TOGETHER_GPU = 4, 64  # images that run together, if it is not said
 
 
-def opened(atlas: Atlas | str | os.PathLike[str]) -> Atlas:
-    """The atlas, opened where its path was given."""
-    return atlas if isinstance(atlas, Atlas) else Atlas(atlas)
-
-
-class Atlas:
+class Atlas(OpenedAtlas):
     """The atlas at `path`, a folder or an object storage's URL.
 
     `network` is the network to draw and compare with, where it can't be opened again by its name, or where several have
@@ -50,16 +39,22 @@ class Atlas:
     with `trust`, as opening it with its `network` needs none of it. What needs no network opens none.
 
     Raises FileNotFoundError where there is no atlas, ValueError for a network of which it holds nothing.
+
+    Each question is an instrument: `atlas.patches("layer3:17")` is `atlas_patches(atlas, "layer3:17")`, and takes the
+    same options.
     """
 
-    def __init__(self, path: str | os.PathLike[str], network: Network | None = None, *, trust: bool = False) -> None:
-        self.store = Store(path)
-        self.path = self.store.path
-        self.trust = trust
-        self._network = network
-        self._networks: dict[str, Network] = {}  # by sweep
-        if network is not None:
-            self._check_holds(network)
+    info = atlas_info
+    layer = atlas_layer
+    patches = atlas_patches
+    names = atlas_names
+    statistics = atlas_statistics
+    neighbours = atlas_neighbours
+    map = atlas_map
+    place = atlas_place
+    activations = atlas_activations
+    index = index
+    export = export
 
     @classmethod
     def build(cls, network: Network, source: Any, path: str | os.PathLike[str], **options: Any) -> Atlas:
@@ -110,149 +105,10 @@ class Atlas:
         work = Work(chosen(network, layers), described(network, features), k, each, pool, half, together)
         runner: Runner = run
         if ray is not None:
-            from .ray_run import on_ray
+            from .sweep.ray_run import on_ray
 
             runner = on_ray(ray)
         yield from sweeping(network, source, path, work, workers=workers, runner=runner, retry=retry, missing=missing)
-
-    def __fspath__(self) -> str:
-        return self.path
-
-    def __repr__(self) -> str:
-        return f"Atlas({self.path!r})"
-
-    def sweeps(self, name: str | None = None) -> list[Sweep]:
-        """The networks and layers that it holds; of one sweep only, if named. LookupError where there is none so."""
-        every = self.store.sweeps()
-        found = [sweep for sweep in every if name in (None, sweep.name)]
-        if name is not None and not found:
-            names = ", ".join(sweep.name for sweep in every) or "none"
-            raise LookupError(f"the atlas {self.path!r} has no sweep {name!r}; it has {names}")
-        return found
-
-    def preferred(self, sweeps: list[Sweep]) -> list[Sweep]:
-        """Those of the network that the atlas was opened with, where there are any; otherwise all."""
-        given = self._network
-        own = [sweep for sweep in sweeps if given and sweep.fingerprint == given.fingerprint]
-        same = [sweep for sweep in own if given and Preprocessing.from_dict(sweep.preprocessing) == given.preprocessing]
-        return same or own or sweeps
-
-    def newest(self, sweeps: list[Sweep], what: str) -> Sweep:
-        """The last that was begun of one network's sweeps, of those that have run, if any has.
-
-        ValueError where they are of several networks, or of one with several preprocessings.
-        """
-        found = self.preferred(sweeps)
-        if len({(sweep.fingerprint, json.dumps(sweep.preprocessing, sort_keys=True)) for sweep in found}) > 1:
-            names = dict.fromkeys(sweep.name for sweep in found)
-            raise ValueError(f"several networks have {what}; say which is meant: sweep={' or '.join(names)}")
-        return ([sweep for sweep in found if self.store.holds(tables.units_table(sweep.name))] or found)[-1]
-
-    def network(self, sweep: Sweep) -> Network:
-        """The network of a sweep, opened again. ValueError where it is not the same any more."""
-        found = self._networks.get(sweep.name)
-        if found is None:
-            found = self._networks[sweep.name] = self._opened(sweep)
-        return found
-
-    def _check_holds(self, network: Network) -> None:
-        """ValueError where it holds nothing of that network."""
-        sweeps = self.store.sweeps()
-        if not any(sweep.fingerprint == network.fingerprint for sweep in sweeps):
-            held = ", ".join(dict.fromkeys(sweep.network for sweep in sweeps)) or "no network"
-            raise ValueError(
-                f"the atlas {self.path!r} holds nothing of {network.name} with these weights, only of {held}; build it "
-                "with this network, or leave the network or the atlas out"
-            )
-
-    def _opened(self, sweep: Sweep) -> Network:
-        given = self._network
-        if given is not None and given.fingerprint == sweep.fingerprint:
-            preprocessing = read_preprocessing(sweep.preprocessing)
-            return (
-                given
-                if given.preprocessing == preprocessing
-                else Network(given.module, preprocessing, given.labels, head=given.head)
-            )
-        if not sweep.opening:
-            raise ValueError(
-                f"the network {sweep.network} was given as a module; open the atlas with it: "
-                "phosphene.Atlas(path, network)"
-            )
-        how = "--trust, or trust=True in Atlas(...) and again(...); or give the network yourself, with --network"
-        by = f"the atlas {self.path!r}"
-        found = reopened(sweep.opening, sweep.preprocessing, by=by, how=how, trust=self.trust)
-        if found.fingerprint != sweep.fingerprint:
-            raise ValueError(f"{sweep.network} has other weights than those that the atlas was built with")
-        return found
-
-    def sweep(self, layer: str, *, features: bool = False, name: str | None = None) -> Sweep:
-        """The sweep that holds a layer's units, or its features.
-
-        LookupError where none does; ValueError where those of several networks do and neither `name` nor the network
-        that the atlas was opened with says which is meant.
-        """
-        sweeps = self.sweeps(name)
-        held = {sweep.name: sweep.work.features if features else sweep.work.layers for sweep in sweeps}
-        found = [sweep for sweep in sweeps if layer in held[sweep.name]]
-        if not found:
-            what, every = (
-                "features" if features else "units",
-                list(dict.fromkeys(n for own in held.values() for n in own)),
-            )
-            more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
-            listed = f"it holds those of {', '.join(every[:LISTED])}{more}" if every else "it holds none"
-            own = layer.rpartition(":")[0]
-            if own in every:
-                raise LookupError(f"{layer!r} is one unit; name its layer, {own!r}")
-            raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
-        return self.newest(found, f"a layer {layer!r}")
-
-    def photo(self, image: int) -> Photo:
-        """The photo of this number, read from its source.
-
-        Raises LookupError for a number that the atlas does not have, FileNotFoundError where the source has moved.
-        """
-        rows = self.store.images([image]).to_pylist()
-        if not rows:
-            raise LookupError(f"the atlas {self.path!r} has no image of number {image}")
-        shard, index = place(image)
-        return photo_of(self.store.shards([shard])[shard], index, rows[0]["key"])
-
-    def patches(self, unit: str, k: int | None = None, **options: Any) -> Patches:
-        """The strongest patches of a unit such as 'layer3:17' over all images, best first; options of `atlas_patches`.
-
-        Raises LookupError for a layer that the atlas does not hold or a channel that it does not have.
-        """
-        return atlas_patches(self, unit, k=k, **options)
-
-    def layer(self, layer: str, **options: Any) -> LayerSheet:
-        """Many units of a layer, each with its few strongest patches; options of `atlas_layer`."""
-        return atlas_layer(self, layer, **options)
-
-    def names(self, layer: str, **options: Any) -> Names:
-        """What each unit of a layer stands for, as far as its patches say; options of `atlas_names`."""
-        return atlas_names(self, layer, **options)
-
-    def statistics(self, layer: str, **options: Any) -> Statistics:
-        """Mean, share of active places and quantiles of each unit of a layer; options of `atlas_statistics`."""
-        return atlas_statistics(self, layer, **options)
-
-    def neighbours(self, query: Any, k: int = 6, **options: Any) -> Neighbours:
-        """The images nearest to a photo, or to an image by its key or number; options of `atlas_neighbours`."""
-        return atlas_neighbours(self, query, k=k, **options)
-
-    def index(self, features: str | None = None, **options: Any) -> Index:
-        """An index of a layer's features, for neighbours among very many images; options of `indexing.build`."""
-        return indexing(self, features, **options)
-
-    def map(self, features: str = "features", **options: Any) -> Embedding:
-        """All images on a map, alike ones near each other; options of `atlas_map`."""
-        return atlas_map(self, features, **options)
-
-    def place(self, photos: Any, **options: Any) -> Placed:
-        """Where new photos lie on the map, which stays as it is; options of `atlas_place`."""
-        return atlas_place(self, photos, **options)
 
     def mosaic(self, features: str = "features", path: str | os.PathLike[str] | None = None, **options: Any) -> Mosaic:
         """The images as thumbnails near those that are like them; options of `atlas_mosaic`.
@@ -264,14 +120,6 @@ class Atlas:
             found.save(path)
         return found
 
-    def activations(self, features: str = "features", **options: Any) -> ActivationAtlas:
-        """The map's cells, each as an image of what its images have in common; options of `atlas_activations`."""
-        return atlas_activations(self, features, **options)
-
-    def export(self, path: str | os.PathLike[str], kind: str = "parquet", **options: Any) -> Path:
-        """Writes its images for other programs, as parquet, embedding-atlas or fiftyone; options of `export`."""
-        return exporting(self, path, kind, **options)  # type: ignore[arg-type]
-
     def relocate(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
         """Tells it that a source has moved from `old` to `new`, files or folders; how many images lie there.
 
@@ -280,6 +128,10 @@ class Atlas:
         """
         return relocate(self.store, old, new)
 
-    def info(self) -> Info:
-        """What it holds, and how far each sweep is."""
-        return atlas_info(self)
+
+def _reopened(path: str, origin: Origin) -> Atlas:
+    """The atlas that a picture was made from."""
+    return Atlas(path, trust=origin.trust)
+
+
+travels(Kind(OPTIONS, lambda value: isinstance(value, OpenedAtlas), os.fspath, _reopened, Role.ATLAS))

@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from . import tables
+from ..data.sources import Shard
 from .export_fiftyone import write_fiftyone
-from .features import kept, vectors_of
-from .sources import Shard
+from .search.features import kept, vectors_of
+from .store import tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .atlas import Atlas
+    from .opened import OpenedAtlas
 
 Kind = Literal["parquet", "embedding-atlas", "fiftyone"]
 SIDE = 128  # pixels of the longer side of a small picture
@@ -43,7 +43,7 @@ ROWS = 1024  # that are written together
 class Rows:
     """The images of an atlas as batches of a table, with what was asked for of each."""
 
-    atlas: Atlas
+    atlas: OpenedAtlas
     vectors: str | None  # the features' table that is added
     positions: dict[int, tuple[float, float]] | None  # by number
     pictures: bool
@@ -95,7 +95,7 @@ class Rows:
 
 
 def export(
-    atlas: Atlas,
+    atlas: OpenedAtlas,
     path: str | os.PathLike[str],
     kind: Kind = "parquet",
     *,
@@ -154,7 +154,7 @@ def file_of(shard: Shard, row: dict[str, Any]) -> str | None:
     return str(Path(shard.where) / row["key"])
 
 
-def small(atlas: Atlas, number: int) -> bytes | None:
+def small(atlas: OpenedAtlas, number: int) -> bytes | None:
     """The photo as a small JPEG; None where it is not there any more."""
     try:
         photo = atlas.photo(number).pil()

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..data.sources import SHARD, Shard
 from ..instrument import Result, instrument
+from ..instrument.roles import AtlasLike
 from ..network import Preprocessing
-from . import tables
-from .sources import SHARD, Shard
-from .store import Store
-from .work import Sweep
+from .opened import opened
+from .store import tables
+from .store.store import Store
+from .store.work import Sweep
 
 POOLED = {"mean": "the mean of each map", "max": "the largest of each map", "none": "all values"}
 LISTED = 8  # layers and reasons that the text names before it counts the rest
@@ -119,10 +121,8 @@ class Info(Result):
 
 
 @instrument
-def atlas_info(atlas: Any) -> Info:
+def atlas_info(atlas: AtlasLike) -> Info:
     """What the atlas holds: networks, layers, images, those that can't be read, its size, and how far each sweep is."""
-    from .atlas import opened
-
     store = opened(atlas).store
     images = store.images()
     rows = {row["id"]: row for row in images.select(["id", "key", "label", "width"]).to_pylist()}

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..network import load
 from ..picture import SUFFIXES, Photo, read
 from .atlas import Atlas
-from .store import Store
+from .store.store import Store
 
 PIECES = 3  # a row and a column of a picture's pieces
 TWINS = ("chelsea.png", "motorcycle_right.png", "chessboard_GRAY.png")  # of pictures that are there under other names

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..picture import Circle, Drawing, DrawingBlock, Mark, Rect, Row, Text, sheet, stacked, text_width
+from ..picture import Circle, Drawing, DrawingBlock, Mark, Rect, Row, Sheet, Text, stacked, text_width
 from .lettering import groups, lettered
-from .stretches import shortened
+from .projection.stretches import shortened
 
 # Twelve colours of middle lightness, for light and dark paper: any two are at least 0.14 apart in OKLab, and 0.09 as
 # people without L or M cones see them (Machado, Oliveira and Fernandes, 2009). Each is far from those before it.
@@ -37,11 +37,12 @@ def scatter(
     title: str,
     subtitle: str = "",
     caption: str = "",
+    description: str = "",
     classes: int = len(COLOURS),
     names: bool = True,
     shorten: bool = False,
     seed: int = 0,
-) -> Drawing:
+) -> Sheet:
     """A sheet with the points (N, 2), coloured by label; `shorten` draws wide empty stretches shorter, and says so.
 
     ValueError for more classes than there are colours.
@@ -76,7 +77,8 @@ def scatter(
     if counts:
         blocks.append(DrawingBlock(legend(counts, shown, sum(label is None for label in labels), height)))
     inner = width + (blocks[1].drawing.width + 28 if counts else 0)
-    return sheet(title, subtitle, [Row(blocks, gap=28)], caption=caption, width=max(640.0, inner + 96))
+    width = max(640.0, inner + 96)
+    return Sheet(title, subtitle, [Row(blocks, gap=28)], caption=caption, description=description, width=width)
 
 
 def coloured(counts: Counter[str], most: int) -> dict[str | None, str]:

@@ -1,27 +1,27 @@
 """Attribution: why a network answers as it does, and which pixels a unit answers to."""
 
-from .attribution import Attribution
-from .boxes import boxes
-from .cam import cam
-from .cascade import Cascade, cascade
-from .class_map import ClassMap
-from .grad_cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, x_grad_cam
-from .heatmap import Heatmap
-from .input_x_gradient import input_x_gradient
-from .integrated import Integrated, integrated_gradients
-from .judgement import Judgement
-from .judging import judge
-from .locate import Located, locate
-from .lrp import Relevance, lrp
-from .objects import Objects, objects
-from .occlusion import Occlusion, occlusion
-from .patterns import Patterns, patterns
-from .reversing import deconvnet, gradient, guided, reverse
-from .rise import Rise, rise
-from .score_cam import score_cam
-from .selectivity import Selectivity, selectivity
-from .signal import Signal
-from .smoothing import Smoothed, smooth_grad, var_grad
+from .cam.cam import cam
+from .cam.class_map import ClassMap
+from .cam.grad_cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, x_grad_cam
+from .cam.score_cam import score_cam
+from .gradients.input_x_gradient import input_x_gradient
+from .gradients.integrated import Integrated, integrated_gradients
+from .gradients.smoothing import Smoothed, smooth_grad, var_grad
+from .location.boxes import boxes
+from .location.locate import Located, locate
+from .location.objects import Objects, objects
+from .maps.attribution import Attribution
+from .maps.heatmap import Heatmap
+from .maps.signal import Signal
+from .perturbation.occlusion import Occlusion, occlusion
+from .perturbation.rise import Rise, rise
+from .relevance.lrp import Relevance, lrp
+from .reversed.patterns import Patterns, patterns
+from .reversed.reversing import deconvnet, gradient, guided, reverse
+from .reversed.selectivity import Selectivity, selectivity
+from .trials.cascade import Cascade, cascade
+from .trials.judgement import Judgement
+from .trials.judging import judge
 from .why import Why, why
 
 __all__ = [

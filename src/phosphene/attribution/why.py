@@ -13,27 +13,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..instrument import Result, instrument
+from ..instrument.roles import Images, Target
 from ..network import Network
 from ..picture import (
     Block,
     ColourBar,
-    Picture,
     Range,
     Row,
+    Sheet,
     TextBlock,
     apply_range,
     compact,
     ends,
     map_range,
-    sheet,
     words,
 )  # fmt: skip
-from .answered import Answered, answered, why_title
-from .attribution import Attribution, capital
-from .contenders import Contender, contenders, possible
-from .laying import GAP, colours, over_block, photo_block, sheet_width
-from .paging import page_of
-from .targets import Target, questions
+from .maps.answered import Answered, answered, why_title
+from .maps.attribution import Attribution, capital
+from .maps.overlay_rows import GAP, colours, over_block, photo_block, sheet_width
+from .maps.paging import page_of
+from .maps.targets import questions
+from .trials.contenders import Contender, contenders, possible
 
 WIDTH = 250.0  # of a picture
 COLUMNS = 4  # pictures in a row
@@ -60,7 +60,7 @@ class Why(Result):
             for values, one in zip(maps, self.found, strict=True)
         ]
 
-    def picture(self, *, range: str | None = None, page: int = 1) -> Picture:
+    def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
         """The photo, and every method's map over it; with several targets a block for each.
 
         - `range`: how each method's values become colours, over all targets: symmetric, symmetric:percentile, minmax,
@@ -94,10 +94,16 @@ class Why(Result):
         photos = self.found[0].names
         title = why_title([self.targets[i] for i in chosen], [self.answers[i] for i in chosen])
         width = max(700.0, sheet_width(min(COLUMNS, len(self.found) + 1), WIDTH))
-        drawing = sheet(title, f"{self.network} on {photos}{where}", blocks, caption=caption, width=width)
         told = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in chosen)} by {', '.join(self.names)}"
-        options = {"page": page} if range is None else {"range": range, "page": page}
-        return self.drawn(drawing, told, ranges, **options)
+        return Sheet(
+            title,
+            f"{self.network} on {photos}{where}",
+            blocks,
+            caption=caption,
+            width=width,
+            description=told,
+            ranges=ranges,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -113,7 +119,7 @@ _range = range  # `picture` has an option of that name
 
 
 @instrument
-def why(network: Network, images: Any, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
+def why(network: Network, images: Images, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
     """Why the network says so: several methods' maps of the same answer, side by side.
 
     The sheet also says which class is the network's answer, and how the asked one stands.

@@ -34,7 +34,7 @@ def again(
     suffix = SUFFIX.get(saved.get("format"), file.suffix)
     path = show.target(file.with_name(f"{file.stem}-again{suffix}") if out is None else out, (file.stem, "again"))
     with show.working(f"making {file.name} again"):
-        from ..remaking import again as remade
+        from ..instrument.again import again as remade
 
         picture = remade(file, photo, trust=trust)
         theme, scale = saved.get("theme", "light"), saved.get("scale")

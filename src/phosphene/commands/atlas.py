@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from ..instrument.catalogue import members
 from . import options, show
-from .catalogue import members
 from .command import prepared
 from .stopping import stopping
 from .usage import no_such
 
 if TYPE_CHECKING:
-    from ..atlas.sweep import Progress
+    from ..atlas.sweep.sweep import Progress
 
 Source = Annotated[
     str,
@@ -159,8 +159,8 @@ def build(
 
 def _tell_what_is_gone(path: str) -> None:
     """A note on sources that are not there any more, before their images are taken in from another place as well."""
-    from ..atlas.relocating import gone
-    from ..atlas.store import Store
+    from ..atlas.store.relocating import gone
+    from ..atlas.store.store import Store
 
     try:
         places = gone(Store(path))

@@ -44,7 +44,7 @@ def check(
     found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device, head)
     findings = []
     with show.working("importing"):
-        from ..inspection.check import checks
+        from ..inspection.checkup.check import checks
     steps = iter(checks(found, folder, limit))
     while True:
         with show.working("checking"):

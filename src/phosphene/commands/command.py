@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from rich.markup import escape
 
-from .described import as_sentence, described, marked_up
+from ..instrument.docstring import described
+from ..instrument.fields import Field, Role
+from ..instrument.kinds import Kind, kind_of
 from .failures import wants_traceback
-from .values import Kind, kind_of
 
 Debug = Annotated[bool, typer.Option("--debug", hidden=True, callback=wants_traceback)]
 
@@ -38,23 +41,51 @@ def sign(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> N
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
 
 
-def option(parameter: inspect.Parameter, kind: Kind, text: str, panel: str | None = None) -> inspect.Parameter:
-    """The parameter as Typer's option `--name`, or `--name/--no-name` for what is on unless switched off."""
-    name = "--" + parameter.name.replace("_", "-")
-    flag = f"{name}/--no-{name[2:]}" if kind.type is bool and parameter.default is True else name
-    made = typer.Option(flag, help=as_sentence(text), metavar=kind.metavar, rich_help_panel=panel)
-    if parameter.default is inspect.Parameter.empty:
-        return parameter.replace(annotation=Annotated[kind.type, made])
-    default = kind.shown(parameter.default)
-    annotation = kind.type if default is not None else kind.type | None
-    return parameter.replace(annotation=Annotated[annotation, made], default=default)
+def option(field: Field, panel: str | None = None) -> inspect.Parameter:
+    """The field as Typer's option `--name`, or `--name/--no-name` for what is on unless switched off."""
+    kind = field.kind
+    assert kind is not None
+    name = "--" + field.name.replace("_", "-")
+    flag = f"{name}/--no-{name[2:]}" if kind.type is bool and field.default is True else name
+    made = typer.Option(flag, help=as_sentence(field.help), metavar=kind.metavar, rich_help_panel=panel)
+    if field.required:
+        return _parameter(field, Annotated[kind.type, made], field.default)
+    default = kind.shown(field.default)
+    return _parameter(field, Annotated[kind.type if default is not None else kind.type | None, made], default)
 
 
-def word(parameter: inspect.Parameter, kind: Kind, text: str) -> inspect.Parameter:
-    """The parameter, which must be given, as a word of the command line; several words where it takes several."""
-    shown = kind.metavar if kind.type is Path else parameter.name.upper()
-    made = typer.Argument(metavar=shown, help=as_sentence(text), show_default=False)
-    return parameter.replace(annotation=Annotated[kind.type, made])
+def word(field: Field) -> inspect.Parameter:
+    """The field, which must be given, as a word of the command line; several words where it takes several."""
+    kind = field.kind
+    assert kind is not None
+    shown = kind.metavar if kind.type is Path else field.name.upper()
+    made = typer.Argument(metavar=shown, help=as_sentence(field.help), show_default=False)
+    return _parameter(field, Annotated[kind.type, made], field.default)
+
+
+def converted(name: str, kind: Kind | None, given: Any) -> Any:
+    """The value that an option's text stands for. ValueError names the option."""
+    if given is None or kind is None:
+        return given
+    try:
+        return kind.convert(given)
+    except ValueError as error:
+        raise ValueError(f"--{name.replace('_', '-')} {given}: {error}") from error
+
+
+def _parameter(field: Field, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def marked_up(text: str) -> str:
+    """Text for rich: brackets stay brackets, and what is in backticks is set off."""
+    return re.sub(r"`([^`]+)`", r"[cyan]\1[/cyan]", escape(text))
+
+
+def as_sentence(text: str) -> str:
+    """The text, marked up, with a capital and a full stop."""
+    text = text[:1].upper() + text[1:]
+    return marked_up(text if not text or text.endswith(".") else f"{text}.")
 
 
 def _evaluated(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -67,4 +98,5 @@ def _helped(parameter: inspect.Parameter, helps: Mapping[str, str]) -> inspect.P
     """A plainly typed parameter of a command written by hand becomes an option with the docstring's help."""
     if hasattr(parameter.annotation, "__metadata__"):
         return parameter
-    return option(parameter, kind_of(parameter.annotation, parameter.default), helps.get(parameter.name, ""))
+    kind = kind_of(parameter.annotation, parameter.default)
+    return option(Field(parameter.name, Role.OPTION, helps.get(parameter.name, ""), parameter.default, kind))

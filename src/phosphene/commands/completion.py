@@ -29,7 +29,7 @@ def complete_network(incomplete: str) -> list[str]:
     kind, colon, _ = incomplete.partition(":")
     if colon and kind in ("torchvision", "timm"):
         with _silently():
-            from ..network.sources import names
+            from ..network.opening.sources import names
 
             found = [listed.spec for listed in names(kind)]
     return [name for name in (found or STEMS) if name.startswith(incomplete)]
@@ -54,6 +54,6 @@ def _is_here(spec: str) -> bool:
     """Whether it names a network, not a file or somebody's code, that opens without a download."""
     if spec == EMBEDDED_NAME:
         return True
-    from ..network.sources import names
+    from ..network.opening.sources import names
 
     return any(listed.spec == spec and listed.here for listed in names(spec.partition(":")[0]))

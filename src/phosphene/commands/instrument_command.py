@@ -10,45 +10,23 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
+from ..instrument.form import Field, Form, form_of
+from ..instrument.kinds import kind_of
+from ..instrument.roles import Role
 from ..picture import SUFFIXES
 from . import options as shared
 from . import show, stepping
-from .command import option, sign, word
-from .described import as_sentence, described
-from .values import Kind, kind_of
+from .command import as_sentence, converted, option, sign, word
+from .own_options import ATLAS, NETWORK, OUTPUT
 
 PICTURE = "Picture"
-PHOTOS = ("photo", "image", "images")  # what instruments call the parameter that takes the photo
-
-# The command line's own options: how each is written, and its default.
-NETWORK: dict[str, tuple[Any, Any]] = {
-    "architecture": (shared.Architecture, None),
-    "weights": (shared.Weights, None),
-    "seed": (shared.Seed, 0),
-    "head": (shared.Head, None),
-    "device": (shared.Device, None),
-}
-ATLAS: dict[str, tuple[Any, Any]] = {
-    "network": (shared.AtlasSpec, None),
-    "architecture": (shared.Architecture, None),
-    "weights": (shared.Weights, None),
-    "device": (shared.Device, None),
-    "trust": (shared.Trust, False),
-}
-OUTPUT: dict[str, tuple[Any, Any]] = {
-    "out": (show.Out, None),
-    "theme": (show.Theme, show.ThemeName.light),
-    "scale": (show.Scale, None),
-    "json": (show.Json, False),
-    "open": (show.Open, False),
-}
 
 
 def instrument_command(function: Callable[..., Any]) -> Callable[..., None]:
@@ -73,115 +51,83 @@ class _Plan:
     The photo and the layer are words, and so is whatever else the instrument can't do without.
     """
 
-    function: Callable[..., Any]
+    form: Form
     parameters: dict[str, inspect.Parameter] = field(default_factory=dict)  # of the command
-    kinds: dict[str, Kind] = field(default_factory=dict)  # of the instrument's and its picture's own options
-    networks: list[str] = field(default_factory=list)  # parameters that take a network
+    offered: dict[str, Field] = field(default_factory=dict)  # of them, the instrument's and its picture's own options
     photo: str | None = None  # the parameter that takes the photo
     several: bool = False  # whether it takes several photos, and folders
-    layer: bool = False
+    layer: str | None = None  # the parameter that takes the layer
     needs_layer: bool = False
-    drawing: list[str] = field(default_factory=list)  # options of the picture
-    draws: bool = False
-    pages: bool = False  # whether its result can also be written as a folder with a page
-    stepwise: bool = False  # whether it gives its result step by step
 
     @property
-    def opens(self) -> list[str]:
-        """The networks that the options on weights and device are for."""
-        return [name for name in self.networks if name in ("network", "networks")]
+    def opens(self) -> bool:
+        """Whether the options on weights and device are for its networks."""
+        return bool(self.form.of(Role.NETWORK, Role.NETWORKS))
 
     def add(self, name: str, annotation: Any, default: Any) -> None:
         """A word or option of the command line's own, unless the instrument has taken the name."""
         keyword = inspect.Parameter.KEYWORD_ONLY
         self.parameters.setdefault(name, inspect.Parameter(name, keyword, default=default, annotation=annotation))
 
-    def offer(self, parameter: inspect.Parameter, hint: Any, text: str, panel: str | None = None) -> None:
-        """An option for a parameter of the instrument or of its picture."""
-        kind = self.kinds[parameter.name] = kind_of(hint, parameter.default)
-        if parameter.default is inspect.Parameter.empty:
-            self.parameters[parameter.name] = word(parameter, kind, text)
-        else:
-            self.parameters[parameter.name] = option(parameter, kind, text, panel)
+    def offer(self, field: Field, panel: str | None = None) -> None:
+        """An option for a field of the instrument or of its picture; a word for what must be given."""
+        self.offered[field.name] = field
+        self.parameters[field.name] = word(field) if field.required else option(field, panel)
 
 
 def _plan(function: Callable[..., Any]) -> _Plan:
-    from ..instrument import result_kind
-
-    plan = _Plan(function)
-    parameters, hints, helps = _named(function), get_type_hints(function), described(function).parameters
-    _words(plan, parameters, hints, helps.get("layer", "which layer"))
-    for name, parameter in parameters.items():
-        hint = hints.get(name, Any)
-        if name == "target" and hint is not str:  # may come several times
-            hint = Sequence[str]
-        if _is_network(hint) or name == "network":
-            plan.networks.append(name)
-            hint = Sequence[str] if get_origin(hint) is Sequence else str
-        if name == "network":
-            plan.add(name, shared.Spec, None)
-        elif name == "atlas":
-            plan.add(name, shared.AtlasWord, inspect.Parameter.empty)
-        elif name not in plan.parameters:
-            plan.offer(parameter, hint, helps.get(name, ""))
-    if "target" in plan.kinds and parameters["target"].default is not inspect.Parameter.empty:
+    form = form_of(function)
+    plan = _Plan(form)
+    _words(plan)
+    for each in form.fields:
+        if each.role is Role.NETWORK:
+            plan.add(each.name, shared.Spec, None)
+        elif each.role is Role.NETWORKS:
+            plan.parameters[each.name] = word(replace(each, kind=kind_of(Sequence[str])))
+        elif each.role is Role.ATLAS:
+            plan.add(each.name, shared.AtlasWord, inspect.Parameter.empty)
+        elif each.name not in plan.parameters:
+            plan.offer(each)
+    target = form.one(Role.TARGET, Role.UNIT)
+    if target is not None and target.name == "target" and not target.required:
         plan.add("classes", shared.ClassNames, None)
-    _picture(plan, result_kind(function), parameters)
-    plan.stepwise = hasattr(function, "steps")
-    if plan.stepwise:
+    for each in form.drawing:
+        plan.offer(each, PICTURE)
+    if form.stepwise:
         plan.add("film", stepping.Film, None)
-    own = (NETWORK if plan.opens else ATLAS if "atlas" in plan.parameters else {}) | OUTPUT
-    if plan.pages:
+    own = (NETWORK if plan.opens else ATLAS if form.one(Role.ATLAS) else {}) | OUTPUT
+    if form.pages:
         own["out"] = (show.PageOut, None)
     for name, (annotation, default) in own.items():
         plan.add(name, annotation, default)
     return plan
 
 
-def _named(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The function's parameters but for *args and **kwargs, which no option stands for."""
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {name: each for name, each in inspect.signature(function).parameters.items() if each.kind not in variadic}
-
-
-def _words(plan: _Plan, parameters: Mapping[str, inspect.Parameter], hints: Mapping[str, Any], text: str) -> None:
+def _words(plan: _Plan) -> None:
     """The positional words: the photo and the layer, which comes first where it must be given."""
-    plan.photo = next((name for name in parameters if name in PHOTOS and hints.get(name) is not int), None)
-    asks = "target" in parameters and parameters["target"].default is inspect.Parameter.empty  # it is the word then
-    plan.layer = "layer" in parameters and not asks and "atlas" not in parameters  # which knows its own layers
-    plan.needs_layer = plan.layer and parameters["layer"].default is inspect.Parameter.empty
+    form = plan.form
+    photo, layer = form.one(Role.IMAGES, Role.IMAGE_SET), form.one(Role.LAYER)
+    needed = [each for each in form.of(Role.PHOTO) if each.required]
+    photo = needed[0] if photo is None and len(needed) == 1 else photo
+    asked = form.one(Role.TARGET, Role.UNIT)
+    if (asked is not None and asked.required) or form.one(Role.ATLAS):  # the target is the word then; an atlas
+        layer = None  # knows its own layers
+    plan.photo = None if photo is None else photo.name
+    plan.layer = None if layer is None else layer.name
+    plan.needs_layer = layer is not None and layer.required
+    plan.several = photo is not None and photo.role is Role.IMAGE_SET
     argument = typer.Argument(
-        metavar="LAYER", autocompletion=shared.complete_layer, help=as_sentence(text), show_default=False
+        metavar="LAYER",
+        autocompletion=shared.complete_layer,
+        help=as_sentence((layer and layer.help) or "which layer"),
+        show_default=False,
     )
-    if plan.needs_layer:
-        plan.add("layer", Annotated[str, argument], inspect.Parameter.empty)
-        plan.several = any(get_origin(part) is Sequence for part in get_args(hints.get(plan.photo or "")))
-    if plan.photo is not None:
-        plan.add(plan.photo, shared.PhotosWord if plan.several else shared.PhotoWord, None)
-    if plan.layer:
-        plan.add("layer", Annotated[str | None, argument], None)
-
-
-def _picture(plan: _Plan, result: type[Any] | None, taken: Mapping[str, Any]) -> None:
-    """The options of the result's picture, without those whose names the instrument has taken."""
-    from ..instrument import Result
-
-    if result is None:
-        return
-    method = result.picture
-    plan.draws = method is not Result.picture
-    plan.pages = hasattr(result, "zoomable")
-    hints, helps = get_type_hints(method), described(method).parameters
-    for name, parameter in _named(method).items():
-        if name != "self" and name not in taken:
-            plan.drawing.append(name)
-            plan.offer(parameter, hints.get(name, Any), helps.get(name, ""), PICTURE)
-
-
-def _is_network(hint: Any) -> bool:
-    from ..network import Network
-
-    return hint is Network or Network in get_args(hint)
+    if layer is not None and layer.required:
+        plan.add(layer.name, Annotated[str, argument], inspect.Parameter.empty)
+    if photo is not None:
+        plan.add(photo.name, shared.PhotosWord if plan.several else shared.PhotoWord, None)
+    if layer is not None:
+        plan.add(layer.name, Annotated[str | None, argument], None)
 
 
 # ---- the run
@@ -191,10 +137,10 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     layer, photos = _given_words(plan, values)
     photo = photos[0] if photos else None
     output = _own(plan, values, OUTPUT)
-    as_json = output["json"] or not plan.draws
+    as_json = output["json"] or not plan.form.draws
     stepping.check_film(values.get("film"))
     path = page = None
-    if plan.pages and show.is_page(output["out"]):
+    if plan.form.pages and show.is_page(output["out"]):
         page = output["out"]
     elif output["out"] or not as_json:
         path = _path(plan, output["out"], values, layer, photo)
@@ -205,26 +151,28 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
         many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
         arguments[plan.photo] = photos if many else shared.open_photo(photo)
     if plan.layer:
-        arguments["layer"] = layer
-    for name in plan.networks:
-        how = _own(plan, values, NETWORK) if name in plan.opens else {}
-        given = values[name]
+        arguments[plan.layer] = layer
+    for each in plan.form.of(Role.NETWORK, Role.NETWORKS):
+        given, how = values[each.name], _own(plan, values, NETWORK)
         several = isinstance(given, list)
         opened = [shared.open_network(spec, **how) for spec in (given if several else [given])]
-        arguments[name] = opened if several else opened[0]
-    if plan.needs_layer and layer is not None and "network" in arguments:
-        shared.check_layer(arguments["network"], layer, plan.several)
-    chosen = {name: kind.value(name, values[name]) for name, kind in plan.kinds.items() if name not in arguments}
+        arguments[each.name] = opened if several else opened[0]
+    network = plan.form.one(Role.NETWORK)
+    if plan.needs_layer and layer is not None and network is not None:
+        shared.check_layer(arguments[network.name], layer, plan.several)
+    chosen = {
+        name: converted(name, each.kind, values[name]) for name, each in plan.offered.items() if name not in arguments
+    }
     if "target" in chosen:
         given = chosen["target"]
         chosen["target"] = shared.target_of([given] if isinstance(given, str) else given, values.get("classes"))
-    drawing = {name: chosen.pop(name) for name in plan.drawing}
+    drawing = {each.name: chosen.pop(each.name) for each in plan.form.drawing}
 
-    if plan.stepwise:
-        result = stepping.taken(plan.function, {**arguments, **chosen}, values["film"])
+    if plan.form.stepwise:
+        result = stepping.taken(plan.form.function, {**arguments, **chosen}, values["film"])
     else:
-        with show.working(plan.function.__name__):
-            result = plan.function(**arguments, **chosen)
+        with show.working(plan.form.name):
+            result = plan.form.function(**arguments, **chosen)
     for sentence in getattr(result, "unreadable", ()):
         show.note(f"left out: {sentence}")
     if as_json:
@@ -265,7 +213,7 @@ def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str |
     layer = layer if plan.layer else None
     words = list(_asked(plan, values))
     network = values.get("network") or (None if layer or shown or words else shared.EMBEDDED_NAME)
-    return show.target(out, (plan.function.__name__, network, layer, shown and Path(shown).stem, *words), shown)
+    return show.target(out, (plan.form.name, network, layer, shown and Path(shown).stem, *words), shown)
 
 
 def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
@@ -275,9 +223,10 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
     """
     if "atlas" in values:
         yield Path(os.path.abspath(values["atlas"])).stem
-    needed = [name for name in plan.kinds if plan.parameters[name].default is inspect.Parameter.empty]
-    asked = [name for name in ("target", "classes") if name not in plan.drawing]  # a picture's `classes` are colours
-    if "method" in plan.kinds and values["method"] != plan.parameters["method"].default:
+    needed = [name for name, each in plan.offered.items() if each.required]
+    drawn = [each.name for each in plan.form.drawing]
+    asked = [name for name in ("target", "classes") if name not in drawn]  # a picture's `classes` are colours
+    if "method" in plan.offered and values["method"] != plan.parameters["method"].default:
         asked.append("method")
     for name in dict.fromkeys((*needed, *asked)):
         given = values.get(name)
@@ -294,4 +243,6 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _own(plan: _Plan, values: Mapping[str, Any], names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     """The command line's own options; their defaults where the instrument has taken the name for itself."""
-    return {name: default if name in plan.kinds else values.get(name, default) for name, (_, default) in names.items()}
+    return {
+        name: default if name in plan.offered else values.get(name, default) for name, (_, default) in names.items()
+    }

@@ -10,7 +10,7 @@ import typer
 from . import options, show
 
 if TYPE_CHECKING:
-    from ..attribution.judgement import Judgement
+    from ..attribution.trials.judgement import Judgement
 
 HEADINGS = {
     "insertion": "insertion ↑",
@@ -71,8 +71,8 @@ def judge(
     if limit < 1:
         raise ValueError(f"--limit is the number of photos to look at, at least 1, not {limit}")
     with show.working("importing"):
-        from ..attribution.judging import judge as judge_them
-        from ..attribution.judging import judging
+        from ..attribution.trials.judging import judge as judge_them
+        from ..attribution.trials.judging import judging
         from ..instrument import accounted
         from ..picture import files
     given = images or [str(Path(options.shipped_photo()).parent)]
@@ -140,7 +140,7 @@ def _print(result: Judgement) -> None:
 
 def _cell(result: Judgement, name: str, test: str) -> str:
     """'0.43 [0.39, 0.47] +r −e'."""
-    from ..attribution.judgement import AGAINST
+    from ..attribution.trials.judgement import AGAINST
 
     score = result.score(name, test)
     if score.count == 0:

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from . import options, show
+from .command import converted
 
 
 def layers(
@@ -30,9 +31,9 @@ def layers(
     - `match`: only names like this: a glob such as 'blocks.*.conv*', or a text that the name holds
     - `size`: the input's size, 224 or 224x320 (height first); the network's usual one if not given
     """
-    from .values import kind_of
+    from ..instrument.kinds import kind_of
 
-    chosen: Any = kind_of(int | tuple[int, int]).value("size", size)
+    chosen: Any = converted("size", kind_of(int | tuple[int, int]), size)
     found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device, head)
     with show.working("surveying"):
         every = found.layers(chosen)

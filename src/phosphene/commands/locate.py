@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import options, show
 
 if TYPE_CHECKING:
-    from ..attribution.locate import Located
+    from ..attribution.location.locate import Located
 
 
 def locate(

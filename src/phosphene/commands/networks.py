@@ -33,7 +33,7 @@ def networks(
     - `here`: only those whose weights are on this machine
     """
     with show.working("listing"):
-        from ..network.source_catalogue import KINDS, names
+        from ..network.opening.catalogue import KINDS, names
 
         if kind is not None and kind not in KINDS and pattern is None:
             kind, pattern = None, kind

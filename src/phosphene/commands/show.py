@@ -140,7 +140,7 @@ def is_page(out: Path | None) -> bool:
     Raises FileNotFoundError where the folder that it is to be made in is not there.
     """
     if out is None or out.exists():
-        from ..atlas.pyramid import holds
+        from ..atlas.zoom.pyramid import holds
 
         return out is not None and holds(out)
     if not out.suffix and not out.parent.is_dir():

@@ -11,10 +11,12 @@ from typing import Any
 
 import typer
 
+from ..instrument.catalogue import Entry
 from . import options
-from .catalogue import Entry
 from .command import prepared, sign
-from .instrument_command import NETWORK, PHOTOS
+from .own_options import NETWORK
+
+PHOTOS = ("Images", "ImageSet")  # the types of what takes the photo
 
 
 def stand_in(entry: Entry, words: Sequence[str], real: Callable[[], Any]) -> Any:
@@ -34,7 +36,7 @@ def _light(entry: Entry) -> Any:
         """Never run."""
 
     hints: dict[str, Any] = {"layer": options.LayerWord}
-    hints |= {name: options.PhotoWord for name in entry.parameters if name in PHOTOS}
+    hints |= {name: options.PhotoWord for name, kind in entry.parameters.items() if kind in PHOTOS}
     hints |= {"network": options.Spec} | {name: annotation for name, (annotation, _) in NETWORK.items()}
     keyword = inspect.Parameter.KEYWORD_ONLY
     sign(command, [inspect.Parameter(name, keyword, default=None, annotation=hint) for name, hint in hints.items()])

@@ -1,9 +1,9 @@
 """Looking inside: filters, activations, the strongest units, the network drawn, a block's anatomy, the check-up."""
 
 from .activations import Activations, activations
-from .anatomy import Anatomy, anatomy
-from .architecture import Architecture, draw
-from .check import Checkup, check
+from .architecture.anatomy import Anatomy, anatomy
+from .architecture.architecture import Architecture, draw
+from .checkup.check import Checkup, check
 from .filters import Filters, filters
 from .strongest import Strongest, strongest
 

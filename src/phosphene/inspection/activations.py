@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..instrument import Result, instrument
+from ..instrument.roles import Images, LayerName
 from ..network import Frame, Network
-from ..picture import Block, ColourBar, ImageBlock, Photo, Picture, Row, colour, grid, map_range, overlay, sheet
+from ..picture import Block, ColourBar, ImageBlock, Photo, Row, Sheet, colour, grid, map_range, overlay
 from ..showing import first_of, input_box, of_channel, photo_of, seen
 
 TILES_A_PAGE = 256
@@ -27,7 +28,7 @@ class Activations(Result):
     photo: Photo = field(repr=False)  # the first image, and where the network's input lies in it
     frame: Frame = field(repr=False)
 
-    def picture(
+    def sheet(
         self,
         *,
         range: str | None = None,
@@ -36,7 +37,7 @@ class Activations(Result):
         map: Literal["grey", "sequential", "diverging"] = "grey",
         page: int = 1,
         columns: int | None = None,
-    ) -> Picture:
+    ) -> Sheet:
         """The first image's maps: all channels as tiles, or the one asked for beside and over the photo.
 
         - `range`: how activations become brightness: minmax (the tiles' default), symmetric (one channel's, if it goes
@@ -72,11 +73,18 @@ class Activations(Result):
         subtitle = f"{self.network} on {self._shown} · {len(maps)} channels of {rows} × {wide}{where}"
         block = ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels, width=min(WIDTH, tiled.pixels.shape[1]))
         width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
-        drawing = sheet(f"Activations of {self.layer}", subtitle, [block], caption=mapped.caption(), width=width)
         caption = f"{self.network}, {self.layer} on {self.photo.name}: activations by channel; {mapped.caption()}"
-        return self.drawn(drawing, caption, mapped.ranges, **options)
+        return Sheet(
+            f"Activations of {self.layer}",
+            subtitle,
+            [block],
+            caption=mapped.caption(),
+            width=width,
+            description=caption,
+            ranges=mapped.ranges,
+        )
 
-    def _over_the_photo(self, range: str | None, options: dict[str, Any]) -> Picture:
+    def _over_the_photo(self, range: str | None, options: dict[str, Any]) -> Sheet:
         mapped = map_range(self.values[0], range or ("symmetric" if self.values[0].min() < 0 else "minmax"), "picture")
         view, frame = seen(self.photo, self.frame)
         box = input_box(view, frame)
@@ -96,9 +104,15 @@ class Activations(Result):
         rows, columns = self.values.shape[2:]
         subtitle = f"{self.network} on {self._shown} · {rows} × {columns} places"
         blocks: list[Block] = [row, ColourBar(map, mapped.ranges[0], "activation")]
-        drawing = sheet(f"{self.layer}:{self.channel}", subtitle, blocks, caption=mapped.caption())
         caption = f"{self.network}, {self.layer}:{self.channel} on {self.photo.name}; {mapped.caption()}"
-        return self.drawn(drawing, caption, mapped.ranges, **options)
+        return Sheet(
+            f"{self.layer}:{self.channel}",
+            subtitle,
+            blocks,
+            caption=mapped.caption(),
+            description=caption,
+            ranges=mapped.ranges,
+        )
 
     @property
     def _shown(self) -> str:
@@ -125,7 +139,7 @@ class Activations(Result):
 
 
 @instrument
-def activations(network: Network, images: Any, layer: str, *, channel: int | None = None) -> Activations:
+def activations(network: Network, images: Images, layer: LayerName, *, channel: int | None = None) -> Activations:
     """The activation maps of a layer on photos or on a tensor that is already the network's input.
 
     Transformers' tokens are laid out on their grid; vectors are maps of one place. Raises LookupError for a layer or

@@ -16,18 +16,18 @@ import numpy as np
 from torch import nn
 
 from ..instrument import Result, instrument
+from ..instrument.roles import LayerName
 from ..network import Network
-from ..network.weights import weight_of
+from ..network.running.weights import weight_of
 from ..picture import (
     Block,
     DrawingBlock,
     ImageBlock,
-    Picture,
+    Sheet,
     TextBlock,
     as_rgb,
     colour,
     map_range,
-    sheet,
 )
 from .faint import faint
 from .filters_picture import laid, order, planes_in_blocks, tiles_in_a_grid, width_of
@@ -78,7 +78,7 @@ class Filters(Result):
             )
         return " ".join(told)
 
-    def picture(
+    def sheet(
         self,
         *,
         range: str = "symmetric",
@@ -87,7 +87,7 @@ class Filters(Result):
         map: Literal["grey", "diverging"] = "grey",
         page: int = 1,
         columns: int | None = None,
-    ) -> Picture:
+    ) -> Sheet:
         """The kernels as tiles.
 
         - `range`: how weights become brightness: minmax, symmetric, percentile, unit or low:high
@@ -97,7 +97,6 @@ class Filters(Result):
         - `page`: which page of the tiles, from 1
         - `columns`: tiles in a row
         """
-        options = {"range": range, "per": per, "planes": planes, "map": map, "page": page, "columns": columns}
         flat = self.in_colour and not planes
         outputs, depth, height, wide = self.weights.shape
         shape = (outputs, 1 if flat else depth, height, wide)
@@ -119,10 +118,15 @@ class Filters(Result):
             blocks.append(TextBlock(self.note, "muted"))
         caption = f"{self.network}, {self.layer}: filters; {mapped.caption()}"
         width = max(640, width_of(tiled)) + 96
-        drawing = sheet(
-            f"Filters of {self.layer}", f"{self.network} · {subtitle}", blocks, caption=mapped.caption(), width=width
+        return Sheet(
+            f"Filters of {self.layer}",
+            f"{self.network} · {subtitle}",
+            blocks,
+            caption=mapped.caption(),
+            width=width,
+            description=caption,
+            ranges=mapped.ranges,
         )
-        return self.drawn(drawing, caption, mapped.ranges, **options)
 
     def _colour_tiles(self) -> np.ndarray:
         """The kernels as (C_out, height, width, 3), red first."""
@@ -144,7 +148,7 @@ class Filters(Result):
 
 
 @instrument
-def filters(network: Network, layer: str | None = None) -> Filters:
+def filters(network: Network, layer: LayerName | None = None) -> Filters:
     """The kernels of a convolution, as tiles.
 
     Raises LookupError for a layer that is not there, ValueError for one that has no kernels.

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..instrument import Result, instrument
+from ..instrument.roles import Images, LayerName
 from ..network import UNKNOWN, Box, Frame, Network
-from ..picture import ColourBar, ImageBlock, Photo, Picture, Row, compact, draw_boxes, map_range, overlay, sheet
+from ..picture import ColourBar, ImageBlock, Photo, Row, Sheet, compact, draw_boxes, map_range, overlay
 from ..showing import first_of, input_box, of_channel, peaks, photo_of, seen
 
 PATCH = 200  # pixels of a patch's width at most
@@ -49,7 +50,7 @@ class Strongest(Result):
     frame: Frame = field(repr=False)
     images: int = 1  # how many were given; the first is looked at
 
-    def picture(self) -> Picture:
+    def sheet(self) -> Sheet:
         """For each unit the photo with its channel's activation over it and its receptive field, and that patch."""
         highest = float(self.maps.max())
         mapped = map_range(self.maps, (0.0, highest) if highest > 0 else "minmax", "picture")
@@ -91,9 +92,16 @@ class Strongest(Result):
                 f" · {self.tied} channels reach {compact(self.units[0].value)}; those of the largest mean are shown"
             )
         width = max(640, max(sum(c.pixels.shape[1] + 20 for c in row.blocks) for row in blocks[:-1])) + 96
-        drawing = sheet(f"The strongest units of {self.layer}", subtitle, blocks, caption=mapped.caption(), width=width)
         caption = f"{self.network}, {self.layer} on {self.photo.name}: strongest units; {mapped.caption()}"
-        return self.drawn(drawing, caption, mapped.ranges)
+        return Sheet(
+            f"The strongest units of {self.layer}",
+            subtitle,
+            blocks,
+            caption=mapped.caption(),
+            width=width,
+            description=caption,
+            ranges=mapped.ranges,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -115,7 +123,7 @@ class Strongest(Result):
 
 
 @instrument
-def strongest(network: Network, photo: Any, layer: str, *, k: int = 6) -> Strongest:
+def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) -> Strongest:
     """The units of a layer that answer most to a photo, with the part of the photo that each of them sees.
 
     Channels are ordered by their largest activation, then by their mean; each counts once. Raises LookupError for a

@@ -5,11 +5,11 @@ from .answers import Guess, NoScoresError
 from .frame import Box, Frame
 from .geometry import UNKNOWN, WHOLE, Axis, Extent, Field, Layout
 from .labels import Labels
-from .loading import load
 from .network import Network
+from .opening.loading import load
 from .preprocessing import Preprocessing
-from .recording import Call
-from .rules import Rules, functions
+from .running.recording import Call
+from .running.rules import Rules, functions
 from .survey import Layer, Survey
 
 __all__ = [

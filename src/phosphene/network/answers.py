@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from .labels import Labels
-from .outputs import described, probabilities
+from .running.outputs import described, probabilities
 
 
 class NoScoresError(ValueError):

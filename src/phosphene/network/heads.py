@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .outputs import Head
-from .seam import OUTPUT
+from .running.outputs import Head
+from .running.seam import OUTPUT
 from .survey import Survey
 
 _SCORING = frozenset("linear conv2d addmm matmul mm bmm adaptive_avg_pool2d avg_pool2d".split())

@@ -14,9 +14,9 @@ from .heads import noise
 from .inputs import check, no_image, photos_in
 from .module import input_channels, tensors_of
 from .preprocessing import HasPixels, Preprocessing
-from .recording import recorded
-from .refusing import other_dimensions
-from .seam import OUTPUT
+from .running.recording import recorded
+from .running.refusing import other_dimensions
+from .running.seam import OUTPUT
 from .survey import survey
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .addresses import OUTPUTS, Address, near
 from .answers import Guess, NoScoresError, guesses, no_classifier, no_scores
-from .describing import completed
+from .describing.describing import completed
 from .frame import Box
 from .geometry import UNKNOWN, Extent, Field
 from .heads import head_of, noise
@@ -22,16 +22,16 @@ from .inputs import pair
 from .intake import Intake
 from .labels import Labels
 from .module import changes, fingerprint, tensors_of, unwrapped
-from .outputs import Head, checked, described, main_tensor, per_image
-from .outputs import log_probabilities as log_of
-from .outputs import probabilities as of
 from .picking import laid, names_a_layer, picked, within
 from .preprocessing import Preprocessing
 from .receptive import seen_by
-from .recording import Call, NotComputedError, recorded
-from .rules import Rules
-from .seam import OUTPUT
-from .steadiness import Steadiness, joined, tried, very_different
+from .running.outputs import Head, checked, described, main_tensor, per_image
+from .running.outputs import log_probabilities as log_of
+from .running.outputs import probabilities as of
+from .running.recording import Call, NotComputedError, recorded
+from .running.rules import Rules
+from .running.seam import OUTPUT
+from .running.steadiness import Steadiness, joined, tried, very_different
 from .survey import Layer, Survey, survey
 
 

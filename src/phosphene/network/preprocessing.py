@@ -18,9 +18,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from .describing.processor_settings import processor_settings
 from .frame import Frame
 from .module import built_size, input_channels
-from .processor_settings import processor_settings
 from .resizing import FILTERS, MOST_PIXELS, centred, cut, in_a_piece, long_side_to, short_side_to
 
 _CROPS = {

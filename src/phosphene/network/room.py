@@ -14,7 +14,7 @@ import torch
 
 from .addresses import OUTPUTS, Address
 from .network import Network
-from .seam import OUTPUT
+from .running.seam import OUTPUT
 
 CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 WORTH = 1 << 24  # bytes of images from which on the layers are asked what they hold

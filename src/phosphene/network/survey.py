@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .evaluating import evaluating
 from .geometry import Extent, Field, Layout, Place, Placed, Tracking
-from .lineage import Lineage
-from .operations import Operations
-from .outputs import described, main_tensor, per_image
-from .refusing import refusal
-from .seam import OUTPUT, Run, modules_of
-from .unseen import is_scripted
+from .running.evaluating import evaluating
+from .running.lineage import Lineage
+from .running.operations import Operations
+from .running.outputs import described, main_tensor, per_image
+from .running.refusing import refusal
+from .running.seam import OUTPUT, Run, modules_of
+from .running.unseen import is_scripted
 
 
 @dataclass(frozen=True)

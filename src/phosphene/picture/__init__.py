@@ -32,9 +32,9 @@ from .ranges import Mapped, Range, apply_range, ends, map_range, ranges_caption,
 from .raster import rasterise
 from .reading import read
 from .record import read_made
-from .sheet import place, sheet
+from .sheet import Sheet, place
 from .signature import SUFFIXES
-from .svg import to_svg
+from .svg import inline_svg, to_svg
 from .tiles import Tiles, enlarge, grid, pages
 from .typesetting import fit, text_width, wrap
 from .window import windowed
@@ -63,6 +63,7 @@ __all__ = [
     "Range",
     "Rect",
     "Row",
+    "Sheet",
     "Table",
     "Text",
     "TextBlock",
@@ -77,6 +78,7 @@ __all__ = [
     "files",
     "fit",
     "grid",
+    "inline_svg",
     "labelled",
     "line_plot",
     "map_range",
@@ -92,7 +94,6 @@ __all__ = [
     "resample",
     "resolve",
     "rule_name",
-    "sheet",
     "shifted",
     "stacked",
     "swatch",

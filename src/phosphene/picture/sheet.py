@@ -1,4 +1,4 @@
-"""A sheet: title, a flow of blocks, and a foot that states the range, laid out as a `Drawing`.
+"""A sheet: title, a flow of blocks, and a foot that states the range; a value that any face can set.
 
 Blocks are plain values: images with headings, captions and labels under their tiles; rows of blocks; colour bars;
 texts; tables; drawings. The layouter goes from top to bottom: each block is placed at a point, within a width, and says
@@ -6,6 +6,7 @@ how much room it took. There is no other state, so a block can be tried out by i
 """
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -22,51 +23,81 @@ from .typesetting import text_width, wrap
 
 MARGIN, GAP = 48.0, 30.0
 NARROWEST = 150.0  # pixels that a caption gets even below a tiny image
+NARROWEST_SHEET = 200.0  # pixels between the margins
 LABEL, LABEL_LEADING = 12.0, 1.25  # of a label below a tile
 
 
-def sheet(
-    title: str,
-    subtitle: str = "",
-    blocks: Sequence[Block] = (),
-    *,
-    caption: str = "",
-    ranges: Sequence[Range] = (),
-    width: float = 1200.0,
-) -> Drawing:
-    """The blocks below each other under a title; the foot holds the caption and every range."""
-    inner = width - 2 * MARGIN
-    if inner < 200:
-        raise ValueError(f"a sheet is at least {200 + 2 * MARGIN:g} pixels wide, not {width:g}.")
-    marks: list[Mark] = []
-    y = MARGIN
-    head: tuple[tuple[str, float, str, Weight], ...] = (
-        (title, TITLE, "ink", "bold"),
-        (subtitle, SUBTITLE, "muted", "regular"),
-    )
-    for text, size, colour, weight in head:
-        if text:
-            placed = paragraph(text, size, colour, MARGIN, y, inner, weight)
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """What a result looks like, before anyone sets it: a page of its own, or a part of a longer one.
+
+    `ranges` are those that its colours show; the foot states them unless the caption does. `description` is the whole
+    in words, for a notebook's text and for those who can't see it.
+    """
+
+    title: str
+    subtitle: str = ""
+    blocks: Sequence[Block] = ()
+    _: KW_ONLY
+    caption: str = ""
+    ranges: Sequence[Range] = ()
+    description: str = ""
+    width: float = 1200.0
+
+    def __post_init__(self) -> None:
+        if self.width - 2 * MARGIN < NARROWEST_SHEET:
+            least = NARROWEST_SHEET + 2 * MARGIN
+            raise ValueError(f"a sheet is at least {least:g} pixels wide, not {self.width:g}.")
+
+    @property
+    def foot(self) -> str:
+        """The caption and the ranges."""
+        return footer(self.caption, tuple(self.ranges))
+
+    def drawing(self) -> Drawing:
+        """The page: the blocks below each other under the title, and the foot."""
+        inner = self.width - 2 * MARGIN
+        marks: list[Mark] = []
+        y = MARGIN
+        head: tuple[tuple[str, float, str, Weight], ...] = (
+            (self.title, TITLE, "ink", "bold"),
+            (self.subtitle, SUBTITLE, "muted", "regular"),
+        )
+        for text, size, colour, weight in head:
+            if text:
+                placed = paragraph(text, size, colour, MARGIN, y, inner, weight)
+                marks += placed.marks
+                y += placed.height + 4
+        placed = self._flow(MARGIN, y + GAP - 8, inner)
+        marks += placed.marks
+        y += GAP - 8 + placed.height
+        if self.foot:
+            marks.append(Line(MARGIN, round(y) + 0.5, self.width - MARGIN, round(y) + 0.5))
+            placed = paragraph(self.foot, SMALL, "muted", MARGIN, y + 14, inner)
             marks += placed.marks
-            y += placed.height + 4
-    y += GAP - 8
-    for block in blocks:
-        placed = place(block, MARGIN, y, inner)
-        marks += placed.marks
-        y += placed.height + GAP
-    foot = footer(caption, tuple(ranges))
-    if foot:
-        marks.append(Line(MARGIN, round(y) + 0.5, width - MARGIN, round(y) + 0.5))
-        placed = paragraph(foot, SMALL, "muted", MARGIN, y + 14, inner)
-        marks += placed.marks
-        y += placed.height + 14 + GAP
-    return Drawing(width, round(y - GAP + MARGIN), tuple(marks))
+            y += placed.height + 14 + GAP
+        return Drawing(self.width, round(y - GAP + MARGIN), tuple(marks))
+
+    def body(self) -> Drawing:
+        """The blocks alone, for a page that sets title and foot itself."""
+        placed = self._flow(0, 0, self.width - 2 * MARGIN)
+        return Drawing(self.width - 2 * MARGIN, max(1.0, placed.height - GAP), placed.marks)
+
+    def _flow(self, left: float, top: float, width: float) -> Placed:
+        """The blocks below each other, each with a gap after it."""
+        marks: list[Mark] = []
+        y = top
+        for block in self.blocks:
+            placed = place(block, left, y, width)
+            marks += placed.marks
+            y += placed.height + GAP
+        return Placed(tuple(marks), width, y - top)
 
 
 def footer(caption: str, ranges: tuple[Range, ...]) -> str:
     """The caption followed by the ranges, unless it states them already."""
     said = ranges_caption(ranges) if ranges else ""
-    if not said or said in caption:
+    if not said or said[1:] in caption:  # in a sentence, or as one
         return caption
     said = said[0].upper() + said[1:] + "."
     return f"{caption.rstrip()} {said}" if caption else said

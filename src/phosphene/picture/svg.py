@@ -7,6 +7,7 @@ the width it was laid out with, so that another face doesn't run into its neighb
 
 import base64
 import io
+from collections.abc import Callable
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -34,12 +35,26 @@ def to_svg(drawing: Drawing, theme: str | None = None, metadata: str = "") -> st
     return "\n".join(lines) + "\n"
 
 
-def element(mark: Mark, theme: str | None) -> str:
+def inline_svg(drawing: Drawing, label: str, uri: Callable[[np.ndarray], str] | None = None) -> str:
+    """The drawing as an SVG element of an HTML page, which sets the paper and the roles' colours.
+
+    `label` is for those who can't see it; `uri` writes an image's pixels, as PNG if not given.
+    """
+    width, height = number(drawing.width), number(drawing.height)
+    head = (
+        f'<svg role="img" aria-label="{escape(label, {chr(34): "&quot;"})}" class="phosphene" width="{width}" '
+        f'height="{height}" viewBox="0 0 {width} {height}">'
+    )
+    marks = [text for mark in drawing.marks if (text := element(mark, None, uri or data_uri))]
+    return "\n".join([head, *marks, "</svg>"]) + "\n"
+
+
+def element(mark: Mark, theme: str | None, uri: Callable[[np.ndarray], str] | None = None) -> str:
     match mark:
         case Image():
             how = ' style="image-rendering:pixelated"' if mark.crisp else ""
             box = place(mark.left, mark.top, mark.width, mark.height)
-            return f'<image {box} preserveAspectRatio="none"{how} href="{data_uri(mark.pixels)}"/>'
+            return f'<image {box} preserveAspectRatio="none"{how} href="{(uri or data_uri)(mark.pixels)}"/>'
         case Rect():
             box = place(mark.left, mark.top, mark.width, mark.height)
             corner = f' rx="{number(mark.radius)}"' if mark.radius else ""

@@ -7,28 +7,13 @@ from __future__ import annotations
 
 import base64
 import io
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
 from PIL import Image as Pillow
 
-from ..picture import (
-    Circle,
-    Drawing,
-    Image,
-    Line,
-    Mark,
-    Picture,
-    Polygon,
-    Polyline,
-    Rect,
-    Text,
-    shifted,
-    swatch,
-    to_svg,
-)
+from ..picture import Drawing, DrawingBlock, Image, ImageBlock, Sheet, Text, inline_svg, place, swatch
 from ..picture.sheet import MARGIN
 
 QUALITY = 84
@@ -60,63 +45,36 @@ def crisp(pixels: np.ndarray) -> Shown:
     return Shown(_uri(image, lossless=True), *image.size)
 
 
-def tiles(picture: Picture, label: str, most: int | None = None) -> Markup:
-    """A picture's images and the labels between them as SVG, without its title and foot, which the page sets itself.
+def tiles(sheet: Sheet, label: str, most: int | None = None) -> Markup:
+    """The tiles of a sheet and the labels between them as SVG; of several tiles the first `most`.
 
-    Of several images the first `most`. All stand in one WebP image; `label` is the text for who can't see it.
+    All stand in one WebP image; `label` is the text for who can't see it.
     """
-    images = [mark for mark in picture.drawing.marks if isinstance(mark, Image)][:most]
-    left, top = min(mark.left for mark in images), min(mark.top for mark in images)
+    block = next(block for block in sheet.blocks if isinstance(block, (ImageBlock, DrawingBlock)))
+    if isinstance(block, DrawingBlock):
+        return body(replace(sheet, blocks=[replace(block, heading="", caption="")]), label)
+    several = len(block.cells) > 1
+    cells = block.cells[:most] if several else ()
+    block = replace(block, heading="", caption="", cells=cells, labels=block.labels[:most] if several else ())
+    marks = place(block, 0, 0, sheet.width - 2 * MARGIN).marks
+    images = [mark for mark in marks if isinstance(mark, Image)]
     right = max(mark.left + mark.width for mark in images)
     bottom = max(mark.top + mark.height for mark in images)
-    labels: list[Mark] = []
-    if len(images) > 1:
-        inside = [m for m in picture.drawing.marks if isinstance(m, Text) and top < m.y <= bottom + LABEL]
-        labels = [mark for mark in inside if left <= mark.x <= right]
-    height = bottom - top + (LABEL if labels else 0)
-    sheet = np.zeros((round(bottom - top), round(right - left), 4), np.uint8)
+    labels = [mark for mark in marks if isinstance(mark, Text)]
+    together = np.zeros((round(bottom), round(right), 4), np.uint8)
     for mark in images:
-        _put(sheet, mark, round(mark.left - left), round(mark.top - top))
-    whole = Image(sheet, 0, 0, right - left, bottom - top, crisp=True)
-    return _page_svg(Drawing(right - left, height, (whole, *shifted(labels, -left, -top))), label)
+        _put(together, mark, round(mark.left), round(mark.top))
+    whole = Image(together, 0, 0, right, bottom, crisp=True)
+    return _page_svg(Drawing(right, bottom + (LABEL if labels else 0), (whole, *labels)), label)
 
 
-def drawn(drawing: Drawing, label: str) -> Markup:
-    """A sheet's drawing as SVG, without its title and foot, which the page sets itself."""
-    rules = [m.y1 for m in drawing.marks if isinstance(m, Line) and m.x2 - m.x1 > 0.9 * (drawing.width - 2 * MARGIN)]
-    bottom = rules[-1] if rules and rules[-1] > drawing.height / 2 else drawing.height
-    top = min((_top(mark) for mark in drawing.marks if not isinstance(mark, Text)), default=0.0)
-    kept = [mark for mark in drawing.marks if top <= _top(mark) < bottom]
-    moved = shifted(kept, -MARGIN, 4 - top)
-    return _page_svg(Drawing(drawing.width - 2 * MARGIN, bottom - top, moved), label)
-
-
-def _top(mark: Mark) -> float:
-    match mark:
-        case Image() | Rect():
-            return mark.top
-        case Line():
-            return min(mark.y1, mark.y2)
-        case Polyline() | Polygon():
-            return min(y for _, y in mark.points)
-        case Circle():
-            return mark.y - mark.radius
-        case Text():
-            return mark.y
+def body(sheet: Sheet, label: str) -> Markup:
+    """The blocks of a sheet as SVG; the page sets its title and foot itself."""
+    return _page_svg(sheet.body(), label)
 
 
 def _page_svg(drawing: Drawing, label: str) -> Markup:
-    """SVG without paper and style, as the page sets the roles' colours; its pixels as WebP."""
-    text = to_svg(drawing)
-    text = re.sub(r"<style>.*?</style>\n?|<rect [^>]*/>\n?", "", text, count=2, flags=re.DOTALL)
-    text = re.sub(r'href="data:image/png;base64,([^"]*)"', _as_webp, text)
-    text = text.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
-    return Markup(text.replace("<svg", str(Markup('<svg role="img" aria-label="{}"').format(label)), 1))
-
-
-def _as_webp(match: re.Match[str]) -> str:
-    with Pillow.open(io.BytesIO(base64.b64decode(match[1]))) as image:
-        return f'href="{_uri(image, lossless=True)}"'
+    return Markup(inline_svg(drawing, label, lambda pixels: crisp(pixels).uri))
 
 
 def gradient(name: str) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..atlas.atlas import Atlas, opened
-from ..atlas.naming import named
-from ..atlas.patch import patches_of
-from ..atlas.ran import images_of, units_of
-from ..atlas.tiles import Scale, cuts
+from ..atlas import Atlas
+from ..atlas.opened import opened
+from ..atlas.store.sweep_rows import images_of, units_of
+from ..atlas.units.naming import named
+from ..atlas.units.patch import patches_of
+from ..atlas.units.tiles import Scale, cuts
 from ..network import Layer, Network
 from ..picture import Photo, compact
 from .choose import Chosen

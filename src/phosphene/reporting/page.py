@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..instrument.spelling import command, script
 from ..network import Network
 from ..picture import THEMES, Photo, compact, write_whole
 from . import heads, sections
-from .again import command, script
 from .choose import choose
 from .wishes import wishes
 
@@ -104,7 +104,7 @@ def page(network: Network, photo: Photo, atlas: Any = None) -> str:
         themes=THEMES,
         versions=versions,
         script=script(network, photo, known.path if known else None),
-        command=command(network, "report", None, photo, {"atlas": known.path} if known else None),
+        command=command(network, "report", [], photo, {"atlas": known.path} if known else None),
         record=json.dumps(record, ensure_ascii=False, indent=1).replace("<", "\\u003c"),
     )
 

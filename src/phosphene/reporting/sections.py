@@ -14,15 +14,15 @@ import numpy as np
 from markupsafe import Markup
 
 from ..attribution import why
-from ..attribution.laying import laid
-from ..inspection import activations, draw, filters, strongest
+from ..attribution.maps.overlay_rows import laid
+from ..inspection import Filters, activations, draw, filters, strongest
 from ..inspection.activations import WIDTH
+from ..instrument.spelling import Made, spelled
 from ..network import Box, Guess, Network, NoScoresError
-from ..picture import Photo, Picture, Range, apply_range, compact, ends, overlay, ranges_caption
+from ..picture import Photo, Range, apply_range, compact, ends, overlay, ranges_caption
 from ..showing import input_box, seen
-from .again import Made, made
 from .choose import Chosen, deeper_convolution
-from .figures import Shown, crisp, drawn, gradient, photograph, tiles
+from .figures import Shown, body, crisp, gradient, photograph, tiles
 
 ROWS = 4  # rows of maps that are shown of a layer
 KERNELS = 96  # kernels of a deeper layer that are shown, of one plane each; fewer if they have more
@@ -135,7 +135,6 @@ def classes(network: Network, photo: Photo, k: int = 5) -> list[Guess] | None:
 def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | None:
     """Maps of the best classes by methods that take few passes; None where none of them can answer."""
     targets = [f"logits:{guess.index}" for guess in guesses[:CLASSES]]
-    options = {"target": targets, "method": METHODS}
     try:
         found = why(network, photo, targets, method=[*METHODS])
     except ValueError:
@@ -153,7 +152,7 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
     caption = f"A method has one range for all classes; {ranges_caption(tuple(ranges))}."
     notes = tuple(f"Without {name}: {said.rstrip('.')}." for name, said in found.refused.items())
     return Reasons(
-        tuple(reasons), caption, notes, made(network, "why", photo, None, options),
+        tuple(reasons), caption, notes, spelled(found.made, network, photo),
         (gradient("diverging"), gradient("sequential")),
     )  # fmt: skip
 
@@ -161,10 +160,10 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
 def architecture(network: Network) -> dict[str, Any]:
     """The network drawn, its rows for the table, and the totals."""
     found = draw(network)
-    picture = found.picture()
-    body = drawn(picture.drawing, f"The network drawn: {picture.caption}")
+    sheet = found.sheet()
+    drawn = body(sheet, f"The network drawn: {sheet.description}")
     return {
-        "figure": Figure(body, picture.caption, made(network, "draw")),
+        "figure": Figure(drawn, sheet.description, spelled(found.made, network)),
         "rows": found.rows,
         "parameters": found.parameters,
         "operations": found.operations,
@@ -179,10 +178,10 @@ def kernels(network: Network) -> tuple[list[Figure], str]:
         first = filters(network)
     except ValueError as error:  # no convolution anywhere
         return [], f"{_sentence(str(error))}."
-    figures = [_kernels(network, first, None)]
+    figures = [_kernels(network, first)]
     deeper = deeper_convolution(network)
     if deeper is not None:
-        return [*figures, _kernels(network, filters(network, deeper), deeper)], ""
+        return [*figures, _kernels(network, filters(network, deeper))], ""
     if any("attention" in type(part).__name__.lower() for part in network.module.modules()):
         return figures, (
             f"This network is a transformer: {first.layer}, which turns patches into tokens, is its only convolution "
@@ -191,20 +190,20 @@ def kernels(network: Network) -> tuple[list[Figure], str]:
     return figures, f"{first.layer} is the only convolution with a pattern in space, so no deeper filters are drawn."
 
 
-def _kernels(network: Network, found: Any, layer: str | None) -> Figure:
+def _kernels(network: Network, found: Filters) -> Figure:
     count, planes, height, width = found.weights.shape
     shown = count if found.in_colour else max(1, min(count, KERNELS if planes == 1 else 12))
     part = dataclasses.replace(found, weights=found.weights[:shown, : planes if found.in_colour else 32], groups=1)
-    options = {} if found.in_colour or planes > 1 else {"columns": 24}
-    picture = part.picture(**options)
+    options: dict[str, Any] = {} if found.in_colour or planes > 1 else {"columns": 24}
+    sheet = part.sheet(**options)
     some = f"the first {shown} of {count}" if shown < count else f"all {count}"
     cut = ", the first 32 planes of each" if not found.in_colour and planes > 32 else ""
     kind = "in colour" if found.in_colour else "in grey, zero at mid-grey"
     many = f" × {planes} planes" if planes > 1 and not found.in_colour else ""
     caption = f"{found.layer}: {some} filters of {height} × {width} px{many}{cut}, {kind}."
-    caption += f" {_sentence(ranges_caption(picture.ranges))}."
+    caption += f" {_sentence(ranges_caption(tuple(sheet.ranges)))}."
     label = f"Filters of {found.layer}: {some}, {height} by {width}"
-    return Figure(tiles(picture, label), caption, made(network, "filters", None, layer, {}, options), found.note)
+    return Figure(tiles(sheet, label), caption, spelled(found.made, network, **options), found.note)
 
 
 def maps(network: Network, photo: Photo, chosen: Chosen) -> Maps:
@@ -213,15 +212,15 @@ def maps(network: Network, photo: Photo, chosen: Chosen) -> Maps:
     found = activations(network, photo, name)
     count, rows, columns = found.values.shape[1:]
     options: dict[str, Any] = {"order": "strongest", "columns": _columns(columns)}
-    picture = found.picture(**options)
+    sheet = found.sheet(**options)
     shown = min(ROWS * options["columns"], count)
     some = f"the {shown} of {count} channels with the largest activations" if shown < count else f"all {count} channels"
     caption = f"{some}, maps of {rows} × {columns}, each with its channel's number; black is a map's lowest value and "
     caption += "white its highest."
-    ranges = picture.ranges if len(picture.ranges) == 1 else picture.ranges[:shown]
+    ranges = tuple(sheet.ranges) if len(sheet.ranges) == 1 else tuple(sheet.ranges[:shown])
     caption = f"{_sentence(caption)} {_sentence(ranges_caption(ranges))}."
-    body = tiles(picture, f"Activation maps of {name}: {some}", shown)
-    return Maps(chosen, Figure(body, caption, made(network, "activations", photo, name, {}, options)))
+    drawn = tiles(sheet, f"Activation maps of {name}: {some}", shown)
+    return Maps(chosen, Figure(drawn, caption, spelled(found.made, network, photo, **options)))
 
 
 def _columns(wide: int) -> int:
@@ -233,8 +232,7 @@ def units(network: Network, photo: Photo, chosen: Chosen) -> Units:
     """The layer's strongest units on the photo."""
     name = chosen.layer.name
     found = strongest(network, photo, name, k=UNITS)
-    picture: Picture = found.picture()
-    shown: Range = picture.ranges[0]
+    shown: Range = found.sheet().ranges[0]
     view, frame = seen(found.photo, found.frame)
     place = frame.seen.round()
     values = apply_range(found.maps, shown)
@@ -259,7 +257,7 @@ def units(network: Network, photo: Photo, chosen: Chosen) -> Units:
     rows, columns = found.maps.shape[1:]
     caption = f"Activation of a channel over the part of the photo that the network sees; {shown.caption()}."
     caption += f" Maps of {rows} × {columns} places; receptive field {chosen.layer.field}, in pixels of the input."
-    how = made(network, "strongest", photo, name, {"k": UNITS})
+    how = spelled(found.made, network, photo)
     return Units(chosen, tuple(cards), caption, how, compact(shown.low), compact(shown.high), gradient("sequential"))
 
 

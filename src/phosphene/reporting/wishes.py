@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from ..instrument.spelling import Made, spelled
 from ..network import Guess, Network
 from ..picture import Photo, compact
 from ..synthesis import synthesize
-from ..synthesis.synthesis import pixels
-from .again import Made, made
+from ..synthesis.engine.synthesis import pixels
 from .figures import Shown, photograph
 from .sections import Units
 
@@ -36,13 +35,12 @@ def wishes(network: Network, photo: Photo, guesses: Sequence[Guess] | None, unit
     asked += [f"{each.chosen.layer.name}:{each.cards[0].channel}" for each in reversed(units)]
     found = []
     for target in asked:
-        options: dict[str, Any] = {"steps": STEPS}
         try:
-            result = synthesize(network, target, **options)
+            result = synthesize(network, target, steps=STEPS)
         except ValueError:  # no gradient comes back from there, or the network takes no image of its usual size
             continue
         image = photograph(pixels(result.images)[0], VIEW)
-        how = made(network, "synthesize", None, target, options)
+        how = spelled(result.made, network)
         on_photo = compact(float(network.record(photo, target)[target].mean()))  # over all places, as the image's
         found.append(Wish(result.titles[0], image, compact(float(result.scores[0])), on_photo, result.caption, how))
     return found

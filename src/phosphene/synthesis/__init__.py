@@ -1,23 +1,23 @@
 """What a network would like to see: images made by gradient ascent, for whatever can be asked of it."""
 
-from .adversarial import adversarial
-from .caricature import caricature
-from .checkerboard import checkerboard
+from .adversarial.adversarial import adversarial
+from .adversarial.robustness import robustness
+from .checkerboard.checkerboard import checkerboard
 from .class_image import class_image
 from .class_recipes import class_recipes
-from .diversity import diverse
 from .dream import deepdream, dream
-from .facets import facets
-from .fool import fool
-from .hog import hog
-from .hog_inverse import hog_inverse
-from .hog_twins import hog_twins
-from .inversions import inversions
-from .invert import invert
+from .facets.diversity import diverse
+from .facets.facets import facets
+from .facets.starts import starts
+from .fooling.fool import fool
+from .hog.hog import hog
+from .hog.inverse import hog_inverse
+from .hog.twins import hog_twins
+from .inversion.caricature import caricature
+from .inversion.inversions import inversions
+from .inversion.invert import invert
 from .quantities import quantities
-from .robustness import robustness
 from .side_by_side import side_by_side
-from .starts import starts
 from .style import style
 from .synthesize import synthesize
 from .unit_image import unit_image

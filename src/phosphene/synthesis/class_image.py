@@ -17,16 +17,17 @@ import torch
 from torch import Tensor
 
 from ..instrument import instrument
+from ..instrument.roles import ClassName
 from ..network import Network, NoScoresError
 from ..network.answers import no_classifier
 from ..picture import compact, grid
-from .answers import LOGITS, in_words
-from .ascent import Moment, evaluated
-from .objectives import Objective, Size, Term, unit
-from .options import image_count, input_size, precision, step_count
-from .recipes import RecipeName, followed, recipe_of
-from .stepping import stepped
-from .synthesis import Synthesis, pixels
+from .engine.answers import LOGITS, in_words
+from .engine.ascent import Moment, evaluated
+from .engine.objectives import Objective, Size, Term, unit
+from .engine.options import image_count, input_size, precision, step_count
+from .engine.recipes import RecipeName, followed, recipe_of
+from .engine.stepping import stepped
+from .engine.synthesis import Synthesis, pixels
 
 PROBABILITY = "probability"
 WITHIN, MOST = 99.5, 1e6  # percent of the values within the range where contrast is raised, and how far it is at most
@@ -104,7 +105,7 @@ def told(title: str, score: Tensor, probability: Tensor, contrast: Tensor) -> st
 @instrument
 def class_image(
     network: Network,
-    label: str | int,
+    label: ClassName,
     *,
     recipe: RecipeName = "fourier",
     size: int | tuple[int, int] | None = None,

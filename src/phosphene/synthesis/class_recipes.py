@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from ..instrument import Result, instrument
+from ..instrument.roles import ClassName
 from ..network import Network
-from ..picture import Block, Picture, Table, grid, sheet
+from ..picture import Block, Sheet, Table, grid
 from .class_image import AMPLIFIED, ClassImage, class_image, class_number, contrasts, stretched, told
-from .options import input_size, step_count
-from .recipes import RECIPES, recipe_of
-from .synthesis import WIDTH, pixels, tiled
+from .engine.options import input_size, step_count
+from .engine.recipes import RECIPES, recipe_of
+from .engine.synthesis import WIDTH, pixels, tiled
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,7 +56,7 @@ class ClassRecipes(Result):
     def frame(self) -> np.ndarray:
         return grid(pixels(stretched(self.images, self.contrasts)), scale=1).pixels
 
-    def picture(self, *, columns: int = 4) -> Picture:
+    def sheet(self, *, columns: int = 4) -> Sheet:
         """The images with their scores, and what each recipe is.
 
         - `columns`: images in a row
@@ -74,8 +75,14 @@ class ClassRecipes(Result):
             f"{AMPLIFIED if (factors > 1).any() else '.'}"
         )
         heading = f"{self.label}, by {len(self.recipes)} recipes"
-        drawing = sheet(heading, self.network, blocks, caption=caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {heading}; {caption}", columns=columns)
+        return Sheet(
+            heading,
+            self.network,
+            blocks,
+            caption=caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {heading}; {caption}",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -93,7 +100,7 @@ class ClassRecipes(Result):
 @instrument
 def class_recipes(
     network: Network,
-    label: str | int,
+    label: ClassName,
     *,
     recipes: Sequence[str] | None = None,
     size: int | tuple[int, int] | None = None,

@@ -20,18 +20,19 @@ import torch
 from torch import Tensor
 
 from ..instrument import instrument
+from ..instrument.roles import Images, LayerName
 from ..network import Network
 from ..network.room import check_images, check_room
-from ..picture import Block, DrawingBlock, ImageBlock, Photo, Picture, Row, compact, grid, line_plot, sheet
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact, grid, line_plot
 from ..showing import named
-from .ascent import scored
-from .codes import code, reading
-from .normalised import normalised_steps
-from .objectives import Objective, Size, objective
-from .octaves import climbed, most_shift, octave_sizes
-from .options import count, positive, step_count
-from .own_size import own_images, resized
-from .synthesis import WIDTH, Synthesis, pixels, trace
+from .engine.ascent import scored
+from .engine.codes import code, reading
+from .engine.normalised import normalised_steps
+from .engine.objectives import Objective, Size, objective
+from .engine.octaves import climbed, most_shift, octave_sizes
+from .engine.options import count, positive, step_count
+from .engine.own_size import own_images, resized
+from .engine.synthesis import WIDTH, Synthesis, pixels, trace
 
 STEP = 1.5 / 255  # mean change of a value in [0, 1]
 OCTAVES, SCALE, JITTER = 4, 1.4, 32
@@ -54,7 +55,7 @@ class Dream(Synthesis):
         whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
         return np.concatenate(list(pixels(whole)), axis=1)
 
-    def picture(self, *, columns: int = 2) -> Picture:
+    def sheet(self, *, columns: int = 2) -> Sheet:
         """The photo, what became of it, and how the layer's answer grew.
 
         - `columns`: images in a row; 1 sets the dream below the photo, larger
@@ -69,8 +70,14 @@ class Dream(Synthesis):
             plot = line_plot(list(self.history.float().T.numpy()), start=1, across="step", up=self.objective, width=460)
             below = Row([DrawingBlock(plot), ImageBlock(self.guide, "the guide", width=230, crisp=False)], gap=48)
         blocks: list[Block] = [shown, below]
-        drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
+        return Sheet(
+            self.heading,
+            self.network,
+            blocks,
+            caption=self.caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {self.heading}; {self.caption}",
+        )
 
     @property
     def heading(self) -> str:
@@ -86,8 +93,8 @@ class Dream(Synthesis):
 @instrument
 def dream(
     network: Network,
-    images: Any,
-    layer: str,
+    images: Images,
+    layer: LayerName,
     *,
     steps: int = 10,
     octaves: int = OCTAVES,

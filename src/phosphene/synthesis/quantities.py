@@ -22,16 +22,17 @@ import torch
 from torch import Tensor
 
 from ..instrument import Result, instrument
+from ..instrument.roles import ClassName, UnitName
 from ..network import Network
-from ..picture import Block, DrawingBlock, Photo, Picture, Row, Table, compact, grid, line_plot, sheet
-from .answers import LOGITS, in_words
-from .ascent import evaluated
+from ..picture import Block, DrawingBlock, Photo, Row, Sheet, Table, compact, grid, line_plot
 from .class_image import class_number, final_parts
-from .objectives import IMAGES, Objective, Size, unit
-from .options import generator, input_size, precision, seen_images, step_count
-from .recipes import RecipeName, followed, recipe_of
-from .stepping import shown
-from .synthesis import WIDTH, pixels, tiled
+from .engine.answers import LOGITS, in_words
+from .engine.ascent import evaluated
+from .engine.objectives import IMAGES, Objective, Size, unit
+from .engine.options import generator, input_size, precision, seen_images, step_count
+from .engine.recipes import RecipeName, followed, recipe_of
+from .engine.stepping import shown
+from .engine.synthesis import WIDTH, pixels, tiled
 
 ASKED = ("neuron", "channel", "layer", "score", "probability")
 
@@ -62,7 +63,7 @@ class Quantities(Result):
     def frame(self) -> np.ndarray:
         return grid(pixels(self.images), scale=1).pixels
 
-    def picture(self) -> Picture:
+    def sheet(self) -> Sheet:
         """The five images, what each measures, and how score and probability went."""
         labels = [f"{name}: {compact(float(self.values[i, i]))}" for i, name in enumerate(ASKED)]
         names = (f"score of {self.label}", "its probability")
@@ -98,8 +99,14 @@ class Quantities(Result):
             "Colours as they are, in [0, 1]."
         )
         heading = "The same network, asked for five things"
-        drawing = sheet(heading, self.network, blocks, caption=caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {heading}; {caption}")
+        return Sheet(
+            heading,
+            self.network,
+            blocks,
+            caption=caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {heading}; {caption}",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -118,8 +125,8 @@ class Quantities(Result):
 @instrument
 def quantities(
     network: Network,
-    channel: str,
-    label: str | int,
+    channel: UnitName,
+    label: ClassName,
     *,
     natural: Photo | None = None,
     recipe: RecipeName = "fourier",

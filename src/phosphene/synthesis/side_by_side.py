@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..instrument import instrument
+from ..instrument.roles import Networks, UnitName
 from ..network import OUTPUTS, Address, Network
 from ..picture import (
     Block,
@@ -24,26 +25,25 @@ from ..picture import (
     DrawingBlock,
     ImageBlock,
     Mark,
-    Picture,
     Row,
+    Sheet,
     Table,
     Text,
     compact,
     grid,
     place,
-    sheet,
     wrap,
 )
 from ..picture.sheet import label_lines
 from ..showing import named
-from .ascent import ascend, evaluated, scored
-from .layers import places
-from .objectives import Objective, Size, objective, unit
-from .options import generator, image_count, input_size, precision, step_count
-from .recipes import fading, fourier
-from .stepping import shown
-from .synthesis import WIDTH, Synthesis, pixels
-from .transforms import PIECES
+from .engine.ascent import ascend, evaluated, scored
+from .engine.layers import places
+from .engine.objectives import Objective, Size, objective, unit
+from .engine.options import generator, image_count, input_size, precision, step_count
+from .engine.recipes import fading, fourier
+from .engine.stepping import shown
+from .engine.synthesis import WIDTH, Synthesis, pixels
+from .engine.transforms import PIECES
 
 ACROSS = 5  # networks beside each other, at most
 GAP, TILE, HEADING = 32.0, 260.0, 15.0  # between networks, an image's side, the type of networks' names
@@ -76,7 +76,7 @@ class SideBySide(Synthesis):
         across = tiles.reshape(len(self.names), self.columns, *tiles.shape[1:]).swapaxes(0, 1)
         return grid(across.reshape(tiles.shape), scale=1, columns=len(self.names)).pixels
 
-    def picture(self) -> Picture:  # type: ignore[override]
+    def sheet(self) -> Sheet:  # type: ignore[override]
         """The networks' images beside each other; for a class, also what each network makes of the others' images."""
         count = len(self.names)
         lines = -(-count // ACROSS)
@@ -87,8 +87,14 @@ class SideBySide(Synthesis):
         ]
         if self.judged:
             blocks.append(self._table())
-        drawing = sheet(self.heading, f"{len(self.names)} networks", blocks, caption=self.caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+        return Sheet(
+            self.heading,
+            f"{len(self.names)} networks",
+            blocks,
+            caption=self.caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {self.heading}; {self.caption}",
+        )
 
     def _beside(self, some: Sequence[int], width: float) -> Row:
         """These networks, each with its name over its images, in equal columns."""
@@ -158,8 +164,8 @@ def level(blocks: Sequence[ImageBlock]) -> list[ImageBlock]:
 
 @instrument
 def side_by_side(
-    networks: Sequence[Network],
-    target: str | None = None,
+    networks: Networks,
+    target: UnitName | None = None,
     *,
     depth: Sequence[float] | None = None,
     channel: int = 0,

@@ -19,19 +19,20 @@ import torch
 from torch import Tensor
 
 from ..instrument import instrument
+from ..instrument.roles import LayerNames
 from ..network import Network
 from ..network.room import check_images
-from ..picture import Block, DrawingBlock, ImageBlock, Photo, Picture, Row, grid, line_plot, sheet
-from .ascent import ascend, lbfgs
-from .codes import code, reading
-from .depths import first_of_each_size, second_of_last_but_one_size
-from .images import Fourier, Image
-from .objectives import Objective, Size, objective
-from .options import count, generator, positive, step_count
-from .own_size import own_images
-from .parted import Parted, parted
-from .priors import total_variation
-from .synthesis import WIDTH, pixels
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, grid, line_plot
+from .engine.ascent import ascend, lbfgs
+from .engine.codes import code, reading
+from .engine.depths import first_of_each_size, second_of_last_but_one_size
+from .engine.images import Fourier, Image
+from .engine.objectives import Objective, Size, objective
+from .engine.options import count, generator, positive, step_count
+from .engine.own_size import own_images
+from .engine.parted import Parted, parted
+from .engine.priors import total_variation
+from .engine.synthesis import WIDTH, pixels
 
 CONTENT, STYLE = "content loss", "style loss"
 SMOOTH = 0.05  # weight of V^β; keeps grain away that no layer asks for
@@ -54,7 +55,7 @@ class Styled(Parted):
     def progress(self) -> str:
         return ", ".join(f"{name} {float(self.parts[name].mean()):.3g}" for name in (CONTENT, STYLE))
 
-    def picture(self, *, columns: int = 3) -> Picture:
+    def sheet(self, *, columns: int = 3) -> Sheet:
         """Content and style, the image of each ratio with its two losses, and how they fell.
 
         - `columns`: images in a row
@@ -77,8 +78,14 @@ class Styled(Parted):
             for way, name in ways
         ]
         blocks: list[Block] = [Row(given), _wide(self.images, labels, columns), Row(falls)]
-        drawing = sheet(self.heading, self.network, blocks, caption=self.caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}", columns=columns)
+        return Sheet(
+            self.heading,
+            self.network,
+            blocks,
+            caption=self.caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {self.heading}; {self.caption}",
+        )
 
     @property
     def heading(self) -> str:
@@ -101,7 +108,7 @@ def style(
     *,
     ratio: float = 0.05,
     ratios: Sequence[float] | None = None,
-    layers: Sequence[str] | None = None,
+    layers: LayerNames | None = None,
     content_layer: str | None = None,
     start: Literal["content", "noise"] = "content",
     steps: int = 40,

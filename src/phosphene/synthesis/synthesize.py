@@ -9,27 +9,28 @@ the network sees as it is. Every other recipe is the same loop with other parts;
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Literal
 
 from torch import Tensor
 
 from ..instrument import instrument
+from ..instrument.roles import UnitNames
 from ..network import Network
 from ..picture import Photo
 from ..showing import named
-from .ascent import adam, ascend
-from .cppn import CPPN
-from .images import Fourier, Image, Pixels, noise
-from .kept import DECAY
-from .objectives import Size, unit
-from .options import generator, image_count, start_images, start_size, step_count
-from .painted import Painted
-from .recipes import fading, fourier
-from .stepping import stepped
-from .synthesis import Synthesis
-from .transforms import PIECES
+from .engine.ascent import adam, ascend
+from .engine.cppn import CPPN
+from .engine.images import Fourier, Image, Pixels, noise
+from .engine.kept import DECAY
+from .engine.objectives import Size, unit
+from .engine.options import generator, image_count, start_images, start_size, step_count
+from .engine.painted import Painted
+from .engine.recipes import fading, fourier
+from .engine.stepping import stepped
+from .engine.synthesis import Synthesis
+from .engine.transforms import PIECES
 
 Space = Literal["fourier", "pixels"]  # of which every image has one
 Spaces = Literal["fourier", "pixels", "cppn"]
@@ -38,7 +39,7 @@ Spaces = Literal["fourier", "pixels", "cppn"]
 @instrument
 def synthesize(
     network: Network,
-    target: str | Sequence[str],
+    target: UnitNames,
     *,
     size: int | tuple[int, int] | None = None,
     steps: int = 256,

@@ -17,17 +17,18 @@ import torch
 from torch import Tensor
 
 from ..instrument import instrument
+from ..instrument.roles import Photos, UnitName
 from ..network import UNKNOWN, Address, Network
-from ..picture import Block, DrawingBlock, ImageBlock, Picture, Row, Table, TextBlock, compact, grid, line_plot, sheet
-from .ascent import ascend, evaluated
-from .collection import Photos, Seen, look_through
-from .diversity import WEIGHT, asked, pushed_apart, single
-from .objectives import Objective
-from .options import count, generator, image_count, input_size, positive, precision, step_count
-from .recipes import fading, fourier
-from .stepping import stepped
-from .synthesis import WIDTH, Synthesis, tiled
-from .transforms import PIECES
+from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, grid, line_plot
+from .engine.ascent import ascend, evaluated
+from .engine.collection import Seen, look_through
+from .engine.objectives import Objective
+from .engine.options import count, generator, image_count, input_size, positive, precision, step_count
+from .engine.recipes import fading, fourier
+from .engine.stepping import stepped
+from .engine.synthesis import WIDTH, Synthesis, tiled
+from .engine.transforms import PIECES
+from .facets.diversity import WEIGHT, asked, pushed_apart, single
 
 SIDE = 224  # pixels of a patch on the sheet
 MOST = 10  # a ratio that is told as a number
@@ -56,7 +57,7 @@ class UnitImage(Synthesis):
     peak: float = float("nan")  # the largest value that the unit has at any place of any image; known at the end
     unreadable: tuple[str, ...] = ()
 
-    def picture(self) -> Picture:  # type: ignore[override]
+    def sheet(self) -> Sheet:  # type: ignore[override]
         """The images, the patches below them, the way of the scores, and the best image beside the best photo."""
         labels = [compact(float(score)) for score in self.scores]
         blocks: list[Block] = [tiled(self.images, labels, len(labels), "What it would like to see")]
@@ -74,8 +75,14 @@ class UnitImage(Synthesis):
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
         if not self.patches:
             blocks.append(TextBlock("No photos were given to compare with.", "muted"))
-        drawing = sheet(self.heading, f"{self.network} · {self.sees}", blocks, caption=self.caption, width=WIDTH + 96)
-        return self.drawn(drawing, f"{self.network}: {self.heading}; {self.caption}")
+        return Sheet(
+            self.heading,
+            f"{self.network} · {self.sees}",
+            blocks,
+            caption=self.caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {self.heading}; {self.caption}",
+        )
 
     def _table(self) -> Table:
         rows = [(self._measure, compact(float(self.scores.max())), compact(self.best_score), _times(self.ratio))]
@@ -126,7 +133,7 @@ class UnitImage(Synthesis):
 @instrument
 def unit_image(
     network: Network,
-    target: str,
+    target: UnitName,
     photos: Photos | None = None,
     *,
     images: int = 4,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...network import Rules, functions
-from ...network.rules import RuledCall
+from ...network.running.rules import RuledCall
 from .account import Account
 from .attention import multi_head_attention, scaled_dot_product_attention
 from .composites import Composite, Range

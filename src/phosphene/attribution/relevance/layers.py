@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...network import functions
-from ...network.seam import running
+from ...network.running.seam import running
 from .account import Account
 from .composites import Composite, Range, Rule, Run
 from .sharing import nonzero, shared, shifted, standing

@@ -1,0 +1,1 @@
+"""All images on a map: reductions, layouts, mosaics, activation atlases."""

@@ -1,0 +1,1 @@
+"""The images of an atlas that are alike."""

@@ -1,0 +1,1 @@
+"""What an atlas keeps, and where: a LanceDB database."""

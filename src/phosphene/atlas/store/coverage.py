@@ -1,0 +1,69 @@
+"""How far a sweep is: which shards are finished, how many images of the others, and which images are to run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...data.sources import number
+from .tables import among
+
+
+@dataclass
+class Done:
+    """Finished shards, for those begun the number of images taken in, and images of both that count as not run."""
+
+    finished: set[int] = field(default_factory=set)
+    begun: dict[int, int] = field(default_factory=dict)
+    again: set[int] = field(default_factory=set)  # could not be used once, and are to be tried again
+
+    def reached(self, shard: int, stop: int) -> None:
+        self.begun[shard] = stop
+
+    def finish(self, shard: int) -> None:
+        self.finished.add(shard)
+        self.begun.pop(shard, None)
+
+    def ran(self, images: Iterable[int]) -> None:
+        """These images ran again."""
+        self.again.difference_update(images)
+
+    def left(self, shards: Iterable[int]) -> list[tuple[int, int]]:
+        """The shards that are not finished, with where to go on in each, in rising order."""
+        return [(shard, self.begun.get(shard, 0)) for shard in sorted(shards) if shard not in self.finished]
+
+    def covers(self, column: str = "id") -> str:
+        """The condition that an image's number is among those taken in, as SQL."""
+        once = self.met(column)
+        return f"({once}) AND NOT ({among(column, sorted(self.again))})" if self.again else once
+
+    def met(self, column: str = "id") -> str:
+        """The same, also of those that are to be tried again, whose names and labels are known."""
+        stretches = [(number(first, 0), number(last + 1, 0)) for first, last in self._stretches()]
+        stretches += [(number(shard, 0), number(shard, stop)) for shard, stop in self.begun.items() if stop]
+        return " OR ".join(f"({column} >= {a} AND {column} < {b})" for a, b in sorted(stretches)) or "false"
+
+    def _stretches(self) -> list[list[int]]:
+        """Finished shards as stretches (first, last), since there may be many."""
+        stretches: list[list[int]] = []
+        for shard in sorted(self.finished):
+            if stretches and stretches[-1][1] == shard - 1:
+                stretches[-1][1] = shard
+            else:
+                stretches.append([shard, shard])
+        return stretches
+
+    def to_json(self) -> str:
+        told: dict[str, Any] = {"finished": self._stretches(), "begun": self.begun}
+        if self.again:
+            told["again"] = sorted(self.again)
+        return json.dumps(told)
+
+    @classmethod
+    def from_json(cls, text: str) -> Done:
+        read = json.loads(text)
+        finished = {shard for first, last in read["finished"] for shard in range(first, last + 1)}
+        begun = {int(shard): stop for shard, stop in read["begun"].items()}
+        return cls(finished, begun, set(read.get("again", ())))

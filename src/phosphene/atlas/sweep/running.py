@@ -1,0 +1,182 @@
+"""Images through the network, batch by batch: decoded ahead by threads, measured while each layer's value stands.
+
+A batch is a stretch of a shard, whatever can't be read in it: so that batches are the same, and with them every last
+bit, in a run without a stop, in one that was resumed, and on several machines.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.sources import Item, Shard, number, picked, reader
+from ...network import Layer, Network
+from ...network.running.seam import held
+from ..store.work import Work
+from .summary import Part, Summary, as_maps, of_layer
+
+AHEAD = 3  # batches that are decoded or on their way
+HOPELESS = 4  # images without finite values, and none with them, after which a network is given up
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of a source; `error` says why it could not be used."""
+
+    id: int
+    shard: int
+    key: str
+    label: str | None
+    width: int = 0
+    height: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A batch that ran: the images of a shard up to `stop`, and the features of those that could be read."""
+
+    shard: int
+    stop: int
+    rows: tuple[Row, ...]
+    features: Mapping[str, np.ndarray]  # a layer's (images that could be read, values)
+
+
+def summaries(network: Network, work: Work) -> dict[str, Summary]:
+    """A fresh summary of every layer, on the network's device."""
+    return {name: of_layer(network.layer(name), work.k, work.each, network.device) for name in work.layers}
+
+
+def run(
+    network: Network,
+    work: Work,
+    shards: Iterable[tuple[int, Shard, int]],
+    kept: dict[str, Summary],
+    workers: int | None,
+) -> Iterator[Ran]:
+    """Runs the shards, (number, shard, where to begin) each, in rising order, and takes them into the summaries `kept`.
+
+    So many `workers` decode; one a processor, at most 8, if it is not said.
+    The summaries hold a batch wholly when it is yielded. Raises ValueError for a network that gives nothing finite.
+    """
+    wanted = {*work.layers, *work.features}
+    layers = {layer.name: layer for layer in network.layers() if layer.name in wanted}
+    shards = list(shards)
+    judged = not any(what.kind == picked.KIND for _, what, _ in shards)  # of those that run again all may be bad
+    good = bad = 0
+    batch = 1 if network.steadiness().coupled else work.batch  # an image's values must not hang on its neighbours
+    with held():
+        for shard, rows, tensors in _decoded(network, shards, batch, workers or min(8, os.cpu_count() or 1)):
+            features: dict[str, np.ndarray] = {}
+            if tensors:
+                x = torch.cat(tensors).to(network.device, network.dtype)
+                features, why = _taken_in(network, work, layers, kept, x, [row.id for row in rows if row.error is None])
+                rows = tuple(replace(row, error=why.get(row.id, row.error)) for row in rows)
+                good, bad = good + len(tensors) - len(why), bad + len(why)
+                if judged and bad >= HOPELESS and not good:
+                    raise ValueError(f"{next(iter(why.values()))} of any image; phosphene.check looks for the cause")
+            yield Ran(shard, rows[-1].id - number(shard, 0) + 1, rows, features)
+
+
+def _taken_in(
+    network: Network, work: Work, layers: Mapping[str, Layer], kept: dict[str, Summary], x: Tensor, ids: list[int]
+) -> tuple[dict[str, np.ndarray], dict[int, str]]:
+    """The images' features, and why some of them could not be used; the others are in the summaries then."""
+
+    def measured(name: str, value: Any) -> tuple[Part | None, Tensor | None]:
+        maps = as_maps(layers[name], value)
+        part = kept[name].part(maps, ids) if name in kept else None
+        return part, pooled(maps, work.pool) if name in work.features else None
+
+    functions: dict[str, Callable[[Any], Any]] = {name: partial(measured, name) for name in layers}
+    with torch.no_grad():
+        found = network.reduce(x, functions)
+    why: dict[int, str] = {}
+    for name in layers:
+        part, vectors = found[name]
+        finite = part.finite if part is not None else torch.isfinite(vectors).all(1).tolist()
+        for id, usable in zip(ids, finite, strict=True):
+            if not usable:
+                why.setdefault(id, f"{name} of {network.name} gives values that are not finite")
+    if why:  # rare: the others run again without them
+        rest = [id for id in ids if id not in why]
+        if not rest:
+            return {name: _kept(found[name][1][:0], name, work) for name in work.features}, why
+        usable = torch.tensor([id not in why for id in ids])
+        features, others = _taken_in(network, work, layers, kept, x[usable], rest)
+        return features, why | others
+    for name in work.layers:
+        kept[name].add(found[name][0])
+    return {name: _kept(found[name][1], name, work) for name in work.features}, why
+
+
+def _kept(vectors: Tensor, layer: str, work: Work) -> np.ndarray:
+    """Features in the kind of number that they are kept in. ValueError where that can't hold them."""
+    if not work.half:
+        return vectors.float().cpu().numpy()
+    most = torch.finfo(torch.float16).max
+    if len(vectors) and vectors.abs().max() > most:
+        raise ValueError(f"features of {layer} reach {vectors.abs().max():.3g}, and 16 bits hold {most:,.0f} at most; "
+                         "keep them in 32 bits, without half")  # fmt: skip
+    return vectors.half().cpu().numpy()
+
+
+def pooled(maps: Tensor, pool: str) -> Tensor:
+    """Features (N, values) of maps (N, C, rows, columns)."""
+    if pool == "mean":
+        return maps.mean((2, 3))
+    return maps.amax((2, 3)) if pool == "max" else maps.flatten(1).clone()
+
+
+def _decoded(
+    network: Network, shards: Iterable[tuple[int, Shard, int]], batch: int, workers: int
+) -> Iterator[tuple[int, tuple[Row, ...], list[Tensor]]]:
+    """Batches of rows and inputs; some batches are decoded ahead, so that memory does not grow with the images."""
+    waiting: deque[tuple[int, list[Future[tuple[Row, Tensor | None]]]]] = deque()
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="decode") as pool:
+        try:
+            for shard, items in _cut(shards, batch):
+                waiting.append((shard, [pool.submit(_input, network, shard, item) for item in items]))
+                if len(waiting) >= AHEAD:
+                    yield _ready(*waiting.popleft())
+            while waiting:
+                yield _ready(*waiting.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _cut(shards: Iterable[tuple[int, Shard, int]], batch: int) -> Iterator[tuple[int, list[Item]]]:
+    for shard, what, start in shards:
+        items = reader(what).items(what, start)
+        while some := list(islice(items, batch)):
+            yield shard, some
+
+
+def _ready(shard: int, waiting: list[Future]) -> tuple[int, tuple[Row, ...], list[Tensor]]:
+    done = [future.result() for future in waiting]
+    return shard, tuple(row for row, _ in done), [x for _, x in done if x is not None]
+
+
+def _input(network: Network, shard: int, item: Item) -> tuple[Row, Tensor | None]:
+    row = Row(number(shard, item.index), shard, _text(item.key), None if item.label is None else _text(item.label))
+    try:
+        photo = item.photo()
+        x = network.preprocessing.prepare(photo)
+    except (ValueError, OSError, LookupError) as error:
+        return replace(row, error=str(error)), None
+    return replace(row, width=photo.width, height=photo.height), x
+
+
+def _text(name: str) -> str:
+    """A file's name as text that can be kept; bytes of it that aren't UTF-8 are spelt out."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

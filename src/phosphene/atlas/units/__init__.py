@@ -1,0 +1,1 @@
+"""The units of an atlas: their patches, statistics and names."""

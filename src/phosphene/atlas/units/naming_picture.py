@@ -1,0 +1,72 @@
+"""How names are drawn: a table of units, and beside it a bar for each name, as long as it has units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...picture import Block, Drawing, DrawingBlock, Mark, Rect, Row, Sheet, Table, Text, TextBlock, compact, stacked
+
+if TYPE_CHECKING:
+    from .naming import Names
+
+ROWS, BARS = 30, 30
+BAR = 24.0  # pixels from one bar to the next
+LABEL, LENGTH = 190.0, 190.0
+
+
+def sheet_of(found: Names, order: str, page: int) -> Sheet:
+    """The sheet of one page. ValueError for a page that is none."""
+    pages = max(1, -(-len(found) // ROWS))
+    if not 1 <= page <= pages:
+        raise ValueError(f"there are pages 1 to {pages} of {len(found)} units, not {page}")
+    ordered = sorted(found.names, key=lambda each: (each.q, each.p, -each.lift)) if order == "q" else found.names
+    shown = ordered[(page - 1) * ROWS : page * ROWS]
+    rows = [
+        [f"{each.channel}", each.name or (f"({each.label})" if each.label else "–"), f"{each.shared} of {each.of}",
+         f"{compact(each.lift)} ×" if each.of else "–", compact(each.p, 2), compact(each.q, 2)]
+        for each in shown
+    ]  # fmt: skip
+    table = Table(["unit", "name", "images", "lift", "p", "q"], rows)
+    bars = _bars(found)
+    named = sum(bool(each.name) for each in found.names)
+    told = f"{named} of {len(found)} units have a name"
+    where = f" · page {page} of {pages}" if pages > 1 else ""
+    blocks: list[Block] = [Row([table, *([DrawingBlock(bars, "Units of each name")] if bars else [])], gap=56)]
+    if not bars:
+        blocks.append(TextBlock("What their images share could all be chance.", "muted"))
+    every = sum(found.labels.values())
+    caption = (
+        f"Images are those of a unit's strongest patches; lift is a label's share among them over its share among all "
+        f"{every:,}. p: the chance that images drawn at random share one of the {len(found.labels)} labels so often "
+        f"(hypergeometric × {len(found.labels)}). q: the share of false names if all units down to this one were named "
+        f"(Benjamini and Hochberg); units have a name up to q = {found.level:g}; of the "
+        "others the label that is shared most stands in brackets."
+    )
+    title = f"What the units of {found.layer} stand for"
+    description = f"{found.network}: names of the units of {found.layer}; {told}. {caption}"
+    subtitle = f"{found.network} · {told}{where}"
+    return Sheet(title, subtitle, blocks, caption=caption, description=description, width=1156)
+
+
+def _bars(found: Names) -> Drawing | None:
+    """A bar for each name, the one with most units first; None where there is no name."""
+    units = found.units
+    if not units:
+        return None
+    shown = list(units.items())[: BARS if len(units) <= BARS else BARS - 1]
+    most = len(shown[0][1])
+    marks: list[Mark] = []
+    y = 0.0
+    for name, channels in shown:
+        long = LENGTH * len(channels) / most
+        lines, more = stacked(name, 13, LABEL - 10, y + 16, LABEL - 10, anchor="end")
+        marks += [
+            *lines,
+            Rect(LABEL, y + 4, long, BAR - 9, fill="accent", radius=2),
+            Text(LABEL + long + 7, y + 16, f"{len(channels)}", 12, colour="muted", mono=True),
+        ]
+        y += BAR + more
+    if len(shown) < len(units):
+        rest = f"and {len(units) - len(shown)} other names"
+        marks.append(Text(LABEL, y + 16, rest, 12, colour="muted"))
+    return Drawing(LABEL + LENGTH + 40, y + BAR, tuple(marks))

@@ -1,0 +1,188 @@
+"""The patches of the data set that a unit answers to most, cut on demand from the stored photos: the unit's sheet.
+
+With the patches stand the unit's statistics over the whole data set and what its images have in common. The reversed
+network (attribution) can show which pattern in each patch the answer came from (M. Zeiler and R. Fergus, 2013), and
+synthesis what the unit would like to see instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+
+from ...attribution.reversed.patterns import rectified
+from ...attribution.reversed.projecting import Pattern, projected
+from ...attribution.reversed.reversing import Reversal
+from ...instrument import Result, instrument
+from ...instrument.roles import AtlasLike, UnitName
+from ...network import Address, Network
+from ...picture import Photo, Sheet
+from ...showing import named as shown_as
+from ...synthesis import synthesize
+from ...synthesis.engine.synthesis import pixels
+from ..opened import opened
+from ..store.sweep_rows import count_of, units_of
+from .naming import Name, named, tied
+from .patch import Patch, patches_of
+from .patch_sheet import sheet_of
+from .statistics import SHARES, Measured
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Patches(Result, Sequence[Patch]):
+    """A unit's strongest patches, best first, with its statistics, its name, and what was computed for its sheet."""
+
+    network: str
+    unit: str  # its address
+    title: str  # the address in words, with a class's name
+    sees: str  # its receptive field, in words
+    images: int  # that ran through the network
+    places: int  # of the layer's maps
+    patches: tuple[Patch, ...] = field(repr=False)
+    mean: float  # over all places of all images
+    active: float  # the share of them above 0
+    largest: float
+    tied: int  # patches at the end of the list whose value others may reach, or 0
+    shares: tuple[float, ...] = field(repr=False)
+    quantiles: tuple[float, ...] = field(repr=False)
+    counts: np.ndarray = field(repr=False)  # (bins,): the sketch of its values
+    name: Name | None  # None where the images have no labels
+    patterns: tuple[Pattern | None, ...] = field(default=(), repr=False)  # one for each patch, if asked for
+    missing: tuple[str, ...] = ()  # a sentence for each photo that a pattern was asked of, and that is not there
+    method: str = ""  # of the patterns, in words
+    image: np.ndarray | None = field(default=None, repr=False)  # (H, W, 3), uint8: what it would like to see
+    reached: float = float("nan")  # the channel's mean on that image
+    how: str = ""  # it was made
+
+    @overload
+    def __getitem__(self, index: int) -> Patch: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Patch, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Patch | tuple[Patch, ...]:
+        return self.patches[index]
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def __iter__(self) -> Iterator[Patch]:
+        return iter(self.patches)
+
+    def sheet(self, *, context: bool = True) -> Sheet:
+        """The unit's sheet: its patches at one scale, its statistics, and its name.
+
+        A photo that is not there any more leaves a tile that says so.
+
+        - `context`: beside each patch the whole photo, with a frame around the patch
+        """
+        return sheet_of(self, context)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "unit": self.unit,
+            "title": self.title,
+            "sees": self.sees,
+            "images": self.images,
+            "mean": self.mean,
+            "active": self.active,
+            "largest": self.largest,
+            "tied": self.tied,
+            "quantiles": {f"{100 * share:g} %": at for share, at in zip(self.shares, self.quantiles, strict=True)},
+            "name": None if self.name is None else vars(self.name),
+            "reached": self.reached if self.image is not None else None,
+            "patches": [patch.to_dict() for patch in self.patches],
+        }
+
+
+@instrument
+def atlas_patches(
+    atlas: AtlasLike,
+    unit: UnitName,
+    k: int | None = None,
+    *,
+    projection: bool = False,
+    synthesis: bool = False,
+    steps: int = 256,
+    seed: int = 0,
+    sweep: str | None = None,
+) -> Patches:
+    """The patches of the data set that a unit answers to most, with its statistics and its name.
+
+    Raises LookupError for a layer whose units the atlas does not hold or a channel that it does not have.
+
+    - `unit`: which unit: a layer's channel such as 'layer3:17'
+    - `k`: how many patches; all that the atlas holds if not given
+    - `projection`: beside each patch what runs back from the unit to its pixels: guided backprop, or the gradient where
+      there are no rectifiers
+    - `synthesis`: an image of what the unit would like to see
+    - `steps`: how many steps that image takes
+    - `seed`: its start and transforms
+    - `sweep`: which sweep, where several networks have a layer of that name
+    """
+    if k is not None and k < 1:
+        raise ValueError(f"at least one patch is asked for, not {k}")
+    atlas = opened(atlas)
+    address = Address.parse(unit)
+    found = atlas.sweep(address.layer, name=sweep)
+    network = atlas.network(found)
+    checked = network.address(address)
+    if checked.channel is None:
+        raise ValueError(f"{unit!r} is a whole layer; name one of its channels, such as '{address.layer}:17'")
+    if checked.place is not None:
+        raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
+    own = Address(checked.layer, int(checked.channel))
+    units = units_of(atlas.store, found, own.layer)
+    row = units.slice(int(own.channel or 0), 1)
+    (rows,) = patches_of(atlas, found, network, own.layer, row.to_pylist(), k)
+    measured, values = Measured.of(row), row.column("values")[0].as_py()
+    more: dict[str, Any] = {}
+    if projection:
+        more |= _patterns(network, rows, own)
+    if synthesis:
+        made = synthesize(network, str(own), steps=steps, seed=seed)
+        more |= {"image": pixels(made.images)[0], "reached": float(made.scores[0]), "how": made.caption}
+    images = count_of(atlas.store, found)
+    return Patches(
+        network=network.name, unit=str(own), title=shown_as(network, own), sees=str(network.receptive_field(own)),
+        images=images, places=measured.count // max(images, 1), patches=tuple(rows),
+        mean=float(measured.mean[0]), active=float(measured.active[0]), largest=float(measured.largest[0]),
+        tied=max(0, tied(values, found.work.k) - (len(values) - len(rows))),
+        shares=SHARES, quantiles=tuple(measured.quantiles()[0].tolist()), counts=measured.counts[0],
+        name=_name(atlas, found, units, int(own.channel or 0)), **more,
+    )  # fmt: skip
+
+
+def _name(atlas: Any, sweep: Any, units: Any, channel: int) -> Name | None:
+    try:
+        return named(atlas.store, sweep, units)[channel]
+    except ValueError:  # no labels
+        return None
+
+
+def _patterns(network: Network, patches: Sequence[Patch], unit: Address) -> dict[str, Any]:
+    """The pattern of each patch whose photo is still there."""
+    photos: list[Photo | None] = []
+    missing = []
+    for patch in patches:
+        try:
+            photos.append(patch.photo())
+        except (OSError, LookupError, ValueError) as error:
+            photos.append(None)
+            missing.append(str(error))
+    there = [(photo, patch) for photo, patch in zip(photos, patches, strict=True) if photo is not None]
+    if not there:
+        return {"patterns": (None,) * len(patches), "missing": tuple(missing)}
+    layered = network.layer(unit.layer).layout is not None
+    asked = [
+        (photo, Address(unit.layer, unit.channel, (patch.row, patch.column) if layered else None))
+        for photo, patch in there
+    ]
+    reversal = Reversal("both" if rectified(network, network.inputs(there[0][0]), unit.layer) else "forward")
+    found = iter(projected(network, asked, reversal))
+    patterns = tuple(None if photo is None else next(found) for photo in photos)
+    return {"patterns": patterns, "missing": tuple(missing), "method": str(reversal)}

@@ -1,0 +1,1 @@
+"""Class activation maps, and the layer that they are read from."""

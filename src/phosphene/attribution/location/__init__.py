@@ -1,0 +1,1 @@
+"""Where a class is: boxes and objects cut out of maps."""

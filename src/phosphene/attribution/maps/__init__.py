@@ -1,0 +1,1 @@
+"""What all attributions share: targets, maps and signals, and how they are laid over photos."""

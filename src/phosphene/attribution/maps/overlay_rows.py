@@ -1,0 +1,69 @@
+"""A map laid over its photo: the stronger the colour, the more the place matters; the rest of the photo stays grey.
+
+And the row that sheets of maps are made of: the photo, the numbers, the map over the photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...network import Frame
+from ...picture import Block, ColourBar, ImageBlock, Photo, Row, TextBlock, overlay
+from ...showing import input_box, seen
+
+SIGNED, PLAIN = "diverging", "sequential"  # colour maps
+GAP = 20.0  # between pictures in a row
+MARGINS = 96.0  # of a sheet, both together
+
+
+def colours(signed: bool) -> str:
+    """The colour map of maps: diverging about zero for signed ones."""
+    return SIGNED if signed else PLAIN
+
+
+def laid(photo: Photo, frame: Frame, shares: np.ndarray, signed: bool, *, whole: bool = False) -> np.ndarray:
+    """The part of the photo that the network sees, or the whole photo, under a map of shares (h, w) in [0, 1].
+
+    Signed maps have zero at one half. NaN, where nothing is known, leaves the photo as it is."""
+    view, box = photo, frame.to_photo(frame.whole_input).as_tuple()
+    if not whole:
+        view, frame = seen(photo, frame)
+        box = input_box(view, frame)
+    neutral = 0.5 if signed else 0.0
+    known = np.nan_to_num(shares, nan=neutral)
+    strength = np.abs(known - neutral) / (1 - neutral)
+    return overlay(
+        view.pixels, known, colours(signed), np.where(np.isnan(shares), 0.0, 0.1 + 0.8 * strength),
+        box=box,
+    )  # fmt: skip
+
+
+def photo_block(photo: Photo, frame: Frame, width: float) -> ImageBlock:
+    """The part of the photo that the network sees."""
+    return ImageBlock(seen(photo, frame)[0].pixels, heading="photo", width=width, crisp=False)
+
+
+def over_block(
+    photo: Photo, frame: Frame, shares: np.ndarray, signed: bool, width: float, heading: str = "over the photo",
+    caption: str = "",
+) -> ImageBlock:  # fmt: skip
+    """That part under a map of shares."""
+    pixels = laid(photo, frame, shares, signed)
+    return ImageBlock(pixels, heading=heading, caption=caption, width=width, crisp=False)
+
+
+def map_rows(
+    told: str, photo: Photo, frame: Frame, before: Sequence[ImageBlock], shares: np.ndarray, signed: bool,
+    after: Sequence[ImageBlock], bars: Sequence[ColourBar], width: float,
+) -> list[Block]:  # fmt: skip
+    """What a sheet shows of one map: heading; photo, `before`, map over the photo, `after` in a row; colour bars."""
+    over = over_block(photo, frame, shares, signed, width)
+    row = Row([photo_block(photo, frame, width), *before, over, *after], gap=GAP)
+    return [TextBlock(told, size=20, weight="bold"), row, *bars]
+
+
+def sheet_width(pictures: int, width: float) -> float:
+    """The width of a sheet whose rows hold so many pictures."""
+    return pictures * (width + GAP) - GAP + MARGINS

@@ -1,0 +1,230 @@
+"""Occlusion: cover a part of the image and see by how much the answer drops (M. Zeiler and R. Fergus, 2013).
+
+A window slides over the image and takes away what is below it; the drop of a unit's value, clean minus covered, belongs
+to that place. Every covered image differs from the clean one in one rectangle, and so does every value that a network
+computes from it, in one that grows from layer to layer: only those are computed anew. The answer is the one that
+running all covered images gives, which is checked on some of them in every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...instrument import instrument
+from ...instrument.roles import Images, Target
+from ...network import OUTPUTS, Network
+from ...network.partial.editing import edited
+from ...network.room import check_room
+from ...network.running.outputs import main_tensor, per_image
+from ...network.running.seam import OUTPUT
+from ...picture import Block, ColourBar, ImageBlock, Sheet, apply_range, colour, compact, grid, map_range
+from ..maps.attribution import Attribution, capital, shown
+from ..maps.fills import Fill, check_count, cover_of
+from ..maps.fixed_units import whole
+from ..maps.overlay_rows import map_rows, sheet_width
+from ..maps.paging import page_of
+from ..maps.targets import Question, questions, units
+
+PLACE = 800  # bytes that a place takes beside its values, at least; measured 850
+WIDTH = 340.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Occlusion(Attribution):
+    """Drops (N, rows, columns) of a value, clean minus covered, one for each place of the window."""
+
+    drops: Tensor = field(repr=False)
+    window: tuple[int, int]
+    shape: Tensor = field(repr=False)  # bool, as large as the window: the pixels that are covered
+    stride: tuple[int, int]
+    tops: tuple[int, ...] = field(repr=False)  # of the window's rows of places
+    lefts: tuple[int, ...] = field(repr=False)
+    size: tuple[int, int]  # of the network's input
+    fill: str
+    saved: float  # share of the operations that was not needed
+
+    @property
+    def maps(self) -> Tensor:
+        return self.values
+
+    @property
+    def signed(self) -> bool:
+        return True
+
+    @property
+    def values(self) -> Tensor:
+        """(N, H, W): at every pixel of the input the mean drop of the windows that cover it, NaN where none does."""
+        total, count = self.drops.new_zeros(len(self.drops), *self.size), self.drops.new_zeros(self.size)
+        (height, width), shape = self.window, self.shape.to(self.drops)
+        for row, top in enumerate(self.tops):
+            for column, left in enumerate(self.lefts):
+                place = (..., slice(top, top + height), slice(left, left + width))
+                total[place] += self.drops[:, row, column, None, None] * shape
+                count[place] += shape
+        return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
+
+    def sheet(self, *, range: str = "symmetric", page: int = 1) -> Sheet:
+        """The drops by place, and over the photo: warm where covering lowers the answer, cold where it raises it.
+
+        - `range`: how drops become colours: symmetric (about zero), minmax, percentile:low:high or low:high
+        - `page`: which page of twelve maps, from 1
+        """
+        chosen, where = page_of(len(self.drops), page, "maps")
+        blocks: list[Block] = []
+        mapped = map_range(self.drops[chosen].float().cpu().numpy(), range, "tile")
+        spread = self.values[chosen].float().cpu().numpy()
+        rows, columns = self.drops.shape[1:]
+        for at, index in enumerate(chosen):
+            photo, frame = self.photo(index)
+            shares = apply_range(spread[at], mapped.ranges[at])
+            cells = grid(
+                colour(mapped.values01[at : at + 1], "diverging"), scale=max(1, int(WIDTH) // max(rows, columns))
+            )
+            drops = ImageBlock(cells.pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH)
+            bars = [ColourBar("diverging", mapped.ranges[at], "drop where covered")]
+            told = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
+            blocks += map_rows(told, photo, frame, [drops], shares, self.signed, [], bars, WIDTH)
+        (h, w), (sy, sx) = self.window, self.stride
+        what = "window" if self.shape.all() else f"window of {int(self.shape.sum())} pixels within"
+        how = f"{what} {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
+        caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
+        asked = ", ".join(self.targets[index] for index in chosen)
+        told = f"{self.network}, occlusion of {asked} on {self.names}; {how}; {mapped.caption()}"
+        return Sheet(
+            "Occlusion",
+            f"{self.network} on {self.names}{where}",
+            blocks,
+            caption=caption,
+            width=sheet_width(3, WIDTH),
+            description=told,
+            ranges=mapped.ranges,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "targets": list(self.targets),
+            "scores": [float(score) for score in self.scores],
+            "window": list(self.window),
+            "stride": list(self.stride),
+            "fill": self.fill,
+            "saved": self.saved,
+            "tops": list(self.tops),
+            "lefts": list(self.lefts),
+            "drops": self.drops.tolist(),
+        }
+
+
+@instrument
+def occlusion(
+    network: Network,
+    images: Images,
+    target: Target = None,
+    *,
+    window: int | tuple[int, int] | Tensor = 32,
+    stride: int | tuple[int, int] = 16,
+    fill: Fill | Tensor = "mean",
+    batch: int | None = None,
+) -> Occlusion:
+    """How much a value drops where a sliding window covers the image, exact, at a fraction of the usual cost.
+
+    In Python a window of another shape is a bool tensor (height, width) of the pixels that it covers, and what covers
+    may be a tensor as large as the image. Raises LookupError for a target that is not there, ValueError for images,
+    windows and fills that don't fit.
+
+    - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
+      activation); if not given, each image's best class
+    - `window`: the window's side in pixels of the network's input, or its height and width
+    - `stride`: pixels from one place to the next, or down and across
+    - `fill`: what covers: mean (the image's mean colour), zero (zeros in the network's input), blur (the image itself,
+      blurred) or noise (of the image's mean and spread, the same at every place)
+    - `batch`: covered images at once; as many as fit into memory if not given
+    """
+    if batch is not None:
+        whole(batch, "batch", 1)
+    x = network.inputs(images).detach()
+    check_count(fill, len(x))
+    question = questions(network, x, target)
+    size = (int(x.shape[-2]), int(x.shape[-1]))
+    shape, wide = _shape(window), _pair(stride, "stride")
+    high = (int(shape.shape[0]), int(shape.shape[1]))
+    if high[0] > size[0] or high[1] > size[1]:
+        raise ValueError(
+            f"a window of {high[0]} × {high[1]} px does not fit into the input of {size[0]} × {size[1]} px"
+        )
+    tops, lefts = (_places(n, w, s) for n, w, s in zip(size, high, wide, strict=True))
+    values = 2 * torch.Size(network.layer(question.layer, size).shape).numel() + x.shape[1] * high[0] * high[1]
+    where = f"{{}} places of a window of {high[0]} × {high[1]} px (a larger stride has fewer)"
+    check_room(len(tops) * len(lefts), PLACE + values * x.element_size(), where)
+    drops, scores, saved = [], [], []
+    for index in range(len(x)):
+        own = question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
+        cover = cover_of(x[index : index + 1], fill, index)
+        clean, covered, share = _covered(network, x[index : index + 1], own, cover, shape, tops, lefts, batch)
+        drops.append((clean[:, None] - covered).view(-1, len(tops), len(lefts)))
+        scores.append(clean)
+        saved.append(share)
+    return Occlusion(
+        method="occlusion", targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
+        shape=shape, stride=wide, tops=tops, lefts=lefts, size=size,
+        fill=fill if isinstance(fill, str) else "a given image", saved=sum(saved) / len(saved),
+        **shown(network, images),
+    )  # fmt: skip
+
+
+def _covered(
+    network: Network, image: Tensor, question: Question, cover: Tensor, shape: Tensor, tops: Sequence[int],
+    lefts: Sequence[int], batch: int | None,
+) -> tuple[Tensor, Tensor, float]:  # fmt: skip
+    """The values of the questions clean (T,) and covered (T, places), and the share of the operations saved."""
+    places = [(top, left) for top in tops for left in lefts]
+    (height, width), hides = shape.shape, shape.to(image.device)
+    cut = [(..., slice(t, t + height), slice(x, x + width)) for t, x in places]
+    patches = torch.cat([torch.where(hides, cover[at], image[at]) for at in cut])
+    top, left = [t for t, _ in places], [x for _, x in places]
+    layer = OUTPUT if question.layer == "probabilities" else question.layer
+    found = edited(network, image, patches, top, left, layer, batch)
+    covered = _asked(network, question, found.values, image)
+    clean = _asked(network, question, main_tensor(network.record(image, layer)[layer]), image)[:, 0]
+    return clean, covered, found.saved
+
+
+def _asked(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:
+    """The value of each question for each image: (T, n)."""
+    assert value is not None
+    if question.layer in OUTPUTS and (scores := per_image(value, len(value))) is not None:
+        value = network.probabilities(scores) if question.layer == "probabilities" else scores
+    size = (int(image.shape[-2]), int(image.shape[-1]))
+    rows = []
+    for address in question.addresses:
+        each = Question(question.layer, (address,) * len(value), ())
+        rows.append(value.flatten(1).gather(1, units(network, each, value, size)[:, None])[:, 0])
+    return torch.stack(rows)
+
+
+def _shape(window: int | Sequence[int] | Tensor) -> Tensor:
+    """The pixels that a window covers: bool (height, width)."""
+    if not isinstance(window, Tensor):
+        return torch.ones(_pair(window, "window"), dtype=torch.bool)
+    if window.ndim != 2 or window.dtype != torch.bool or not window.any():
+        raise ValueError(f"a window's shape is a bool tensor (height, width) with some True, not {window.dtype} "
+                         f"of shape {tuple(window.shape)}")  # fmt: skip
+    return window.cpu()
+
+
+def _pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(hasattr(side, "__index__") and side >= 1 for side in pair):
+        raise ValueError(f"a {name} is a number of pixels or (height, width), at least 1, not {value!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def _places(size: int, window: int, stride: int) -> tuple[int, ...]:
+    """Where windows begin along an axis: every `stride` pixels, and at the end, so that all is covered once."""
+    starts = list(range(0, size - window + 1, stride))
+    return tuple(starts if starts[-1] == size - window or stride > window else [*starts, size - window])

@@ -1,0 +1,235 @@
+"""RISE: show the network random parts of an image, and see which parts go with high answers.
+
+Masks are random grids of cells, each shown with probability p, enlarged bilinearly and shifted at random. The map is
+the mean answer where a pixel is shown (V. Petsiuk, A. Das and K. Saenko, *RISE*, BMVC 2018, equation 6):
+
+    S(λ) = 1 / (N p) · Σᵢ f(x ⊙ Mᵢ) Mᵢ(λ)
+
+Every pixel's S lies about the mean answer of all masked images, and what tells pixels apart is the rest, the covariance
+of answer and mask:
+
+    gain(λ) = 1 / ((N − 1) p) · Σᵢ (f(x ⊙ Mᵢ) − mean f) · (Mᵢ(λ) − mean M(λ))
+
+It has the same expectation as S less the mean answer and a smaller error, as how often a pixel happened to be shown
+drops out. Both come with their standard errors. The network is asked, and never opened: no gradient, no layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...instrument import instrument
+from ...instrument.roles import Images, Target
+from ...network import Network
+from ...network.room import check_room
+from ...picture import Block, ColourBar, ImageBlock, Sheet, colour, compact, map_range
+from ..maps.attribution import capital, shown
+from ..maps.fills import Fill, check_count, cover_of
+from ..maps.fixed_units import Pinned, at_once, pinned, values, whole
+from ..maps.heatmap import Heatmap
+from ..maps.overlay_rows import colours, map_rows, sheet_width
+from ..maps.paging import page_of
+from ..maps.targets import questions
+
+WIDTH = 250.0  # of a picture in a row
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rise(Heatmap):
+    """What showing each pixel adds to the mean answer (`values`, the gain), and the paper's map; both with errors."""
+
+    error: Tensor = field(repr=False)  # (N, H, W): standard error of `values`
+    mean: Tensor = field(repr=False)  # (N, H, W): the mean answer where the pixel is shown, the paper's map
+    mean_error: Tensor = field(repr=False)  # (N, H, W): standard error of `mean`
+    level: Tensor = field(repr=False)  # (N,): the mean answer of all masked images
+    masks: int
+    cells: int
+    share: float
+    fill: str
+    seed: int
+
+    @property
+    def foot(self) -> str:
+        how = (
+            f"{self.masks} masks of {self.cells} × {self.cells} cells, {self.share:.3g} of them shown, rest {self.fill}"
+        )
+        error = float((self.error.mean((1, 2)) / self.values.abs().amax((1, 2))).nan_to_num(0).max())
+        return f"{how}; a pixel's standard error is {error:.0%} of the largest gain"
+
+    def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
+        """Each gain beside its photo, over it, and its standard error: warm where showing the pixel raises the answer.
+
+        - `range`: how gains become colours: symmetric (if not given), minmax, percentile:low:high or low:high
+        - `page`: which page of twelve maps, from 1
+        """
+        chosen, where = page_of(len(self.values), page, "maps")
+        mapped = map_range(self.values[chosen].float().cpu().numpy(), range or "symmetric", "tile")
+        errors = map_range(self.error[chosen].float().cpu().numpy(), "minmax", "tile")
+        kind = colours(self.signed)
+        blocks: list[Block] = []
+        for at, index in enumerate(chosen):
+            photo, frame = self.photo(index)
+            shares = mapped.values01[at]
+            level = f"{compact(float(self.scores[index]))}; {compact(float(self.level[index]))} on average under masks"
+            unsure = colour(errors.values01[at], "sequential")
+            gain = ImageBlock(colour(shares, kind), heading="gain where shown", width=WIDTH, crisp=False)
+            error = ImageBlock(unsure, heading="standard error", width=WIDTH, crisp=False)
+            bars = [
+                ColourBar(kind, mapped.ranges[at], "gain: answers where the pixel is shown, less the mean answer"),
+                ColourBar("sequential", errors.ranges[at], "standard error of the gain"),
+            ]
+            told = f"{self.targets[index]} · {level}"
+            blocks += map_rows(told, photo, frame, [gain], shares, self.signed, [error], bars, WIDTH)
+        caption = f"{self.network}, RISE of {', '.join(self.targets[i] for i in chosen)} on {self.names}; {self.foot}"
+        return Sheet(
+            "RISE",
+            f"{self.network} on {self.names}{where}",
+            blocks,
+            caption=f"{capital(self.foot)}. {capital(mapped.caption())}.",
+            width=sheet_width(4, WIDTH),
+            description=f"{caption}; {mapped.caption()}",
+            ranges=mapped.ranges,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        cells = F.adaptive_avg_pool2d(self.values[:, None].float(), self.cells)[:, 0]
+        return {
+            "method": self.method,
+            "network": self.network,
+            "masks": self.masks,
+            "cells": self.cells,
+            "share": self.share,
+            "fill": self.fill,
+            "seed": self.seed,
+            "maps": [
+                {
+                    "target": target,
+                    "value": float(self.scores[index]),
+                    "level": float(self.level[index]),
+                    "lowest": float(self.values[index].min()),
+                    "highest": float(self.values[index].max()),
+                    "error": float(self.error[index].mean()),
+                    "cells": cells[index].tolist(),
+                }
+                for index, target in enumerate(self.targets)
+            ],
+        }
+
+
+@instrument
+def rise(
+    network: Network,
+    images: Images,
+    target: Target = None,
+    *,
+    masks: int = 2000,
+    cells: int = 7,
+    share: float = 0.5,
+    fill: Fill | Tensor = "zero",
+    seed: int = 0,
+    batch: int | None = None,
+) -> Rise:
+    """Which parts of the image go with high answers, from random masks alone (Petsiuk, Das and Saenko, 2018).
+
+    Needs no gradient. A channel without a place stands for the place where it is largest in the clean image. Raises
+    LookupError for a target that is not there, ValueError for images, numbers and fills that don't fit.
+
+    - `target`: a class or unit, such as 'probabilities:goose' (as in the paper), 'logits:goose' or 'blocks.3:17' (its
+      largest activation); if not given, the probability of each image's best class
+    - `masks`: how many masked images; the error falls with their square root
+    - `cells`: of a mask's grid, down and across
+    - `share`: of the cells that are shown
+    - `fill`: what masked parts show: zero (of the network's input: the mean colour where one is taken off), mean (the
+      image's mean colour), blur, noise, or a tensor as large as the image
+    - `seed`: which masks to draw
+    - `batch`: masked images at once; as many as fit into memory if not given
+    """
+    whole(masks, "masks", 2)
+    whole(cells, "cells", 1)
+    check_room(masks, 5 * cells**2 + 100, f"masks={{}}: their {cells} × {cells} cells")
+    if not 0 < share < 1:
+        raise ValueError(f"share is the part of the cells that is shown, between 0 and 1, not {share!r}")
+    with torch.inference_mode(False):
+        x = network.inputs(images).detach().clone()
+        if target is None:
+            target = [f"probabilities:{best.channel}" for best in questions(network, x, None).addresses]
+        units = pinned(network, x, target)
+        check_count(fill, len(x))
+        covers = [cover_of(x[index : index + 1], fill, index, "masked parts show") for index in range(len(x))]
+        count = at_once(network, x, batch, back=False, of=masks)
+        found = [
+            _estimates(network, x[i : i + 1], covers[i], units, i, Masks(masks, cells, share, seed), count)
+            for i in range(len(x))
+        ]
+    level, mean, mean_error, gain, gain_error = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Rise(
+        method="RISE", targets=units.names, values=gain, raw=gain, scores=units.scores, error=gain_error, mean=mean,
+        mean_error=mean_error, level=level, both_signs=True, masks=masks, cells=cells, share=share,
+        fill=fill if isinstance(fill, str) else "a given image", seed=seed, **shown(network, images),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Random masks in [0, 1]: `count` grids of cells, enlarged and shifted by less than a cell."""
+
+    count: int
+    cells: int
+    share: float
+    seed: int
+
+    def batches(self, like: Tensor, batch: int) -> Iterator[Tensor]:
+        """Batches (n, 1, H, W) for an image (1, C, H, W): the same masks for any batch, device and precision.
+
+        The grid is enlarged to cells + 1 cells of ceil(size / cells) pixels and cut at a random shift within a cell, so
+        that a pixel's mean over many masks is `share` wherever it lies (section 3.2 of the paper).
+        """
+        generator = torch.Generator().manual_seed(self.seed)
+        size = like.shape[-2:]
+        cell = [-(-side // self.cells) for side in size]
+        grids = (torch.rand(self.count, 1, self.cells, self.cells, generator=generator) < self.share).to(torch.uint8)
+        shifts = torch.stack([torch.randint(0, side, (self.count,), generator=generator) for side in cell], 1).tolist()
+        for first in range(0, self.count, batch):
+            some = grids[first : first + batch].to(like)
+            large = F.interpolate(some, [(self.cells + 1) * side for side in cell], mode="bilinear")
+            cuts = zip(large, shifts[first : first + batch], strict=True)
+            yield torch.stack([mask[:, top : top + size[0], left : left + size[1]] for mask, (top, left) in cuts])
+
+
+def _estimates(
+    network: Network, image: Tensor, cover: Tensor, units: Pinned, index: int, masks: Masks, batch: int
+) -> tuple[Tensor, ...]:
+    """For one image (1, C, H, W): level (T,), map, its standard error, gain and its standard error (T, H, W).
+
+    Only sums over masks are kept: of f, f² (T,), and of M, fM, M², fM², f²M, f²M² for each pixel.
+    """
+    at = units.at[units.of(index)]
+    height, width = image.shape[-2:]
+    home = "cpu" if image.device.type == "mps" else image.device  # where there is float64
+    rows = torch.zeros(2, 2 * len(at) + 1, height * width, dtype=torch.float64, device=home)
+    sums = torch.zeros(2, len(at), dtype=torch.float64, device=home)
+    for some in masks.batches(image, batch):
+        answers = values(network, cover + (image - cover) * some, units.layer, at).to(home, torch.float64)
+        shown_there = some.flatten(1).to(home, torch.float64)
+        powers = torch.cat([answers, answers.square(), torch.ones_like(answers[:1])])
+        rows[0] += powers @ shown_there
+        rows[1] += powers @ shown_there.square()
+        sums += torch.stack([answers.sum(1), answers.square().sum(1)])
+    n, p, t = masks.count, masks.share, len(at)
+    (fm, ffm, m), (fmm, ffmm, mm) = (row.split([t, t, 1]) for row in rows)
+    level, spread = (sums[0] / n)[:, None], (sums[1] - sums[0] ** 2 / n)[:, None]
+    mean = m / n
+    mapped = fm / (n * p)
+    error = ((ffmm / p**2 - n * mapped**2).clamp(min=0) / (n - 1) / n).sqrt()
+    gain = (fm - level * m) / ((n - 1) * p)
+    square = (ffmm - 2 * level * fmm + level**2 * mm) - 2 * mean * (ffm - 2 * level * fm + level**2 * m)
+    square = (square + mean**2 * spread) / p**2
+    gain_error = ((square - n * gain**2).clamp(min=0) / (n - 1) / n).sqrt()
+    grids = (part.view(t, height, width).to(image) for part in (mapped, error, gain, gain_error))
+    return level[:, 0].to(image), *grids

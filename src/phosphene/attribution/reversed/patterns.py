@@ -1,0 +1,200 @@
+"""Which pattern in an image caused this activation? (M. Zeiler and R. Fergus, 2013, figure 2)
+
+A unit answers most to some place of a photo. What it can have seen there is its receptive field R; what of it mattered
+is the signal that runs back from that one place to the pixels (`projecting`):
+
+    place    (photo, row, column) = argmax of the channel's activation, at most one place a photo
+    pattern  signal[R]  beside  photo[R]
+
+Photos are looked at one at a time: of each only the channels' largest activations, their means and places are kept, so
+that a folder may hold any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...instrument import Result, instrument
+from ...instrument.roles import ImageSet, LayerName
+from ...network import Address, Box, Network
+from ...picture import Sheet, files, read
+from ...showing import of_channel, peaks, photo_of
+from ..maps.fixed_units import whole
+from .patterns_picture import sheet_of
+from .projecting import Pattern, Place, projected
+from .rectifiers import Mask
+from .reversing import Reversal
+from .unpooling import Pooling, Reading
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Patterns(Result):
+    """The patterns of a layer's units, the strongest unit first and each unit's strongest place first."""
+
+    network: str
+    layer: str
+    method: str
+    receptive_field: str  # of the layer, in words
+    units: tuple[tuple[Pattern, ...], ...] = field(repr=False)
+    looked_at: tuple[str, ...]  # the names of all photos that places were chosen from
+    unreadable: tuple[str, ...] = ()  # a sentence for each file that is no photo
+
+    def sheet(
+        self, *, range: str = "symmetric:99.5", per: Literal["tile", "unit", "picture"] = "tile", page: int = 1
+    ) -> Sheet:
+        """For each unit the parts of the photos that it sees, and beside them the signals that run back from there.
+
+        - `range`: how a signal's values become colours: symmetric (zero is mid-grey), symmetric:b (cut at the b-th
+          percentile of the magnitudes), minmax, percentile:low:high or low:high
+        - `per`: whether each signal has its own range, those of a unit share one, or all do
+        - `page`: which page of twelve units, from 1
+        """
+        return sheet_of(self, range, per, page)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "layer": self.layer,
+            "method": self.method,
+            "receptive_field": self.receptive_field,
+            "photos": list(self.looked_at),
+            "unreadable": list(self.unreadable),
+            "units": [
+                {
+                    "unit": f"{found[0].address.layer}:{found[0].address.channel}",
+                    "patterns": [
+                        {
+                            "address": str(pattern.address),
+                            "value": pattern.value,
+                            "photo": pattern.photo.name,
+                            "sees": list(pattern.box.as_tuple()) if isinstance(pattern.sees, Box) else None,
+                            "largest": float(pattern.signal.abs().max()),
+                            "outside": pattern.outside,
+                        }
+                        for pattern in found
+                    ],
+                }
+                for found in self.units
+            ],
+        }
+
+
+@instrument
+def patterns(
+    network: Network,
+    images: ImageSet,
+    layer: LayerName,
+    *,
+    units: int = 9,
+    patches: int = 9,
+    relu: Mask | None = None,
+    pooling: Pooling = "places",
+    reading: Reading = "sum",
+) -> Patterns:
+    """Which pattern caused a unit's activation: what it sees of the photo, and its projection back from that one place.
+
+    Takes photos, files and folders of any number. Of several photos each unit shows those that it answers most to, at
+    its strongest place; files that can't be read are left out and named. Raises LookupError for a layer that is not
+    there or a reversal that meets nothing, ValueError for a layer without a grid of places and where no file can be
+    read.
+
+    - `layer`: which layer's strongest units, or one channel ('blocks.2:17'); `phosphene layers` lists them
+    - `units`: how many units
+    - `patches`: how many photos for each unit, at most
+    - `relu`: the mask on the signal at rectifiers, as in `reverse`: both (guided backprop), backward (deconvnet),
+      forward (gradient) or none; if not given, both where there are rectifiers before the layer, else the gradient
+    - `pooling`: where max pooling sends it: places (those recorded on the way forward) or the centre of each window
+    - `reading`: what happens where windows overlap: sum or overwrite (the last window stands)
+    """
+    whole(units, "units", 1)
+    whole(patches, "patches", 1)
+    unreadable: list[str] = []
+    following = _opened(images, unreadable)
+    first = next(following, None)
+    if first is None:
+        raise ValueError(f"none of the {len(unreadable)} files can be read as a photo; the first: {unreadable[0]}")
+    layer, channel = of_channel(network, first[1], layer)
+    seen = [_answered(network, source, image, layer) for source, image in chain([first], following)]
+    x = network.inputs(first[1])
+    flat = network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).layout is None
+    places = _strongest(seen, layer, channel, units, patches, flat)
+    reversal = Reversal(relu or "forward", pooling, reading)
+    if relu is None and rectified(network, x, layer):
+        reversal = Reversal("both", pooling, reading)
+    found = iter(projected(network, [place for unit in places for place in unit], reversal))
+    return Patterns(
+        network=network.name, layer=layer if channel is None else f"{layer}:{channel}", method=str(reversal),
+        receptive_field=str(network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).field),
+        units=tuple(tuple(next(found) for _ in unit) for unit in places),
+        looked_at=tuple(one.name for one in seen), unreadable=tuple(unreadable),
+    )  # fmt: skip
+
+
+def rectified(network: Network, x: Tensor, layer: str) -> bool:
+    """Whether a rectifier is met on the way from the input `x` to the layer."""
+    try:
+        with torch.no_grad():
+            network.record(x[:1], layer, rules=Reversal("both").rules())
+    except LookupError:  # the layer is there: what is missing is a rectifier
+        return False
+    return True
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """How a layer's channels answer to one image."""
+
+    source: Any  # the photo, input (1, C, H, W), or the file that holds it
+    name: str
+    largest: np.ndarray  # (channels,)
+    mean: np.ndarray  # (channels,)
+    at: np.ndarray  # (channels, 2): where the largest is
+
+
+def _opened(images: Any, unreadable: list[str]) -> Iterator[tuple[Any, Any]]:
+    """Photos, or inputs (1, C, H, W), one by one, each after what it was given as; broken files are noted instead."""
+    if isinstance(images, Tensor):
+        yield from ((one, one) for one in (images.split(1) if images.ndim == 4 else [images]))
+        return
+    for one in files(images):
+        try:
+            yield one, read(one)
+        except (ValueError, OSError) as error:
+            unreadable.append(str(error))
+
+
+def _answered(network: Network, source: Any, image: Any, layer: str) -> _Answers:
+    with torch.no_grad():
+        maps = network.maps(image, layer)[0].double().cpu().numpy()
+    return _Answers(source, photo_of(network, image)[0].name, maps.max((1, 2)), maps.mean((1, 2)), peaks(maps))
+
+
+def _strongest(
+    seen: Sequence[_Answers], layer: str, channel: int | None, units: int, patches: int, flat: bool
+) -> list[list[Place]]:
+    """For each of the strongest units its strongest places, at most one an image.
+
+    Channels are ordered by their largest activation, then by their mean; images alike.
+    """
+    values, mean = (np.stack(parts) for parts in ([one.largest for one in seen], [one.mean for one in seen]))
+    best = np.lexsort((-mean.mean(0), -values.max(0)))[:units] if channel is None else [channel]
+    shown: dict[int, Any] = {}  # each image that is shown is opened once more
+    found: list[list[Place]] = []
+    for unit in map(int, best):
+        places: list[Place] = []
+        for index in np.lexsort((-mean[:, unit], -values[:, unit]))[:patches]:
+            one = seen[index]
+            if index not in shown:
+                shown[index] = read(one.source) if isinstance(one.source, Path) else one.source
+            row, column = one.at[unit].tolist()
+            places.append((shown[index], Address(layer, unit, None if flat else (row, column))))
+        found.append(places)
+    return found

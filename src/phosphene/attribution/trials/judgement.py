@@ -1,0 +1,87 @@
+"""What methods got in the tests: numbers with intervals, and whether they are better than a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ...instrument import Result
+from ...picture import Sheet
+from .intervals import Interval, difference, interval
+from .judgement_picture import AGAINST, sheet_of
+
+# test -> whether more is better; None where a good method is neither high nor low
+TESTS: dict[str, bool | None] = {
+    "insertion": True,
+    "deletion": False,
+    "pointing": True,
+    "sensitivity_n": True,
+    "max_sensitivity": False,
+    "randomised": False,
+}
+FEWEST = 6  # images: with fewer, even differences that all agree are no surprise (2 / 2**5 > 5 %)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judgement(Result):
+    """What each contender got in each test on each image: `values[test]` is (contenders, N), NaN where not measured."""
+
+    network: str
+    images: tuple[str, ...]
+    targets: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    names: tuple[str, ...]  # of the methods, then of the baselines
+    baselines: tuple[str, ...]  # their names
+    refused: dict[str, str]  # methods that can't answer for this network, and what they said
+    values: dict[str, np.ndarray] = field(repr=False)
+    seconds: np.ndarray = field(repr=False)  # (contenders, N) for one map
+    seed: int
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that were made; the pointing game only where boxes were given."""
+        return tuple(test for test, values in self.values.items() if not np.isnan(values).all())
+
+    def score(self, name: str, test: str) -> Interval:
+        """The contender's mean in a test, with its 95 % bootstrap interval over images."""
+        return interval(self.values[test][self.names.index(name)], self.seed)
+
+    def better(self, name: str, baseline: str, test: str) -> bool | None:
+        """Whether it is better than a baseline; False where it is worse, None where the images leave it open.
+
+        With fewer than six images it is always open.
+        """
+        rows = self.values[test]
+        found = difference(rows[self.names.index(name)], rows[self.names.index(baseline)], self.seed)
+        if found.count < FEWEST or found.low <= 0 <= found.high or np.isnan(found.low):
+            return None
+        return (found.mean > 0) == TESTS[test]
+
+    def sheet(self) -> Sheet:
+        """For each test a column: every contender's mean with its interval, and the baselines as lines to pass."""
+        count = len(self.images)
+        caption = f"{self.network}, {len(self.names) - len(self.baselines)} methods judged on {count} images"
+        return replace(sheet_of(self), description=caption)
+
+    def to_dict(self) -> dict[str, Any]:
+        methods = []
+        for name in self.names:
+            row: dict[str, Any] = {"method": name, "baseline": name in self.baselines}
+            row |= {test: self.score(name, test).to_dict() for test in self.tests}
+            row["seconds"] = float(np.nanmedian(self.seconds[self.names.index(name)]))
+            if name not in self.baselines:
+                row["better than"] = {
+                    test: {other: self.better(name, other, test) for other in self.baselines}
+                    for test in self.tests if test in AGAINST
+                }  # fmt: skip
+            methods.append(row)
+        return {
+            "network": self.network,
+            "images": list(self.images),
+            "targets": list(self.targets),
+            "unreadable": list(self.unreadable),
+            "refused": self.refused,
+            "methods": methods,
+        }

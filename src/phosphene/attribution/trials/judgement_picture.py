@@ -1,0 +1,131 @@
+"""The judgement as a sheet: a column for each test, a row for each method, a dot at the mean on its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ...picture import (
+    Circle,
+    Drawing,
+    DrawingBlock,
+    Line,
+    Mark,
+    Rect,
+    Sheet,
+    Text,
+    TextBlock,
+    compact,
+    text_width,
+    wrap,
+)
+from ...picture.blocks import Block
+
+if TYPE_CHECKING:
+    from .judgement import Judgement
+
+AGAINST = ("insertion", "deletion", "pointing", "sensitivity_n")  # tests in which baselines mean something
+NAME, COLUMN, GAP, ROW, HEAD = 190.0, 168.0, 22.0, 30.0, 64.0
+WORDS = {
+    "insertion": ("insertion", "↑ area, 0 to 1"),
+    "deletion": ("deletion", "↓ area, 0 to 1"),
+    "pointing": ("pointing game", "↑ share of hits"),
+    "sensitivity_n": ("sensitivity-n", "↑ correlation"),
+    "max_sensitivity": ("max-sensitivity", "↓ change under noise"),
+    "randomised": ("randomised weights", "↓ rank correlation"),
+}
+BETTER, WORSE = "#2f9e5b", "#d3312e"
+LARGEST = 2.0  # of max-sensitivity on its axis
+
+
+def sheet_of(found: Judgement) -> Sheet:
+    """The whole sheet."""
+    tests = [test for test in WORDS if test in found.tests]
+    width = NAME + len(tests) * (COLUMN + GAP) - GAP
+    marks: list[Mark] = []
+    for column, test in enumerate(tests):
+        _column(marks, found, test, NAME + column * (COLUMN + GAP))
+    for row, name in enumerate(found.names):
+        y = HEAD + row * ROW + ROW / 2
+        known = name not in found.baselines
+        if name == found.baselines[0]:
+            marks.append(Line(0, y - ROW / 2, width, y - ROW / 2))
+        weight: Literal["regular", "bold"] = "bold" if known else "regular"
+        count = max(found.score(name, test).count for test in tests) if tests else len(found.images)
+        name += f", {count} images" if count < len(found.images) else ""
+        size = 14.0 if text_width(name, 14, weight) < NAME - 8 else 12.0
+        lines = [name] if size == 14 else wrap(name, 12, NAME - 8, weight)[:2]
+        for at, words in enumerate(lines):
+            marks.append(
+                Text(
+                    0, y + 5 + 14 * (at - (len(lines) - 1) / 2), words, size, weight, colour="ink" if known else "muted"
+                )
+            )
+    blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(found.names) * ROW + 24, tuple(marks)))]
+    blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in found.refused.items()]
+    count = len(found.images)
+    caption = (
+        f"Means over {count} image{'s' * (count != 1)}, with 95 % bootstrap intervals over them. Green: better than "
+        "the random map and than the photo's edges; red: worse than the random map; else not told apart from one of "
+        "them (paired differences, image by image). The dashed line is the edges' mean. Max-sensitivity and randomised "
+        "weights have no such line: a map that ignores the network would be perfectly stable, and would not change."
+    )
+    return Sheet("Is it true?", f"Methods on {found.network}", blocks, caption=caption, width=width + 96)
+
+
+def _column(marks: list[Mark], found: Judgement, test: str, left: float) -> None:
+    heading, told = WORDS[test]
+    marks.append(Text(left, 16, heading, 14, "bold"))
+    marks.append(Text(left, 34, told, 12, colour="muted"))
+    scores = [found.score(name, test) for name in found.names]
+    low, high = _ends(
+        test, [value for each in scores for value in (each.low, each.mean, each.high) if not np.isnan(value)]
+    )
+    wide, bottom = COLUMN - 44, HEAD + len(found.names) * ROW
+
+    def at(value: float) -> float:
+        return left + wide * (min(max(value, low), high) - low) / (high - low)
+
+    marks.append(Rect(left, HEAD - 10, wide, bottom - HEAD + 14, fill="panel"))
+    for value in (low, high):
+        marks.append(Text(at(value), bottom + 18, compact(value, 2), 11, anchor="middle", colour="muted", mono=True))
+    if low < 0 < high:
+        marks.append(Line(at(0), HEAD - 10, at(0), bottom + 4, "line"))
+    edges = found.score(found.baselines[1], test).mean
+    if not np.isnan(edges):
+        y = HEAD - 10
+        while y < bottom:
+            marks.append(Line(at(edges), y, at(edges), min(y + 5, bottom + 4), "muted"))
+            y += 9
+    for row, (name, score) in enumerate(zip(found.names, scores, strict=True)):
+        y = HEAD + row * ROW + ROW / 2
+        if np.isnan(score.mean):
+            if name not in found.baselines:
+                marks.append(Text(left + 4, y + 4, "no value", 11, colour="muted"))
+            continue
+        ink = _ink(found, name, test)
+        if not np.isnan(score.low):
+            marks.append(Rect(at(score.low), y - 1.5, max(1.0, at(score.high) - at(score.low)), 3, fill=ink))
+        marks.append(Circle(at(score.mean), y, 4.5, ink))
+        told = f"{score.mean:.2f}".replace("-0.00", "0.00").replace("-", "−")
+        marks.append(Text(left + COLUMN - 6, y + 4, told, 12, anchor="end", mono=True))
+
+
+def _ends(test: str, values: list[float]) -> tuple[float, float]:
+    """The ends of a test's axis: round numbers around all intervals, with zero where it is near."""
+    if test == "max_sensitivity":
+        return 0.0, min(LARGEST, float(np.ceil(max(values, default=1.0) * 5) / 5))
+    low = min(0.0, float(np.floor(min(values, default=0.0) * 10) / 10))
+    return low, max(low + 0.1, float(np.ceil(max(values, default=1.0) * 10) / 10))
+
+
+def _ink(found: Judgement, name: str, test: str) -> str:
+    if name in found.baselines:
+        return "muted"
+    if test not in AGAINST:
+        return "accent"
+    random, edges = (found.better(name, other, test) for other in found.baselines[:2])
+    if random is False:
+        return WORSE
+    return BETTER if random and edges else "accent"

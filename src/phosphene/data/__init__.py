@@ -1,0 +1,1 @@
+"""Sources of images, below everything that runs over them."""

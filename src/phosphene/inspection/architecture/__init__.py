@@ -1,0 +1,1 @@
+"""The network drawn, and the anatomy of one of its layers."""

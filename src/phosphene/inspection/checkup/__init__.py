@@ -1,0 +1,1 @@
+"""The check-up: what is wrong with a network, its preprocessing, its labels and its weights."""

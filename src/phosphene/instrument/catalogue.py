@@ -1,0 +1,99 @@
+"""Which commands there are and what each does in a line, read from the sources without importing them.
+
+A command is a function marked `@instrument` in one of the package's folders, or the function in `commands/NAME.py` that
+is called NAME. Its help is the first line of its docstring. What asks an atlas is marked `@instrument` as well, is
+called atlas_NAME, and is the command `phosphene atlas NAME`.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]
+FIRST = ("report", "look", "locate", "layers")
+LAST = ("judge", "check", "again", "networks")
+GROUP = "atlas"  # a command with commands of its own, and the folder that holds them
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: its name, its line of help, the module that its function is in, and the function's parameters."""
+
+    name: str
+    help: str
+    module: str
+    written_by_hand: bool
+    parameters: Mapping[str, str]  # the function's: name -> annotation, as it is written
+
+    @property
+    def command(self) -> str:
+        """How it is written on the command line."""
+        return self.name.replace("_", "-")
+
+    def function(self) -> Callable[..., Any]:
+        """Imports the function."""
+        return getattr(importlib.import_module(f"phosphene.{self.module}"), self.name)
+
+
+def entries(package: Path = PACKAGE) -> dict[str, Entry]:
+    """The commands in the order in which help lists them."""
+    instruments = {}
+    for path in sorted(package.glob("*/**/*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "@instrument" in text and path.relative_to(package).parts[0] not in ("commands", GROUP):
+            for entry in _marked(ast.parse(text), _module(package, path)):
+                instruments[entry.name] = entry
+    by_hand = {name: _by_hand(package, name) for name in (*FIRST, *LAST)}
+    middle = {name: entry for name, entry in instruments.items() if name not in by_hand}
+    ordered = [*(by_hand[name] for name in FIRST), *middle.values(), _group(package), *(by_hand[name] for name in LAST)]
+    return {entry.command: entry for entry in ordered}
+
+
+def members(package: Path = PACKAGE) -> dict[str, Entry]:
+    """The commands of the group, without its name before theirs."""
+    found = {}
+    for path in sorted((package / GROUP).rglob("*.py")):
+        for entry in _marked(ast.parse(path.read_text(encoding="utf-8")), _module(package, path)):
+            found[entry.command.removeprefix(f"{GROUP}-")] = entry
+    return found
+
+
+def _module(package: Path, path: Path) -> str:
+    return ".".join(path.relative_to(package).with_suffix("").parts)
+
+
+def _group(package: Path) -> Entry:
+    tree = ast.parse((package / "commands" / f"{GROUP}.py").read_text(encoding="utf-8"))
+    return Entry(GROUP, _first_line(tree), f"commands.{GROUP}", True, {})
+
+
+def _marked(tree: ast.Module, module: str) -> list[Entry]:
+    return [
+        Entry(node.name, _first_line(node), module, False, _parameters(node))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(mark, ast.Name) and mark.id == "instrument" for mark in node.decorator_list)
+    ]
+
+
+def _by_hand(package: Path, name: str) -> Entry:
+    tree = ast.parse((package / "commands" / f"{name}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return Entry(name, _first_line(node), f"commands.{name}", True, _parameters(node))
+    raise LookupError(f"commands/{name}.py holds no function {name}")
+
+
+def _parameters(node: ast.FunctionDef) -> dict[str, str]:
+    given = (*node.args.args, *node.args.kwonlyargs)
+    return {each.arg: ast.unparse(each.annotation) if each.annotation else "" for each in given}
+
+
+def _first_line(node: ast.FunctionDef | ast.Module) -> str:
+    lines = (ast.get_docstring(node) or "").splitlines()
+    return lines[0] if lines else ""

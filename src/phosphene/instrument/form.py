@@ -1,0 +1,100 @@
+"""What an instrument asks for and gives, described once, from its signature, its types and its docstring.
+
+A face reads the form and never the function: the command line makes words and options of its fields, a page its
+controls, `again` knows by it what to open. Nothing here knows a face.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_type_hints
+
+from .docstring import described
+from .fields import REQUIRED, Field, Role
+from .kinds import kind_of
+from .marking import result_kind
+from .result import Result
+from .roles import role_of
+
+KINDS = {  # of roles whose Python types say more than text can
+    Role.TARGET: Sequence[str],
+    Role.LAYERS: Sequence[str],
+    Role.PHOTOS: Sequence[str],
+    Role.LABEL: str | int,
+    Role.FOLDER: str,
+}
+OPENED = (
+    Role.NETWORK,
+    Role.NETWORKS,
+    Role.IMAGES,
+    Role.IMAGE_SET,
+    Role.ATLAS,
+)  # what is opened or prepared by whoever calls
+
+
+@dataclass(frozen=True)
+class Form:
+    """An instrument as its faces see it."""
+
+    name: str
+    function: Callable[..., Any]
+    line: str  # what it gives, in one line
+    details: str
+    fields: tuple[Field, ...]
+    drawing: tuple[Field, ...]  # options of its result's picture
+    draws: bool  # whether its result has a picture
+    pages: bool  # whether its result can be written as a folder with a page to zoom into
+    stepwise: bool  # whether it gives its result step by step
+
+    def of(self, *roles: Role) -> tuple[Field, ...]:
+        """The fields of these roles, in the order of the signature."""
+        return tuple(field for field in self.fields if field.role in roles)
+
+    def one(self, *roles: Role) -> Field | None:
+        """The first field of these roles, if there is one."""
+        return next(iter(self.of(*roles)), None)
+
+    def __getitem__(self, name: str) -> Field:
+        """The field of that name. LookupError where there is none."""
+        for field in (*self.fields, *self.drawing):
+            if field.name == name:
+                return field
+        raise LookupError(f"{self.name} has no option {name!r}")
+
+
+@cache
+def form_of(function: Callable[..., Any]) -> Form:
+    """The form of an instrument. TypeError for a parameter whose type no face could ask for."""
+    says, result = described(function), result_kind(function)
+    fields = tuple(_fields(function, says.parameters))
+    taken = {field.name for field in fields}
+    drawing: tuple[Field, ...] = ()
+    if result is not None:
+        method = result.sheet
+        drawing = tuple(field for field in _fields(method, described(method).parameters) if field.name not in taken)
+    return Form(
+        name=function.__name__,
+        function=function,
+        line=says.line,
+        details=says.details,
+        fields=fields,
+        drawing=drawing,
+        draws=result is not None and result.sheet is not Result.sheet,
+        pages=hasattr(result, "zoomable"),
+        stepwise=hasattr(function, "steps"),
+    )
+
+
+def _fields(function: Callable[..., Any], helps: Mapping[str, str]) -> Iterator[Field]:
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        hint = hints.get(name, Any)
+        role = role_of(hint)
+        default = None if parameter.default is REQUIRED else parameter.default
+        kind = None if role in OPENED else kind_of(KINDS.get(role, hint), default)
+        yield Field(name, role, helps.get(name, ""), parameter.default, kind)

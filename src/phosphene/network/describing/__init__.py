@@ -1,0 +1,1 @@
+"""What a module's own configuration says: its input, preprocessing and class names."""

@@ -1,0 +1,1 @@
+"""Where networks come from: names, files, folders, other programs' formats."""

@@ -1,0 +1,147 @@
+"""Networks that a person's own code builds: `my_module:build`, `path/to/file.py:build`.
+
+The callable takes nothing (or `classes=` / `num_classes=`) and returns an `nn.Module`, or (module, preprocessing,
+labels), of which the last two may be None or left out. This runs the named code, so nothing that comes from outside
+may choose the name.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from ..describing.describing import as_preprocessing, completed, describe
+from ..describing.processor_settings import is_processor
+from ..preprocessing import Preprocessing
+from .source import Blueprint, Source, as_labels, count_channels, count_classes, first_line, near, undisturbed
+
+
+def open_callable(spec: str, *, seed: int = 0, classes: int | None = None) -> Source:
+    """What the named callable returns, with plain preprocessing and numbered labels where it says nothing."""
+    build = find_callable(spec)
+    with undisturbed(seed):
+        module, preprocessing, labels = call(build, spec, classes)
+        known = completed(module, preprocessing, labels)
+        way = known.preprocessing or plain(module)
+        count = count_classes(module.eval(), way)
+    notes = known.notes if known.preprocessing else (f"preprocessing not known, so: {way}", *known.notes)
+    return Source(module, way, known.labels or as_labels(None, count), spec, notes)
+
+
+def blueprint(build: Callable[..., Any], spec: str) -> Blueprint:
+    """The architecture that a callable builds, to be filled from a weights file."""
+    told: dict[int, Preprocessing | None] = {}
+
+    def built(classes: int | None) -> nn.Module:
+        module, preprocessing, _ = call(build, spec, classes)
+        told[id(module)] = as_preprocessing(preprocessing)
+        return module
+
+    return Blueprint(
+        spec, built, lambda module: told.get(id(module)) or describe(module).preprocessing or plain(module)
+    )
+
+
+def plain(module: nn.Module) -> Preprocessing:
+    """Values in [0, 1] at 224 x 224, for a network of which nothing is known."""
+    return Preprocessing.plain(224, count_channels(module))
+
+
+def call(build: Callable[..., Any], spec: str, classes: int | None) -> tuple[nn.Module, Any, Any]:
+    """(module, preprocessing, labels) that `build` returns. Raises ValueError for an error inside it."""
+    options = {}
+    if classes is not None:
+        taken = [name for name in ("classes", "num_classes") if name in _parameters(build)]
+        if not taken:
+            raise ValueError(f"{spec} takes no classes= or num_classes=, so it cannot be built for {classes} classes")
+        options = {taken[0]: classes}
+    try:
+        made = build(**options)
+    except Exception as error:  # a person's own code may raise anything; the cause stays attached
+        raise ValueError(f"{spec} raised {type(error).__name__}: {first_line(error)}") from error
+    module, preprocessing, labels = (*made, None, None)[:3] if isinstance(made, tuple) and made else (made, None, None)
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"{spec} returned {type(module).__name__}; it should return a torch.nn.Module")
+    if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or is_processor(preprocessing)):
+        came = type(preprocessing).__name__
+        raise TypeError(f"{spec} returned {came} as its preprocessing; it should be a phosphene Preprocessing or None")
+    return module, preprocessing, labels
+
+
+def _parameters(build: Callable[..., Any]) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(build).parameters)
+    except ValueError:  # some built-in callables have no signature
+        return ()
+
+
+def find_callable(spec: str) -> Callable[..., Any]:
+    """The object that 'module:name' or 'file.py:name' means. Raises LookupError if it is not there."""
+    place, _, path = spec.rpartition(":")
+    module = _from_file(Path(place), spec) if place.endswith(".py") else _imported(place, spec)
+    try:
+        found = reduce(getattr, path.split("."), module)
+    except AttributeError as error:
+        known = [name for name in vars(module) if not name.startswith("_")]
+        raise LookupError(f"'{path}' is not in {place}{near(path, known)}") from error
+    if isinstance(found, nn.Module):
+        return lambda: found
+    if not callable(found):
+        raise TypeError(f"{spec} is a {type(found).__name__}; it should be a function that returns a torch.nn.Module")
+    return found
+
+
+def _imported(name: str, spec: str) -> ModuleType:
+    with _searched(os.getcwd()):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+                raise ValueError(
+                    f"{spec} cannot be imported: it needs '{error.name}', which is not installed"
+                ) from error
+            raise LookupError(f"no Python module '{name}' is installed or in {os.getcwd()}") from error
+        except Exception as error:
+            raise ValueError(f"importing {name} raised {type(error).__name__}: {first_line(error)}") from error
+
+
+def _from_file(path: Path, spec: str) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file, so {spec} cannot be opened")
+    name = f"phosphene_opened_{path.stem}"
+    found = importlib.util.spec_from_file_location(name, path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    before = sys.modules.get(name)
+    sys.modules[name] = module  # dataclasses look their module up while it runs
+    with _searched(str(path.resolve().parent)):
+        try:
+            found.loader.exec_module(module)
+        except Exception as error:
+            if before is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = before
+            raise ValueError(f"running {path} raised {type(error).__name__}: {first_line(error)}") from error
+    return module
+
+
+@contextmanager
+def _searched(folder: str) -> Iterator[None]:
+    """`folder` is the first place that imports look in, inside the block only."""
+    before = list(sys.path)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path[:] = before

@@ -1,0 +1,1 @@
+"""Recomputing only what changed: rectangles and rows that know where they differ from a clean value."""

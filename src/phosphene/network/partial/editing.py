@@ -1,0 +1,141 @@
+"""A network's values for many edits of one image, of which only what changed is computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..network import Network
+from ..running.evaluating import evaluating
+from ..running.outputs import main_tensor
+from ..running.recording import recorded
+from ..running.seam import OUTPUT, Run
+from ..survey import Layer
+from . import sliding as partial  # noqa: F401  (their rules make changed tensors flow)
+from .batching import EACH, batches
+from .changed import Changed, Followed
+from .foreseen import spared_at_most
+from .plan import Plan
+
+MEMORY = 1 << 30  # bytes that the maps of one batch may take
+WHOLE_AT_ONCE = 16  # edited images that are run whole together: more are no faster on a processor
+FEW = 16  # edits that take so little either way that following their changes is tried
+CLEAN, CHECKED = 1, 2  # runs that following changes costs: of the clean image, and of edited ones to compare with
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}  # of the layer's largest value; 1e-2 for half precision
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A layer's values (n, ...) for n edited images, and the share of the operations that was spared."""
+
+    values: Tensor
+    saved: float
+
+
+def edited(
+    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str,
+    batch: int | None = None,
+) -> Edited:  # fmt: skip
+    """The layer's values for `image` (1, C, H, W) with patch i of `patches` (n, C, h, w) laid at (top[i], left[i]).
+
+    Equal to running every edited image, up to float rounding: two of them are run, and if they differ, as they may
+    where a network writes into memory that several values share, all are. All are run, too, where following the changes
+    does not pay: by the receptive fields, before anything is computed, or by what the first batch spared and took; and
+    one by one where images of a batch change each other's values. `batch` edits go through at once; as many as fit into
+    memory if not given. Raises ValueError where the values change by chance.
+    """
+    size = (int(image.shape[-2]), int(image.shape[-1]))
+    steady = network.steadiness(size)
+    steady.insist(network.name, layer, "values of edited images are compared exactly")
+    survey = network.survey(size)
+    layers = survey.layers
+    if batch is None:
+        largest = max(torch.Size(one.shape).numel() for one in layers) * image.element_size()
+        batch = int(max(1, min(64, MEMORY // (4 * largest))))
+    at_once, every = min(batch, WHOLE_AT_ONCE), list(range(len(patches)))
+
+    def whole(some: Sequence[int]) -> Tensor:
+        images = image.repeat(len(some), 1, 1, 1).contiguous(memory_format=torch.channels_last)
+        for row, at in enumerate(some):
+            images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
+        return _answer(network, images) if layer == OUTPUT else _value(network, images, layer)
+
+    if steady.coupled:  # what changed is then everywhere, and another image in each batch
+        return Edited(torch.cat([whole([one]) for one in every]), 0.0)
+
+    def all_whole(some: Sequence[int]) -> list[Tensor]:
+        return [whole(some[start : start + at_once]) for start in range(0, len(some), at_once)]
+
+    sides = (int(patches.shape[2]), int(patches.shape[3]))
+    if spared_at_most(survey, layer, sides, top, left) * max(len(every), FEW) < CLEAN + CHECKED:
+        return Edited(torch.cat(all_whole(every)), 0.0)
+    plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
+    together = sorted(batches(layers, sides, top, left, batch), key=lambda some: abs(len(some) - EACH))
+    followed: list[int] = []
+    try:
+        parts = []
+        for some in together:
+            parts.append(_partly(network, clean, patches, top, left, layer, plan, some))
+            followed += some
+            if not plan.pays(torch.get_num_threads() if image.device.type == "cpu" else 1):
+                break
+        part = torch.cat(parts)
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        followed = []  # something in the network can't do with a changed tensor
+    some = sorted({len(followed) // 3, 2 * len(followed) // 3})[:CHECKED]
+    if not followed or not _alike(part[some], whole([followed[at] for at in some])):
+        return Edited(torch.cat(all_whole(every)), 0.0)
+    rest = sorted(set(every) - set(followed))
+    order = torch.tensor([*followed, *rest], device=image.device).argsort()
+    total = len(every) * _operations(layers, layer) / 2  # a multiply-add counts as two there
+    values = torch.cat([part, *all_whole(rest)])[order]
+    return Edited(values, plan.spared / total if total else 0.0)
+
+
+def _partly(
+    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str, plan: Plan,
+    some: Sequence[int],
+) -> Tensor:  # fmt: skip
+    """The values of some of the edits, which go through together."""
+    plan.start()
+    own = patches[torch.tensor(some, device=patches.device)].contiguous(memory_format=torch.channels_last)
+    edits = Changed(image, own, [top[i] for i in some], [left[i] for i in some], (2, 3), plan)
+    value = _value(network, edits, layer)
+    return value.full() if isinstance(value, Followed) else value
+
+
+def _value(network: Network, images: Tensor, layer: str) -> Tensor:
+    value = main_tensor(recorded(network.module, images, {layer})[layer])
+    assert value is not None
+    return value
+
+
+def _answer(network: Network, images: Tensor) -> Tensor:
+    """What the whole network gives. No function is looked at, so that fused attention runs as for a plain caller."""
+    alone = Run(network.module, lambda name, kind, value: value, only=(OUTPUT,))
+    with torch.inference_mode(False), evaluating(network.module), torch.no_grad(), alone:
+        value = main_tensor(network.module(images))
+    assert value is not None
+    return value
+
+
+def _alike(found: Tensor, expected: Tensor) -> bool:
+    scale = float(expected.abs().max()) or 1.0
+    return float((found - expected).abs().max()) <= TOLERANCE.get(found.dtype, 1e-2) * scale
+
+
+def _operations(layers: Sequence[Layer], last: str) -> int:
+    """Of all values up to the last one, those inside modules counted once."""
+    names = [layer.name for layer in layers]
+    if last == OUTPUT:
+        return layers[names.index(OUTPUT)].operations
+    before = layers[: names.index(last) + 1]
+    whole = {layer.name for layer in before if layer.module}
+    return sum(one.operations for one in before if not any(_inside(one.name, name) for name in whole))
+
+
+def _inside(name: str, module: str) -> bool:
+    return name.startswith(f"{module}.")

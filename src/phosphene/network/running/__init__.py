@@ -1,0 +1,1 @@
+"""The seam, and what runs a network through it: recording, stopping, rules, evaluation mode."""

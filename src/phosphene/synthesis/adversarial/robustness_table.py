@@ -1,0 +1,139 @@
+"""What a test of robustness gives: which photos kept their answer, as shares with intervals, a table and a plot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ...instrument import Result
+from ...picture import Drawing, DrawingBlock, Sheet, Table, line_plot, rasterise
+from ..engine.bounded import NORMS, Norm, told
+from .percentages import Share, share
+
+POINTS = 241  # of a line; the radii need not be evenly spaced
+UP = "answers kept, %"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Robustness(Result):
+    """`kept` (methods, epsilons, N): whether each photo keeps its class in each ball under each attack.
+
+    `right` (N,) is 1 where the network's own answer is the class that the photo's name states, 0 where it is not, and
+    -1 where none is stated.
+    """
+
+    network: str
+    photos: tuple[str, ...] = field(repr=False)
+    methods: tuple[str, ...]
+    epsilons: tuple[float, ...]
+    norm: Norm
+    kept: Tensor = field(repr=False)
+    right: Tensor = field(repr=False)
+    unreadable: tuple[str, ...] = ()
+    pgd_steps: int
+    seed: int
+    step: int  # photos looked at
+    steps: int  # of how many
+
+    @property
+    def progress(self) -> str:
+        last = self.methods[-1]
+        return f"{last} {told(self.epsilons[0], self.norm)}: {self.same(last, 0).mean:.0%} kept"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any photo's class is stated."""
+        return bool((self.right >= 0).any())
+
+    def same(self, method: str, epsilon: int) -> Share:
+        """The share of photos that keep the network's own answer at radius number `epsilon`."""
+        kept = self.kept[self.methods.index(method), epsilon]
+        return share(int(kept.sum()), len(kept))
+
+    def accuracy(self, method: str | None = None, epsilon: int = 0) -> Share:
+        """The share of photos with a stated class that are answered right and stay so; without `method`, unattacked."""
+        known = self.right >= 0
+        good = self.right[known] == 1
+        if method is not None:
+            good = good & self.kept[self.methods.index(method), epsilon][known]
+        return share(int(good.sum()), int(known.sum()))
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each method and radius: `method`, `epsilon`, `same` and, where classes are known, `accuracy`."""
+        found = []
+        for method in self.methods:
+            for index, epsilon in enumerate(self.epsilons):
+                row = {"method": method, "epsilon": epsilon, "same": self.same(method, index)}
+                found.append(row | ({"accuracy": self.accuracy(method, index)} if self.labelled else {}))
+        return found
+
+    def sheet(self) -> Sheet:
+        """A table of shares with their 95 % intervals, and a line for each attack."""
+        header = [f"within, {NORMS[self.norm]}"]
+        clean = ["nothing changed"]
+        for method in self.methods:
+            header.append(f"{method.upper()}: same answer")
+            clean.append("100%")
+            if self.labelled:
+                header.append(f"{method.upper()}: right")
+                clean.append(str(self.accuracy()))
+        body = [clean]
+        for index, epsilon in enumerate(self.epsilons):
+            row = [told(epsilon, self.norm).removeprefix(NORMS[self.norm]).strip()]
+            for method in self.methods:
+                row.append(str(self.same(method, index)))
+                row += [str(self.accuracy(method, index))] if self.labelled else []
+            body.append(row)
+        many = len(self.photos)
+        stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
+        caption = (
+            f"{many} {'photo' if many == 1 else 'photos'}{stopped}; each is attacked away from the network's own "
+            f"answer, untargeted: FGSM one step, PGD {self.pgd_steps} steps from a random start (seed {self.seed}). In "
+            "brackets, 95 % intervals (Wilson). A photo turned by a smaller change counts as turned for larger ones. "
+            "An upper bound: a stronger attack may turn more."
+        )
+        title = "How small a change turns the answer"
+        return Sheet(
+            title,
+            self.network,
+            [Table(header, body), DrawingBlock(self._plot())],
+            caption=caption,
+            description=f"{self.network}: {title}; {caption}",
+        )
+
+    def _plot(self) -> Drawing:
+        scale = 255 if self.norm == "linf" else 1
+        at = np.array([0.0, *self.epsilons]) * scale
+        across = np.linspace(0, at[-1], POINTS)
+        series, names = [], []
+        for row, method in enumerate(self.methods):
+            shares = [1.0, *self.kept[row].double().mean(1).tolist()]
+            series.append(100 * np.interp(across, at, shares))
+            names.append(method.upper())
+        unit = f"largest change, {NORMS[self.norm]}" + (", in 255ths" if self.norm == "linf" else "")
+        return line_plot(
+            [list(each) for each in series], names, step=float(across[1]), across=unit, up=UP, width=640, height=280
+        )
+
+    def frame(self) -> np.ndarray:
+        """The plot as one frame of a film (height, width, 3), uint8."""
+        return np.asarray(rasterise(self._plot(), "light", 1.0))
+
+    def to_dict(self) -> dict[str, Any]:
+        def plain(row: dict[str, Any]) -> dict[str, Any]:
+            return {key: value.to_dict() if isinstance(value, Share) else value for key, value in row.items()}
+
+        return {
+            "network": self.network,
+            "photos": list(self.photos),
+            "norm": self.norm,
+            "seed": self.seed,
+            "pgd_steps": self.pgd_steps,
+            "unattacked": self.accuracy().to_dict() if self.labelled else None,
+            "rows": [plain(row) for row in self.rows],
+            "unreadable": list(self.unreadable),
+        }

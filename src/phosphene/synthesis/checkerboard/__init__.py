@@ -1,0 +1,1 @@
+"""The checkerboard that strides leave in images, and what removes it."""

@@ -1,0 +1,1 @@
+"""The ascent: objectives, images, transforms, priors, optimisers, and the results of their steps."""

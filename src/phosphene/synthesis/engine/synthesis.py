@@ -1,0 +1,114 @@
+"""What every synthesis gives: the images, what they score, and how the score went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...instrument import Result
+from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, compact, grid, line_plot
+
+WIDTH = 1104.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Synthesis(Result):
+    """Images (N, 3, H, W) in [0, 1] that were made to raise an objective, and their scores (N,)."""
+
+    network: str
+    titles: tuple[str, ...]  # what each image is of
+    images: Tensor = field(repr=False)
+    scores: Tensor
+    history: Tensor = field(repr=False)  # (steps taken, N): the scores on the way, under the transforms
+    step: int  # how many steps were taken
+    steps: int  # of how many
+    objective: str
+    how: str  # kind of image, transforms, priors, optimiser, in words
+    seed: int
+
+    @property
+    def progress(self) -> str:
+        """Where it stands, in a few words."""
+        return f"{self.objective}: {compact(float(self.scores.float().mean()))}"
+
+    def frame(self) -> np.ndarray:
+        """The images side by side (height, width, 3), uint8, as one frame of a film."""
+        return grid(pixels(self.images), scale=1).pixels
+
+    def sheet(self, *, columns: int = 4) -> Sheet:
+        """The images, each with its score, and the way that the scores took.
+
+        - `columns`: images in a row
+        """
+        blocks: list[Block] = [tiled(self.shown, self.labels, columns), trace(self.history, self.objective)]
+        return Sheet(
+            self.heading,
+            self.network,
+            blocks,
+            caption=self.caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {self.heading}; {self.caption}",
+        )
+
+    @property
+    def shown(self) -> Tensor:
+        """The images as the picture has them."""
+        return self.images
+
+    @property
+    def labels(self) -> list[str]:
+        """What stands below each image."""
+        return [f"{title}: {compact(float(score))}" for title, score in zip(self.titles, self.scores, strict=True)]
+
+    @property
+    def heading(self) -> str:
+        return f"What {self.objective} would like to see"
+
+    @property
+    def caption(self) -> str:
+        height, width = self.images.shape[-2:]
+        taken = f"{self.step} steps" if self.step == self.steps else f"stopped after {self.step} of {self.steps} steps"
+        return f"{self.how}; {height} × {width} px, {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "titles": list(self.titles),
+            "objective": self.objective,
+            "how": self.how,
+            "seed": self.seed,
+            "step": self.step,
+            "steps": self.steps,
+            "scores": self.scores.tolist(),
+            "history": self.history.tolist(),
+        }
+
+
+def pixels(images: Tensor) -> np.ndarray:
+    """Images (N, 3, H, W) in [0, 1] as uint8 (N, H, W, 3)."""
+    return (images.detach().float().cpu().permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+
+
+def tiled(
+    images: Tensor, labels: Sequence[str], columns: int = 4, heading: str = "", width: float = WIDTH
+) -> ImageBlock:
+    """The images in rows, with a label under each, as wide as there is room."""
+    columns = max(1, min(columns, len(images)))
+    tiles = grid(pixels(images), columns=columns, gutter=max(2, images.shape[-1] // 14))
+    shown = min(width, tiles.pixels.shape[1] * max(1.0, min(2.0, 300 / images.shape[-1])))
+    return ImageBlock(tiles.pixels, heading=heading, cells=tiles.cells, labels=labels, width=shown, crisp=False)
+
+
+def trace(history: Tensor, name: str, width: float = 460.0) -> Block:
+    """The score of each image at every step; of more than four, the mean, the lowest and the highest."""
+    rows = history.float().cpu().numpy().T
+    if len(rows) <= 4:
+        series, names = list(rows), [f"{index + 1}" for index in range(len(rows))] if len(rows) > 1 else []
+    else:
+        series, names = [rows.mean(0), rows.max(0), rows.min(0)], ["mean", "highest", "lowest"]
+    return Row([DrawingBlock(line_plot(series, names, start=1, across="step", up=name, width=width))])

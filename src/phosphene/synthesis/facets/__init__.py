@@ -1,0 +1,1 @@
+"""The many things that one unit answers to: facets, diverse images, starts."""

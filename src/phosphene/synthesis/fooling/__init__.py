@@ -1,0 +1,1 @@
+"""Images that a network is sure of and that show nothing."""

@@ -1,0 +1,1 @@
+"""Images made again from a layer's values."""

@@ -1,0 +1,129 @@
+"""Caricature: a photo changed so that a layer answers it even more in the way it already does.
+
+    x* = argmax ⟨φ0, φ(x)⟩ / |φ0|² − λ_α R_α(x) − λ_V V^β(x),    φ0 = φ(photo), x from the photo
+
+A. Mahendran and A. Vedaldi, Visualizing deep convolutional neural networks using natural pre-images, IJCV 2016, section
+3.3. The photo's own inner product is 1. λ follow the rule of `invert`: the photo itself would cost `prior`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...instrument import instrument
+from ...instrument.roles import Images, LayerName
+from ...network import Network
+from ...picture import Block, Sheet, compact
+from ...showing import named
+from ..engine.ascent import adam, ascend
+from ..engine.codes import Code, code, reading
+from ..engine.images import Fourier
+from ..engine.objectives import Objective, objective
+from ..engine.options import positive, seen_images, step_count
+from ..engine.parted import Parted, parted
+from ..engine.synthesis import WIDTH, tiled, trace
+from ..engine.transforms import Moved
+from .invert import likely
+
+PRODUCT = "inner product"
+SHAKEN = Moved(shift=2 / 224, scale=0.01, turn=1.0)  # little: activations are compared place by place
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Caricature(Parted):
+    """Photos (N, 3, H, W) changed so that their activations reach further in the direction that they had."""
+
+    originals: Tensor = field(repr=False)  # (N, 3, H, W)
+    layer: str
+
+    @property
+    def products(self) -> Tensor:
+        """⟨φ0, φ(x)⟩ / |φ0|² of each image: (N,). 1 for the photo itself."""
+        return self.parts[PRODUCT]
+
+    @property
+    def progress(self) -> str:
+        return f"inner product at {self.layer}: {compact(float(self.products.mean()))}"
+
+    def sheet(self, *, columns: int = 4) -> Sheet:
+        """Each photo and its caricature, and how the inner product grew.
+
+        - `columns`: images in a row
+        """
+        pairs = torch.stack([self.originals, self.images], 1).flatten(0, 1)
+        labels = [text for product in self.products for text in ("photo: 1", f"caricature: {float(product):.3g}")]
+        blocks: list[Block] = [tiled(pairs, labels, columns), trace(self.part_history[PRODUCT], PRODUCT)]
+        return Sheet(
+            self.heading,
+            self.network,
+            blocks,
+            caption=self.caption,
+            width=WIDTH + 96,
+            description=f"{self.network}: {self.heading}; {self.caption}",
+        )
+
+    @property
+    def heading(self) -> str:
+        return f"What {self.layer} sees in the photo, exaggerated"
+
+    @property
+    def caption(self) -> str:
+        return f"{super().caption} Numbers are inner products with the photo's activations, whose own is 1."
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "layer": self.layer, "products": self.products.tolist()}
+
+
+@instrument
+def caricature(
+    network: Network,
+    images: Images,
+    layer: LayerName,
+    *,
+    steps: int = 100,
+    prior: float = 0.1,
+    seed: int = 0,
+    robust: bool = True,
+    rate: float = 0.03,
+) -> Iterator[Caricature]:
+    """The photo with what a layer sees in it exaggerated: its activations, further in the direction that they have.
+
+    `products` of the result are `⟨φ0, φ(x)⟩ / |φ0|²`, one an image. Raises LookupError for a layer that is not there,
+    ValueError for one that keeps no gradient.
+
+    - `layer`: whose activations to exaggerate: a layer, one channel or unit of it, or 'logits'
+    - `steps`: how many steps of gradient ascent to take
+    - `prior`: what the photo's own variation and contrast cost beside its product of 1; more is smoother
+    - `seed`: the transforms; the same seed gives the same images
+    - `robust`: show the network the image shifted, scaled and turned a little, another way at every step
+    - `rate`: Adam's step size
+    """
+    photos = seen_images(network, images)
+    read = code(network, layer, (int(photos.shape[-2]), int(photos.shape[-1])))
+    aim = along(read, reading(network, {layer: read}, photos)[layer]) - positive(prior, "prior", zero=True) * likely(
+        photos
+    )
+    start = Fourier.of(photos)
+    moments = ascend(network, aim, start, steps=step_count(steps), optimiser=adam(rate),
+                     transform=SHAKEN if robust else None, seed=seed)  # fmt: skip
+    moved = ", shifted, scaled and turned a little" if robust else ""
+    how = f"from the photo, Fourier image in decorrelated colours{moved}, Adam with rate {rate:g}, prior {prior:g}"
+    titles = tuple(f"image {index + 1}" for index in range(len(photos)))
+    yield from parted(
+        network, aim, start, moments, steps, Caricature,
+        titles=titles, how=how, seed=seed, originals=photos.cpu(), layer=named(network, read.address),
+    )  # fmt: skip
+
+
+def along(read: Code, value: Tensor) -> Objective:
+    """The inner product with the code of `value`, over its squared norm: (N,)."""
+    wanted = read(value).detach()
+    norm = wanted.square().sum(1)
+    if not norm.all():
+        raise ValueError(f"{read.reads} is 0 everywhere for this photo: it sees nothing to exaggerate; choose another")
+    return objective(PRODUCT, read.reads, lambda found: (read(found) * wanted).sum(1) / norm)
