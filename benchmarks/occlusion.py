@@ -33,7 +33,7 @@ def built(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return timm.create_model(name) if name.startswith("tf_") else getattr(tv, name)()
+        return getattr(tv, name)() if hasattr(tv, name) else timm.create_model(name)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -41,11 +41,12 @@ def edited(
 ) -> Edited:  # fmt: skip
     """The layer's values for `image` (1, C, H, W) with patch i of `patches` (n, C, h, w) laid at (top[i], left[i]).
 
-    Equal to running every edited image, up to float rounding: two of them are run, and if they differ, as they may
-    where a network writes into memory that several values share, all are. All are run, too, where following the changes
-    does not pay: by the receptive fields, before anything is computed, or by what the first batch spared and took; and
-    one by one where images of a batch change each other's values. `batch` edits go through at once; as many as fit into
-    memory if not given. Raises ValueError where the values change by chance.
+    Equal to running every edited image, up to float rounding: one of the first batch and one of the last are run, and
+    if they differ, as they may where a network writes into memory that several values share, all are. All are run, too,
+    where following the changes does not pay: by the receptive fields, before anything is computed, or by what the
+    batches so far spared and took; and one by one where images of a batch change each other's values. `batch` edits go
+    through at once, two at least; as many as fit into memory if not given. Raises ValueError where the values change by
+    chance.
     """
     size = (int(image.shape[-2]), int(image.shape[-1]))
     steady = network.steadiness(size)
@@ -73,25 +74,27 @@ def edited(
     if spared_at_most(survey, layer, sides, top, left) * max(len(every), FEW) < CLEAN + CHECKED:
         return Edited(torch.cat(all_whole(every)), 0.0)
     plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
-    together = sorted(batches(layers, sides, top, left, batch), key=lambda some: abs(len(some) - EACH))
+    together = sorted(batches(layers, sides, top, left, max(batch, 2)), key=lambda some: abs(len(some) - EACH))
+    threads = torch.get_num_threads() if image.device.type == "cpu" else 1
+    parts: list[Tensor] = []
     followed: list[int] = []
-    try:
-        parts = []
-        for some in together:
-            parts.append(_partly(network, clean, patches, top, left, layer, plan, some))
-            followed += some
-            if not plan.pays(torch.get_num_threads() if image.device.type == "cpu" else 1):
-                break
-        part = torch.cat(parts)
-    except (RuntimeError, TypeError, ValueError, IndexError):
-        followed = []  # something in the network can't do with a changed tensor
-    some = sorted({len(followed) // 3, 2 * len(followed) // 3})[:CHECKED]
-    if not followed or not _alike(part[some], whole([followed[at] for at in some])):
-        return Edited(torch.cat(all_whole(every)), 0.0)
+    for number, some in enumerate(together, 1):
+        try:
+            part = _partly(network, clean, patches, top, left, layer, plan, some)
+        except (RuntimeError, TypeError, ValueError, IndexError):  # it can't do with a changed tensor
+            return Edited(torch.cat(all_whole(every)), 0.0)
+        parts.append(part)
+        followed += some
+        last = number == len(together) or not plan.pays(threads)
+        middle = len(some) // 2
+        if (number == 1 or last) and not _alike(part[middle : middle + 1], whole([some[middle]])):
+            return Edited(torch.cat(all_whole(every)), 0.0)
+        if last:
+            break
     rest = sorted(set(every) - set(followed))
     order = torch.tensor([*followed, *rest], device=image.device).argsort()
     total = len(every) * _operations(layers, layer) / 2  # a multiply-add counts as two there
-    values = torch.cat([part, *all_whole(rest)])[order]
+    values = torch.cat([*parts, *all_whole(rest)])[order]
     return Edited(values, plan.spared / total if total else 0.0)
 
 
@@ -99,12 +102,18 @@ def _partly(
     network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str, plan: Plan,
     some: Sequence[int],
 ) -> Tensor:  # fmt: skip
-    """The values of some of the edits, which go through together."""
+    """The values of some of the edits, which go through together.
+
+    A single one goes through twice: the rules know what is the same for all samples by its first dimension of 1.
+    """
     plan.start()
-    own = patches[torch.tensor(some, device=patches.device)].contiguous(memory_format=torch.channels_last)
-    edits = Changed(image, own, [top[i] for i in some], [left[i] for i in some], (2, 3), plan)
+    spared, together = plan.spared, [*some, *some] if len(some) == 1 else some
+    own = patches[torch.tensor(together, device=patches.device)].contiguous(memory_format=torch.channels_last)
+    edits = Changed(image, own, [top[i] for i in together], [left[i] for i in together], (2, 3), plan)
     value = _value(network, edits, layer)
-    return value.full() if isinstance(value, Followed) else value
+    value = value.full() if isinstance(value, Followed) else value
+    plan.spared = spared + (plan.spared - spared) * len(some) / len(together)
+    return value[: len(some)]
 
 
 def _value(network: Network, images: Tensor, layer: str) -> Tensor:

@@ -1,7 +1,7 @@
 """What the batches of one call share: clean values and folded weights, computed by the first of them that needs them.
 
-A clean value is known by what it comes from and by how many functions had met that before, so batches may decide
-differently where to go on in full.
+Clean values are cached by the clean value that they come from and the number of functions that met it before. Each
+changed tensor has a clean value of its own, so batches may decide differently where to go on in full.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Plan:
     kept: dict[Any, Any] = field(default_factory=dict)
     uses: Counter[int] = field(default_factory=Counter)
     call: tuple[int, int] = (0, 0)
+    cleans: tuple[Tensor, ...] = ()  # of the function; kept with its values, so that no other gets the first one's id
 
     def start(self) -> None:
         """Before each batch."""
@@ -43,18 +44,28 @@ class Plan:
         """Before each function that meets changed tensors with these clean values."""
         self.calls += 1
         self.uses.update({id(clean) for clean in cleans})
+        self.cleans = tuple(cleans)
         self.call = id(cleans[0]), self.uses[id(cleans[0])]
 
     def once(self, what: str, compute: Callable[[], Any]) -> Any:
         """What `compute` gives in this function for every batch; names tell several of one function apart."""
         key = (*self.call, what)
         if key in self.kept:
-            return self.kept[key]
+            return self.kept[key][1]
         found = compute()
+        found = tuple(map(self._another, found)) if isinstance(found, tuple) else self._another(found)
         self.room -= sum(part.nbytes for part in (found if isinstance(found, tuple) else (found,)) if part is not None)
         if self.room >= 0:
-            self.kept[key] = found
+            self.kept[key] = self.cleans, found
         return found
+
+    def _another(self, value: Any) -> Any:
+        """A value that is the clean one itself, as dropout gives it in evaluation mode, as a tensor of its own.
+
+        Else the uses of the two would be counted together: where one batch follows both and another batch one of
+        them, the second would be given what was computed for another function.
+        """
+        return value.view_as(value) if any(value is clean for clean in self.cleans) else value
 
     def pays(self, threads: int) -> bool:
         """Whether what was spared so far would have taken longer than following the changes did, by count."""

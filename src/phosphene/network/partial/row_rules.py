@@ -104,7 +104,7 @@ def transpose(plain: Callable, input: Any, dim0: int, dim1: int) -> Any:
 @rule("contiguous")
 def contiguous(plain: Callable, input: Any, **kwargs: Any) -> Any:
     if isinstance(input, Rows) and input.memory is None and not kwargs:
-        return input.like(input.clean, input.fresh.contiguous())
+        return input.like(input.plan.once("clean", lambda: input.clean), input.fresh.contiguous())
     return _move(input, lambda value, count: value.contiguous()) if not kwargs else NotImplemented
 
 
