@@ -78,7 +78,7 @@ class Gated(nn.Module):
         return self.second(x + self.drop(x)).relu().mean((2, 3))
 
 
-@pytest.mark.parametrize("make, size", [(Gated, 32), *NETWORKS.values()])
+@pytest.mark.parametrize(("make", "size"), [(Gated, 32), *NETWORKS.values()])
 def test_batches_of_any_sizes_do_not_change_each_others_clean_values(make, size):
     torch.manual_seed(0)
     module = make().double().eval()
