@@ -36,7 +36,6 @@ from phosphene.attribution.reversed.starting import GROUPS
 from phosphene.attribution.trials.contenders import baselines, contenders
 from phosphene.attribution.trials.intervals import interval
 from phosphene.attribution.trials.judgement import AGAINST, FEWEST, TESTS, Judgement
-from phosphene.attribution.trials.judging import judging
 from phosphene.instrument import accounted
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
@@ -146,7 +145,7 @@ def run_judge(name: str, wanted: str | None, until: float, numbers: Numbers, mad
     ):
         if not some or not which:
             continue
-        for found in judging(net, some, methods=which, tests=tests, steps=STEPS):
+        for found in ph.judge.steps(net, some, methods=which, tests=tests, steps=STEPS):
             done.setdefault(found.images[-1], {}).update(taken(found))
             numbers.save()
             if time.monotonic() > until:
@@ -163,7 +162,7 @@ def run_pointing(name: str, wanted: str | None, until: float, numbers: Numbers) 
             continue
         scores = net.record(photo, "logits")["logits"][0]
         target = f"logits:{max(classes, key=lambda one: float(scores[one]))}"
-        for found in judging(net, [photo], target, methods=left, tests="pointing", boxes={photo.name: boxes}):
+        for found in ph.judge.steps(net, [photo], target, methods=left, tests="pointing", boxes={photo.name: boxes}):
             done.setdefault(photo.name, {}).update(taken(found))
             numbers.save()
 

@@ -16,7 +16,6 @@ from phosphene.attribution.maps.methods import METHODS
 from phosphene.attribution.trials.contenders import baselines, contenders, noise, split
 from phosphene.attribution.trials.faithfulness import area, deletion, drops, insertion, sensitivity_n, subsets
 from phosphene.attribution.trials.judgement import Judgement
-from phosphene.attribution.trials.judging import judging
 from phosphene.attribution.trials.likeness import spearman
 from phosphene.attribution.trials.randomised import parametrised, randomised
 from phosphene.attribution.trials.stability import max_sensitivity
@@ -137,7 +136,7 @@ def test_the_pointing_game_is_played_where_boxes_are_known(folder, network, tmp_
 
 
 def test_images_are_judged_one_by_one_and_a_caller_may_stop(network):
-    steps = judging(network, images(5), methods="gradient", tests="deletion", steps=2)
+    steps = ph.judge.steps(network, images(5), methods="gradient", tests="deletion", steps=2)
     assert len(next(steps).images) == 1
     found = next(steps)
     assert found.images == ("image 1", "image 2")

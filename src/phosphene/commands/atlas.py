@@ -7,7 +7,7 @@ a command beside them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from ..instrument.catalogue import members
 from . import options, show
 from .command import prepared
+from .stepping import followed
 from .stopping import stopping
 from .usage import no_such
 
@@ -136,7 +137,7 @@ def build(
     last: Progress | None = None
     begun = time.monotonic()
     with stopping() as asked:
-        for step in _with_bar(steps):
+        for step in followed(steps, "atlas build"):
             last = step
             if asked.is_set():
                 break
@@ -256,24 +257,3 @@ def relocate(
         images = found.relocate(old, new)
     show.note(f"{images:,} images are read from {new} now")
     show.stdout().print(atlas)
-
-
-def _with_bar(steps: Iterator[Progress]) -> Iterator[Progress]:
-    """The steps, with a bar on stderr where a person watches."""
-    console = show.stderr()
-    if not console.is_terminal:
-        yield from steps
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=console, transient=True) as bar:
-        task, sweep = bar.add_task("opening the atlas …", total=None), None
-        for step in steps:
-            if step.sweep != sweep:
-                sweep = step.sweep
-                bar.reset(task)
-            told = f"{step.sweep}, {step.unreadable:,} unreadable" if step.unreadable else step.sweep
-            bar.update(task, completed=step.images, total=step.total, description=told)
-            yield step

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import options, show
+from .stepping import followed
 
 SIGNS = {"good": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "bold yellow"), "fault": ("✗", "bold red")}
 
@@ -31,7 +32,11 @@ def check(
     seed: options.Seed = 0,
     head: options.Head = None,
     device: options.Device = None,
+    out: show.Out = None,
+    theme: show.Theme = show.ThemeName.light,
+    scale: show.Scale = None,
     json: show.Json = False,
+    open: show.Open = False,
 ) -> None:
     """Whether a network is set up as it should be: its preprocessing, class names, weights, and answers on your photos.
 
@@ -41,25 +46,26 @@ def check(
     """
     if folder is None and spec is not None and os.path.isdir(spec):
         spec, folder = None, spec
-    found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device, head)
-    findings = []
+    spec = options.one_spec(spec, network)
+    path = None
+    if out is not None:
+        path = show.target(out, ("check", spec or options.EMBEDDED_NAME))
+        show.check_saving(path, theme, scale)
+    opened = options.open_network(spec, architecture, weights, seed, device, head)
     with show.working("importing"):
-        from ..inspection.checkup.check import checks
-    steps = iter(checks(found, folder, limit))
-    while True:
-        with show.working("checking"):
-            finding = next(steps, None)
-        if finding is None:
-            break
-        findings.append(finding)
+        from ..inspection import check as instrument
+    for result in followed(instrument.steps(opened, folder, limit=limit), "check"):
         if not json:
-            _print(finding)
+            _print(result.findings[-1])
+    findings = result.findings
     if json:
         show.print_json([_as_dict(finding) for finding in findings])
     counts: Counter[str] = Counter(finding.verdict for finding in findings)
     if not json:
         told = [f"{counts[verdict]} {verdict}{'s' * (counts[verdict] > 1 and verdict != 'good')}" for verdict in SIGNS]
-        show.note(f"{found.name}: " + ", ".join(text for text in told if not text.startswith("0 ")))
+        show.note(f"{opened.name}: " + ", ".join(text for text in told if not text.startswith("0 ")))
+    if path is not None:
+        show.save(result.picture(), path, theme, scale, open, quiet=json)
     if counts["warning"] or counts["fault"]:
         raise typer.Exit(1)
 

@@ -93,7 +93,7 @@ def _plan(function: Callable[..., Any]) -> _Plan:
         plan.add("classes", shared.ClassNames, None)
     for each in form.drawing:
         plan.offer(each, PICTURE)
-    if form.stepwise:
+    if form.films:
         plan.add("film", stepping.Film, None)
     own = (NETWORK if plan.opens else ATLAS if form.one(Role.ATLAS) else {}) | OUTPUT
     if form.pages:
@@ -125,7 +125,8 @@ def _words(plan: _Plan) -> None:
     if layer is not None and layer.required:
         plan.add(layer.name, Annotated[str, argument], inspect.Parameter.empty)
     if photo is not None:
-        plan.add(photo.name, shared.PhotosWord if plan.several else shared.PhotoWord, None)
+        word = (shared.PhotosWord if layer else shared.ImagesWord) if plan.several else shared.PhotoWord
+        plan.add(photo.name, word, None)
     if layer is not None:
         plan.add(layer.name, Annotated[str | None, argument], None)
 
@@ -148,8 +149,11 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
 
     arguments: dict[str, Any] = {"atlas": _atlas(plan, values)} if "atlas" in values else {}
     if plan.photo is not None:
-        many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
-        arguments[plan.photo] = photos if many else shared.open_photo(photo)
+        if plan.several and not plan.layer:  # a data set
+            arguments[plan.photo] = photos or [str(Path(shared.shipped_photo()).parent)]
+        else:
+            many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
+            arguments[plan.photo] = photos if many else shared.open_photo(photo)
     if plan.layer:
         arguments[plan.layer] = layer
     for each in plan.form.of(Role.NETWORK, Role.NETWORKS):
@@ -169,14 +173,16 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     drawing = {each.name: chosen.pop(each.name) for each in plan.form.drawing}
 
     if plan.form.stepwise:
-        result = stepping.taken(plan.form.function, {**arguments, **chosen}, values["film"])
+        result = stepping.taken(plan.form.function, {**arguments, **chosen}, values.get("film"))
     else:
         with show.working(plan.form.name):
             result = plan.form.function(**arguments, **chosen)
-    for sentence in getattr(result, "unreadable", ()):
-        show.note(f"left out: {sentence}")
+    for sentence in result.notes:
+        show.note(sentence)
     if as_json:
         show.print_json(result.to_dict())
+    elif (table := result.table()) is not None:
+        show.print_table(table)
     if page is not None:
         with show.working(f"writing {page}"):
             written = result.zoomable(page)
@@ -200,8 +206,10 @@ def _atlas(plan: _Plan, values: Mapping[str, Any]) -> Any:
 def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """The layer and the photos that are named, in whichever order; more than one photo only where several are taken."""
     layer, photo = values.get("layer"), values.get(plan.photo or "")
-    if plan.several:
+    if plan.several and plan.layer:
         return shared.layer_and_photos((layer, *(photo or ())))
+    if plan.several:
+        return None, list(photo or ())
     if plan.photo is not None and plan.layer:
         layer, photo = shared.sorted_words((layer, photo), plan.needs_layer)
     return layer, [] if photo is None else [photo]
@@ -209,7 +217,8 @@ def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, li
 
 def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str | None, photo: str | None) -> Path:
     """Where the picture goes; its name says what it shows, and names the default network where nothing else would."""
-    shown = None if plan.photo is None else photo or shared.shipped_photo()
+    data_set = plan.several and not plan.layer
+    shown = None if plan.photo is None or data_set else photo or shared.shipped_photo()
     layer = layer if plan.layer else None
     words = list(_asked(plan, values))
     network = values.get("network") or (None if layer or shown or words else shared.EMBEDDED_NAME)

@@ -109,6 +109,12 @@ PhotosWord = Annotated[
         metavar="PHOTOS", show_default=False, help="Photos, or folders of them; without any, the shipped cat."
     ),
 ]
+ImagesWord = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGES", show_default=False, help="Photos, or folders of them; without any, the photos that ship."
+    ),
+]
 _LAYER = "Which layer; 'phosphene layers' lists them."
 LayerWord = Annotated[
     str | None, typer.Argument(metavar="LAYER", autocompletion=complete_layer, show_default=False, help=_LAYER)

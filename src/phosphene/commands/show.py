@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ..picture import PICTURE_SUFFIXES, Picture
+from ..picture import PICTURE_SUFFIXES, Picture, Table
 
 OUTPUT = "Output"
 Out = Annotated[
@@ -105,6 +105,20 @@ def print_json(value: Any) -> None:
     """The value as JSON, and nothing else, on stdout; numbers that are not finite become null."""
     sys.stdout.write(json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def print_table(table: Table) -> None:
+    """The table on stdout, columns of numbers set right."""
+    from rich import box
+    from rich.table import Table as Grid
+
+    grid = Grid(box=box.SIMPLE_HEAD, title=Text(table.heading) if table.heading else None, title_justify="left")
+    for index, name in enumerate(table.header):
+        numbers = index and any(str(row[index]).lstrip("-−")[:1].isdigit() for row in table.rows)
+        grid.add_column(name, no_wrap=True, justify="right" if numbers else "left")
+    for row in table.rows:
+        grid.add_row(*(Text(str(cell)) for cell in row))
+    stdout().print(grid)
 
 
 def _finite(value: Any) -> Any:

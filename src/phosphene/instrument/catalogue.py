@@ -48,10 +48,11 @@ def entries(package: Path = PACKAGE) -> dict[str, Entry]:
         if "@instrument" in text and path.relative_to(package).parts[0] not in ("commands", GROUP):
             for entry in _marked(ast.parse(text), _module(package, path)):
                 instruments[entry.name] = entry
-    by_hand = {name: _by_hand(package, name) for name in (*FIRST, *LAST)}
-    middle = {name: entry for name, entry in instruments.items() if name not in by_hand}
-    ordered = [*(by_hand[name] for name in FIRST), *middle.values(), _group(package), *(by_hand[name] for name in LAST)]
-    return {entry.command: entry for entry in ordered}
+    named = {
+        name: instruments.pop(name) if name in instruments else _by_hand(package, name) for name in (*FIRST, *LAST)
+    }
+    first, last = ([named[name] for name in names] for names in (FIRST, LAST))
+    return {entry.command: entry for entry in (*first, *instruments.values(), _group(package), *last)}
 
 
 def members(package: Path = PACKAGE) -> dict[str, Entry]:

@@ -48,6 +48,7 @@ class Form:
     draws: bool  # whether its result has a picture
     pages: bool  # whether its result can be written as a folder with a page to zoom into
     stepwise: bool  # whether it gives its result step by step
+    films: bool  # whether each step has a frame to show
 
     def of(self, *roles: Role) -> tuple[Field, ...]:
         """The fields of these roles, in the order of the signature."""
@@ -85,6 +86,7 @@ def form_of(function: Callable[..., Any]) -> Form:
         draws=result is not None and result.sheet is not Result.sheet,
         pages=hasattr(result, "zoomable"),
         stepwise=hasattr(function, "steps"),
+        films=hasattr(function, "steps") and callable(getattr(result, "frame", None)),
     )
 
 

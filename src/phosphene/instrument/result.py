@@ -29,6 +29,11 @@ class Result:
         """The result's main numbers as a table, where a terminal or a page should print one."""
         return None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be left out and why, a sentence each, for whoever asked."""
+        return tuple(f"left out: {sentence}" for sentence in getattr(self, "unreadable", ()))
+
     def to_dict(self) -> dict[str, Any]:
         """The numbers as JSON-able values."""
         raise TypeError(f"{type(self).__name__} has no JSON form")

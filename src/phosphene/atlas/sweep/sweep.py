@@ -36,6 +36,18 @@ class Progress:
     sweep: str
     written: bool = False  # whether all of it is in the atlas
 
+    @property
+    def step(self) -> int:
+        return self.images
+
+    @property
+    def steps(self) -> int | None:
+        return self.total
+
+    @property
+    def progress(self) -> str:
+        return f"{self.sweep}, {self.unreadable:,} unreadable" if self.unreadable else self.sweep
+
 
 def build(
     network: Network,

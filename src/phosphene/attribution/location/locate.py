@@ -10,12 +10,13 @@ import numpy as np
 from ...instrument import Result, instrument
 from ...instrument.roles import Images, Target
 from ...network import Box, Network
-from ...picture import (  # fmt: skip
+from ...picture import (
     Block,
     ColourBar,
     ImageBlock,
     Row,
     Sheet,
+    Table,
     TextBlock,
     compact,
     draw_boxes,
@@ -87,6 +88,15 @@ class Located(Result):
             description=told,
             ranges=mapped.ranges,
         )
+
+    def table(self) -> Table:
+        """A row a target: its score and its box, in the photo's pixels."""
+        rows = [
+            [target, f"{float(score):.2f}", *box, self.map.method]
+            for target, score, box in zip(self.map.targets, self.map.scores, self.boxes, strict=True)
+        ]
+        heading = f"{self.map.names}, seen by {self.map.network}"
+        return Table(["class", "score", "left", "top", "right", "bottom", "by"], rows, heading)
 
     def to_dict(self) -> dict[str, Any]:
         found = zip(self.map.targets, self.map.scores, self.boxes, strict=True)

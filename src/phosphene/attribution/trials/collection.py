@@ -15,6 +15,15 @@ from ...picture import Photo, files, read
 from .pointing import Corners
 
 
+def some_of(images: Any, limit: int | None) -> Any:
+    """The images, a tensor or a list; of more than `limit` so many, spread evenly over all."""
+    every = images if isinstance(images, Tensor) else files(images)
+    if limit is None or limit >= len(every):
+        return every
+    places = [index * len(every) // limit for index in range(limit)]
+    return every[places] if isinstance(every, Tensor) else [every[place] for place in places]
+
+
 def inputs(network: Network, images: Any) -> Iterator[tuple[Tensor, str, Frame] | str]:
     """Each image as the network's input, its name and frame, one at a time; a sentence for a file that is broken."""
     if isinstance(images, Tensor):

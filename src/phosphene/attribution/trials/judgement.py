@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...instrument import Result
-from ...picture import Sheet
+from ...picture import Sheet, Table
 from .intervals import Interval, difference, interval
 from .judgement_picture import AGAINST, sheet_of
 
@@ -20,6 +20,14 @@ TESTS: dict[str, bool | None] = {
     "sensitivity_n": True,
     "max_sensitivity": False,
     "randomised": False,
+}
+HEADINGS = {
+    "insertion": "insertion ↑",
+    "deletion": "deletion ↓",
+    "pointing": "pointing ↑",
+    "sensitivity_n": "sensitivity-n ↑",
+    "max_sensitivity": "max-sensitivity ↓",
+    "randomised": "randomised ↓",
 }
 FEWEST = 6  # images: with fewer, even differences that all agree are no surprise (2 / 2**5 > 5 %)
 
@@ -38,6 +46,16 @@ class Judgement(Result):
     values: dict[str, np.ndarray] = field(repr=False)
     seconds: np.ndarray = field(repr=False)  # (contenders, N) for one map
     seed: int
+    step: int = 0  # images that were looked at
+    steps: int = 0  # of how many
+
+    @property
+    def progress(self) -> str:
+        return self.images[-1]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (*super().notes, *(f"{name}: {sentence}" for name, sentence in self.refused.items()))
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -64,6 +82,30 @@ class Judgement(Result):
         count = len(self.images)
         caption = f"{self.network}, {len(self.names) - len(self.baselines)} methods judged on {count} images"
         return replace(sheet_of(self), description=caption)
+
+    def table(self) -> Table:
+        """A row a method: its means with 95 % intervals, and where it is better (+) or worse (−) than the baselines."""
+        tests = [test for test in HEADINGS if test in self.tests]
+        rows = [
+            [name, *(self._cell(name, test) for test in tests), f"{np.nanmedian(self.seconds[row]):.2g}"]
+            for row, name in enumerate(self.names)
+        ]
+        count = len(self.images)
+        heading = f"{self.network}, {count} image{'s' * (count != 1)}: mean and 95 % interval"
+        return Table(["method", *(HEADINGS[test] for test in tests), "seconds"], rows, heading)
+
+    def _cell(self, name: str, test: str) -> str:
+        """'0.43 [0.39, 0.47] +r −e': better than the random map (r), worse than the photo's edges (e)."""
+        score = self.score(name, test)
+        if score.count == 0:
+            return "–"
+        words = f"{score.mean:.2f}" if score.count == 1 else f"{score.mean:.2f} [{score.low:.2f}, {score.high:.2f}]"
+        if name in self.baselines or test not in AGAINST:
+            return words
+        for other, letter in zip(self.baselines[:2], "re", strict=True):
+            better = self.better(name, other, test)
+            words += "   " if better is None else f" {'+' if better else '−'}{letter}"
+        return words
 
     def to_dict(self) -> dict[str, Any]:
         methods = []

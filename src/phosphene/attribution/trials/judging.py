@@ -20,7 +20,7 @@ from ...network import OUTPUTS, Network, near
 from ..maps.fixed_units import whole
 from ..maps.targets import questions
 from .cascade import wholly_random
-from .collection import corners, inputs
+from .collection import corners, inputs, some_of
 from .contenders import baselines, contenders
 from .judgement import TESTS, Judgement
 from .trial import Trial
@@ -35,15 +35,16 @@ def judge(
     methods: str | Sequence[str] | None = None,
     tests: str | Sequence[str] | None = None,
     boxes: Any = None,
+    limit: int | None = None,
     steps: int = 32,
     seed: int = 0,
     batch: int = 32,
-) -> Judgement:
+) -> Iterator[Judgement]:
     """Methods tested against each other on the same images: faithful, stable, dependent on the network?
 
     `images` are photos, the network's inputs (N, C, H, W), files, or a folder; files that can't be read are left out
-    and named. Raises LookupError for a method or target that is not there, ValueError where no image can be read or no
-    method can answer for this network.
+    and named. A step judges one image. Raises LookupError for a method or target that is not there, ValueError where
+    no image can be read or no method can answer for this network.
 
     - `target`: a class, such as 'logits:goose'; if not given, each image's best class
     - `methods`: names of methods with commas between them, such as 'gradient,guided,occlusion:window=48'; if not
@@ -52,37 +53,16 @@ def judge(
       randomised; if not given, all
     - `boxes`: for the pointing game, where the object lies in the photo's pixels: a JSON file, or a dict, of the form
       {"name.jpg": [[left, top, right, bottom], …]}
+    - `limit`: the most images to look at, spread evenly over all; all if not given
     - `steps`: changes of an image in insertion and deletion
     - `seed`: of random maps, sets, noise, weights and intervals
     - `batch`: images that run through the network together
     """
-    how: dict[str, Any] = {
-        "methods": methods,
-        "tests": tests,
-        "boxes": boxes,
-        "steps": steps,
-        "seed": seed,
-        "batch": batch,
-    }
-    *_, found = judging(network, images, target, **how)
-    return found
-
-
-def judging(
-    network: Network,
-    images: Any,
-    target: Target = None,
-    *,
-    methods: str | Sequence[str] | None = None,
-    tests: str | Sequence[str] | None = None,
-    boxes: Any = None,
-    steps: int = 32,
-    seed: int = 0,
-    batch: int = 32,
-) -> Iterator[Judgement]:
-    """The judgement after each image, so that a caller can show how far it is, and stop; options as of `judge`."""
     whole(steps, "steps", 1)
     whole(batch, "batch", 1)
+    if limit is not None:
+        whole(limit, "limit", 1)
+    chosen = some_of(images, limit)
     wanted = contenders(methods)
     made = _tests(tests)
     known = corners(boxes)
@@ -94,7 +74,7 @@ def judging(
     columns: list[tuple[str, str, dict[str, dict[str, float]]]] = []  # image, target, contender -> its numbers
     unreadable: list[str] = []
     found = None
-    for shown in inputs(network, images):
+    for number, shown in enumerate(inputs(network, chosen), 1):
         if isinstance(shown, str):
             unreadable.append(shown)
             continue
@@ -126,11 +106,11 @@ def judging(
         names = [contender.name for contender in wanted if contender.name in answered]
         never = {name: said for name, said in refusals.items() if name not in answered}
         found = _judgement(network, columns, names, unreadable, never, seed)
-        yield found
+        yield replace(found, step=number, steps=len(chosen))
     if found is None:
         raise ValueError(f"none of the {len(unreadable)} images can be read; the first: {unreadable[0]}")
     if len(unreadable) != len(found.unreadable):
-        yield replace(found, unreadable=tuple(unreadable))
+        yield replace(found, unreadable=tuple(unreadable), step=len(chosen), steps=len(chosen))
 
 
 def _tests(names: str | Sequence[str] | None) -> frozenset[str]:

@@ -35,6 +35,20 @@ class Checkup(Result):
     photos: int
 
     @property
+    def step(self) -> int:
+        """How many checks are done."""
+        return len(self.findings)
+
+    @property
+    def steps(self) -> None:
+        """How many there will be hangs on what they find."""
+        return None
+
+    @property
+    def progress(self) -> str:
+        return self.findings[-1].check
+
+    @property
     def worst(self) -> Verdict:
         """The worst verdict of all: "good", "note", "warning" or "fault"."""
         return max((finding.verdict for finding in self.findings), key=VERDICTS.index, default="good")
@@ -54,7 +68,7 @@ class Checkup(Result):
 
 
 @instrument
-def check(network: Network, folder: Folder | None = None, *, limit: int = 200) -> Checkup:
+def check(network: Network, folder: Folder | None = None, *, limit: int = 200) -> Iterator[Checkup]:
     """What is wrong with the network and its preprocessing: findings with evidence and advice.
 
     - `folder`: photos to look at, best with one sub-folder a class; without it, the few that ship are used
@@ -64,9 +78,11 @@ def check(network: Network, folder: Folder | None = None, *, limit: int = 200) -
     (0207_n02099601.jpg). The network is left as it was. Raises FileNotFoundError for a missing folder and ValueError
     for one without a picture that can be read.
     """
-    findings = tuple(checks(network, folder, limit))
-    photos = next((finding.evidence["photos"] for finding in findings if finding.check == "photos"), 0)
-    return Checkup(findings=findings, network=network.name, photos=photos)
+    findings: list[Finding] = []
+    for finding in checks(network, folder, limit):
+        findings.append(finding)
+        photos = next((each.evidence["photos"] for each in findings if each.check == "photos"), 0)
+        yield Checkup(findings=tuple(findings), network=network.name, photos=photos)
 
 
 def checks(network: Network, folder: str | os.PathLike[str] | None = None, limit: int = 200) -> Iterator[Finding]:
