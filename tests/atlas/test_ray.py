@@ -22,7 +22,7 @@ import ray, torch
 torch.set_num_threads(1)
 from atlas_helpers import build
 import phosphene as ph
-from phosphene.atlas.sources import folder
+from phosphene.data.sources import folder
 folder.FILES = 10
 ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
 module = build()

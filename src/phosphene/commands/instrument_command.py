@@ -20,7 +20,7 @@ import typer
 from ..instrument.form import Field, Form, form_of
 from ..instrument.kinds import kind_of
 from ..instrument.roles import Role
-from ..picture import SUFFIXES
+from ..picture import SUFFIXES, files
 from . import options as shared
 from . import show, stepping
 from .command import as_sentence, converted, option, sign, word
@@ -150,7 +150,8 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     arguments: dict[str, Any] = {"atlas": _atlas(plan, values)} if "atlas" in values else {}
     if plan.photo is not None:
         if plan.several and not plan.layer:  # a data set
-            arguments[plan.photo] = photos or [str(Path(shared.shipped_photo()).parent)]
+            given = photos or [str(Path(shared.shipped_photo()).parent)]
+            arguments[plan.photo] = [str(file) for file in files(given)]
         else:
             many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
             arguments[plan.photo] = photos if many else shared.open_photo(photo)

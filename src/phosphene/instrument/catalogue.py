@@ -48,11 +48,10 @@ def entries(package: Path = PACKAGE) -> dict[str, Entry]:
         if "@instrument" in text and path.relative_to(package).parts[0] not in ("commands", GROUP):
             for entry in _marked(ast.parse(text), _module(package, path)):
                 instruments[entry.name] = entry
-    named = {
-        name: instruments.pop(name) if name in instruments else _by_hand(package, name) for name in (*FIRST, *LAST)
-    }
-    first, last = ([named[name] for name in names] for names in (FIRST, LAST))
-    return {entry.command: entry for entry in (*first, *instruments.values(), _group(package), *last)}
+    named = {name: _by_hand(package, name) or instruments[name] for name in (*FIRST, *LAST)}
+    middle = [entry for name, entry in instruments.items() if name not in named]
+    ordered = [*(named[name] for name in FIRST), *middle, _group(package), *(named[name] for name in LAST)]
+    return {entry.command: entry for entry in ordered}
 
 
 def members(package: Path = PACKAGE) -> dict[str, Entry]:
@@ -82,9 +81,12 @@ def _marked(tree: ast.Module, module: str) -> list[Entry]:
     ]
 
 
-def _by_hand(package: Path, name: str) -> Entry:
-    tree = ast.parse((package / "commands" / f"{name}.py").read_text(encoding="utf-8"))
-    for node in tree.body:
+def _by_hand(package: Path, name: str) -> Entry | None:
+    """The command of that name in a file of its own; None where there is no such file."""
+    path = package / "commands" / f"{name}.py"
+    if not path.is_file():
+        return None
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return Entry(name, _first_line(node), f"commands.{name}", True, _parameters(node))
     raise LookupError(f"commands/{name}.py holds no function {name}")
