@@ -1,7 +1,7 @@
 """Tensors that know where they changed, so that only that is computed anew.
 
 `Changed` stands for n maps that equal one clean map except inside a rectangle each: an image with a window covered, and
-what a network makes of it. It flows through the network's own forward; operations that have a rule (`partial`) compute
+what a network makes of it. It flows through the network's own forward; operations that have a rule (`sliding`, `places`) compute
 the rectangle that their result changes in, with the context it needs, and everything else sees full maps from there on.
 The answer is exact up to float rounding, whatever the network.
 """
@@ -43,8 +43,8 @@ class Followed(Tensor):
     plan: Plan
     count: int  # of samples
     memory: Tensor | None = None  # all its values, once something wanted to see or write all of them
-    rules: ClassVar[dict[Callable, Callable]] = {}  # for rectangles; `partial` fills it
-    row_rules: ClassVar[dict[Callable, Callable]] = {}  # for rows; `partial_rows` fills it
+    rules: ClassVar[dict[Callable, Callable]] = {}  # for rectangles; `sliding` and `places` fill it
+    row_rules: ClassVar[dict[Callable, Callable]] = {}  # for rows; `row_rules` fills it
 
     def full(self) -> Tensor:
         """All values as a plain tensor, from now on this one's own memory: who writes into it writes into this one."""

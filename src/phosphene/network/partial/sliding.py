@@ -2,7 +2,7 @@
 
 A sliding operation with reach r (kernel and dilation), stride s and padding p changes the units whose windows meet the
 rectangle: from ceil((top + p - r + 1) / s) to floor((bottom + p) / s). It is computed on the rectangles that these see.
-Rules for other operations stand in `partial_places`.
+Rules for other operations stand in `places`.
 """
 
 from __future__ import annotations
