@@ -1,8 +1,9 @@
 """Tensors that know where they changed, so that only that is computed anew.
 
 `Changed` stands for n maps that equal one clean map except inside a rectangle each: an image with a window covered, and
-what a network makes of it. It flows through the network's own forward; operations that have a rule (`sliding`, `places`) compute
-the rectangle that their result changes in, with the context it needs, and everything else sees full maps from there on.
+what a network makes of it. It flows through the network's own forward; operations that have a rule (`sliding`,
+`places`) compute the rectangle that their result changes in, with the context it needs, and everything else sees full
+maps from there on.
 The answer is exact up to float rounding, whatever the network.
 """
 
