@@ -63,7 +63,7 @@ def fill(folder, photos, count, half):
     from phosphene.atlas.store import tables
     from phosphene.atlas.store.store import Store
     from phosphene.atlas.store.work import Work
-    from phosphene.atlas.sweep.running import Row
+    from phosphene.data.batches import Row
     from phosphene.data.sources import number
 
     seeds, _ = seeds_and_questions(folder, photos)

@@ -44,8 +44,9 @@ import phosphene as ph
 from phosphene.atlas.store import tables
 from phosphene.atlas.store.work import Work, chosen, described
 from phosphene.atlas.sweep.ray_run import _read, _written
-from phosphene.atlas.sweep.running import _decoded, _taken_in, run, summaries
+from phosphene.atlas.sweep.running import _taken_in, run, summaries
 from phosphene.atlas.sweep.summary import Summary
+from phosphene.data.batches import batches
 from phosphene.data.sources import number, shards_of
 from phosphene.network.running.seam import held
 
@@ -68,7 +69,7 @@ def gathered(folder: Path, count: int) -> Path:
 
 def loader(network: ph.Network, pictures: Path, batch: int, workers: int):
     shards = [(number, shard, 0) for number, shard in enumerate(shards_of(pictures))]
-    for _, _, tensors in _decoded(network, shards, batch, workers):
+    for _, _, tensors in batches(network, shards, batch, workers):
         yield torch.cat(tensors)
 
 

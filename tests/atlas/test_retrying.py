@@ -18,9 +18,10 @@ from PIL import Image
 
 import phosphene as ph
 from phosphene.atlas.store import tables
-from phosphene.atlas.store.coverage import Done
+from phosphene.atlas.store.conditions import covered, met
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.sweep import sweep
+from phosphene.data.coverage import Coverage
 from phosphene.data.sources import folder as folders
 
 WORK = {"layers": ("0", "3", "6"), "features": ["2", "5"], "k": 4, "batch": 4}
@@ -233,12 +234,12 @@ def test_the_rest_of_a_parquet_file_that_broke_off_is_brought_by_a_whole_one(net
 
 
 def test_an_atlas_from_before_opens_and_its_images_are_tried_again():
-    done = Done.from_json('{"finished": [[0, 2]], "begun": {"3": 8}}')
+    done = Coverage.from_json('{"finished": [[0, 2]], "begun": {"3": 8}}')
     assert done.again == set()
     assert json.loads(done.to_json()) == {"finished": [[0, 2]], "begun": {"3": 8}}
     done.again = {5, 7}
-    again = Done.from_json(done.to_json())
+    again = Coverage.from_json(done.to_json())
     assert again == done
-    assert again.covers().endswith("AND NOT (id IN (5, 7))")
+    assert covered(again).endswith("AND NOT (id IN (5, 7))")
     again.ran([5, 7])
-    assert again.covers() == again.met() == done.met()
+    assert covered(again) == met(again) == met(done)

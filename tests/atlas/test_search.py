@@ -7,7 +7,7 @@ from phosphene.atlas.search.search import NONE, approximate, blocks, exact, reca
 from phosphene.atlas.store import tables
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.store.work import Work
-from phosphene.atlas.sweep.running import Row
+from phosphene.data.batches import Row
 from phosphene.data.sources import number
 
 

@@ -6,7 +6,7 @@ from phosphene.atlas.search.features import vectors_of
 from phosphene.atlas.store import database, tables
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.store.work import Work
-from phosphene.atlas.sweep.running import Row
+from phosphene.data.batches import Row
 from phosphene.data.sources import Shard, number
 
 COUNT = 300

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...data.batches import Row
+from ...data.coverage import Coverage
 from ...data.sources import Shard, number, place
 from ...network import Network
-from ..sweep.running import Ran, Row
+from ..sweep.running import Ran
 from ..sweep.summary import Summary
 from . import tables
-from .coverage import Done
+from .conditions import covered, met
 from .database import Database
 from .work import Sweep, Work
 
@@ -91,22 +93,22 @@ class Store(Database):
         self.table("sweeps").add(tables.of_sweep(sweep))
         return sweep
 
-    def resume(self, sweep: Sweep) -> tuple[Done, dict[str, Summary]]:
+    def resume(self, sweep: Sweep) -> tuple[Coverage, dict[str, Summary]]:
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
         self._forget_images(sweep)
         found = self.find(tables.units_table(sweep.name))
         if found is None:
             for name in self._grown(sweep):
                 self.db.drop_table(name)
-            return Done(), {}
+            return Coverage(), {}
         table = found.to_arrow()
         told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        done, rows = Done.from_json(told["done"]), json.loads(told["rows"])
+        done, rows = Coverage.from_json(told["done"]), json.loads(told["rows"])
         self._brought |= {place(image)[0] for image in done.again}
         for name in self._grown(sweep):
             grown = self.table(name)
             if grown.count_rows() != rows.get(name, 0):
-                grown.delete(f"NOT ({done.covers()})")
+                grown.delete(f"NOT ({covered(done)})")
         return done, tables.to_summaries(table, sweep.work.k, sweep.work.each)
 
     def reopen(self, sweep: Sweep, gone: Collection[int] = ()) -> None:
@@ -119,12 +121,12 @@ class Store(Database):
             return
         table = found.to_arrow()
         told = dict(table.schema.metadata)
-        done, rows = Done.from_json(told[b"done"].decode()), json.loads(told[b"rows"])
+        done, rows = Coverage.from_json(told[b"done"].decode()), json.loads(told[b"rows"])
         noted = self.find(tables.unreadable_table(sweep.name))
         if noted is None or not rows.pop(noted.name, 0):
             return
-        covered = noted.search().where(done.covers()).select(["id"]).limit(noted.count_rows()).to_arrow()
-        ids = covered.column("id").to_pylist()
+        taken_in = noted.search().where(covered(done)).select(["id"]).limit(noted.count_rows()).to_arrow()
+        ids = taken_in.column("id").to_pylist()
         again = [id for id in ids if place(id)[0] not in gone]
         if not again:
             return
@@ -134,7 +136,7 @@ class Store(Database):
         told |= {b"done": done.to_json().encode(), b"rows": json.dumps(rows).encode()}
         self.overwrite(tables.units_table(sweep.name), table.replace_schema_metadata(told))
 
-    def commit(self, sweep: Sweep, summaries: Mapping[str, Summary], batches: Sequence[Ran], done: Done) -> None:
+    def commit(self, sweep: Sweep, summaries: Mapping[str, Summary], batches: Sequence[Ran], done: Coverage) -> None:
         """Adds what these batches brought; `summaries` hold them already. All of it counts from the last step on."""
         rows = [row for batch in batches for row in batch.rows]
         self._add_images(rows)
@@ -175,9 +177,9 @@ class Store(Database):
     def _forget_images(self, sweep: Sweep) -> None:
         """Takes away images that no sweep has met, and notes which shards others have brought."""
         done = {each.name: self.done(each) for each in self.sweeps()}
-        table, covered = self.table("images"), " OR ".join(each.met() for each in done.values())
-        if table.count_rows() != table.count_rows(covered):
-            table.delete(f"NOT ({covered})")
+        table, known = self.table("images"), " OR ".join(met(each) for each in done.values())
+        if table.count_rows() != table.count_rows(known):
+            table.delete(f"NOT ({known})")
         self._brought = {
             shard for name, each in done.items() if name != sweep.name for shard in (*each.finished, *each.begun)
         }
@@ -278,10 +280,10 @@ class Store(Database):
             )
         return f"no image has run through {sweep.network} yet; go on building the atlas {self.path!r}"
 
-    def done(self, sweep: Sweep) -> Done:
+    def done(self, sweep: Sweep) -> Coverage:
         """How far a sweep is."""
         units = self.find(tables.units_table(sweep.name))
-        return Done() if units is None else Done.from_json(units.schema.metadata[b"done"].decode())
+        return Coverage() if units is None else Coverage.from_json(units.schema.metadata[b"done"].decode())
 
 
 def _numbered(stem: str) -> Iterator[str]:

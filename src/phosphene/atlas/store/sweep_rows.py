@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import tables
+from .conditions import covered
 from .store import Store
 from .work import Sweep
 
@@ -27,7 +28,7 @@ def images_of(store: Store, sweep: Sweep) -> pa.Table:
 
     Images that were added later, and have not run yet, are not among them.
     """
-    table, ran = store.table("images"), store.done(sweep).covers()
+    table, ran = store.table("images"), covered(store.done(sweep))
     found = table.search().where(ran).select(["id", "label"]).limit(max(1, table.count_rows())).to_arrow()
     broken = np.fromiter(store.unreadable(sweep), np.int64)
     return found.filter(~np.isin(found.column("id").to_numpy(), broken)).sort_by("id")
@@ -35,7 +36,7 @@ def images_of(store: Store, sweep: Sweep) -> pa.Table:
 
 def count_of(store: Store, sweep: Sweep) -> int:
     """How many images those are."""
-    ran, broken = store.done(sweep).covers(), store.find(tables.unreadable_table(sweep.name))
+    ran, broken = covered(store.done(sweep)), store.find(tables.unreadable_table(sweep.name))
     return store.table("images").count_rows(ran) - (0 if broken is None else broken.count_rows(ran))
 
 

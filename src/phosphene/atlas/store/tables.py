@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ...data.batches import Row
 from ...data.sources import Shard
 from ..sweep import sketch
-from ..sweep.running import Row
 from ..sweep.summary import Summary
 from ..sweep.top import NONE, Top
 from .work import Sweep, Work

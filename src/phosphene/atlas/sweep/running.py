@@ -1,45 +1,24 @@
-"""Images through the network, batch by batch: decoded ahead by threads, measured while each layer's value stands.
-
-A batch is a stretch of a shard, whatever can't be read in it: so that batches are the same, and with them every last
-bit, in a run without a stop, in one that was resumed, and on several machines.
-"""
+"""Images through the network, batch by batch: measured while each layer's value stands."""
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.sources import Item, Shard, number, picked, reader
+from ...data.batches import Row, batches
+from ...data.sources import Shard, number, picked
 from ...network import Layer, Network
 from ...network.running.seam import held
 from ..store.work import Work
 from .summary import Part, Summary, as_maps, of_layer
 
-AHEAD = 3  # batches that are decoded or on their way
 HOPELESS = 4  # images without finite values, and none with them, after which a network is given up
-
-
-@dataclass(frozen=True)
-class Row:
-    """One image of a source; `error` says why it could not be used."""
-
-    id: int
-    shard: int
-    key: str
-    label: str | None
-    width: int = 0
-    height: int = 0
-    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +45,7 @@ def run(
 ) -> Iterator[Ran]:
     """Runs the shards, (number, shard, where to begin) each, in rising order, and takes them into the summaries `kept`.
 
-    So many `workers` decode; one a processor, at most 8, if it is not said.
+    So many `workers` decode.
     The summaries hold a batch wholly when it is yielded. Raises ValueError for a network that gives nothing finite.
     """
     wanted = {*work.layers, *work.features}
@@ -76,7 +55,7 @@ def run(
     good = bad = 0
     batch = 1 if network.steadiness().coupled else work.batch  # an image's values must not hang on its neighbours
     with held():
-        for shard, rows, tensors in _decoded(network, shards, batch, workers or min(8, os.cpu_count() or 1)):
+        for shard, rows, tensors in batches(network, shards, batch, workers):
             features: dict[str, np.ndarray] = {}
             if tensors:
                 x = torch.cat(tensors).to(network.device, network.dtype)
@@ -136,47 +115,3 @@ def pooled(maps: Tensor, pool: str) -> Tensor:
     if pool == "mean":
         return maps.mean((2, 3))
     return maps.amax((2, 3)) if pool == "max" else maps.flatten(1).clone()
-
-
-def _decoded(
-    network: Network, shards: Iterable[tuple[int, Shard, int]], batch: int, workers: int
-) -> Iterator[tuple[int, tuple[Row, ...], list[Tensor]]]:
-    """Batches of rows and inputs; some batches are decoded ahead, so that memory does not grow with the images."""
-    waiting: deque[tuple[int, list[Future[tuple[Row, Tensor | None]]]]] = deque()
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="decode") as pool:
-        try:
-            for shard, items in _cut(shards, batch):
-                waiting.append((shard, [pool.submit(_input, network, shard, item) for item in items]))
-                if len(waiting) >= AHEAD:
-                    yield _ready(*waiting.popleft())
-            while waiting:
-                yield _ready(*waiting.popleft())
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _cut(shards: Iterable[tuple[int, Shard, int]], batch: int) -> Iterator[tuple[int, list[Item]]]:
-    for shard, what, start in shards:
-        items = reader(what).items(what, start)
-        while some := list(islice(items, batch)):
-            yield shard, some
-
-
-def _ready(shard: int, waiting: list[Future]) -> tuple[int, tuple[Row, ...], list[Tensor]]:
-    done = [future.result() for future in waiting]
-    return shard, tuple(row for row, _ in done), [x for _, x in done if x is not None]
-
-
-def _input(network: Network, shard: int, item: Item) -> tuple[Row, Tensor | None]:
-    row = Row(number(shard, item.index), shard, _text(item.key), None if item.label is None else _text(item.label))
-    try:
-        photo = item.photo()
-        x = network.preprocessing.prepare(photo)
-    except (ValueError, OSError, LookupError) as error:
-        return replace(row, error=str(error)), None
-    return replace(row, width=photo.width, height=photo.height), x
-
-
-def _text(name: str) -> str:
-    """A file's name as text that can be kept; bytes of it that aren't UTF-8 are spelt out."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...data.coverage import Coverage
 from ...data.sources import Shard, lost, news, picked, place, shards_of
 from ...network import Network, Preprocessing
 from ...network.room import check_room
-from ..store.coverage import Done
 from ..store.store import Store
 from ..store.work import Sweep, Work
 from .running import Ran, run, summaries
@@ -175,7 +175,7 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
     yield Progress(images, unreadable, total, sweep.name, written=True)
 
 
-def _again(store: Store, shards: Mapping[int, Shard], done: Done) -> list[tuple[int, Shard, int]]:
+def _again(store: Store, shards: Mapping[int, Shard], done: Coverage) -> list[tuple[int, Shard, int]]:
     """The images that are to run again, as parts of their shards."""
     found: dict[int, list[tuple[int, str, str | None]]] = {}
     for row in store.images(done.again).to_pylist():

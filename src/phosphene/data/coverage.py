@@ -1,4 +1,7 @@
-"""How far a sweep is: which shards are finished, how many images of the others, and which images are to run again."""
+"""How far a run over a source is: which shards are finished, how much of the others, and what is to run again.
+
+What a run has covered is written with what it computed, so that it goes on from there when it was stopped or killed.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...data.sources import number
-from .tables import among
+from .sources import number
 
 
 @dataclass
-class Done:
+class Coverage:
     """Finished shards, for those begun the number of images taken in, and images of both that count as not run."""
 
     finished: set[int] = field(default_factory=set)
@@ -34,16 +36,11 @@ class Done:
         """The shards that are not finished, with where to go on in each, in rising order."""
         return [(shard, self.begun.get(shard, 0)) for shard in sorted(shards) if shard not in self.finished]
 
-    def covers(self, column: str = "id") -> str:
-        """The condition that an image's number is among those taken in, as SQL."""
-        once = self.met(column)
-        return f"({once}) AND NOT ({among(column, sorted(self.again))})" if self.again else once
-
-    def met(self, column: str = "id") -> str:
-        """The same, also of those that are to be tried again, whose names and labels are known."""
-        stretches = [(number(first, 0), number(last + 1, 0)) for first, last in self._stretches()]
-        stretches += [(number(shard, 0), number(shard, stop)) for shard, stop in self.begun.items() if stop]
-        return " OR ".join(f"({column} >= {a} AND {column} < {b})" for a, b in sorted(stretches)) or "false"
+    def ranges(self) -> list[tuple[int, int]]:
+        """The numbers of the images that were taken in, as ranges (first, beyond the last) in rising order."""
+        whole = [(number(first, 0), number(last + 1, 0)) for first, last in self._stretches()]
+        begun = [(number(shard, 0), number(shard, stop)) for shard, stop in self.begun.items() if stop]
+        return sorted([*whole, *begun])
 
     def _stretches(self) -> list[list[int]]:
         """Finished shards as stretches (first, last), since there may be many."""
@@ -62,7 +59,7 @@ class Done:
         return json.dumps(told)
 
     @classmethod
-    def from_json(cls, text: str) -> Done:
+    def from_json(cls, text: str) -> Coverage:
         read = json.loads(text)
         finished = {shard for first, last in read["finished"] for shard in range(first, last + 1)}
         begun = {int(shard): stop for shard, stop in read["begun"].items()}

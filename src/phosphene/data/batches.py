@@ -1,0 +1,82 @@
+"""Images of sources as batches of a network's input, decoded ahead by threads.
+
+A batch is a stretch of a shard, whatever can't be read in it: so that batches are the same, and with them every last
+bit, in a run without a stop, in one that was resumed, and on several machines.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from torch import Tensor
+
+from ..network import Network
+from .sources import Item, Shard, number, reader
+
+AHEAD = 3  # batches that are decoded or on their way
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of a source; `error` says why it could not be used."""
+
+    id: int
+    shard: int
+    key: str
+    label: str | None
+    width: int = 0
+    height: int = 0
+    error: str | None = None
+
+
+def batches(
+    network: Network, shards: Iterable[tuple[int, Shard, int]], batch: int, workers: int | None = None
+) -> Iterator[tuple[int, tuple[Row, ...], list[Tensor]]]:
+    """Batches of the shards, (number, shard, where to begin) each: the shard, its rows, and the inputs of those read.
+
+    Some batches are decoded ahead, by so many `workers`; one a processor, at most 8, if it is not said. Memory does not
+    grow with the images.
+    """
+    waiting: deque[tuple[int, list[Future[tuple[Row, Tensor | None]]]]] = deque()
+    with ThreadPoolExecutor(max_workers=workers or min(8, os.cpu_count() or 1), thread_name_prefix="decode") as pool:
+        try:
+            for shard, items in _cut(shards, batch):
+                waiting.append((shard, [pool.submit(_input, network, shard, item) for item in items]))
+                if len(waiting) >= AHEAD:
+                    yield _ready(*waiting.popleft())
+            while waiting:
+                yield _ready(*waiting.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _cut(shards: Iterable[tuple[int, Shard, int]], batch: int) -> Iterator[tuple[int, list[Item]]]:
+    for shard, what, start in shards:
+        items = reader(what).items(what, start)
+        while some := list(islice(items, batch)):
+            yield shard, some
+
+
+def _ready(shard: int, waiting: list[Future]) -> tuple[int, tuple[Row, ...], list[Tensor]]:
+    done = [future.result() for future in waiting]
+    return shard, tuple(row for row, _ in done), [x for _, x in done if x is not None]
+
+
+def _input(network: Network, shard: int, item: Item) -> tuple[Row, Tensor | None]:
+    row = Row(number(shard, item.index), shard, _text(item.key), None if item.label is None else _text(item.label))
+    try:
+        photo = item.photo()
+        x = network.preprocessing.prepare(photo)
+    except (ValueError, OSError, LookupError) as error:
+        return replace(row, error=str(error)), None
+    return replace(row, width=photo.width, height=photo.height), x
+
+
+def _text(name: str) -> str:
+    """A file's name as text that can be kept; bytes of it that aren't UTF-8 are spelt out."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
