@@ -22,7 +22,7 @@ NETWORK = "Network"
 EMBEDDED = "the embedded EfficientNet-Lite0"
 SPEC_HELP = (
     "Which network: torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, a model's folder, a .onnx "
-    f"or .pt2 file, or module:function; "
+    f"or .pt2 file, or module:function, which returns an nn.Module or a phosphene.Network; "
     f"if not given, {EMBEDDED}. 'phosphene networks' lists those with names."
 )
 

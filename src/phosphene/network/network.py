@@ -267,6 +267,11 @@ class Network(Intake):
     # ---- answers
 
     @property
+    def known_head(self) -> Head | None:
+        """Its head as it was told or has been found out; None where nobody has asked yet."""
+        return self._head
+
+    @property
     def head(self) -> Head:
         """How its scores become probabilities: as it was told, or as its output is computed."""
         return self._head_at(self.preprocessing.size)
