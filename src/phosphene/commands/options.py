@@ -109,7 +109,7 @@ PhotosWord = Annotated[
         metavar="PHOTOS", show_default=False, help="Photos, or folders of them; without any, the shipped cat."
     ),
 ]
-_LAYER = "Which layer; 'phosphene layers' lists them."
+_LAYER = "Which layer, or one channel (blocks.2:17) or place (blocks.2@5,6) of it; 'phosphene layers' lists them."
 LayerWord = Annotated[
     str | None, typer.Argument(metavar="LAYER", autocompletion=complete_layer, show_default=False, help=_LAYER)
 ]
