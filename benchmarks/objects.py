@@ -29,7 +29,7 @@ from localization import CLASSES
 from PIL import Image, ImageDraw
 
 import phosphene as ph
-from phosphene.attribution.location.grabcut import smoothed
+from phosphene.attribution.location.grabcut import opencv, smoothed
 from phosphene.attribution.location.objects import grown
 from phosphene.attribution.maps.methods import method
 
@@ -169,7 +169,8 @@ def main() -> None:
         print(f"skipped: there is no coco_mini.zip in {DATA}; PHOSPHENE_DATA names the folder that holds it")
         return
     network = ph.load()
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "opencv-python-headless", "numpy"))
+    packages = {"torch": metadata.version("torch"), "OpenCV": opencv().__version__, "numpy": np.__version__}
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     print(f"{network.name}; {versions}; Python {platform.python_version()}; photos at most {given.longest} px\n")
     quantiles = [f"{quantile:g} of the map smoothed by {share:g}" for share in SMOOTHINGS for quantile in QUANTILES]
     for name in given.sets:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from phosphene.commands.instrument_command import instrument_command
 from phosphene.commands.options import shipped_photo, sorted_words
 from phosphene.commands.show import target
 from phosphene.instrument import INSTRUMENTS, Result, instrument
-from phosphene.instrument.catalogue import members
+from phosphene.instrument.catalogue import GROUPS, Entry, members
 from phosphene.instrument.docstring import described
 from phosphene.instrument.kinds import kind_of
 from phosphene.instrument.roles import LayerName, Target
@@ -527,6 +528,22 @@ finally:
     assert done.returncode == 0, done.stderr
     for name in ("report", "look", "layers", "filters", "activations", "draw", "anatomy", "check", "again", "networks"):
         assert f" {name} " in done.stdout, name
+
+
+def test_help_lists_every_command_once_in_its_group(runner: CliRunner) -> None:
+    text = run(runner, "--help").stdout
+    panels = re.findall(r"^╭─ (.+?) ─+╮\n((?:│.*\n)+)", text, re.MULTILINE)
+    listed = {title: re.findall(r"^│ ([a-z][\w-]*) ", lines, re.MULTILINE) for title, lines in panels}
+    listed.pop("Options")
+    assert list(listed) == list(GROUPS)
+    assert [name for names in listed.values() for name in names] == list(phosphene.cli._ENTRIES)
+    assert all(phosphene.cli._ENTRIES[name].group == title for title, names in listed.items() for name in names)
+
+
+def test_a_command_of_no_group_is_refused() -> None:
+    entry = Entry("news", "", "newspapers.news", False, {})
+    with pytest.raises(LookupError, match=r"no group of commands holds newspapers\.news"):
+        assert entry.group
 
 
 def test_a_wrong_layer_is_one_line_and_exit_code_2_in_a_real_shell(tmp_path: Path) -> None:

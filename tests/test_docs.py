@@ -85,6 +85,20 @@ def test_commands_on_a_page_exist(page):
     assert asked <= known
 
 
+def test_the_page_of_commands_has_the_groups_of_help_and_their_commands():
+    from phosphene.instrument.catalogue import GROUPS, entries
+
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    text = text.partition("\n## The commands\n")[2].partition("\n## ")[0]
+    groups: dict[str, set[str]] = {}
+    for title, table in re.findall(r"^### (.+)\n((?:(?!### ).*\n)+)", text, re.MULTILINE):
+        cells = re.findall(r"^\| (`.*?) \| ", table, re.MULTILINE)
+        words = [words.removeprefix("phosphene ") for cell in cells for words in re.findall("`([^`]+)`", cell)]
+        groups[title] = {each.split()[0] for each in words}
+    assert list(groups) == list(GROUPS)
+    assert groups == {title: {name for name, each in entries().items() if each.group == title} for title in GROUPS}
+
+
 def test_every_method_has_a_page_and_every_page_is_in_the_contents():
     from phosphene.attribution import __all__ as attribution
     from phosphene.inspection import __all__ as inspection

@@ -10,7 +10,7 @@ ph.activations(network, photo, "blocks.2").save("activations.png")
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -34,12 +34,92 @@ _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()
 __all__ = ["__version__", *_WHERE]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'phosphene' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
-    globals()[name] = value
-    return value
+if TYPE_CHECKING:  # the same names for editors and type checkers, which read this file and don't run it
+    from .atlas import Atlas as Atlas
+    from .attribution import boxes as boxes
+    from .attribution import cam as cam
+    from .attribution import cascade as cascade
+    from .attribution import deconvnet as deconvnet
+    from .attribution import grad_cam as grad_cam
+    from .attribution import grad_cam_plus_plus as grad_cam_plus_plus
+    from .attribution import gradient as gradient
+    from .attribution import guided as guided
+    from .attribution import guided_grad_cam as guided_grad_cam
+    from .attribution import input_x_gradient as input_x_gradient
+    from .attribution import integrated_gradients as integrated_gradients
+    from .attribution import judge as judge
+    from .attribution import layer_cam as layer_cam
+    from .attribution import locate as locate
+    from .attribution import lrp as lrp
+    from .attribution import objects as objects
+    from .attribution import occlusion as occlusion
+    from .attribution import patterns as patterns
+    from .attribution import reverse as reverse
+    from .attribution import rise as rise
+    from .attribution import score_cam as score_cam
+    from .attribution import selectivity as selectivity
+    from .attribution import smooth_grad as smooth_grad
+    from .attribution import var_grad as var_grad
+    from .attribution import why as why
+    from .attribution import x_grad_cam as x_grad_cam
+    from .inspection import activations as activations
+    from .inspection import anatomy as anatomy
+    from .inspection import check as check
+    from .inspection import draw as draw
+    from .inspection import filters as filters
+    from .inspection import strongest as strongest
+    from .instrument.again import again as again
+    from .network import UNKNOWN as UNKNOWN
+    from .network import WHOLE as WHOLE
+    from .network import Address as Address
+    from .network import Axis as Axis
+    from .network import Box as Box
+    from .network import Extent as Extent
+    from .network import Field as Field
+    from .network import Frame as Frame
+    from .network import Labels as Labels
+    from .network import Layer as Layer
+    from .network import Network as Network
+    from .network import Preprocessing as Preprocessing
+    from .network import Rules as Rules
+    from .network import load as load
+    from .picture import Photo as Photo
+    from .picture import Picture as Picture
+    from .picture import Range as Range
+    from .picture import map_range as map_range
+    from .picture import read as read
+    from .picture import read_made as read_made
+    from .reporting import report as report
+    from .synthesis import adversarial as adversarial
+    from .synthesis import caricature as caricature
+    from .synthesis import checkerboard as checkerboard
+    from .synthesis import class_image as class_image
+    from .synthesis import class_recipes as class_recipes
+    from .synthesis import deepdream as deepdream
+    from .synthesis import diverse as diverse
+    from .synthesis import dream as dream
+    from .synthesis import facets as facets
+    from .synthesis import fool as fool
+    from .synthesis import hog as hog
+    from .synthesis import hog_inverse as hog_inverse
+    from .synthesis import hog_twins as hog_twins
+    from .synthesis import inversions as inversions
+    from .synthesis import invert as invert
+    from .synthesis import quantities as quantities
+    from .synthesis import robustness as robustness
+    from .synthesis import side_by_side as side_by_side
+    from .synthesis import starts as starts
+    from .synthesis import style as style
+    from .synthesis import synthesize as synthesize
+    from .synthesis import unit_image as unit_image
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _WHERE:
+            raise AttributeError(f"module 'phosphene' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -86,7 +86,7 @@ app = typer.Typer(
 )
 for _entry in _ENTRIES.values():
     # a name and a line of help; _Lazy puts the command in its place
-    app.command(_entry.command, help=_entry.help)(lambda: None)
+    app.command(_entry.command, help=_entry.help, rich_help_panel=_entry.group)(lambda: None)
 
 
 def _version(wanted: bool) -> None:

@@ -54,14 +54,20 @@ def of_channel(network: Network, images: Any, layer: str, channel: Any = None) -
             raise TypeError(f"a channel is a whole number, not {channel!r}") from None
     if ":" not in layer and "@" not in layer:
         return layer, channel
-    x = network.inputs(images)
-    address = network.address(layer, (int(x.shape[-2]), int(x.shape[-1])))
+    address = address_of(network, images, layer)
     if address.place is not None or address.token is not None:
-        raise ValueError(f"{layer!r} is one place; name a layer or a channel, such as {address.layer!r}")
+        ranked = "" if address.place is None else "; strongest says which channels answer most there"
+        raise ValueError(f"{layer!r} is one place; name a layer or a channel, such as {address.layer!r}{ranked}")
     own = None if address.channel is None else int(address.channel)
     if channel is not None and own is not None and channel != own:
         raise ValueError(f"{layer!r} and channel={channel} name two channels; give one")
     return address.layer, own if channel is None else channel
+
+
+def address_of(network: Network, images: Any, layer: str) -> Address:
+    """The address, checked at the size of the network's input for the images."""
+    x = network.inputs(images)
+    return network.address(layer, (int(x.shape[-2]), int(x.shape[-1])))
 
 
 def peaks(maps: np.ndarray) -> np.ndarray:

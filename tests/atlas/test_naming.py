@@ -14,7 +14,7 @@ from scipy import stats
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas.units.naming import _judged, adjusted, tied
+from phosphene.atlas.units.naming import _judged, tied
 
 
 def chance(every, labelled, drawn, shared):
@@ -90,9 +90,18 @@ def test_of_labels_that_are_shared_alike_the_rarer_one_counts():
     assert found.label == "rare"
 
 
-def test_q_is_that_of_scipy():
-    p = np.random.default_rng(0).random(200) ** 3
-    np.testing.assert_allclose(adjusted(p), stats.false_discovery_control(p), rtol=1e-12)
+def test_q_is_the_least_level_at_which_the_rule_counts_a_unit():
+    """Y. Benjamini and Y. Hochberg, 1995: of p in rising order the last with p <= level * rank / N, and all before."""
+    generator = np.random.default_rng(0)
+    own = [generator.choice(4, 9, p=generator.dirichlet([0.3] * 4)) for _ in range(40)]
+    names = _judged(own, np.full(4, 50), list("abcd"), 0.05)
+    p, q = np.array([name.p for name in names]), np.array([name.q for name in names])
+    rising = np.sort(p)
+    for level in np.linspace(0.001, 0.999, 57):
+        passing = np.flatnonzero(rising <= level * np.arange(1, 41) / 40)
+        limit = rising[passing[-1]] if len(passing) else -1.0
+        np.testing.assert_array_equal(q <= level, p <= limit)
+    assert len(set(q)) > 3
 
 
 def test_chance_names_no_more_layers_than_it_may():

@@ -157,10 +157,49 @@ def test_an_address_names_a_channel(network, cat):
     assert activations(network, cat, "logits:Egyptian cat").channel == 285
     with pytest.raises(ValueError, match="name two channels"):
         activations(network, cat, "blocks.0:3", channel=4)
-    with pytest.raises(ValueError, match="is one place"):
-        strongest(network, cat, "blocks.0:3@1,2")
+    with pytest.raises(ValueError, match=r"is one place; .*; strongest says which channels answer most there"):
+        activations(network, cat, "blocks.0:3@1,2")
     with pytest.raises(LookupError, match="no 99"):
         activations(network, cat, "blocks.0:99")
+
+
+def test_the_strongest_units_at_a_place_are_those_with_the_largest_activation_there(network, cat, unchanged):
+    maps = network.maps(cat, "blocks.3")[0]
+    for row, column in ((5, 6), (0, 13)):
+        with unchanged(network.module):
+            found = strongest(network, cat, f"blocks.3@{row},{column}", k=5)
+        values, channels = maps[:, row, column].topk(5)
+        assert [unit.channel for unit in found.units] == channels.tolist()
+        np.testing.assert_allclose([unit.value for unit in found.units], values.numpy(), rtol=1e-6)
+        assert {(unit.row, unit.column) for unit in found.units} == {(row, column)} == {found.place}
+        np.testing.assert_allclose(found.maps, maps[channels].numpy(), rtol=1e-6)
+        window = network.window("blocks.3", cat, (row, column))
+        assert all(unit.box == window for unit in found.units)
+        assert found.to_dict()["place"] == [row, column]
+        said = texts(found.picture())
+        assert f"The strongest units of blocks.3 at row {row}, column {column}" in said
+        assert "in the order of their activation at this place" in said
+    anywhere = strongest(network, cat, "blocks.3", k=5)
+    assert anywhere.to_dict()["place"] is None
+    assert [unit.channel for unit in anywhere.units] != channels.tolist()
+
+
+def test_one_channel_at_a_place_is_that_unit_and_ties_there_are_counted(network, cat):
+    (unit,) = strongest(network, cat, "blocks.0:3@1,2").units
+    assert (unit.channel, unit.row, unit.column) == (3, 1, 2)
+    assert unit.value == pytest.approx(float(network.record(cat, "blocks.0:3@1,2")["blocks.0:3@1,2"]), rel=1e-6)
+    found = strongest(ph.Network(Capped(), ph.Preprocessing.plain(8)), cat, "add@4,5", k=1)
+    assert (found.units[0].channel, found.tied) == (3, 2)  # the maps of 3 × 3 and 4 × 4 places
+    assert "2 channels have 6.00 there" in texts(found.picture())
+
+
+def test_places_and_tokens_that_are_not_there_are_refused(network, cat):
+    with pytest.raises(LookupError, match="14 rows and 14 columns of units, no place 14,0"):
+        strongest(network, cat, "blocks.3@14,0")
+    vit = ph.load("timm:vit_tiny_patch16_224@none")
+    assert strongest(vit, cat, "blocks.3@13,0", k=1).units[0].column == 0
+    with pytest.raises(ValueError, match="is a token, which has no place in the photo"):
+        strongest(vit, cat, "blocks.3@cls")
 
 
 def test_the_subtitle_says_that_the_first_of_several_images_is_drawn(network, cat):

@@ -1,6 +1,7 @@
 """The check-up finds planted faults on the embedded network and raises no false alarm on the healthy one."""
 
 import copy
+import math
 import random
 import zipfile
 from dataclasses import replace
@@ -17,7 +18,7 @@ import phosphene as ph
 from phosphene.inspection.checkup import preprocessing as check_preprocessing
 from phosphene.inspection.checkup.activity import outputs_fit
 from phosphene.inspection.checkup.check import check, checks
-from phosphene.inspection.checkup.finding import Finding, clear
+from phosphene.inspection.checkup.finding import Finding, clear, paired_t
 from phosphene.inspection.checkup.labels import labels_in_order
 from phosphene.inspection.checkup.photos import Material, gather
 from phosphene.inspection.checkup.preprocessing import answer, preprocessing_fits
@@ -298,6 +299,11 @@ def test_bad_folders_are_refused_and_broken_pictures_reported(healthy: Network, 
 def test_a_gain_must_be_clear_of_chance() -> None:
     assert clear(torch.full((5,), 0.5) + torch.linspace(-0.1, 0.1, 5), 0.1)
     assert not clear(torch.tensor([3.0]), 0.1)
+    gains = torch.randn(20, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 0.3
+    assert paired_t(gains) == pytest.approx(float(gains.mean() / (gains.std() / math.sqrt(20))), rel=1e-12)
+    assert paired_t(torch.full((5,), -0.1)) == -math.inf
+    assert paired_t(torch.zeros(5)) == paired_t(torch.ones(1)) == 0
+    assert paired_t(torch.tensor([0.1, 0.1, 0.1 + 1e-16], dtype=torch.float64)) == math.inf
     assert not clear(torch.randn(200, generator=torch.Generator().manual_seed(0)), 0.0)
 
 

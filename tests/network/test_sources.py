@@ -21,6 +21,7 @@ from torch import nn
 from phosphene.network.labels import Labels
 from phosphene.network.opening import from_timm as source_timm
 from phosphene.network.opening import from_torchvision as source_torchvision
+from phosphene.network.opening.loading import load
 from phosphene.network.opening.sources import names, open_source
 from phosphene.network.preprocessing import Preprocessing
 
@@ -286,6 +287,53 @@ def test_own_code_opens_from_a_file_and_from_the_current_directory(tmp_path, mon
     with pytest.raises(FileNotFoundError, match=r"gone\.py is not a file"):
         open_source("gone.py:build")
     sys.modules.pop("own_network", None)
+
+
+def test_own_code_may_return_a_network_with_all_that_it_says(tmp_path):
+    (tmp_path / "whole.py").write_text(
+        "import torch\nfrom torch import nn\nimport phosphene as ph\n"
+        "def build(classes=2):\n"
+        "    module = nn.Sequential(nn.Conv2d(3, classes, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+        "    way = ph.Preprocessing(size=(24, 16), resize=None, mean=(0.5,) * 3, std=(0.25,) * 3)\n"
+        "    return ph.Network(module, way, ['a', 'b'], head='sigmoid', notes=['made here'])\n"
+        "ready = build()\n"
+        "def unsaid():\n    return ph.Network(build().module)\n"
+        "def long():\n    return build().module, None, None, 'sigmoid'\n"
+        "def odd():\n    return 'a', None\n"
+    )
+    for name in ("build", "ready"):
+        spec = f"{tmp_path}/whole.py:{name}"
+        network = load(spec)
+        assert network.spec == spec
+        assert network.preprocessing == Preprocessing(size=(24, 16), resize=None, mean=(0.5,) * 3, std=(0.25,) * 3)
+        assert list(network.labels) == ["a", "b"]
+        assert network.head == "sigmoid"
+        assert "made here" in network.notes
+    assert load(spec, head="softmax").head == "softmax"
+    assert list(load(spec, labels=["c", "d"]).labels) == ["c", "d"]
+    assert load(f"{tmp_path}/whole.py:unsaid").labels == Labels(None, 2)
+    with pytest.raises(TypeError, match="returned 4 values; it should return"):
+        load(f"{tmp_path}/whole.py:long")
+    with pytest.raises(TypeError, match="a tuple that begins with str; it should return"):
+        load(f"{tmp_path}/whole.py:odd")
+
+
+def test_a_network_that_own_code_returns_says_what_the_weights_in_a_file_mean(tmp_path):
+    (tmp_path / "frame.py").write_text(
+        "from torch import nn\nimport phosphene as ph\n"
+        "def build(classes=2):\n"
+        "    module = nn.Sequential(nn.Conv2d(3, classes, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+        "    return ph.Network(module, ph.Preprocessing.plain(24), ['a', 'b'], head='sigmoid')\n"
+    )
+    for classes in (2, 5):
+        save_file(
+            {"0.weight": torch.rand(classes, 3, 3, 3), "0.bias": torch.zeros(classes)}, tmp_path / "w.safetensors"
+        )
+        network = load(tmp_path / "w.safetensors", architecture=f"{tmp_path}/frame.py:build")
+        assert network.head == "sigmoid"
+        assert network.preprocessing == Preprocessing.plain(24)
+        assert network.labels == (Labels(("a", "b")) if classes == 2 else Labels(None, 5))
+        assert any("names 2 classes and the file has 5" in note for note in network.notes) == (classes == 5)
 
 
 # every failure is a sentence

@@ -1,5 +1,7 @@
 """Accuracy under attack: exact on a linear network, where the radius that turns each image is known."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -83,6 +85,13 @@ def test_wilsons_interval_is_the_textbooks():
                                    (1, 29, 0.0061, 0.1718)):  # fmt: skip
         found = share(hits, count)
         assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+    z = 1.959963985
+    for hits, count in ((0, 7), (3, 7), (7, 7), (500, 2000)):
+        found, mean = share(hits, count), hits / count
+        middle = (mean + z * z / (2 * count)) / (1 + z * z / count)
+        half = z / (1 + z * z / count) * math.sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
+        assert (found.low, found.high) == pytest.approx((middle - half, middle + half), abs=1e-9)
+    assert (share(0, 7).low, share(7, 7).high) == (0, 1)
     assert str(share(0, 0)) == "–"
     assert str(share(3, 4)) == "75% (30% to 95%)"
 

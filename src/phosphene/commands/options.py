@@ -22,7 +22,7 @@ NETWORK = "Network"
 EMBEDDED = "the embedded EfficientNet-Lite0"
 SPEC_HELP = (
     "Which network: torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, a model's folder, a .onnx "
-    f"or .pt2 file, or module:function; "
+    f"or .pt2 file, or module:function, which returns an nn.Module or a phosphene.Network; "
     f"if not given, {EMBEDDED}. 'phosphene networks' lists those with names."
 )
 
@@ -115,7 +115,7 @@ ImagesWord = Annotated[
         metavar="IMAGES", show_default=False, help="Photos, or folders of them; without any, the photos that ship."
     ),
 ]
-_LAYER = "Which layer; 'phosphene layers' lists them."
+_LAYER = "Which layer, or one channel (blocks.2:17) or place (blocks.2@5,6) of it; 'phosphene layers' lists them."
 LayerWord = Annotated[
     str | None, typer.Argument(metavar="LAYER", autocompletion=complete_layer, show_default=False, help=_LAYER)
 ]

@@ -4,6 +4,8 @@ A unit is one place of one channel. Channels are ordered by their largest activa
 and its receptive field drawn in the photo's own pixels: everything that can have moved the unit, and nothing more. The
 resizing before the network is counted in: a pixel of the input is made of several of the photo's.
 
+At one place of the layer, `blocks.3@5,6`, channels are ordered by their activation there instead: what answers *here*.
+
 A bounded activation such as ReLU6 lets many units reach the same largest value. Channels that share it are ordered by
 their mean, and of a channel's places that share it the middle one is taken.
 """
@@ -19,7 +21,7 @@ from ..instrument import Result, instrument
 from ..instrument.roles import Images, LayerName
 from ..network import UNKNOWN, Box, Frame, Network
 from ..picture import ColourBar, ImageBlock, Photo, Row, Sheet, compact, draw_boxes, map_range, overlay
-from ..showing import first_of, input_box, of_channel, peaks, photo_of, seen
+from ..showing import address_of, first_of, input_box, peaks, photo_of, seen
 
 PATCH = 200  # pixels of a patch's width at most
 OWN = "each unit's own window"  # a layer whose windows are of no one size
@@ -27,7 +29,7 @@ OWN = "each unit's own window"  # a layer whose windows are of no one size
 
 @dataclass(frozen=True)
 class Unit:
-    """A channel's strongest place on the photo."""
+    """A channel's strongest place on the photo, or the one that was asked about."""
 
     channel: int
     row: int
@@ -49,6 +51,12 @@ class Strongest(Result):
     photo: Photo = field(repr=False)
     frame: Frame = field(repr=False)
     images: int = 1  # how many were given; the first is looked at
+    place: tuple[int, int] | None = None  # row and column, where one place was asked about
+
+    @property
+    def where(self) -> str:
+        """' at row 5, column 6', where one place was asked about; otherwise nothing."""
+        return "" if self.place is None else f" at row {self.place[0]}, column {self.place[1]}"
 
     def sheet(self) -> Sheet:
         """For each unit the photo with its channel's activation over it and its receptive field, and that patch."""
@@ -76,7 +84,7 @@ class Strongest(Result):
                 pictures.append(_fit(patch.pixels, height, PATCH))
                 sees = f"sees {int(box.width)} × {int(box.height)} px of the photo"
             heading = f"channel {unit.channel} · {compact(unit.value)}"
-            caption = f"row {unit.row}, column {unit.column}; {sees}"
+            caption = sees if self.place else f"row {unit.row}, column {unit.column}; {sees}"
             joined = [ImageBlock(pixels, crisp=False) for pixels in pictures]
             joined[0] = ImageBlock(pictures[0], heading=heading, caption=caption, crisp=False)
             if len(joined) > 1:
@@ -87,14 +95,17 @@ class Strongest(Result):
         blocks.append(ColourBar("sequential", mapped.ranges[0], "activation"))
         sees = self.receptive_field if self.receptive_field == OWN else f"receptive field {self.receptive_field}"
         subtitle = f"{self.network} on {first_of(self.photo.name, self.images)} · {sees}"
+        if self.place:
+            subtitle += " · channels in the order of their activation at this place"
         if self.tied:
             subtitle += (
-                f" · {self.tied} channels reach {compact(self.units[0].value)}; those of the largest mean are shown"
+                f" · {self.tied} channels {'have' if self.place else 'reach'} {compact(self.units[0].value)}"
+                f"{' there' if self.place else ''}; those of the largest mean are shown"
             )
         width = max(640, max(sum(c.pixels.shape[1] + 20 for c in row.blocks) for row in blocks[:-1])) + 96
-        caption = f"{self.network}, {self.layer} on {self.photo.name}: strongest units; {mapped.caption()}"
+        caption = f"{self.network}, {self.layer} on {self.photo.name}: strongest units{self.where}; {mapped.caption()}"
         return Sheet(
-            f"The strongest units of {self.layer}",
+            f"The strongest units of {self.layer}{self.where}",
             subtitle,
             blocks,
             caption=mapped.caption(),
@@ -107,6 +118,7 @@ class Strongest(Result):
         return {
             "network": self.network,
             "layer": self.layer,
+            "place": None if self.place is None else list(self.place),
             "receptive_field": self.receptive_field,
             "tied": self.tied,
             "units": [
@@ -126,25 +138,33 @@ class Strongest(Result):
 def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) -> Strongest:
     """The units of a layer that answer most to a photo, with the part of the photo that each of them sees.
 
-    Channels are ordered by their largest activation, then by their mean; each counts once. Raises LookupError for a
-    layer that is not there, ValueError for one without a grid of places.
+    Channels are ordered by their largest activation, then by their mean; each counts once. At one place of the layer
+    they are ordered by their activation there. Raises LookupError for a layer or a place that is not there, ValueError
+    for a layer without a grid of places.
 
-    - `layer`: which layer's units, or one channel's ('blocks.2:17'); `phosphene layers` lists them
+    - `layer`: which layer's units, one channel's ('blocks.2:17'), or those of one place, row and column from 0
+      ('blocks.2@5,6'); `phosphene layers` lists them
     - `k`: how many units
     """
     if k < 1:
         raise ValueError(f"at least one unit is asked for, not {k}")
-    layer, channel = of_channel(network, photo, layer)
+    address = address_of(network, photo, layer)
+    if address.token is not None:
+        raise ValueError(
+            f"{layer!r} is a token, which has no place in the photo; name a layer, such as {address.layer!r}"
+        )
+    layer, channel, place = address.layer, address.channel, address.place
     every = network.inputs(photo)
     images = every[:1]
     maps = network.maps(images, layer)[0].detach().float().cpu().numpy()
     shown, frame = photo_of(network, photo)
-    best = np.lexsort((-maps.mean((1, 2)), -maps.max((1, 2))))[:k]
+    answers = maps.max((1, 2)) if place is None else maps[:, place[0], place[1]]
+    best = np.lexsort((-maps.mean((1, 2)), -answers))[:k]
     if channel is not None:
-        best = np.array([channel])
-    reaching = int((maps.max((1, 2)) == maps.max()).sum())
+        best = np.array([int(channel)])
+    reaching = int((answers == answers.max()).sum())
     size = (int(images.shape[-2]), int(images.shape[-1]))
-    units = [_unit(network, layer, int(index), maps[index], frame, size) for index in best]
+    units = [_unit(network, layer, int(index), maps[index], place, frame, size) for index in best]
     window = network.layer(layer, size).field
     own = window is UNKNOWN and any(unit.box is not None for unit in units)
     return Strongest(
@@ -157,11 +177,15 @@ def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) 
         photo=shown,
         frame=frame,
         images=len(every),
+        place=place,
     )
 
 
-def _unit(network: Network, layer: str, channel: int, values: np.ndarray, frame: Frame, size: tuple[int, int]) -> Unit:
-    row, column = (int(at) for at in peaks(values))
+def _unit(
+    network: Network, layer: str, channel: int, values: np.ndarray, place: tuple[int, int] | None, frame: Frame,
+    size: tuple[int, int],
+) -> Unit:  # fmt: skip
+    row, column = place or (int(at) for at in peaks(values))
     box = network.receptive_field(f"{layer}:{channel}", (row, column), size)
     in_photo = frame.source(box) if isinstance(box, Box) else None
     return Unit(channel, row, column, float(values[row, column]), in_photo)

@@ -3,6 +3,8 @@
 A command is a function marked `@instrument` in one of the package's folders, or the function in `commands/NAME.py` that
 is called NAME. Its help is the first line of its docstring. What asks an atlas is marked `@instrument` as well, is
 called atlas_NAME, and is the command `phosphene atlas NAME`.
+
+Commands stand in groups, by the folder or file that they come from (`GROUPS`).
 """
 
 from __future__ import annotations
@@ -15,9 +17,28 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-FIRST = ("report", "look", "locate", "layers")
-LAST = ("judge", "check", "again", "networks")
+BY_HAND = ("report", "look", "layers", "check", "again", "networks")
 GROUP = "atlas"  # a command with commands of its own, and the folder that holds them
+
+# title -> the folders and files of its commands, in the order of help; what lies deeper goes before what holds it
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Look into a network": ("commands.report", "commands.look", "commands.layers", "inspection"),
+    "Explain an answer": ("attribution.why", "attribution.location.locate", "attribution"),
+    "Project a unit back to the pixels": ("attribution.reversed.reversing", "attribution.reversed"),
+    "Test explanations": ("attribution.trials.judging", "attribution.trials", "attribution.reversed.selectivity"),
+    "Synthesise images of units and classes": (
+        "synthesis.synthesize",
+        "synthesis.unit_image",
+        "synthesis.class_image",
+        "synthesis.class_recipes",
+        "synthesis",
+    ),
+    "Invert and change photos": ("synthesis.inversion", "synthesis.dream", "synthesis.style", "synthesis.hog"),
+    "Change the answer": ("synthesis.adversarial", "synthesis.fooling"),
+    "Ask a data set": ("commands.atlas",),
+    "Check a network": ("commands.check",),
+    "Find networks and repeat pictures": ("commands.networks", "commands.again"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +50,30 @@ class Entry:
     module: str
     written_by_hand: bool
     parameters: Mapping[str, str]  # the function's: name -> annotation, as it is written
+
+    @property
+    def group(self) -> str:
+        """The title of its group."""
+        return self._place[0]
+
+    @property
+    def _place(self) -> tuple[str, int]:
+        """Its group, and the place in there of the folder or file that says so."""
+        places = {
+            len(part): (title, at)
+            for title, parts in GROUPS.items()
+            for at, part in enumerate(parts)
+            if f"{self.module}.".startswith(f"{part}.")
+        }
+        if not places:
+            raise LookupError(f"no group of commands holds {self.module}")
+        return places[max(places)]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Where it stands in help: its group's number, and its place among the group's folders and files."""
+        title, at = self._place
+        return list(GROUPS).index(title), at
 
     @property
     def command(self) -> str:
@@ -48,10 +93,8 @@ def entries(package: Path = PACKAGE) -> dict[str, Entry]:
         if "@instrument" in text and path.relative_to(package).parts[0] not in ("commands", GROUP):
             for entry in _marked(ast.parse(text), _module(package, path)):
                 instruments[entry.name] = entry
-    named = {name: _by_hand(package, name) or instruments[name] for name in (*FIRST, *LAST)}
-    middle = [entry for name, entry in instruments.items() if name not in named]
-    ordered = [*(named[name] for name in FIRST), *middle, _group(package), *(named[name] for name in LAST)]
-    return {entry.command: entry for entry in ordered}
+    every = {**instruments, **{name: _by_hand(package, name) for name in BY_HAND}, GROUP: _group(package)}
+    return {entry.command: entry for entry in sorted(every.values(), key=lambda entry: entry.order)}
 
 
 def members(package: Path = PACKAGE) -> dict[str, Entry]:
@@ -81,11 +124,9 @@ def _marked(tree: ast.Module, module: str) -> list[Entry]:
     ]
 
 
-def _by_hand(package: Path, name: str) -> Entry | None:
-    """The command of that name in a file of its own; None where there is no such file."""
+def _by_hand(package: Path, name: str) -> Entry:
+    """The command of that name in a file of its own, which comes before an instrument of that name."""
     path = package / "commands" / f"{name}.py"
-    if not path.is_file():
-        return None
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return Entry(name, _first_line(node), f"commands.{name}", True, _parameters(node))

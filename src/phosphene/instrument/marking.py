@@ -7,7 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, ParamSpec, Protocol, TypeVar, get_args, get_type_hints, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_type_hints, overload
 
 from torch import nn
 
@@ -22,6 +22,8 @@ INSTRUMENTS: dict[str, Callable[..., Any]] = {}
 _Result = TypeVar("_Result", bound=Result)
 _Made = TypeVar("_Made", bound=Result, covariant=True)
 _Given = ParamSpec("_Given")
+_Rest = ParamSpec("_Rest")
+_Owner = TypeVar("_Owner")
 
 
 class Stepwise(Protocol[_Given, _Made]):
@@ -30,6 +32,15 @@ class Stepwise(Protocol[_Given, _Made]):
     def __call__(self, *args: _Given.args, **kwargs: _Given.kwargs) -> _Made: ...
 
     def steps(self, *args: _Given.args, **kwargs: _Given.kwargs) -> Iterator[_Made]: ...
+
+    # As a class's attribute it is a method, as any function is; `steps` is not bound with it.
+    @overload
+    def __get__(self, owner: None, kind: type) -> Stepwise[_Given, _Made]: ...
+
+    @overload
+    def __get__(
+        self: Stepwise[Concatenate[_Owner, _Rest], _Made], owner: _Owner, kind: type
+    ) -> Callable[_Rest, _Made]: ...
 
 
 @overload

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from .preprocessing import HasPixels
+
+Images = HasPixels | Sequence[HasPixels] | Tensor
+
+
+class HasSides(Protocol):
+    """A photo, as far as its place in the network's input needs to know it."""
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def width(self) -> int: ...
 
 
 def photos_in(images: Any) -> list[Any]:

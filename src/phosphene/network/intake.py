@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from .frame import Frame
 from .heads import noise
-from .inputs import check, no_image, photos_in
+from .inputs import HasSides, Images, check, no_image, photos_in
 from .module import input_channels, tensors_of
 from .preprocessing import HasPixels, Preprocessing
 from .running.recording import recorded
@@ -95,7 +94,7 @@ class Intake:
         self._check_photos()
         return self.preprocessing.denormalise(x)
 
-    def inputs(self, images: Any) -> Tensor:
+    def inputs(self, images: Images) -> Tensor:
         """The network's input (N, C, H, W) for a photo, several photos, or a tensor that is already one.
 
         Raises ValueError for a tensor of another shape, type or number of channels, or with values that are not finite.
@@ -109,7 +108,7 @@ class Intake:
         self._check_dimensions((self.channels or 3, *self.preprocessing.size))
         return torch.cat([self.prepare(photo) for photo in photos_in(images)])
 
-    def frame(self, photo: Any) -> Frame:
+    def frame(self, photo: HasSides) -> Frame:
         """Where the network's input lies in the photo's pixels."""
         return self.preprocessing.frame(photo.height, photo.width)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 from torch import Tensor, nn
 
@@ -18,12 +18,12 @@ from .describing.describing import completed
 from .frame import Box
 from .geometry import UNKNOWN, Extent, Field
 from .heads import head_of, noise
-from .inputs import pair
+from .inputs import HasSides, Images, pair
 from .intake import Intake
 from .labels import Labels
 from .module import changes, fingerprint, tensors_of, unwrapped
 from .picking import laid, names_a_layer, picked, within
-from .preprocessing import Preprocessing
+from .preprocessing import HasPixels, Preprocessing
 from .receptive import seen_by
 from .running.outputs import Head, checked, described, main_tensor, per_image
 from .running.outputs import log_probabilities as log_of
@@ -118,7 +118,7 @@ class Network(Intake):
         address = Address.parse(target)
         return within(address, self.layer(address.layer, size), self.labels, self.name)
 
-    def record(self, images: Any, *addresses: str | Address, rules: Rules | None = None) -> dict[str, Tensor]:
+    def record(self, images: Images, *addresses: str | Address, rules: Rules | None = None) -> dict[str, Tensor]:
         """The values at `addresses` for the images: a dict from each address, as given, to a copy of the value.
 
         Values are (N, C, H, W) for maps, as the network computes them otherwise; `layer:17` gives (N, H, W),
@@ -134,7 +134,7 @@ class Network(Intake):
         values = self._run(x, asked.values(), rules)
         return {text: self._picked(values, address, x) for text, address in asked.items()}
 
-    def reduce(self, images: Any, functions: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    def reduce(self, images: Images, functions: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
         """What each layer's function makes of its value for the images, while the value stands; nothing else is kept.
 
         For values that are too large to copy. A function may be called more than once for a run, must leave the value
@@ -146,7 +146,7 @@ class Network(Intake):
         values = self._run(x, [Address(name) for name in functions], None, keep=keep)
         return {name: values[OUTPUT if name in OUTPUTS else name] for name in functions}
 
-    def call_of(self, images: Any, layer: str, *addresses: str | Address) -> tuple[Call, dict[str, Tensor]]:
+    def call_of(self, images: Images, layer: str, *addresses: str | Address) -> tuple[Call, dict[str, Tensor]]:
         """The call of the module that computes `layer`, and the values at `addresses` of the same run.
 
         Raises LookupError where a function computes it; the rest is as in `record`.
@@ -199,7 +199,7 @@ class Network(Intake):
             return value if address.layer in OUTPUTS else whole
         return picked(value, address, self.layer(address.layer, tuple(x.shape[-2:])))
 
-    def maps(self, images: Any, layer: str) -> Tensor:
+    def maps(self, images: Images, layer: str) -> Tensor:
         """The layer's activations as maps (N, C, rows, columns), tokens laid out on their grid; vectors have one place.
 
         Tokens without a place (cls, registers) are left out: `layer@cls` records them.
@@ -252,7 +252,7 @@ class Network(Intake):
             address = replace(address, place=unit)
         return seen_by(address, self.layer(address.layer, size), self.survey(size))
 
-    def window(self, target: str | Address, photo: Any, unit: tuple[int, int] | None = None) -> Box | Extent:
+    def window(self, target: str | Address, photo: HasSides, unit: tuple[int, int] | None = None) -> Box | Extent:
         """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` where it can't be told.
 
         All pixels that can move the unit, those included that only the resizing brings into the box of the input that
@@ -265,6 +265,11 @@ class Network(Intake):
         return frame.source(box)
 
     # ---- answers
+
+    @property
+    def known_head(self) -> Head | None:
+        """Its head as it was told or has been found out; None where nobody has asked yet."""
+        return self._head
 
     @property
     def head(self) -> Head:
@@ -286,7 +291,7 @@ class Network(Intake):
         """Their logarithms, as precise as the scores allow; differentiable."""
         return log_of(scores, self.head)
 
-    def scores(self, images: Any) -> Tensor:
+    def scores(self, images: Images) -> Tensor:
         """The score of each class for each image (N, classes), as the network gives them; see `head`.
 
         Raises ValueError, in one sentence, for a network that gives no score for each class of an image.
@@ -298,7 +303,13 @@ class Network(Intake):
         self._head_at(tuple(x.shape[-2:]))  # known from a size that the network runs at
         return scores
 
-    def classify(self, images: Any, k: int = 5) -> list[Guess] | list[list[Guess]]:
+    @overload
+    def classify(self, images: HasPixels, k: int = 5) -> list[Guess]: ...
+
+    @overload
+    def classify(self, images: Images, k: int = 5) -> list[Guess] | list[list[Guess]]: ...
+
+    def classify(self, images: Images, k: int = 5) -> list[Guess] | list[list[Guess]]:
         """The `k` likeliest classes of a photo, best first; of several photos, a list each."""
         answers = guesses(self.scores(images), self.head, self.labels, k)
         return answers[0] if len(answers) == 1 else answers

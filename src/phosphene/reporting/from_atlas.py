@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,7 @@ class Known:
     neighbours: Neighbours | None
 
 
-def belonging(atlas: Any, network: Network) -> Atlas:
+def belonging(atlas: str | os.PathLike[str], network: Network) -> Atlas:
     """The atlas, opened with the network. ValueError where it holds nothing of that network."""
     return Atlas(opened(atlas).path, network)
 

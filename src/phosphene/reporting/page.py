@@ -22,13 +22,16 @@ from .choose import choose
 from .wishes import wishes
 
 if TYPE_CHECKING:
+    from ..atlas import Atlas
     from .from_atlas import Known
 
 PACKAGES = ("phosphene", "torch", "torchvision", "timm", "numpy", "pillow")
 SUFFIXES = (".html", ".htm")
 
 
-def report(network: Network, photo: Photo, path: str | os.PathLike[str], atlas: Any = None) -> Path:
+def report(
+    network: Network, photo: Photo, path: str | os.PathLike[str], atlas: str | os.PathLike[str] | None = None
+) -> Path:
     """One self-contained HTML file that tells what the network sees in the photo; returns its path.
 
     It shows the photo as the network gets it, the five best classes and maps of why the best two got their scores, the
@@ -51,16 +54,17 @@ def report(network: Network, photo: Photo, path: str | os.PathLike[str], atlas: 
     return target
 
 
-def page(network: Network, photo: Photo, atlas: Any = None) -> str:
+def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = None) -> str:
     """The report as HTML."""
     layers = network.layers(network.frame(photo).size)
     chosen = choose(layers)
     known: Known | None = None
+    belonging: Atlas | None = None
     if atlas is not None:
         from . import from_atlas
 
-        atlas = from_atlas.belonging(atlas, network)
-        chosen = from_atlas.held(atlas, network, chosen, layers)
+        belonging = from_atlas.belonging(atlas, network)
+        chosen = from_atlas.held(belonging, network, chosen, layers)
     filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
@@ -72,8 +76,8 @@ def page(network: Network, photo: Photo, atlas: Any = None) -> str:
         "versions": versions,
     }
     units = [sections.units(network, photo, part) for part in chosen]
-    if atlas is not None:
-        known = from_atlas.known(atlas, network, photo, units)
+    if belonging is not None:
+        known = from_atlas.known(belonging, network, photo, units)
         record["atlas"] = known.path
     environment = Environment(
         loader=PackageLoader("phosphene.reporting", "."),

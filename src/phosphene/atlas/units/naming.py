@@ -91,7 +91,7 @@ def tied(values: Sequence[float], k: int) -> int:
 
 def _judged(own: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str], level: float) -> list[Name]:
     """Names of units from the codes of their images' labels and the number of images of each label."""
-    from scipy.stats import hypergeom
+    from scipy.stats import false_discovery_control, hypergeom
 
     every = int(totals.sum())
     counts = np.stack([np.bincount(codes, minlength=len(labels)) for codes in own])
@@ -100,7 +100,7 @@ def _judged(own: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str]
     best = np.lexsort((np.broadcast_to(totals, counts.shape), -counts), axis=1)[:, 0]
     shared = counts[np.arange(len(own)), best]
     p = np.minimum(1.0, len(labels) * hypergeom.sf(shared - 1, every, totals[best], drawn))
-    q = adjusted(p)
+    q = false_discovery_control(p)  # of each p: the least share of false finds at which it would be one
     found = []
     for channel, (label, x, n) in enumerate(zip(best.tolist(), shared.tolist(), drawn.tolist(), strict=True)):
         if not n:
@@ -111,15 +111,6 @@ def _judged(own: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str]
         name = text if q[channel] <= level else ""
         found.append(Name(channel, name, text, x, n, x / n, lift, float(p[channel]), float(q[channel])))
     return found
-
-
-def adjusted(p: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's q of each p: the least share of false finds at which it would be one."""
-    order = np.argsort(p)
-    steps = p[order] * len(p) / np.arange(1, len(p) + 1)
-    q = np.empty(len(p))
-    q[order] = np.minimum.accumulate(steps[::-1])[::-1]
-    return np.minimum(q, 1.0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

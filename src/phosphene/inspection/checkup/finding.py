@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor
 
 Verdict = Literal["good", "note", "warning", "fault"]
@@ -31,9 +32,12 @@ def paired_t(gains: Tensor) -> float:
     """Student's t of paired gains (N,): their mean over its standard error; 0 for fewer than two."""
     if len(gains) < 2:
         return 0.0
-    spread = float(gains.double().std()) / math.sqrt(len(gains))
-    mean = float(gains.double().mean())
-    return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
+    values = gains.double().cpu().numpy()
+    if np.allclose(values, values[0], rtol=1e-13, atol=0):  # no spread but rounding, of which SciPy warns
+        return math.copysign(math.inf, values[0]) if values[0] else 0.0
+    from scipy.stats import ttest_1samp
+
+    return float(ttest_1samp(values, 0.0).statistic)
 
 
 def clear(gains: Tensor, margin: float) -> bool:

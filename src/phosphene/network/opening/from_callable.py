@@ -1,7 +1,8 @@
 """Networks that a person's own code builds: `my_module:build`, `path/to/file.py:build`.
 
-The callable takes nothing (or `classes=` / `num_classes=`) and returns an `nn.Module`, or (module, preprocessing,
-labels), of which the last two may be None or left out. This runs the named code, so nothing that comes from outside
+The callable takes nothing (or `classes=` / `num_classes=`) and returns an `nn.Module`, a `Network` with its own
+preprocessing, labels and head, or (module, preprocessing, labels), of which the last two may be None or left out. A
+module or a `Network` may stand in the callable's place. This runs the named code, so nothing that comes from outside
 may choose the name.
 """
 
@@ -10,8 +11,9 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from types import ModuleType
@@ -21,33 +23,57 @@ from torch import nn
 
 from ..describing.describing import as_preprocessing, completed, describe
 from ..describing.processor_settings import is_processor
+from ..labels import Labels
+from ..network import Network
 from ..preprocessing import Preprocessing
+from ..running.outputs import Head
 from .source import Blueprint, Source, as_labels, count_channels, count_classes, first_line, near, undisturbed
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a callable made: a module, and what it says of it."""
+
+    module: nn.Module
+    preprocessing: Any = None
+    labels: Labels | Sequence[str] | None = None
+    head: Head | None = None
+    notes: tuple[str, ...] = ()
 
 
 def open_callable(spec: str, *, seed: int = 0, classes: int | None = None) -> Source:
     """What the named callable returns, with plain preprocessing and numbered labels where it says nothing."""
     build = find_callable(spec)
     with undisturbed(seed):
-        module, preprocessing, labels = call(build, spec, classes)
-        known = completed(module, preprocessing, labels)
+        built = call(build, spec, classes)
+        module = built.module
+        known = completed(module, built.preprocessing, built.labels)
         way = known.preprocessing or plain(module)
         count = count_classes(module.eval(), way)
-    notes = known.notes if known.preprocessing else (f"preprocessing not known, so: {way}", *known.notes)
-    return Source(module, way, known.labels or as_labels(None, count), spec, notes)
+    assumed = () if known.preprocessing else (f"preprocessing not known, so: {way}",)
+    notes = (*assumed, *built.notes, *known.notes)
+    return Source(module, way, known.labels or as_labels(None, count), spec, notes, built.head)
 
 
 def blueprint(build: Callable[..., Any], spec: str) -> Blueprint:
     """The architecture that a callable builds, to be filled from a weights file."""
-    told: dict[int, Preprocessing | None] = {}
+    made: dict[int, Built] = {}
 
-    def built(classes: int | None) -> nn.Module:
-        module, preprocessing, _ = call(build, spec, classes)
-        told[id(module)] = as_preprocessing(preprocessing)
-        return module
+    def module_for(classes: int | None) -> nn.Module:
+        built = call(build, spec, classes)
+        made[id(built.module)] = built
+        return built.module
+
+    def preprocessing(module: nn.Module) -> Preprocessing:
+        stated = as_preprocessing(made[id(module)].preprocessing)
+        return stated or describe(module).preprocessing or plain(module)
 
     return Blueprint(
-        spec, built, lambda module: told.get(id(module)) or describe(module).preprocessing or plain(module)
+        spec,
+        module_for,
+        preprocessing,
+        labels=lambda module: made[id(module)].labels or None,
+        head=lambda module: made[id(module)].head,
     )
 
 
@@ -56,8 +82,8 @@ def plain(module: nn.Module) -> Preprocessing:
     return Preprocessing.plain(224, count_channels(module))
 
 
-def call(build: Callable[..., Any], spec: str, classes: int | None) -> tuple[nn.Module, Any, Any]:
-    """(module, preprocessing, labels) that `build` returns. Raises ValueError for an error inside it."""
+def call(build: Callable[..., Any], spec: str, classes: int | None) -> Built:
+    """What `build` returns. Raises ValueError for an error inside it, TypeError for what is no network."""
     options = {}
     if classes is not None:
         taken = [name for name in ("classes", "num_classes") if name in _parameters(build)]
@@ -68,13 +94,19 @@ def call(build: Callable[..., Any], spec: str, classes: int | None) -> tuple[nn.
         made = build(**options)
     except Exception as error:  # a person's own code may raise anything; the cause stays attached
         raise ValueError(f"{spec} raised {type(error).__name__}: {first_line(error)}") from error
-    module, preprocessing, labels = (*made, None, None)[:3] if isinstance(made, tuple) and made else (made, None, None)
+    if isinstance(made, Network):
+        return Built(made.module, made.preprocessing, made.labels, made.known_head, tuple(made.notes))
+    several = isinstance(made, tuple) and made
+    if several and len(made) > 3:
+        raise TypeError(f"{spec} returned {len(made)} values; it should return (module, preprocessing, labels) at most")
+    module, preprocessing, labels = (*made, None, None)[:3] if several else (made, None, None)
     if not isinstance(module, nn.Module):
-        raise TypeError(f"{spec} returned {type(module).__name__}; it should return a torch.nn.Module")
+        came = f"a tuple that begins with {type(module).__name__}" if several else type(module).__name__
+        raise TypeError(f"{spec} returned {came}; it should return a torch.nn.Module or a phosphene.Network")
     if not (preprocessing is None or isinstance(preprocessing, Preprocessing) or is_processor(preprocessing)):
         came = type(preprocessing).__name__
         raise TypeError(f"{spec} returned {came} as its preprocessing; it should be a phosphene Preprocessing or None")
-    return module, preprocessing, labels
+    return Built(module, preprocessing, labels)
 
 
 def _parameters(build: Callable[..., Any]) -> tuple[str, ...]:
@@ -93,10 +125,13 @@ def find_callable(spec: str) -> Callable[..., Any]:
     except AttributeError as error:
         known = [name for name in vars(module) if not name.startswith("_")]
         raise LookupError(f"'{path}' is not in {place}{near(path, known)}") from error
-    if isinstance(found, nn.Module):
+    if isinstance(found, (nn.Module, Network)):
         return lambda: found
     if not callable(found):
-        raise TypeError(f"{spec} is a {type(found).__name__}; it should be a function that returns a torch.nn.Module")
+        raise TypeError(
+            f"{spec} is a {type(found).__name__}; it should be a function that returns a torch.nn.Module or a "
+            "phosphene.Network"
+        )
     return found
 
 

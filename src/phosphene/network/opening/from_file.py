@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..labels import Labels
 from . import from_callable as source_callable
 from . import from_timm as source_timm
 from . import from_torchvision as source_torchvision
@@ -62,7 +63,12 @@ def open_file(spec: str, architecture: Architecture | None, *, seed: int = 0, cl
     with undisturbed(seed):
         count = count_classes(module.eval(), way)
     notes = (f"weights {spec} in {plan.spec}", *((plan.note + ", assumed",) if plan.note else ()))
-    return Source(module, way, as_labels(None, count), spec, notes)
+    labels = plan.labels(module)
+    named = None if labels is None else as_labels(labels, None).count
+    if named is not None and count is not None and named != count:
+        notes = (*notes, f"{plan.spec} names {named} classes and the file has {count}, which go by their numbers")
+        labels = Labels(None, count)
+    return Source(module, way, as_labels(labels, count), spec, notes, plan.head(module))
 
 
 def blueprint(architecture: Architecture) -> Blueprint:

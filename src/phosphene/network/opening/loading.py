@@ -31,7 +31,8 @@ def load(
     """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
 
     `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), a
-    folder that transformers' `save_pretrained` wrote, or `module:callable`; an `nn.Module` is wrapped as
+    folder that transformers' `save_pretrained` wrote, or `module:callable`, which
+    returns a module or a `Network`; an `nn.Module` is wrapped as
     `Network(module)` does. `@none` stands for random weights, drawn from `seed`. `head` says how its outputs become
     probabilities, as for `Network`. Raises LookupError for unknown names, for libraries that are not installed, and for
     weights that are not on this machine and can't be
@@ -72,7 +73,7 @@ def load(
     opening = {key: value for key, value in opening.items() if value is not None and (key, value) != ("seed", 0)}
     if not (architecture is None or isinstance(architecture, str)):
         opening = {}  # an architecture that only Python code knows
-    how: dict[str, Any] = {"spec": source.spec, "opening": opening, "notes": source.notes, "head": told}
+    how: dict[str, Any] = {"spec": source.spec, "opening": opening, "notes": source.notes, "head": told or source.head}
     return Network(module, source.preprocessing, source.labels, **how)
 
 

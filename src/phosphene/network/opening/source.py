@@ -12,6 +12,7 @@ from torch import nn
 
 from ..labels import Labels, imagenet
 from ..preprocessing import Preprocessing
+from ..running.outputs import Head
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +28,22 @@ class Source:
     labels: Labels
     spec: str
     notes: tuple[str, ...] = ()
+    head: Head | None = None  # None: found out
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """An architecture that can be built for any number of classes, with what is known about its weights' input."""
+    """An architecture that can be built for any number of classes, with what is known about its weights' input.
+
+    `labels` and `head` are those that it says of a module that it built; None where it says none.
+    """
 
     spec: str
     build: Callable[[int | None], nn.Module]
     preprocessing: Callable[[nn.Module], Preprocessing]
     note: str = ""
+    labels: Callable[[nn.Module], Labels | Sequence[str] | None] = lambda module: None
+    head: Callable[[nn.Module], Head | None] = lambda module: None
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-Z = 1.959964  # 95 %
-
 
 @dataclass(frozen=True)
 class Share:
@@ -30,7 +28,7 @@ def share(hits: int, count: int) -> Share:
         raise ValueError(f"a share is of 0 to {count} hits, not {hits}")
     if count == 0:
         return Share(math.nan, math.nan, math.nan, 0)
-    mean, spread = hits / count, Z * Z / count
-    middle = (mean + spread / 2) / (1 + spread)
-    half = Z / (1 + spread) * math.sqrt(mean * (1 - mean) / count + spread / (4 * count))
-    return Share(mean, 0.0 if hits == 0 else middle - half, 1.0 if hits == count else middle + half, count)
+    from scipy.stats import binomtest
+
+    low, high = binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    return Share(hits / count, float(low), float(high), count)
