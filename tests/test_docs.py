@@ -10,6 +10,7 @@ import pytest
 
 import phosphene as ph
 import phosphene.instrument
+from phosphene.instrument import INSTRUMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "src" / "phosphene" / "photos"
@@ -38,9 +39,12 @@ def test_python_on_a_page_runs_in_order(page, tmp_path, monkeypatch):
     monkeypatch.setattr(ph, "load", opened(ph.load))
     shutil.copy(PHOTOS / "cat.jpg", "photo.jpg")
     names = {"__name__": page.stem, "ph": ph}
-    monkeypatch.setattr(ph.instrument, "INSTRUMENTS", dict(ph.instrument.INSTRUMENTS))  # a page may add its own
-    for line, source in python_of(page):
-        exec(compile("\n" * line + source, str(page), "exec", dont_inherit=True), names)
+    try:
+        for line, source in python_of(page):
+            exec(compile("\n" * line + source, str(page), "exec", dont_inherit=True), names)
+    finally:
+        for own in [key for key, function in INSTRUMENTS.items() if not function.__module__.startswith("phosphene.")]:
+            del INSTRUMENTS[own]  # the page's own
 
 
 def opened(load):
