@@ -24,7 +24,8 @@ from torch import Tensor
 from ..instrument import Result, instrument
 from ..instrument.roles import ClassName, UnitName
 from ..network import Network
-from ..picture import Block, DrawingBlock, Photo, Row, Sheet, Table, compact, grid, line_plot
+from ..picture import Block, DrawingBlock, Photo, Row, Sheet, Table, compact, grid
+from ..picture.chart import over_steps
 from .class_image import class_number, final_parts
 from .engine.answers import LOGITS, in_words
 from .engine.ascent import evaluated
@@ -75,14 +76,7 @@ class Quantities(Result):
         lengths = [(name, *self.gradients[i].tolist()) for i, name in enumerate(names)]
         plots = [
             DrawingBlock(
-                line_plot(
-                    list(self.ways[kind].numpy()),
-                    ("score asked", "probability asked"),
-                    start=1,
-                    across="step",
-                    up=name,
-                    width=400,
-                )
+                over_steps(list(self.ways[kind].numpy()), ("score asked", "probability asked"), up=name, width=400)
             )
             for kind, name in zip(("score", "probability"), names, strict=True)
             if kind in self.ways

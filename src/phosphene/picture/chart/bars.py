@@ -1,4 +1,4 @@
-"""Bars for categories, with intervals and numbers, and the bars of a histogram; strokes for single values below them."""
+"""Bars for categories, with intervals and numbers; the bars of a histogram; strokes below them for single values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Bars:
     kind = "block"
 
     def extent(self, lying: bool) -> tuple[np.ndarray, np.ndarray]:
-        sizes = np.concatenate([[0.0], *(np.asarray(v, float) for v in (self.values, self.low, self.high) if v is not None)])
+        sizes = np.concatenate(
+            [[0.0], *(np.asarray(v, float) for v in (self.values, self.low, self.high) if v is not None)]
+        )
         if self.numbers and np.nanmin(sizes) < 0:  # room for the numbers of bars below 0
             sizes = np.append(sizes, np.nanmin(sizes) - 0.12 * (np.nanmax(sizes) - np.nanmin(sizes)))
         return placed(self.at, len(self.values), sizes, lying)
@@ -85,7 +87,9 @@ class Histogram:
             raise ValueError(f"{len(self.heights)} bars have {len(self.heights) + 1} edges, not {len(self.edges)}.")
 
     def extent(self, lying: bool) -> tuple[np.ndarray, np.ndarray]:
-        return np.asarray(self.edges, float), np.concatenate([[0.0], np.asarray(self.heights, float)])
+        heights = np.asarray(self.heights, float)
+        lowest = np.min(heights[heights > 0], initial=np.inf)  # on a logarithmic axis it stands above the foot
+        return np.asarray(self.edges, float), np.concatenate([[0.0, lowest / 2], heights])
 
     def marks(self, frame: Frame, colour: str, slot: tuple[int, int]) -> list[Mark]:
         xs, ys = frame.xs(self.edges), frame.ys(self.heights)

@@ -17,6 +17,7 @@ from .layout import Layout, laid_out
 from .palette import SERIES
 from .wording import wording
 
+PLAIN = Axis()
 Series = Curve | Bars | Dots | Points | Histogram | Reference | Rug
 
 
@@ -30,8 +31,8 @@ class Chart:
     """
 
     series: Sequence[Series]
-    across: Axis = Axis()
-    up: Axis = Axis()
+    across: Axis = PLAIN
+    up: Axis = PLAIN
     width: float = 460.0
     height: float = 230.0
     legend: Literal["auto", "ends", "above", "none"] = "auto"

@@ -22,8 +22,8 @@ class Dots:
     """A dot at each value with a line from `low` to `high`, for the categories 0, 1, 2, … or at the numbers `at`.
 
     They lie where the axis up has names. Several `Dots` of one chart stand beside each other. `numbers` are texts in a
-    column at the right of lying ones, above upright ones; where a value is NaN, `missing` stands in its place.
-    `colours` are one for each dot.
+    column at the right of lying ones, above upright ones; where a lying one has no value, `missing` stands in its
+    place. `numbers`, `missing` and `colours` are one for each dot.
     """
 
     values: Values = field(repr=False)
@@ -32,13 +32,15 @@ class Dots:
     name: str = ""
     at: Values | None = None
     numbers: Sequence[str] = ()
-    missing: str = ""
+    missing: Sequence[str] = ()
     colour: str | None = None
     colours: Sequence[str] = ()
     kind = "dot"
 
     def extent(self, lying: bool) -> tuple[np.ndarray, np.ndarray]:
-        sizes = np.concatenate([np.asarray(each, float) for each in (self.values, self.low, self.high) if each is not None])
+        sizes = np.concatenate(
+            [np.asarray(each, float) for each in (self.values, self.low, self.high) if each is not None]
+        )
         return placed(self.at, len(self.values), sizes, lying)
 
     def marks(self, frame: Frame, colour: str, slot: tuple[int, int]) -> list[Mark]:
@@ -52,7 +54,7 @@ class Dots:
             ink = self.colours[index] if self.colours else colour
             if not np.isfinite(middle + end):
                 if self.missing and np.isfinite(middle) and frame.lying:
-                    marks.append(Text(frame.left + 6, middle + TYPE * 0.35, self.missing, TYPE, colour="muted"))
+                    marks.append(Text(frame.left + 6, middle + TYPE * 0.35, self.missing[index], TYPE, colour="muted"))
                 continue
             reach = end - radius
             if self.low is not None and self.high is not None:

@@ -16,7 +16,7 @@ def over_steps(
     series: Sequence[Sequence[float] | np.ndarray], names: Sequence[str] = (), *, up: str = "", width: float = 460.0,
     height: float = 230.0, log: bool = False,
 ) -> Drawing:  # fmt: skip
-    """Each series as a line, its values at steps 1, 2, 3, …; `up` names the values, `log` sets them in powers of ten."""
+    """Each series as a line, its values at steps 1, 2, 3, …; `up` names them, `log` sets them in powers of ten."""
     curves = [
         Curve(np.arange(1, len(row) + 1), row, names[index] if index < len(names) else "")
         for index, row in enumerate(series)

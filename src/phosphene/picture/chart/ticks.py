@@ -5,6 +5,7 @@ are powers of ten, and over at most two of them 1, 2 and 5 times each.
 """
 
 import math
+from itertools import pairwise
 
 from ..numbers import MINUS, compact, fixed
 
@@ -53,7 +54,10 @@ def log_ends(low: float, high: float) -> tuple[float, float]:
     if last - first > 2:
         return _times(1, first), _times(1, last)
     some = _ones_twos_fives(first, last)
-    below, above = [tick for tick in some if tick <= low * (1 + 1e-9)], [tick for tick in some if tick >= high * (1 - 1e-9)]
+    below, above = (
+        [tick for tick in some if tick <= low * (1 + 1e-9)],
+        [tick for tick in some if tick >= high * (1 - 1e-9)],
+    )
     low, high = max(below, default=some[0]), min(above, default=some[-1])
     return (low, high) if high > low else (_times(1, first), _times(1, first + 1))
 
@@ -74,7 +78,7 @@ def tick_labels(ticks: list[float], unit: str = "", log: bool = False) -> list[s
     if log:
         return [compact(tick, 1) + unit for tick in ticks]
     largest = max((abs(tick) for tick in ticks), default=0.0)
-    gaps = [after - before for before, after in zip(ticks, ticks[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(ticks)]
     fine = _exponent(min(gaps, default=largest) or 1.0)
     if largest == 0 or (1e-3 <= largest < 1e6 and fine >= -9):
         return [fixed(tick, max(0, -fine)) + unit for tick in ticks]

@@ -70,4 +70,6 @@ def _above(chart: Chart, layout: Layout) -> list[Mark]:
     sizes = [text_width(each.name, TYPE) + 8 for each in upright]
     middles = apart([frame.x(each.value) for each in upright], sizes, -4, chart.width + 4)
     y = frame.top - 6
-    return [Text(x, y, each.name, TYPE, anchor="middle", colour="muted") for x, each in zip(middles, upright, strict=True)]
+    return [
+        Text(x, y, each.name, TYPE, anchor="middle", colour="muted") for x, each in zip(middles, upright, strict=True)
+    ]
