@@ -146,7 +146,7 @@ def test_charts_are_drawn_in_both_themes(drawing, theme):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.lists(st.floats(), max_size=12), max_size=5), st.text(max_size=30), st.floats(80, 900),
+    st.lists(st.lists(st.floats(), max_size=12), max_size=5), st.text(max_size=30), st.floats(200, 900),
     st.floats(80, 500), st.booleans(),
 )  # fmt: skip
 def test_any_numbers_give_a_chart_whose_words_are_whole_and_apart(series, name, width, height, log):
@@ -246,6 +246,13 @@ def test_series_of_unequal_lengths_are_refused():
         Histogram([0, 1], [1, 2])
     with pytest.raises(ValueError, match="2 xs and 1 ys"):
         Points([1, 2], [1])
+
+
+def test_axes_that_have_no_sense_are_refused():
+    with pytest.raises(ValueError, match="from a lower end to a higher one, not from 2 to 1"):
+        Axis(low=2, high=1)
+    with pytest.raises(ValueError, match="logarithmic axis has ends above 0"):
+        Axis(low=0, scale="log")
 
 
 def test_a_chart_is_a_drawing_of_its_size():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from .ticks import log_ends, log_ticks, round_ticks, sound, tick_labels
 TYPE = 12.0  # of tick labels
 NEAR_ZERO = 0.15  # of the other end: an end that is nearer to 0 moves to it
 NEAR_TICK, BEYOND = 0.18, 0.04  # of the span: how far an end moves to a tick at most, and otherwise
+FINER = (3, 5, 8, 12, 20)  # about how many ticks are tried where none lay between the ends
 APART = 10.0  # pixels between tick labels
 
 
@@ -35,6 +37,12 @@ class Axis:
     names: Sequence[str] = ()
     ticks: Sequence[float] | None = None
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError(f"an axis goes from a lower end to a higher one, not from {self.low:g} to {self.high:g}.")
+        if self.scale == "log" and any(end is not None and not end > 0 for end in (self.low, self.high)):
+            raise ValueError("a logarithmic axis has ends above 0.")
 
 
 @dataclass(frozen=True)
@@ -74,20 +82,30 @@ def fitted(axis: Axis, values: np.ndarray, room: float, *, level: bool, tight: b
     if axis.ticks is not None:
         ticks = [float(tick) for tick in axis.ticks if low <= tick <= high]
         return Scale(low, high, tuple(ticks), tuple(tick_labels(ticks, axis.unit, log)), log)
-    best: tuple[float, float, list[float]] = (low, high, [])
-    for most in range(max(2, min(8 if level else 6, int(room // (60 if level else 34)) + 1)), 1, -1):
-        ticks = log_ticks(low, high, most) if log else round_ticks(low, high, most, axis.whole)
-        first, last = low, high
-        if not log:
-            first = low if fixed_low else _moved(low, high, ticks[0])
-            last = high if fixed_high else _moved(high, low, ticks[-1])
-            if sum(first <= tick <= last for tick in ticks) < 2:
-                first, last = low if fixed_low else min(low, ticks[0]), high if fixed_high else max(high, ticks[-1])
-        slack = 1e-9 * (last / 2 - first / 2)
-        best = first, last, [tick for tick in ticks if first - slack <= tick <= last + slack]
-        if _fit(Scale(first, last, log=log), best[2], axis, room, level):
-            break
-    return Scale(best[0], best[1], tuple(best[2]), tuple(tick_labels(best[2], axis.unit, log)), log)
+    fixed = fixed_low, fixed_high
+    most = max(2, min(8 if level else 6, int(room // (60 if level else 34)) + 1))
+    scales = [_ticked(axis, low, high, many, fixed) for many in range(most, 1, -1)]
+    fitting = [scale for scale in scales if scale.ticks and _fit(scale, room, level)]
+    several = [scale for scale in fitting if len(scale.ticks) > 1]
+    if fitting:
+        return (several or fitting)[0]
+    return next((scale for many in FINER if (scale := _ticked(axis, low, high, many, fixed)).ticks), scales[-1])
+
+
+def _ticked(axis: Axis, low: float, high: float, most: int, fixed: tuple[bool, bool]) -> Scale:
+    """The scale with about so many ticks, its ends moved out a little where they are not fixed."""
+    if axis.scale == "log":
+        ticks, first, last = log_ticks(low, high, most), low, high
+    else:
+        ticks = round_ticks(low, high, most, axis.whole)
+        first = low if fixed[0] else _moved(low, high, ticks[0])
+        last = high if fixed[1] else _moved(high, low, ticks[-1])
+        if sum(first <= tick <= last for tick in ticks) < 2:
+            first, last = low if fixed[0] else min(low, ticks[0]), high if fixed[1] else max(high, ticks[-1])
+    slack = 1e-9 * (last / 2 - first / 2)
+    inside = [tick for tick in ticks if first - slack <= tick <= last + slack]
+    labels = tick_labels(inside, axis.unit, axis.scale == "log")
+    return Scale(first, last, tuple(inside), tuple(labels), axis.scale == "log")
 
 
 def _ends(axis: Axis, values: np.ndarray, log: bool) -> tuple[float, float]:
@@ -111,9 +129,9 @@ def _moved(end: float, other: float, tick: float) -> float:
     return tick if abs(tick / 2 - end / 2) <= NEAR_TICK * abs(span) else end + 2 * BEYOND * span
 
 
-def _fit(scale: Scale, ticks: list[float], axis: Axis, room: float, level: bool) -> bool:
+def _fit(scale: Scale, room: float, level: bool) -> bool:
     """Whether the labels of the ticks stand apart."""
-    labels = tick_labels(ticks, axis.unit, scale.log)
-    at = scale.at(ticks) * room
-    sizes = [text_width(label, TYPE) + APART if level else TYPE + 4 for label in labels]
-    return all(b - a >= (one + other) / 2 for a, b, one, other in zip(at, at[1:], sizes, sizes[1:], strict=False))
+    at = scale.at(scale.ticks) * room
+    sizes = [text_width(label, TYPE) + APART if level else TYPE + 4 for label in scale.labels]
+    gaps = [(one + other) / 2 for one, other in pairwise(sizes)]
+    return all(b - a >= least for (a, b), least in zip(pairwise(at.tolist()), gaps, strict=True))

@@ -48,7 +48,8 @@ def laid_out(chart: Chart) -> Layout:
     xs, ys = extents(chart)
     tight = not any(isinstance(each, (Points, Dots, Bars)) for each in chart.series)
     up = fitted(chart.up, ys, bottom - top, level=False)
-    left = max(chart.margins[0], min(widest(up.labels), MOST_NAMED * chart.width) + 9 if any(up.labels) else 0.0)
+    named = min(widest(up.labels), MOST_NAMED * chart.width if chart.up.names else math.inf)
+    left = max(chart.margins[0], named + 9 if any(up.labels) else 0.0)
     right = max(chart.margins[1], _right(chart, ended))
     for _ in range(2):  # again, where the outer labels reach further than the panel
         room = max(20.0, chart.width - left - right)

@@ -40,13 +40,15 @@ def round_ticks(low: float, high: float, most: int = 5, whole: bool = False) -> 
     power = math.floor(math.log10(rough))
     factor = next((factor for factor in FACTORS if _times(factor, power) >= 0.8 * rough), 10)
     size = _times(factor, power)
-    first, last = math.floor(low / size + 1e-9), math.ceil(high / size - 1e-9)
+    start, stop = low / size, high / size
+    slack = max(1e-9 * (stop - start), 4e-16 * max(abs(start), abs(stop)))  # an end this near to a tick is at it
+    first, last = math.floor(start + slack), math.ceil(stop - slack)
     return [_times(index * factor, power) for index in range(first, last + 1)]
 
 
 def log_ends(low: float, high: float) -> tuple[float, float]:
     """Ends for a logarithmic axis: `low` and `high` moved out to round numbers; 1 and 10 where none is above 0."""
-    ends = [min(end, LIMIT) for end in (low, high) if end > 1 / LIMIT]
+    ends = [min(max(end, 1 / LIMIT), LIMIT) for end in (low, high) if end > 0]
     if not ends:
         return 1.0, 10.0
     low, high = min(ends), max(ends)
@@ -63,9 +65,14 @@ def log_ends(low: float, high: float) -> tuple[float, float]:
 
 
 def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Powers of ten between two ends above 0, at most `most`; over two powers or fewer 1, 2 and 5 times each."""
+    """Powers of ten between two ends above 0, at most `most`; over two powers or fewer 1, 2 and 5 times each.
+
+    Of a range that holds less than two of these, the ticks of a linear axis.
+    """
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     fine = [tick for tick in _ones_twos_fives(first - 1, last + 1) if low * 0.999 <= tick <= high * 1.001]
+    if len(fine) < 2:
+        return [tick for tick in round_ticks(low, high, most) if low <= tick <= high] or fine
     if last - first < 2 and len(fine) <= most + 1:
         return fine
     every = max(1, math.ceil((last - first + 1) / max(1, most)))
@@ -75,7 +82,7 @@ def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 def tick_labels(ticks: list[float], unit: str = "", log: bool = False) -> list[str]:
     """The ticks as texts with as many decimals as their step needs, no two alike; e-notation for huge and tiny ones."""
-    if log:
+    if log and all(float(f"{tick:.0e}") == tick for tick in ticks):  # one digit each
         return [compact(tick, 1) + unit for tick in ticks]
     largest = max((abs(tick) for tick in ticks), default=0.0)
     gaps = [after - before for before, after in pairwise(ticks)]
