@@ -259,3 +259,7 @@ def test_a_chart_is_a_drawing_of_its_size():
     found = Chart([Curve([0, 1], [0, 1])], width=300, height=170).drawing()
     assert isinstance(found, Drawing)
     assert (found.width, found.height) == (300, 170)
+
+
+def test_counts_are_said_with_their_noun():
+    assert [counted(count, "step") for count in (0, 1, 2, 1000)] == ["0 steps", "1 step", "2 steps", "1,000 steps"]

@@ -23,7 +23,7 @@ from .drawing import (
     theme_roles,
 )
 from .folder import files, labelled, photos
-from .numbers import compact
+from .numbers import compact, counted
 from .overlay import draw_boxes, overlay, resample
 from .paragraph import Placed, stacked
 from .photo import Photo
@@ -72,6 +72,7 @@ __all__ = [
     "as_rgb",
     "colour",
     "compact",
+    "counted",
     "draw_boxes",
     "ends",
     "enlarge",

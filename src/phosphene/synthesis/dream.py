@@ -23,7 +23,7 @@ from ..instrument import instrument
 from ..instrument.roles import Images, LayerName
 from ..network import Network
 from ..network.room import check_images, check_room
-from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact, grid
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact, counted, grid
 from ..picture.chart import over_steps
 from ..showing import named
 from .engine.ascent import scored
@@ -87,7 +87,11 @@ class Dream(Synthesis):
     @property
     def caption(self) -> str:
         told = ", ".join(f"{height} × {width}" for height, width in self.sizes)
-        taken = f"{self.step} steps" if self.step == self.steps else f"stopped after {self.step} of {self.steps} steps"
+        taken = (
+            counted(self.step, "step")
+            if self.step == self.steps
+            else f"stopped after {self.step} of {counted(self.steps, 'step')}"
+        )
         return f"{self.how}; at {told} px (height × width), {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
 
 

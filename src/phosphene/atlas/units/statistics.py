@@ -14,7 +14,7 @@ import numpy as np
 
 from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike, LayerName
-from ...picture import Block, DrawingBlock, Sheet, Table, TextBlock
+from ...picture import Block, DrawingBlock, Sheet, Table, TextBlock, counted
 from ...picture.chart import Axis, Chart, Curve, Series
 from ..opened import opened
 from ..store.sweep_rows import count_of, units_of
@@ -107,7 +107,8 @@ class Statistics(Result):
             TextBlock(self.told, "muted"),
         ]
         caption = (
-            f"Over {self.images:,} images of {self.places:,} places each; quantiles of up to {SAMPLED} places an image."
+            f"Over {counted(self.images, 'image')} of {counted(self.places, 'place')} each; quantiles of up to {SAMPLED} "
+            "places an image."
         )
         words = f"{self.network}: statistics of the {channels} units of {self.layer}; {caption}"
         return Sheet(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AGAINST = ("insertion", "deletion", "pointing", "sensitivity_n")  # tests in which baselines mean something
 NAME, COLUMN, GAP, ROW, HEAD = 190.0, 168.0, 22.0, 30.0, 64.0
+MARGINS = (12.0, 46.0)  # beside each panel, so that all are alike
 WORDS = {
     "insertion": ("insertion", "↑ area, 0 to 1"),
     "deletion": ("deletion", "↓ area, 0 to 1"),
@@ -79,7 +80,12 @@ def _column(marks: list[Mark], found: Judgement, test: str, left: float) -> None
     edges = found.score(found.baselines[1], test).mean
     names = Axis(names=[""] * len(scores))
     chart = Chart(
-        [Reference(edges, on="across"), dots], Axis(low=low, high=high), names, COLUMN, len(scores) * ROW + 22
+        [Reference(edges, on="across"), dots],
+        Axis(low=low, high=high),
+        names,
+        COLUMN,
+        len(scores) * ROW + 22,
+        margins=MARGINS,
     )
     marks += shifted(chart.drawing().marks, left, HEAD - chart.frame.top)
 

@@ -83,8 +83,10 @@ def fitted(axis: Axis, values: np.ndarray, room: float, *, level: bool, tight: b
         ticks = [float(tick) for tick in axis.ticks if low <= tick <= high]
         return Scale(low, high, tuple(ticks), tuple(tick_labels(ticks, axis.unit, log)), log)
     fixed = fixed_low, fixed_high
-    most = max(2, min(8 if level else 6, int(room // (60 if level else 34)) + 1))
-    scales = [_ticked(axis, low, high, many, fixed) for many in range(most, 1, -1)]
+    each = 40 if level else 24 if log else 34  # pixels that a tick should have
+    most = max(2, min(8 if level or log else 6, int(room // each) + 1))
+    counts = [*range(most, 1, -1), *range(most + 1, most + 6)]  # more where fewer leave a single tick
+    scales = [_ticked(axis, low, high, count, fixed) for count in counts]
     fitting = [scale for scale in scales if scale.ticks and _fit(scale, room, level)]
     several = [scale for scale in fitting if len(scale.ticks) > 1]
     if fitting:

@@ -14,6 +14,7 @@ from .axis import TYPE
 from .frame import Frame, Values, gap
 
 DOT, CAP = 4.5, 4.0  # a dot's radius and half of an interval's cap, at most
+BESIDE = 12.0  # pixels from the panel to the numbers of lying dots
 NEXT = 14.0  # pixels between the dots of two series at one category, at most
 
 
@@ -63,7 +64,7 @@ class Dots:
                 reach = float(np.nanmin([*ends, reach]))
             marks.append(Circle(*((end, middle) if frame.lying else (middle, end)), radius, ink))
             if self.numbers and frame.lying:
-                edge = frame.right + 8 + widest(self.numbers)
+                edge = frame.right + BESIDE + widest(self.numbers)
                 marks.append(Text(edge, middle + TYPE * 0.35, self.numbers[index], TYPE, anchor="end", mono=True))
             elif self.numbers:
                 marks.append(Text(middle, reach - 5, self.numbers[index], TYPE, anchor="middle", mono=True))

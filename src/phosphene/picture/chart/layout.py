@@ -14,7 +14,7 @@ from ..typesetting import wrap
 from .axis import TYPE, fitted
 from .bars import RUG, Bars, Rug
 from .curves import Curve, Reference
-from .dots import Dots, Points, widest
+from .dots import BESIDE, Dots, Points, widest
 from .frame import Frame
 from .labels import LINE, name_room
 from .legend import Entry, entry_width, rows
@@ -123,7 +123,11 @@ def _right(chart: Chart, ended: Sequence[Entry]) -> float:
     """The room right of the panel: numbers of lying bars and dots, names of lines."""
     room = [2.0]
     if chart.up.names:
-        room += [widest(each.numbers) + 9 for each in chart.series if isinstance(each, (Bars, Dots)) and each.numbers]
+        room += [
+            widest(each.numbers) + BESIDE + 1
+            for each in chart.series
+            if isinstance(each, (Bars, Dots)) and each.numbers
+        ]
     level = [each for each in chart.series if isinstance(each, Reference) and each.on == "up" and each.name]
     names = [entry_width(entry) for entry in ended] + [entry_width(Entry(each.name, "", "")) for each in level]
     return max(*room, min(max(names), MOST_NAMED * chart.width) + 10) if names else max(room)

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ...instrument import Result
-from ...picture import Drawing, DrawingBlock, Sheet, Table, rasterise
+from ...picture import Drawing, DrawingBlock, Sheet, Table, counted, rasterise
 from ...picture.chart import Axis, Chart, Curve
 from ..engine.bounded import NORMS, Norm, told
 from .percentages import Share, share
@@ -89,8 +89,8 @@ class Robustness(Result):
         many = len(self.photos)
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
-            f"{many} {'photo' if many == 1 else 'photos'}{stopped}; each is attacked away from the network's own "
-            f"answer, untargeted: FGSM one step, PGD {self.pgd_steps} steps from a random start (seed {self.seed}). In "
+            f"{counted(many, 'photo')}{stopped}; each is attacked away from the network's own "
+            f"answer, untargeted: FGSM one step, PGD {counted(self.pgd_steps, 'step')} from a random start (seed {self.seed}). In "
             "brackets, 95 % intervals (Wilson). A photo turned by a smaller change counts as turned for larger ones. "
             "An upper bound: a stronger attack may turn more."
         )

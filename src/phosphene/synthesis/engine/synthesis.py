@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...instrument import Result
-from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, compact, grid
+from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, compact, counted, grid
 from ...picture.chart import over_steps
 
 WIDTH = 1104.0
@@ -73,7 +73,11 @@ class Synthesis(Result):
     @property
     def caption(self) -> str:
         height, width = self.images.shape[-2:]
-        taken = f"{self.step} steps" if self.step == self.steps else f"stopped after {self.step} of {self.steps} steps"
+        taken = (
+            counted(self.step, "step")
+            if self.step == self.steps
+            else f"stopped after {self.step} of {counted(self.steps, 'step')}"
+        )
         return f"{self.how}; {height} × {width} px, {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
 
     def to_dict(self) -> dict[str, Any]:
