@@ -17,6 +17,7 @@ from phosphene.picture import (
     Polyline,
     Rect,
     Text,
+    counted,
     rasterise,
     text_width,
     to_svg,

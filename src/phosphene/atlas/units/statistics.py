@@ -107,8 +107,8 @@ class Statistics(Result):
             TextBlock(self.told, "muted"),
         ]
         caption = (
-            f"Over {counted(self.images, 'image')} of {counted(self.places, 'place')} each; quantiles of up to {SAMPLED} "
-            "places an image."
+            f"Over {counted(self.images, 'image')} of {counted(self.places, 'place')} each; quantiles of "
+            f"up to {SAMPLED} places an image."
         )
         words = f"{self.network}: statistics of the {channels} units of {self.layer}; {caption}"
         return Sheet(

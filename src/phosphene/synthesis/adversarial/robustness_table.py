@@ -90,9 +90,9 @@ class Robustness(Result):
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
             f"{counted(many, 'photo')}{stopped}; each is attacked away from the network's own "
-            f"answer, untargeted: FGSM one step, PGD {counted(self.pgd_steps, 'step')} from a random start (seed {self.seed}). In "
-            "brackets, 95 % intervals (Wilson). A photo turned by a smaller change counts as turned for larger ones. "
-            "An upper bound: a stronger attack may turn more."
+            f"answer, untargeted: FGSM one step, PGD {counted(self.pgd_steps, 'step')} from a random start (seed "
+            f"{self.seed}). In brackets, 95 % intervals (Wilson). A photo turned by a smaller change counts as "
+            "turned for larger ones. An upper bound: a stronger attack may turn more."
         )
         title = "How small a change turns the answer"
         return Sheet(
