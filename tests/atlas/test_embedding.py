@@ -12,10 +12,10 @@ import phosphene as ph
 from phosphene.atlas.projection import embedding as embedding_file
 from phosphene.atlas.projection import preservation
 from phosphene.atlas.projection.reduction import Components, Reduced, Reduction
-from phosphene.atlas.scatter import GREY
 from phosphene.atlas.store.tables import map_table
 from phosphene.picture import Circle
 from phosphene.picture import Image as Mark
+from phosphene.picture.chart import GREY
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """Images in and out: photos, range mapping, colour, tiles, overlays, sheets, and pictures that say how they were made.
 
 This floor knows no network and does not import torch. `read` brings any photo in; `map_range`, `colour` and `grid`
-turn numbers into pixels with the range said; `sheet` lays out a page; a `Picture` shows and saves it.
+turn numbers into pixels with the range said; `chart` draws them over axes; `sheet` lays out a page; a `Picture` shows
+and saves it.
 """
 
 from .blocks import Block, ColourBar, DrawingBlock, ImageBlock, Row, Table, TextBlock
@@ -22,12 +23,11 @@ from .drawing import (
     theme_roles,
 )
 from .folder import files, labelled, photos
-from .numbers import compact
+from .numbers import compact, counted
 from .overlay import draw_boxes, overlay, resample
 from .paragraph import Placed, stacked
 from .photo import Photo
 from .picture import PICTURE_SUFFIXES, Picture, plain, write_whole
-from .plot import line_plot
 from .ranges import Mapped, Range, apply_range, ends, map_range, ranges_caption, rule_name, words
 from .raster import rasterise
 from .reading import read
@@ -72,6 +72,7 @@ __all__ = [
     "as_rgb",
     "colour",
     "compact",
+    "counted",
     "draw_boxes",
     "ends",
     "enlarge",
@@ -80,7 +81,6 @@ __all__ = [
     "grid",
     "inline_svg",
     "labelled",
-    "line_plot",
     "map_range",
     "overlay",
     "pages",

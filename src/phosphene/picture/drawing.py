@@ -24,6 +24,12 @@ THEMES: dict[str, dict[str, str]] = {
         "line": "#dad6df",
         "accent": "#5a3fe0",
         "accent2": "#d9531e",
+        "series3": "#156776",
+        "series4": "#068deb",
+        "series5": "#660955",
+        "series6": "#4c3401",
+        "series7": "#599472",
+        "series8": "#904235",
     },
     "dark": {
         "paper": "#131217",
@@ -33,6 +39,12 @@ THEMES: dict[str, dict[str, str]] = {
         "line": "#34313e",
         "accent": "#a896ff",
         "accent2": "#ff9a5a",
+        "series3": "#1fc1b6",
+        "series4": "#1c6be2",
+        "series5": "#ba5a9b",
+        "series6": "#b37f1b",
+        "series7": "#4a734b",
+        "series8": "#fadaba",
     },
 }
 

@@ -27,6 +27,11 @@ def compact(value: float, digits: int = 3) -> str:
     return (MINUS if value < 0 else "") + text
 
 
+def counted(count: int, noun: str) -> str:
+    """The count with its noun: '1 step', '2 steps', '1,000 steps'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def pair(low: float, high: float) -> tuple[str, str]:
     """Both numbers, with common decimals where that hides nothing, and with more digits where they would look alike."""
     most, least = max(abs(low), abs(high)), min(abs(low), abs(high))

@@ -23,7 +23,8 @@ from ..instrument import instrument
 from ..instrument.roles import Images, LayerName
 from ..network import Network
 from ..network.room import check_images, check_room
-from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact, grid, line_plot
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact, counted, grid
+from ..picture.chart import over_steps
 from ..showing import named
 from .engine.ascent import scored
 from .engine.codes import code, reading
@@ -67,7 +68,7 @@ class Dream(Synthesis):
         shown = ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=WIDTH, crisp=False)
         below = trace(self.history, self.objective)
         if self.guide is not None:
-            plot = line_plot(list(self.history.float().T.numpy()), start=1, across="step", up=self.objective, width=460)
+            plot = over_steps(list(self.history.float().T.numpy()), up=self.objective)
             below = Row([DrawingBlock(plot), ImageBlock(self.guide, "the guide", width=230, crisp=False)], gap=48)
         blocks: list[Block] = [shown, below]
         return Sheet(
@@ -86,7 +87,11 @@ class Dream(Synthesis):
     @property
     def caption(self) -> str:
         told = ", ".join(f"{height} × {width}" for height, width in self.sizes)
-        taken = f"{self.step} steps" if self.step == self.steps else f"stopped after {self.step} of {self.steps} steps"
+        taken = (
+            counted(self.step, "step")
+            if self.step == self.steps
+            else f"stopped after {self.step} of {counted(self.steps, 'step')}"
+        )
         return f"{self.how}; at {told} px (height × width), {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
 
 

@@ -24,7 +24,8 @@ from torch import Tensor
 from ..instrument import Result, instrument
 from ..instrument.roles import ClassName, UnitName
 from ..network import Network
-from ..picture import Block, DrawingBlock, Photo, Row, Sheet, Table, compact, grid, line_plot
+from ..picture import Block, DrawingBlock, Photo, Row, Sheet, Table, compact, counted, grid
+from ..picture.chart import over_steps
 from .class_image import class_number, final_parts
 from .engine.answers import LOGITS, in_words
 from .engine.ascent import evaluated
@@ -75,14 +76,7 @@ class Quantities(Result):
         lengths = [(name, *self.gradients[i].tolist()) for i, name in enumerate(names)]
         plots = [
             DrawingBlock(
-                line_plot(
-                    list(self.ways[kind].numpy()),
-                    ("score asked", "probability asked"),
-                    start=1,
-                    across="step",
-                    up=name,
-                    width=400,
-                )
+                over_steps(list(self.ways[kind].numpy()), ("score asked", "probability asked"), up=name, width=400)
             )
             for kind, name in zip(("score", "probability"), names, strict=True)
             if kind in self.ways
@@ -94,8 +88,8 @@ class Quantities(Result):
         height, width = self.images.shape[-2:]
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
-            f"{self.how}; {height} × {width} px, {self.steps // len(ASKED)} steps each{stopped}, seed {self.seed}. "
-            "Values are of the images as they are; those on the way under the recipe's transforms. "
+            f"{self.how}; {height} × {width} px, {counted(self.steps // len(ASKED), 'step')} each{stopped}, "
+            f"seed {self.seed}. Values are of the images as they are; those on the way under the recipe's transforms. "
             "Colours as they are, in [0, 1]."
         )
         heading = "The same network, asked for five things"

@@ -30,6 +30,7 @@ from ..picture import (
     Table,
     Text,
     compact,
+    counted,
     grid,
     place,
     wrap,
@@ -142,7 +143,7 @@ class SideBySide(Synthesis):
         height, width = self.images.shape[-2:]
         each = self.steps // len(self.names)
         done = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
-        return f"{self.how}; {height} × {width} px, {each} steps for each network{done}, seed {self.seed}."
+        return f"{self.how}; {height} × {width} px, {counted(each, 'step')} for each network{done}, seed {self.seed}."
 
     def to_dict(self) -> dict[str, Any]:
         found = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]

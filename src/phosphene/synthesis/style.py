@@ -22,7 +22,8 @@ from ..instrument import instrument
 from ..instrument.roles import LayerNames
 from ..network import Network
 from ..network.room import check_images
-from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, grid, line_plot
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, grid
+from ..picture.chart import over_steps
 from .engine.ascent import ascend, lbfgs
 from .engine.codes import code, reading
 from .engine.depths import first_of_each_size, second_of_last_but_one_size
@@ -70,12 +71,12 @@ class Styled(Parted):
             for name, each in (("content", self.content), ("style", self.style))
         ]
         told = [f"{ratio:g}" for ratio in self.ratios] if len(self.ratios) > 1 else []
-        ways = (self.part_history[CONTENT], f"{CONTENT}, by ratio" if told else CONTENT), (
-            self.part_history[STYLE].clamp(min=1e-6).log10(), f"{STYLE} (power of ten)"
-        )  # fmt: skip
         falls = [
-            DrawingBlock(line_plot(list(way.float().numpy().T), told, start=1, across="step", up=name, width=460))
-            for way, name in ways
+            DrawingBlock(over_steps(list(values.float().numpy().T), told, up=name, log=log))
+            for values, name, log in (
+                (self.part_history[CONTENT], f"{CONTENT}, by ratio" if told else CONTENT, False),
+                (self.part_history[STYLE].clamp(min=1e-6), STYLE, True),
+            )
         ]
         blocks: list[Block] = [Row(given), _wide(self.images, labels, columns), Row(falls)]
         return Sheet(

@@ -19,7 +19,8 @@ from torch import Tensor
 from ..instrument import instrument
 from ..instrument.roles import Photos, UnitName
 from ..network import UNKNOWN, Address, Network
-from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, grid, line_plot
+from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, grid
+from ..picture.chart import over_steps
 from .engine.ascent import ascend, evaluated
 from .engine.collection import Seen, look_through
 from .engine.objectives import Objective
@@ -71,7 +72,7 @@ class UnitImage(Synthesis):
         series, names = [self.history.mean(1).tolist(), self.history.amax(1).tolist()], ["mean", "highest"]
         if self.patches:
             series, names = [*series, [self.best_score] * len(self.history)], [*names, "best photo"]
-        plot = line_plot(series, names, start=1, across="step", up=self.objective, width=560)
+        plot = over_steps(series, names, up=self.objective, width=560)
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
         if not self.patches:
             blocks.append(TextBlock("No photos were given to compare with.", "muted"))

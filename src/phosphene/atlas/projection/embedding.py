@@ -18,6 +18,7 @@ import numpy as np
 from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike
 from ...picture import Sheet, files
+from ...picture.chart.classes import STYLES
 from ..opened import opened
 from ..scatter import scatter
 from ..search.features import features_of, kept
@@ -104,10 +105,11 @@ class Embedding(Result):
             )
         return text
 
-    def sheet(self, classes: int = 12, names: bool = True) -> Sheet:
-        """A point for each image, in its class's colour.
+    def sheet(self, classes: int = STYLES, names: bool = True) -> Sheet:
+        """A point for each image, in its class's colour and shape.
 
-        - `classes`: colours at most, 12 or fewer; of more classes the most frequent have one, and the others are grey
+        - `classes`: classes with a colour and shape of their own, 60 or fewer; of more classes the most frequent have
+          one, and the others are grey
         - `names`: write the classes' names beside their points
         """
         return scatter(

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...picture import Circle, Drawing, DrawingBlock, Image, Line, Mark, Rect, Sheet, Text, text_width, wrap
-from ..lettering import Box, groups, haloed, lettered
-from ..scatter import GREY, MOST, NAMES, SHORTENED, laid, often, sized
+from ...picture.chart import GREY, dot_size
+from ...picture.chart.classes import often
+from ...picture.chart.lettering import Box, groups, haloed, lettered
+from ...picture.chart.plane import on_plane
+from ..scatter import MOST, NAMES, SHORTENED
 from ..zoom.thumbnails import square
 from .spacing import LEFT_OUT, spaced
 from .stretches import shortened
@@ -30,10 +33,10 @@ def sheet_of(found: Placed, names: bool, side: int) -> Sheet:
     positions, changed = np.concatenate([whole.positions, found.positions]), False
     if whole.method != "pca":
         positions, changed = shortened(positions)
-    places, width, height = laid(positions)
+    places, width, height = on_plane(positions)
     own = places[count:]
     rows = np.random.default_rng(whole.reduction.seed).permutation(count)[:MOST]
-    radius, _ = sized(len(rows))
+    radius, _ = dot_size(len(rows))
     marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
     marks += [Circle(float(x), float(y), radius, GREY, 0.45) for x, y in places[rows]]
     below = BELOW + 14 * (max(len(wrap(photo.name, 12.0, LONGEST, "bold")) for photo in found.photos) - 1)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from ...picture import Block, Drawing, DrawingBlock, Mark, Rect, Row, Sheet, Table, Text, TextBlock, compact, stacked
+from ...picture import Block, Drawing, DrawingBlock, Row, Sheet, Table, TextBlock, compact
+from ...picture.chart import Axis, Bars, Chart
 
 if TYPE_CHECKING:
     from .naming import Names
 
 ROWS, BARS = 30, 30
-BAR = 24.0  # pixels from one bar to the next
-LABEL, LENGTH = 190.0, 190.0
+WIDTH = 430.0  # of the bars with their names
 
 
 def sheet_of(found: Names, order: str, page: int) -> Sheet:
@@ -53,20 +54,10 @@ def _bars(found: Names) -> Drawing | None:
     units = found.units
     if not units:
         return None
-    shown = list(units.items())[: BARS if len(units) <= BARS else BARS - 1]
-    most = len(shown[0][1])
-    marks: list[Mark] = []
-    y = 0.0
-    for name, channels in shown:
-        long = LENGTH * len(channels) / most
-        lines, more = stacked(name, 13, LABEL - 10, y + 16, LABEL - 10, anchor="end")
-        marks += [
-            *lines,
-            Rect(LABEL, y + 4, long, BAR - 9, fill="accent", radius=2),
-            Text(LABEL + long + 7, y + 16, f"{len(channels)}", 12, colour="muted", mono=True),
-        ]
-        y += BAR + more
-    if len(shown) < len(units):
-        rest = f"and {len(units) - len(shown)} other names"
-        marks.append(Text(LABEL, y + 16, rest, 12, colour="muted"))
-    return Drawing(LABEL + LENGTH + 40, y + BAR, tuple(marks))
+    first = list(units.items())[: BARS if len(units) <= BARS else BARS - 1]
+    names, counts = [name for name, _ in first], [float(len(channels)) for _, channels in first]
+    numbers = [f"{count:g}" for count in counts]
+    if len(first) < len(units):
+        names, counts = [*names, f"and {len(units) - len(first)} other names"], [*counts, math.nan]
+        numbers.append("")
+    return Chart([Bars(counts, numbers=numbers)], Axis(ticks=()), Axis(names=names), WIDTH, 0).drawing()

@@ -14,7 +14,8 @@ import numpy as np
 
 from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike, LayerName
-from ...picture import Block, DrawingBlock, Sheet, Table, TextBlock, line_plot
+from ...picture import Block, DrawingBlock, Sheet, Table, TextBlock, counted
+from ...picture.chart import Axis, Chart, Curve, Series
 from ..opened import opened
 from ..store.sweep_rows import count_of, units_of
 from ..sweep import sketch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 SHOWN = (0.5, 0.95, 0.999)  # quantiles that the picture draws, below the largest value
-MARGINS = (60.0, 64.0)  # beside the plots, so that a unit stands at one place in both
+MARGINS = (60.0, 80.0)  # beside the plots, so that a unit stands at one place in both
 Order = Literal["largest", "active", "mean", "channel"]
 
 
@@ -87,23 +88,27 @@ class Statistics(Result):
             raise ValueError(f"units are ordered by {', '.join(get_args(Order))}, not {order!r}")
         channels = len(self.mean)
         at = np.arange(channels) if order == "channel" else np.argsort(-getattr(self, order), kind="stable")
-        rows = [self.largest[at].tolist(), *(self._quantile(share)[at].tolist() for share in reversed(SHOWN))]
+        values = [self.largest[at], *(self._quantile(share)[at] for share in reversed(SHOWN))]
         names = ["largest", *(f"{100 * share:g} %" for share in reversed(SHOWN))]
         across = "channel" if order == "channel" else f"units, ordered by {_ORDERED[order]}, from the highest"
-        wide: dict[str, Any] = {"across": across, "height": 300.0, "width": 1060.0, "margins": MARGINS, "marked": 12}
+        units = np.arange(channels)
+
+        def chart(series: list[Series], up: Axis, height: float) -> DrawingBlock:
+            drawn = Chart(series, Axis(across, whole=True), up, 1060.0, height, margins=MARGINS).drawing()
+            return DrawingBlock(drawn, headings[len(series) == 1])
+
+        headings = "Quantiles of each unit", "How often each unit is above 0"
+        curves: list[Series] = [Curve(units, row, name) for row, name in zip(values, names, strict=True)]
+        often: list[Series] = [Curve(units, 100 * self.active[at], "active")]
         blocks: list[Block] = [
-            DrawingBlock(line_plot(rows, names, up="activation", **wide), "Quantiles of each unit"),
-            DrawingBlock(
-                line_plot(
-                    [(100 * self.active[at]).tolist()], ["active"], up="% of places", **{**wide, "height": 190.0}
-                ),
-                "How often each unit is above 0",
-            ),
+            chart(curves, Axis("activation"), 300.0),
+            chart(often, Axis("share of places", low=0, high=100, unit=" %"), 190.0),
             self._extremes(),
             TextBlock(self.told, "muted"),
         ]
         caption = (
-            f"Over {self.images:,} images of {self.places:,} places each; quantiles of up to {SAMPLED} places an image."
+            f"Over {counted(self.images, 'image')} of {counted(self.places, 'place')} each; quantiles of "
+            f"up to {SAMPLED} places an image."
         )
         words = f"{self.network}: statistics of the {channels} units of {self.layer}; {caption}"
         return Sheet(

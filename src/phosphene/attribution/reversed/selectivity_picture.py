@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...picture import Circle, Drawing, DrawingBlock, Image, Line, Mark, Rect, Sheet, Text, as_rgb, wrap
+from ...picture import Drawing, DrawingBlock, Image, Mark, Sheet, Text, as_rgb, shifted, wrap
+from ...picture.chart import Axis, Chart, Dots
 from ...showing import seen
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def sheet_of(found: Selectivity) -> Sheet:
             x = NAME + (at + 1) * (TILE + GAP)
             high = min(TILE, TILE * signal.shape[1] / signal.shape[2])
             marks.append(Image(tinted(signal), x, y, high * signal.shape[2] / signal.shape[1], high, crisp=False))
-        _dots(marks, found, rule, width - PLOT, y)
+        marks += shifted(_dots(found, rule).marks, width - PLOT, y)
         y += TILE + 24
     count = len(found.photos)
     caption = (
@@ -71,22 +72,13 @@ def tinted(signal: np.ndarray) -> np.ndarray:
     return as_rgb(np.clip(0.5 + planes.transpose(1, 2, 0) / (2 * cut), 0, 1))
 
 
-def _dots(marks: list[Mark], found: Selectivity, rule: str, left: float, top: float) -> None:
+def _dots(found: Selectivity, rule: str) -> Drawing:
     """For each group a dot at its mean, on a line as long as its interval."""
-    start, wide = left + 152, PLOT - 152 - 44
-    step = TILE / len(found.groups)
-    for share, words in ((0.0, "0"), (0.5, ""), (1.0, "1")):
-        x = start + share * wide
-        marks.append(Line(x, top + 4, x, top + TILE - 4))
-        marks.append(Text(x, top + TILE + 10, words, 11, anchor="middle", colour="muted"))
-    for at, group in enumerate(found.groups):
-        y = top + step * (at + 0.5)
-        marks.append(Text(left, y + 4, WORDS[group], SMALL))
-        value = found.similarity(rule, group)
-        if np.isnan(value.mean):
-            marks.append(Text(start + 6, y + 4, "no signal", SMALL, colour="muted"))
-            continue
-        reach = max(1.0, (value.high - value.low) * wide)
-        marks.append(Rect(start + value.low * wide, y - 1.5, reach, 3, fill="accent"))
-        marks.append(Circle(start + value.mean * wide, y, 5, "accent"))
-        marks.append(Text(start + wide + 44, y + 4, f"{value.mean:.2f}", SMALL, anchor="end", mono=True))
+    values = [found.similarity(rule, group) for group in found.groups]
+    means = [value.mean for value in values]
+    dots = Dots(
+        means, [value.low for value in values], [value.high for value in values],
+        numbers=[f"{mean:.2f}" for mean in means], missing=["no signal"] * len(means),
+    )  # fmt: skip
+    names = Axis(names=[WORDS[group] for group in found.groups])
+    return Chart([dots], Axis(low=0, high=1, ticks=(0, 0.5, 1)), names, PLOT, TILE + 20, margins=(152, 0)).drawing()

@@ -13,17 +13,17 @@ from ...picture import (  # fmt: skip
     Image,
     Line,
     Mark,
-    Polyline,
-    Rect,
     Sheet,
     Text,
     TextBlock,
     colour,
     map_range,
+    shifted,
     text_width,
     wrap,
 )
 from ...picture.blocks import Block
+from ...picture.chart import Axis, Chart, Curve
 from ...showing import seen
 from ..maps.overlay_rows import colours
 
@@ -109,7 +109,9 @@ def _row(marks: list[Mark], found: Cascade, index: int, top: float) -> float:
         marks.append(Image(colour(share, colours(signed)), x + (TILE - wide) / 2, top, wide, high, crisp=False))
         if column:
             marks.append(Text(x + TILE / 2, top + high + 15, _number(likeness[column]), 12, anchor="middle", mono=True))
-    _plot(marks, [likeness, [1.0, *_means(found.ssim[index])]], NAME + len(shares) * (TILE + GAP) + 24, top, high)
+    plot = _plot([likeness, [1.0, *_means(found.ssim[index])]], high)
+    left = NAME + len(shares) * (TILE + GAP) + 24
+    marks += shifted(plot.drawing().marks, left, top - plot.frame.top)
     return top + high + 28
 
 
@@ -122,19 +124,13 @@ def _number(value: float) -> str:
     return "no map" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
-def _plot(marks: list[Mark], rows: Sequence[Sequence[float]], left: float, top: float, high: float) -> None:
-    """Lines over the stages, between 0 and 1; what is below 0 stands at the bottom edge."""
-    wide = LINE - 22
-    marks.append(Rect(left, top, wide, high, fill="panel"))
-    for share, words in ((0.0, "0"), (0.5, ""), (1.0, "1")):
-        y = top + (1 - share) * high
-        marks.append(Line(left, y, left + wide, y))
-        marks.append(Text(left + wide + 5, min(max(y + 4, top + 9), top + high), words, SMALL, colour="muted"))
-    for values, ink, thick in zip(rows[::-1], ("accent2", "accent"), (1.2, 2.5), strict=True):
-        points: list[tuple[float, float]] = []
-        for at, value in enumerate(values):
-            if np.isnan(value):
-                continue
-            points.append((left + wide * at / max(1, len(values) - 1), top + (1 - min(max(value, 0), 1)) * high))
-        if len(points) > 1:
-            marks.append(Polyline(tuple(points), ink, thick))
+def _plot(rows: Sequence[Sequence[float]], high: float) -> Chart:
+    """Lines over the stages, between 0 and 1; what is below 0 stands at the bottom edge. The panel is `high`."""
+    correlation, structure = rows
+    stages = range(len(correlation))
+    curves = [
+        Curve(stages, structure, colour="accent2", width=1.2),
+        Curve(stages, correlation, colour="accent", width=2.5),
+    ]
+    up = Axis(low=0, high=1, ticks=(0, 0.5, 1))
+    return Chart(curves, Axis(ticks=()), up, LINE, high + 9)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...instrument import Result
-from ...picture import Sheet, Table
+from ...picture import Sheet, Table, counted
 from .intervals import Interval, difference, interval
 from .judgement_picture import AGAINST, sheet_of
 
@@ -79,8 +79,10 @@ class Judgement(Result):
 
     def sheet(self) -> Sheet:
         """For each test a column: every contender's mean with its interval, and the baselines as lines to pass."""
-        count = len(self.images)
-        caption = f"{self.network}, {len(self.names) - len(self.baselines)} methods judged on {count} images"
+        caption = (
+            f"{self.network}, {counted(len(self.names) - len(self.baselines), 'method')} judged on "
+            f"{counted(len(self.images), 'image')}"
+        )
         return replace(sheet_of(self), description=caption)
 
     def table(self) -> Table:

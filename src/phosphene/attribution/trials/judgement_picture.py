@@ -6,27 +6,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ...picture import (
-    Circle,
-    Drawing,
-    DrawingBlock,
-    Line,
-    Mark,
-    Rect,
-    Sheet,
-    Text,
-    TextBlock,
-    compact,
-    text_width,
-    wrap,
-)
+from ...picture import Drawing, DrawingBlock, Line, Mark, Sheet, Text, TextBlock, shifted, text_width, wrap
 from ...picture.blocks import Block
+from ...picture.chart import Axis, Chart, Dots, Reference
 
 if TYPE_CHECKING:
     from .judgement import Judgement
 
 AGAINST = ("insertion", "deletion", "pointing", "sensitivity_n")  # tests in which baselines mean something
 NAME, COLUMN, GAP, ROW, HEAD = 190.0, 168.0, 22.0, 30.0, 64.0
+MARGINS = (12.0, 46.0)  # beside each panel, so that all are alike
 WORDS = {
     "insertion": ("insertion", "↑ area, 0 to 1"),
     "deletion": ("deletion", "↓ area, 0 to 1"),
@@ -82,34 +71,23 @@ def _column(marks: list[Mark], found: Judgement, test: str, left: float) -> None
     low, high = _ends(
         test, [value for each in scores for value in (each.low, each.mean, each.high) if not np.isnan(value)]
     )
-    wide, bottom = COLUMN - 44, HEAD + len(found.names) * ROW
-
-    def at(value: float) -> float:
-        return left + wide * (min(max(value, low), high) - low) / (high - low)
-
-    marks.append(Rect(left, HEAD - 10, wide, bottom - HEAD + 14, fill="panel"))
-    for value in (low, high):
-        marks.append(Text(at(value), bottom + 18, compact(value, 2), 11, anchor="middle", colour="muted", mono=True))
-    if low < 0 < high:
-        marks.append(Line(at(0), HEAD - 10, at(0), bottom + 4, "line"))
+    numbers = [f"{score.mean:.2f}".replace("-0.00", "0.00").replace("-", "−") for score in scores]
+    dots = Dots(
+        [score.mean for score in scores], [score.low for score in scores], [score.high for score in scores],
+        numbers=numbers, colours=[_ink(found, name, test) for name in found.names],
+        missing=["" if name in found.baselines else "no value" for name in found.names],
+    )  # fmt: skip
     edges = found.score(found.baselines[1], test).mean
-    if not np.isnan(edges):
-        y = HEAD - 10
-        while y < bottom:
-            marks.append(Line(at(edges), y, at(edges), min(y + 5, bottom + 4), "muted"))
-            y += 9
-    for row, (name, score) in enumerate(zip(found.names, scores, strict=True)):
-        y = HEAD + row * ROW + ROW / 2
-        if np.isnan(score.mean):
-            if name not in found.baselines:
-                marks.append(Text(left + 4, y + 4, "no value", 11, colour="muted"))
-            continue
-        ink = _ink(found, name, test)
-        if not np.isnan(score.low):
-            marks.append(Rect(at(score.low), y - 1.5, max(1.0, at(score.high) - at(score.low)), 3, fill=ink))
-        marks.append(Circle(at(score.mean), y, 4.5, ink))
-        told = f"{score.mean:.2f}".replace("-0.00", "0.00").replace("-", "−")
-        marks.append(Text(left + COLUMN - 6, y + 4, told, 12, anchor="end", mono=True))
+    names = Axis(names=[""] * len(scores))
+    chart = Chart(
+        [Reference(edges, on="across"), dots],
+        Axis(low=low, high=high),
+        names,
+        COLUMN,
+        len(scores) * ROW + 22,
+        margins=MARGINS,
+    )
+    marks += shifted(chart.drawing().marks, left, HEAD - chart.frame.top)
 
 
 def _ends(test: str, values: list[float]) -> tuple[float, float]:

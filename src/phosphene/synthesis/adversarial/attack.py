@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...network import Labels
-from ...picture import Block, ImageBlock, Range, Row, Sheet, TextBlock, compact
+from ...picture import Block, ImageBlock, Range, Row, Sheet, TextBlock, compact, counted
 from ..engine.synthesis import Synthesis, pixels, trace
 
 WIDE, GAP = 330.0, 28.0
@@ -83,8 +83,9 @@ class Adversarial(Synthesis):
     @property
     def _size(self) -> str:
         height, width = self.images.shape[-2:]
-        taken = f"{self.step} of {self.steps} steps" if self.step != self.steps else f"{self.steps} steps"
-        return f"{height} × {width} px, {taken if self.steps != 1 else '1 step'}, seed {self.seed}."
+        steps = counted(self.steps, "step")
+        taken = f"{self.step} of {steps}" if self.step != self.steps else steps
+        return f"{height} × {width} px, {taken}, seed {self.seed}."
 
     def sheet(self, *, gain: float = 10.0, rows: int = 4, top: int = 3) -> Sheet:  # type: ignore[override]
         """Each image before, its change, and after, with what the network answers to each.

@@ -9,12 +9,10 @@ import numpy as np
 from torch import Tensor
 
 from ...instrument import Result
-from ...picture import Drawing, DrawingBlock, Sheet, Table, line_plot, rasterise
+from ...picture import Drawing, DrawingBlock, Sheet, Table, counted, rasterise
+from ...picture.chart import Axis, Chart, Curve
 from ..engine.bounded import NORMS, Norm, told
 from .percentages import Share, share
-
-POINTS = 241  # of a line; the radii need not be evenly spaced
-UP = "answers kept, %"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,10 +89,10 @@ class Robustness(Result):
         many = len(self.photos)
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
-            f"{many} {'photo' if many == 1 else 'photos'}{stopped}; each is attacked away from the network's own "
-            f"answer, untargeted: FGSM one step, PGD {self.pgd_steps} steps from a random start (seed {self.seed}). In "
-            "brackets, 95 % intervals (Wilson). A photo turned by a smaller change counts as turned for larger ones. "
-            "An upper bound: a stronger attack may turn more."
+            f"{counted(many, 'photo')}{stopped}; each is attacked away from the network's own "
+            f"answer, untargeted: FGSM one step, PGD {counted(self.pgd_steps, 'step')} from a random start (seed "
+            f"{self.seed}). In brackets, 95 % intervals (Wilson). A photo turned by a smaller change counts as "
+            "turned for larger ones. An upper bound: a stronger attack may turn more."
         )
         title = "How small a change turns the answer"
         return Sheet(
@@ -107,17 +105,13 @@ class Robustness(Result):
 
     def _plot(self) -> Drawing:
         scale = 255 if self.norm == "linf" else 1
-        at = np.array([0.0, *self.epsilons]) * scale
-        across = np.linspace(0, at[-1], POINTS)
-        series, names = [], []
-        for row, method in enumerate(self.methods):
-            shares = [1.0, *self.kept[row].double().mean(1).tolist()]
-            series.append(100 * np.interp(across, at, shares))
-            names.append(method.upper())
-        unit = f"largest change, {NORMS[self.norm]}" + (", in 255ths" if self.norm == "linf" else "")
-        return line_plot(
-            [list(each) for each in series], names, step=float(across[1]), across=unit, up=UP, width=640, height=280
-        )
+        radii = [scale * radius for radius in (0.0, *self.epsilons)]
+        curves = [
+            Curve(radii, [100.0, *(100 * self.kept[row].double().mean(1)).tolist()], method.upper())
+            for row, method in enumerate(self.methods)
+        ]
+        across = Axis(f"largest change, {NORMS[self.norm]}" + (", in 255ths" if self.norm == "linf" else ""))
+        return Chart(curves, across, Axis("answers kept", low=0, high=100, unit=" %"), 640, 280).drawing()
 
     def frame(self) -> np.ndarray:
         """The plot as one frame of a film (height, width, 3), uint8."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from ...instrument import Result, instrument
 from ...instrument.roles import UnitNames
 from ...network import Network
-from ...picture import Block, Sheet, Table, colour, compact, enlarge, grid, map_range
+from ...picture import Block, Sheet, Table, colour, compact, counted, enlarge, grid, map_range
 from ...showing import named
 from ..engine.ascent import ascend, scored
 from ..engine.images import Fourier, Image, Pixels, noise
@@ -93,10 +93,10 @@ class Checkerboard(Result):
         ]  # fmt: skip
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
-            f"{self.target}; {height} × {width} px, {self.steps // (len(WAYS) - 1)} steps each{stopped}, seed "
-            f"{self.seed}. The gradient is cut at the 99.5th percentile of its magnitude, grey is zero; energies are "
-            f"means of {STARTS} gradients, energies and scores of {IMAGES_EACH} images a way, the first of which is "
-            "shown. Spectra are logarithmic, each from "
+            f"{self.target}; {height} × {width} px, {counted(self.steps // (len(WAYS) - 1), 'step')} each{stopped}, "
+            f"seed {self.seed}. The gradient is cut at the 99.5th percentile of its magnitude, grey is zero; "
+            f"energies are means of {STARTS} gradients, energies and scores of {IMAGES_EACH} images a way, the first "
+            "of which is shown. Spectra are logarithmic, each from "
             "its 5th to its 99.9th percentile. Images are in [0, 1]."
         )
         title = "The checkerboard, and what removes it"

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ...instrument import Result
-from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, compact, grid, line_plot
+from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, compact, counted, grid
+from ...picture.chart import over_steps
 
 WIDTH = 1104.0
 
@@ -72,7 +73,11 @@ class Synthesis(Result):
     @property
     def caption(self) -> str:
         height, width = self.images.shape[-2:]
-        taken = f"{self.step} steps" if self.step == self.steps else f"stopped after {self.step} of {self.steps} steps"
+        taken = (
+            counted(self.step, "step")
+            if self.step == self.steps
+            else f"stopped after {self.step} of {counted(self.steps, 'step')}"
+        )
         return f"{self.how}; {height} × {width} px, {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,4 +116,4 @@ def trace(history: Tensor, name: str, width: float = 460.0) -> Block:
         series, names = list(rows), [f"{index + 1}" for index in range(len(rows))] if len(rows) > 1 else []
     else:
         series, names = [rows.mean(0), rows.max(0), rows.min(0)], ["mean", "highest", "lowest"]
-    return Row([DrawingBlock(line_plot(series, names, start=1, across="step", up=name, width=width))])
+    return Row([DrawingBlock(over_steps(series, names, up=name, width=width))])

@@ -25,7 +25,8 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import LayerName, UnitName
 from ...network import Address, Layer, Network
-from ...picture import Block, DrawingBlock, Row, Sheet, Table, compact, grid, line_plot
+from ...picture import Block, DrawingBlock, Row, Sheet, Table, compact, grid
+from ...picture.chart import over_steps
 from ..engine.ascent import ascend, scored
 from ..engine.gram import Apart, apart, gram_likeness
 from ..engine.layers import maps_layer
@@ -99,7 +100,7 @@ class Diverse(Synthesis):
         ]
         lines = [each.float().mean(1).tolist() for each in (self.plain_history, self.history)]
         names = ["by itself", "pushed apart"]
-        plot = line_plot(lines, names, start=1, across="step", up=f"mean of {self.objective}", width=560)
+        plot = over_steps(lines, names, up=f"mean of {self.objective}", width=560)
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
         return Sheet(
             self.heading,

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, compact, grid, line_plot
+from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, compact, grid
+from ...picture.chart import over_steps
 from ..engine.synthesis import WIDTH, Synthesis, pixels, tiled
 from .groups import Group
 
@@ -50,7 +51,7 @@ class Facets(Synthesis):
         scores = [compact(float(score)) for score in self.restart_scores]
         blocks.append(tiled(self.restarts, scores, len(scores), "For comparison: from noise"))
         lines = [each.float().mean(1).tolist() for each in (self.history, self.restart_history)]
-        plot = line_plot(lines, ["facets", "from noise"], start=1, across="step", up=self.objective, width=520)
+        plot = over_steps(lines, ["facets", "from noise"], up=self.objective, width=520)
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
         return Sheet(
             self.heading,

@@ -20,7 +20,7 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import UnitName
 from ...network import Network
-from ...picture import Block, Photo, Sheet, compact
+from ...picture import Block, Photo, Sheet, compact, counted
 from ..engine.ascent import adam, ascend, scored
 from ..engine.gram import pairwise_rms
 from ..engine.images import noise
@@ -61,7 +61,7 @@ class Starts(Synthesis):
         )
         blocks: list[Block] = [
             tiled(self.begun, before, columns, "Starts"),
-            tiled(self.images, after, columns, f"After {self.step} steps"),
+            tiled(self.images, after, columns, f"After {counted(self.step, 'step')}"),
             trace(self.history, self.objective, 560),
         ]
         return Sheet(

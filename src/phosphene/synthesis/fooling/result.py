@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ...network import Labels
-from ...picture import Block, DrawingBlock, Row, Sheet, compact, line_plot
+from ...picture import Block, DrawingBlock, Row, Sheet, compact
+from ...picture.chart import Axis, Chart, Curve
 from ..adversarial.percentages import Share, share
 from ..engine.synthesis import WIDTH, Synthesis, tiled, trace
 
@@ -78,8 +79,9 @@ class Fooling(Synthesis):
         tried = self.confidences[~self.confidences.isnan()]
         if len(tried) > len(self.classes):
             ordered = tried.sort(descending=True).values.tolist()
-            drawn = line_plot([ordered], start=1, across="classes, the surest first", up="confidence", width=460)
-            plots.append(DrawingBlock(drawn))
+            curve = Curve(range(1, len(ordered) + 1), ordered)
+            across = Axis("classes, the surest first", whole=True)
+            plots.append(DrawingBlock(Chart([curve], across, Axis("confidence", low=0, high=1)).drawing()))
         blocks: list[Block] = [tiled(self.images, self.labels, columns), Row(plots)] if plots else []
         blocks = blocks or [tiled(self.images, self.labels, columns)]
         if len(self.others):

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...picture import Block, Drawing, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact, line_plot
+from ...picture import Block, Drawing, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact
+from ...picture.chart import over_steps
 from ..engine.synthesis import Synthesis, pixels
 from .descriptor import Settings
 from .glyphs import energies, glyphs
@@ -96,10 +97,9 @@ class HogImages(Synthesis):
         return f"descriptor {told} apart, pixels {compact(apart(image, self.goal.pixels))}"
 
     def _way(self) -> Drawing:
-        """How far the descriptors were at each step, the mean over the images; a tenth is one down."""
-        errors = (-self.history.double()).clamp(min=1e-16).sqrt().mean(1).log10()
-        up = "log₁₀ of the descriptors' distance"
-        return line_plot([errors.tolist()], start=1, across="step", up=up, width=460)
+        """How far the descriptors were at each step, the mean over the images."""
+        errors = (-self.history.double()).clamp(min=1e-16).sqrt().mean(1)
+        return over_steps([errors.tolist()], up="distance of the descriptors", log=True)
 
     def _strokes(self, image: np.ndarray) -> Drawing:
         rows, columns = (side // self.settings.cell - self.settings.block + 1 for side in image.shape[:2])

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ...instrument import instrument
-from ...picture import Photo, read
+from ...picture import Photo, counted, read
 from ..engine.options import count, generator, pair, positive, step_count
 from ..engine.stepping import shown
 from ..engine.synthesis import pixels
@@ -72,7 +72,8 @@ def hog_twins(
     image = Grey(began.clamp(0, 1))
     first = read(pixels(shown(image))[0])
     how = f"Gradient descent from {'its negative, upside down' if start is None else start.name} at {contrast:g} of its"
-    how += f" contrast, Adam with a falling rate, {taken} steps; then {cooled} sweeps over whole levels, cooling"
+    how += f" contrast, Adam with a falling rate, {counted(taken, 'step')}; then "
+    how += f"{counted(cooled, 'sweep')} over whole levels, cooling"
 
     def moments() -> Iterator[tuple[Tensor, Tensor]]:
         for moment in likened(hog_network(settings, measured), as_image(goal), image, taken, seed):

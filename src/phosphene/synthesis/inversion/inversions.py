@@ -13,7 +13,7 @@ from torch import Tensor
 from ...instrument import Result, instrument
 from ...instrument.roles import Images, LayerNames
 from ...network import Network
-from ...picture import Block, ImageBlock, Sheet, Table, grid
+from ...picture import Block, ImageBlock, Sheet, Table, counted, grid
 from ..engine.codes import code
 from ..engine.depths import last_of_each_size
 from ..engine.options import seen_images
@@ -91,7 +91,11 @@ class Inversions(Result):
     @property
     def caption(self) -> str:
         first = self.found[0]
-        made = first.caption.split("Colours")[0].replace(f", {first.plan}", "").replace(f", {first.steps} steps", "")
+        made = (
+            first.caption.split("Colours")[0]
+            .replace(f", {first.plan}", "")
+            .replace(f", {counted(first.steps, 'step')}", "")
+        )
         stopped = "" if self.step == self.steps else f"Stopped after {self.step} of {self.steps} steps in all. "
         return (
             "Each image was made from noise to have the photo's activations at that layer. Errors are squared "

@@ -10,16 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
-from ..picture import Line, Mark, Rect, Text, text_width, wrap
+from ..drawing import Line, Mark, Text
+from ..typesetting import text_width, wrap
+from .classes import Style, point
+from .palette import CLASSES
 
 TOGETHER = 0.6  # of all points' spread: a group that is wider has no place to write its name at
 FEWEST = 3  # points of a group that has a name
 LONGEST = 160.0  # pixels of a name
 LARGE, SMALL, LEADING = 14.0, 12.0, 1.15  # type, and of lines
-DOT = 13.0  # of a class's colour, before its name
+DOT = 13.0  # pixels of a class's point before its name
 CELL = 3.0  # pixels: what is covered is counted on a grid
 FAR = 13.0  # pixels from which on a line leads from a name to its group
 AWAY = (5.0, 12.0, 24.0, 40.0, 62.0)  # how far off a name may stand
@@ -70,14 +74,14 @@ def groups(places: np.ndarray, labels: Sequence[str | None], wanted: Sequence[st
 def lettered(
     places: np.ndarray,
     found: Sequence[Group],
-    colours: Mapping[str | None, str],
+    styles: Mapping[str, Style],
     size: tuple[float, float],
     radius: float,
     taken: Sequence[Box] = (),
 ) -> Lettering:
     """The groups' names over points of a radius at places (N, 2), on a plot (width, height).
 
-    One that has a colour has a square of it before the name; the others are smaller.
+    One that has a style has a point of it before the name, and is larger where few have one.
 
     None stands upon the boxes that are `taken`; one for which there is no place is left out.
     """
@@ -88,8 +92,9 @@ def lettered(
     lines: list[Mark] = []
     marks: list[Mark] = []
     for at, group in enumerate(found):
-        own = colours.get(group.label)
-        type, weight = (LARGE, "bold") if own else (SMALL, "regular")
+        own = styles.get(group.label)
+        weight: Literal["regular", "bold"] = "bold" if own and len(styles) <= len(CLASSES) else "regular"
+        type = LARGE if weight == "bold" else SMALL
         words = wrap(group.label, type, LONGEST, weight)
         widest = max(text_width(line, type, weight) for line in words)
         wide, high = widest + 4 + (DOT if own else 0), type + 3 + LEADING * type * (len(words) - 1)
@@ -110,26 +115,23 @@ def lettered(
         full.append(best)
         names.append(group.label)
         lines += _lead(best, group.box)
-        marks += _written(words, best, own)
+        marks += _written(words, best, own, type, weight)
     return Lettering((*lines, *marks), tuple(names))
 
 
-def _written(words: Sequence[str], box: Box, colour: str | None) -> list[Mark]:
+def _written(
+    words: Sequence[str], box: Box, style: Style | None, type: float, weight: Literal["regular", "bold"]
+) -> list[Mark]:
     left, top, right, bottom = box
-    type = SMALL if colour is None else LARGE
     baselines = [bottom - 4 - LEADING * type * above for above in reversed(range(len(words)))]
-    if colour is None:
-        lines = [Text((left + right) / 2, y, line, SMALL, anchor="middle", colour="muted")
-                 for y, line in zip(baselines, words, strict=True)]  # fmt: skip
-        return [mark for line in lines for mark in haloed(line)]
-    y = (top + bottom) / 2
-    edge, swatch = (
-        Rect(left, y - 6, 12, 12, fill="panel", radius=3),
-        Rect(left + 2, y - 4, 8, 8, fill=colour, radius=1.5),
-    )
-    middle = (left + DOT + right) / 2
-    lines = [Text(middle, y, line, LARGE, "bold", "middle") for y, line in zip(baselines, words, strict=True)]
-    return [edge, swatch, *(mark for line in lines for mark in haloed(line))]
+    start, colour = (left + DOT, "ink") if style else (left, "muted")
+    lines = [Text((start + right) / 2, y, line, type, weight, "middle", colour)
+             for y, line in zip(baselines, words, strict=True)]  # fmt: skip
+    marks = [mark for line in lines for mark in haloed(line)]
+    if style is None:
+        return marks
+    x, y = left + 6, (top + bottom) / 2
+    return [point(Style("panel", style.shape), x, y, 6.5), point(style, x, y, 4.5), *marks]
 
 
 def haloed(text: Text, width: float = 1.6) -> list[Mark]:

@@ -1,7 +1,8 @@
 import numpy as np
 
-from phosphene.atlas.lettering import groups, haloed, lettered
-from phosphene.picture import Line, Rect, Text
+from phosphene.picture import Circle, Line, Text
+from phosphene.picture.chart.classes import Style
+from phosphene.picture.chart.lettering import groups, haloed, lettered
 
 SIZE = (600.0, 400.0)
 
@@ -19,8 +20,8 @@ def boxes(found):
     }
 
 
-def written(places, labels, colours=None, taken=()):
-    return lettered(places, groups(places, labels, sorted(set(labels))), colours or {}, SIZE, 3.0, taken)
+def written(places, labels, styles=None, taken=()):
+    return lettered(places, groups(places, labels, sorted(set(labels))), styles or {}, SIZE, 3.0, taken)
 
 
 def test_a_name_stands_beside_its_group_and_hides_none_of_its_points():
@@ -57,13 +58,13 @@ def test_names_never_stand_upon_each_other_nor_outside_nor_on_what_is_taken():
 
 def test_a_name_far_from_its_group_has_a_line_to_it_and_those_of_a_colour_are_larger():
     places, labels = blobs((300, 200), (60, 330), spread=6.0)
-    found = written(places, labels, {"group b": "#5264f5"}, taken=[(225.0, 160.0, 375.0, 240.0)])
+    found = written(places, labels, {"group b": Style("#5264f5")}, taken=[(225.0, 160.0, 375.0, 240.0)])
     (line,) = [mark for mark in found.marks if isinstance(mark, Line)]
     assert np.hypot(line.x2 - line.x1, line.y2 - line.y1) > 13
     assert np.hypot(line.x2 - 300, line.y2 - 200) < 25
     sizes = {mark.string: mark.size for mark in found.marks if isinstance(mark, Text)}
     assert sizes == {"group a": 12, "group b": 14}
-    assert [mark.fill for mark in found.marks if isinstance(mark, Rect)] == ["panel", "#5264f5"]
+    assert [mark.fill for mark in found.marks if isinstance(mark, Circle)] == ["panel", "#5264f5"]
 
 
 def test_classes_that_are_spread_over_all_or_have_two_points_have_no_name():

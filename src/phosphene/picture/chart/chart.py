@@ -1,0 +1,89 @@
+"""A chart as a drawing: series over two axes, laid out so that no label is cut and none lies on another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from ..drawing import Drawing, Line, Mark, Rect
+from .axis import Axis
+from .bars import Bars, Histogram, Rug
+from .curves import Curve, Reference
+from .dots import Dots, Points
+from .frame import Frame
+from .layout import Layout, laid_out
+from .palette import SERIES
+from .wording import wording
+
+PLAIN = Axis()
+Series = Curve | Bars | Dots | Points | Histogram | Reference | Rug
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """Series over an axis across and an axis up, in pixels of `width` × `height`; a height of 0 follows the categories.
+
+    Series of one name have one colour; colours not given come from the palette in turn. `legend` puts names at the
+    ends of lines or in rows above the panel; 'auto' chooses. `margins` are the least room left and right of the panel,
+    so that charts below each other line up.
+    """
+
+    series: Sequence[Series]
+    across: Axis = PLAIN
+    up: Axis = PLAIN
+    width: float = 460.0
+    height: float = 230.0
+    legend: Literal["auto", "ends", "above", "none"] = "auto"
+    margins: tuple[float, float] = (0.0, 0.0)
+
+    def drawing(self) -> Drawing:
+        """The chart."""
+        marks = self._panel()
+        counts = {kind: sum(isinstance(each, kind) for each in self.series) for kind in (Bars, Dots)}
+        before = dict.fromkeys(counts, 0)
+        for each, colour in zip(self.series, self.colours, strict=True):
+            kind = type(each)
+            marks += each.marks(self.frame, colour, (before.get(kind, 0), counts.get(kind, 1)))
+            if kind in before:
+                before[kind] += 1
+        return Drawing(self.width, self.layout.height, (*marks, *wording(self, self.layout)))
+
+    @cached_property
+    def colours(self) -> tuple[str, ...]:
+        """The colour of each series."""
+        by_name: dict[str, str] = {}
+        chosen: list[str] = []
+        used = 0
+        for each in self.series:
+            colour = each.colour or (by_name.get(each.name) if each.name else None)
+            if colour is None:
+                colour = SERIES[used % len(SERIES)]
+                used += 1
+            if each.name:
+                by_name.setdefault(each.name, colour)
+            chosen.append(colour)
+        return tuple(chosen)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return laid_out(self)
+
+    @property
+    def frame(self) -> Frame:
+        """The panel's place on the drawing, and its scales."""
+        return self.layout.frame
+
+    def _panel(self) -> list[Mark]:
+        """The panel with its grid: level lines, on a plane upright ones too, and only these where bars or dots lie."""
+        frame = self.frame
+        marks: list[Mark] = [
+            Rect(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top, fill="panel")
+        ]
+        plane = any(isinstance(each, Points) for each in self.series)
+        if not frame.lying:
+            marks += [Line(frame.left, y, frame.right, y) for y in map(frame.y, frame.up.ticks)]
+        if not self.across.names and (plane or frame.lying):
+            marks += [Line(x, frame.top, x, frame.bottom) for x in map(frame.x, frame.across.ticks)]
+        return marks
