@@ -72,8 +72,8 @@ class Why(Result):
         blocks: list[Block] = []
         for index in chosen:
             photo, frame = self.found[0].photo(index)
-            told = f"{self.targets[index]} · {compact(float(self.found[0].scores[index]))}"
-            blocks.append(TextBlock(told, size=20, weight="bold"))
+            text = f"{self.targets[index]} · {compact(float(self.found[0].scores[index]))}"
+            blocks.append(TextBlock(text, size=20, weight="bold"))
             if (answer := self.answers[index]) is not None:
                 blocks.append(TextBlock(capital(f"{answer}.")))
             cells = [photo_block(photo, frame, WIDTH)]
@@ -94,14 +94,14 @@ class Why(Result):
         photos = self.found[0].names
         title = why_title([self.targets[i] for i in chosen], [self.answers[i] for i in chosen])
         width = max(700.0, sheet_width(min(COLUMNS, len(self.found) + 1), WIDTH))
-        told = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in chosen)} by {', '.join(self.names)}"
+        text = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in chosen)} by {', '.join(self.names)}"
         return Sheet(
             title,
             f"{self.network} on {photos}{where}",
             blocks,
             caption=caption,
             width=width,
-            description=told,
+            description=text,
             ranges=ranges,
         )
 

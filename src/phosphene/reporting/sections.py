@@ -190,20 +190,20 @@ def kernels(network: Network) -> tuple[list[Figure], str]:
     return figures, f"{first.layer} is the only convolution with a pattern in space, so no deeper filters are drawn."
 
 
-def _kernels(network: Network, found: Filters) -> Figure:
-    count, planes, height, width = found.weights.shape
-    shown = count if found.in_colour else max(1, min(count, KERNELS if planes == 1 else 12))
-    part = dataclasses.replace(found, weights=found.weights[:shown, : planes if found.in_colour else 32], groups=1)
-    options: dict[str, Any] = {} if found.in_colour or planes > 1 else {"columns": 24}
+def _kernels(network: Network, result: Filters) -> Figure:
+    count, planes, height, width = result.weights.shape
+    shown = count if result.in_colour else max(1, min(count, KERNELS if planes == 1 else 12))
+    part = dataclasses.replace(result, weights=result.weights[:shown, : planes if result.in_colour else 32], groups=1)
+    options: dict[str, Any] = {} if result.in_colour or planes > 1 else {"columns": 24}
     sheet = part.sheet(**options)
     some = f"the first {shown} of {count}" if shown < count else f"all {count}"
-    cut = ", the first 32 planes of each" if not found.in_colour and planes > 32 else ""
-    kind = "in colour" if found.in_colour else "in grey, zero at mid-grey"
-    many = f" × {planes} planes" if planes > 1 and not found.in_colour else ""
-    caption = f"{found.layer}: {some} filters of {height} × {width} px{many}{cut}, {kind}."
+    cut = ", the first 32 planes of each" if not result.in_colour and planes > 32 else ""
+    kind = "in colour" if result.in_colour else "in grey, zero at mid-grey"
+    many = f" × {planes} planes" if planes > 1 and not result.in_colour else ""
+    caption = f"{result.layer}: {some} filters of {height} × {width} px{many}{cut}, {kind}."
     caption += f" {_sentence(ranges_caption(tuple(sheet.ranges)))}."
-    label = f"Filters of {found.layer}: {some}, {height} by {width}"
-    return Figure(tiles(sheet, label), caption, spelled(found.made, network, **options), found.note)
+    label = f"Filters of {result.layer}: {some}, {height} by {width}"
+    return Figure(tiles(sheet, label), caption, spelled(result.made, network, **options), result.note)
 
 
 def maps(network: Network, photo: Photo, chosen: Chosen) -> Maps:

@@ -86,13 +86,13 @@ class Dream(Synthesis):
 
     @property
     def caption(self) -> str:
-        told = ", ".join(f"{height} × {width}" for height, width in self.sizes)
+        text = ", ".join(f"{height} × {width}" for height, width in self.sizes)
         taken = (
             counted(self.step, "step")
             if self.step == self.steps
             else f"stopped after {self.step} of {counted(self.steps, 'step')}"
         )
-        return f"{self.how}; at {told} px (height × width), {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
+        return f"{self.how}; at {text} px (height × width), {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
 
 
 @instrument

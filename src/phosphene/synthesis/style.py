@@ -184,10 +184,10 @@ def gram_matrix(features: Tensor) -> Tensor:
     return features @ features.transpose(1, 2) / features.shape[2]
 
 
-def _apart(found: Tensor, wanted: Tensor) -> Tensor:
+def _apart(result: Tensor, wanted: Tensor) -> Tensor:
     """|found − wanted|² / |wanted|² for each image: (N,)."""
     norm = wanted.square().sum().clamp(min=torch.finfo(wanted.dtype).tiny)
-    return (found - wanted).square().flatten(1).sum(1) / norm
+    return (result - wanted).square().flatten(1).sum(1) / norm
 
 
 def _started(start: str, photo: Tensor, many: int, seed: int) -> Image:

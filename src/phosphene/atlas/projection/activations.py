@@ -139,12 +139,12 @@ class ActivationAtlas(Zoomable, Parted):
         tiles = ImageBlock(self.pixels(), cells=self._boxes if labelled else (),
                            labels=self.labels if labelled else (), width=shown, crisp=False)  # fmt: skip
         blocks: list[Block] = [tiles, trace(self.part_history[COSINE], "cosine on the way, in pieces")]
-        told = f"{self.words(labelled)} {self.caption} The map: {self.embedding.words()}"
+        text = f"{self.words(labelled)} {self.caption} The map: {self.embedding.words()}"
         return Sheet(
             self.heading,
             self._subtitle,
             blocks,
-            caption=told,
+            caption=text,
             width=WIDTH + 96,
             description=f"{self.heading}, {self._subtitle}: {self.words()}",
         )

@@ -26,11 +26,11 @@ BELOW, LONGEST = 18.0, 140.0  # for a line of a photo's name, and how wide it is
 FURTHEST = 4.0  # thumbnails' sides that one is moved at most, so that none covers another
 
 
-def sheet_of(found: Placed, names: bool, side: int) -> Sheet:
+def sheet_of(result: Placed, names: bool, side: int) -> Sheet:
     """The sheet."""
-    whole = found.embedding
+    whole = result.embedding
     count = len(whole.positions)
-    positions, changed = np.concatenate([whole.positions, found.positions]), False
+    positions, changed = np.concatenate([whole.positions, result.positions]), False
     if whole.method != "pca":
         positions, changed = shortened(positions)
     places, width, height = on_plane(positions)
@@ -39,7 +39,7 @@ def sheet_of(found: Placed, names: bool, side: int) -> Sheet:
     radius, _ = dot_size(len(rows))
     marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
     marks += [Circle(float(x), float(y), radius, GREY, 0.45) for x, y in places[rows]]
-    below = BELOW + 14 * (max(len(wrap(photo.name, 12.0, LONGEST, "bold")) for photo in found.photos) - 1)
+    below = BELOW + 14 * (max(len(wrap(photo.name, 12.0, LONGEST, "bold")) for photo in result.photos) - 1)
     corners = _corners(own, side, (width, height), below)
     boxes = [(x - 2, y - 2, x + side + 2, y + side + below) for x, y in corners]
     hidden: list[Box] = [(x - radius, y - radius, x + radius, y + radius) for x, y in own]
@@ -48,7 +48,7 @@ def sheet_of(found: Placed, names: bool, side: int) -> Sheet:
         wanted = often(counts)[:NAMES]
         told = groups(places[:count], whole.labels, wanted)
         marks += lettered(places[:count], told, {}, (width, height), radius, [*boxes, *hidden]).marks
-    for photo, (x, y), (left, top) in zip(found.photos, own, corners, strict=True):
+    for photo, (x, y), (left, top) in zip(result.photos, own, corners, strict=True):
         middle = (left + side / 2, top + side / 2)
         if math.dist(middle, (x, y)) > 1:
             marks += [Line(float(x), float(y), *middle, "accent", 1.5)]
@@ -59,14 +59,14 @@ def sheet_of(found: Placed, names: bool, side: int) -> Sheet:
             half = text_width(words, 12.0, "bold") / 2
             at = min(max(middle[0], half + 4), width - half - 4)
             marks += haloed(Text(at, top + side + 15 + 14 * line, words, 12.0, "bold", "middle"))
-    many = f"{len(found.photos):,} photos" if len(found.photos) > 1 else found.photos[0].name
-    caption = f"{found.words()} The map: {whole.words()} {whole.axes}{SHORTENED if changed else ''}"
+    many = f"{len(result.photos):,} photos" if len(result.photos) > 1 else result.photos[0].name
+    caption = f"{result.words()} The map: {whole.words()} {whole.axes}{SHORTENED if changed else ''}"
     if len(rows) < count:
         caption += f" {len(rows):,} of the {count:,} images are drawn, chosen at random."
     block = DrawingBlock(Drawing(width, height, tuple(marks)))
     subtitle = f"features of {whole.layer} of {whole.network}"
-    title = f"Where {many} {'lie' if len(found.photos) > 1 else 'lies'} among {count:,} images"
-    description = f"{whole.network}: {found.words()}"
+    title = f"Where {many} {'lie' if len(result.photos) > 1 else 'lies'} among {count:,} images"
+    description = f"{whole.network}: {result.words()}"
     return Sheet(title, subtitle, [block], caption=caption, description=description, width=max(640.0, width + 96))
 
 

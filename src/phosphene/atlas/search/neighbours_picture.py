@@ -39,11 +39,11 @@ LEADING = 16.0
 DENSITY = 2  # pixels of a tile for each one on the sheet
 
 
-def sheet_of(found: Neighbours, rows: int, seen: bool) -> Sheet:
+def sheet_of(result: Neighbours, rows: int, seen: bool) -> Sheet:
     """The sheet."""
     if rows < 1:
         raise ValueError(f"at least one query is shown, not {rows}")
-    k = found.numbers.shape[1]
+    k = result.numbers.shape[1]
     across = min(k, 12)
     side = min(SIDE, (WIDTH - APART - GAP * (across - 1)) / (across + 1))
     marks: list[Mark] = [
@@ -51,58 +51,58 @@ def sheet_of(found: Neighbours, rows: int, seen: bool) -> Sheet:
         Text(side + APART, 13, "its nearest" if k == 1 else "from the nearest on", 13, "bold"),
     ]
     y = 24.0
-    shown = min(rows, len(found.queries))
+    shown = min(rows, len(result.queries))
     for index in range(shown):
-        row, height = _row(found, index, side, across, seen)
+        row, height = _row(result, index, side, across, seen)
         marks += shifted(row, 0, y)
         y += height
     width = side + APART + across * (side + GAP) - GAP
     blocks: list = [DrawingBlock(Drawing(width, y, tuple(marks)))]
-    if shown < len(found.queries):
-        blocks.append(TextBlock(f"{len(found.queries) - shown} more queries are not shown.", "muted"))
-    distance = "Euclidean distance" if found.metric == "euclidean" else "cosine distance (1 − cosine)"
-    subtitle = f"{found.network} · {distance} in {found.layer}, {found.length:,} values"
-    labelled = any(label is not None for row in found.labels[:shown] for label in row)
+    if shown < len(result.queries):
+        blocks.append(TextBlock(f"{len(result.queries) - shown} more queries are not shown.", "muted"))
+    distance = "Euclidean distance" if result.metric == "euclidean" else "cosine distance (1 − cosine)"
+    subtitle = f"{result.network} · {distance} in {result.layer}, {result.length:,} values"
+    labelled = any(label is not None for row in result.labels[:shown] for label in row)
     said = [f"Below each image {'its label, its distance and its key' if labelled else 'its key and its distance'}."]
-    if any(query.label is not None for query in found.queries[:shown]):
+    if any(query.label is not None for query in result.queries[:shown]):
         said.append("A label stands out where it is the query's.")
-    said.append(f"{found.how[0].upper()}{found.how[1:]}.")
-    if any(query.number is not None for query in found.queries[:shown]):
-        said.append("A query of the atlas is not its own neighbour." if not _own(found) else "")
+    said.append(f"{result.how[0].upper()}{result.how[1:]}.")
+    if any(query.number is not None for query in result.queries[:shown]):
+        said.append("A query of the atlas is not its own neighbour." if not _own(result) else "")
     if seen:
         said.append("Each image as far as the network sees it.")
     caption = " ".join(filter(None, said))
-    title = "Nearest neighbours" if len(found.queries) > 1 else f"The images nearest to {found.queries[0].name}"
-    description = f"{found.network}, {found.layer}: nearest neighbours by {distance}. {caption}"
+    title = "Nearest neighbours" if len(result.queries) > 1 else f"The images nearest to {result.queries[0].name}"
+    description = f"{result.network}, {result.layer}: nearest neighbours by {distance}. {caption}"
     return Sheet(title, subtitle, blocks, caption=caption, description=description, width=max(640.0, width + 96))
 
 
-def _own(found: Neighbours) -> bool:
-    return any(query.number in row for query, row in zip(found.queries, found.numbers.tolist(), strict=True))
+def _own(result: Neighbours) -> bool:
+    return any(query.number in row for query, row in zip(result.queries, result.numbers.tolist(), strict=True))
 
 
-def _row(found: Neighbours, index: int, side: float, across: int, seen: bool) -> tuple[list[Mark], float]:
+def _row(result: Neighbours, index: int, side: float, across: int, seen: bool) -> tuple[list[Mark], float]:
     """The marks of one query and its neighbours, wrapped after `across` of these, and their height."""
-    query = found.queries[index]
-    take = partial(_tile, found, seen, side)
+    query = result.queries[index]
+    take = partial(_tile, result, seen, side)
     own = query.photo
-    marks = take((lambda: own) if own is not None else partial(found.photo, query.number or 0))
+    marks = take((lambda: own) if own is not None else partial(result.photo, query.number or 0))
     marks.append(Rect(-2.5, -2.5, side + 5, side + 5, stroke="accent", stroke_width=2.0))
     where = "in the atlas" if query.number is not None else "not in the atlas"
     words, high = _words(_name_of(query), where, query.name if query.label is not None else "", side, "ink")
     marks += words
     y, reached = 0.0, 0
-    for at, number in enumerate(found.numbers[index].tolist()):
+    for at, number in enumerate(result.numbers[index].tolist()):
         if number == NONE:
             break
         line, column = divmod(at, across)
         if line > reached:
             y, high, reached = y + high, 0.0, line
-        label = found.labels[index][at]
+        label = result.labels[index][at]
         like = label is not None and label == query.label
-        key = found.keys[index][at]
-        tile = take(partial(found.photo, number))
-        away = compact(float(found.distances[index, at]))
+        key = result.keys[index][at]
+        tile = take(partial(result.photo, number))
+        away = compact(float(result.distances[index, at]))
         words, wanted = _words(label or key, away, key if label else "", side, "ink" if like else "muted")
         high = max(high, wanted)
         marks += shifted([*tile, *words], side + APART + column * (side + GAP), y)
@@ -127,7 +127,7 @@ def _words(first: str, second: str, key: str, side: float, colour: str) -> tuple
     return marks, side + BELOW + down
 
 
-def _tile(found: Neighbours, seen: bool, side: float, opening: Callable[[], Photo]) -> list[Mark]:
+def _tile(result: Neighbours, seen: bool, side: float, opening: Callable[[], Photo]) -> list[Mark]:
     """The photo within a square, or the words why there is none."""
     try:
         photo = opening()
@@ -136,7 +136,7 @@ def _tile(found: Neighbours, seen: bool, side: float, opening: Callable[[], Phot
         words = [Text(6, 18 + 15 * at, line, 11, colour="muted") for at, line in enumerate(lines)]
         return [Rect(0, 0, side, side, fill="panel"), *words]
     if seen:
-        photo = seen_part(photo, found.preprocessing.frame(photo.height, photo.width))[0]
+        photo = seen_part(photo, result.preprocessing.frame(photo.height, photo.width))[0]
     factor = side / max(photo.height, photo.width)
     height, width = photo.height * factor, photo.width * factor
     pixels = photo.pixels

@@ -108,9 +108,9 @@ def approximate(table: Any, queries: np.ndarray, k: int, metric: str, probes: in
     return Found(numbers, _distances(squares, metric))
 
 
-def recall(found: np.ndarray, true: np.ndarray) -> float:
+def recall(result: np.ndarray, true: np.ndarray) -> float:
     """The share of the true neighbours (N, k) that are among those found (N, k)."""
-    hits = sum(len(np.intersect1d(some, wanted[wanted != NONE])) for some, wanted in zip(found, true, strict=True))
+    hits = sum(len(np.intersect1d(some, wanted[wanted != NONE])) for some, wanted in zip(result, true, strict=True))
     return hits / max(1, int((true != NONE).sum()))
 
 

@@ -15,12 +15,12 @@ ROWS, BARS = 30, 30
 WIDTH = 430.0  # of the bars with their names
 
 
-def sheet_of(found: Names, order: str, page: int) -> Sheet:
+def sheet_of(result: Names, order: str, page: int) -> Sheet:
     """The sheet of one page. ValueError for a page that is none."""
-    pages = max(1, -(-len(found) // ROWS))
+    pages = max(1, -(-len(result) // ROWS))
     if not 1 <= page <= pages:
-        raise ValueError(f"there are pages 1 to {pages} of {len(found)} units, not {page}")
-    ordered = sorted(found.names, key=lambda each: (each.q, each.p, -each.lift)) if order == "q" else found.names
+        raise ValueError(f"there are pages 1 to {pages} of {len(result)} units, not {page}")
+    ordered = sorted(result.names, key=lambda each: (each.q, each.p, -each.lift)) if order == "q" else result.names
     shown = ordered[(page - 1) * ROWS : page * ROWS]
     rows = [
         [f"{each.channel}", each.name or (f"({each.label})" if each.label else "–"), f"{each.shared} of {each.of}",
@@ -28,30 +28,30 @@ def sheet_of(found: Names, order: str, page: int) -> Sheet:
         for each in shown
     ]  # fmt: skip
     table = Table(["unit", "name", "images", "lift", "p", "q"], rows)
-    bars = _bars(found)
-    named = sum(bool(each.name) for each in found.names)
-    told = f"{named} of {len(found)} units have a name"
+    bars = _bars(result)
+    named = sum(bool(each.name) for each in result.names)
+    text = f"{named} of {len(result)} units have a name"
     where = f" · page {page} of {pages}" if pages > 1 else ""
     blocks: list[Block] = [Row([table, *([DrawingBlock(bars, "Units of each name")] if bars else [])], gap=56)]
     if not bars:
         blocks.append(TextBlock("What their images share could all be chance.", "muted"))
-    every = sum(found.labels.values())
+    every = sum(result.labels.values())
     caption = (
         f"Images are those of a unit's strongest patches; lift is a label's share among them over its share among all "
-        f"{every:,}. p: the chance that images drawn at random share one of the {len(found.labels)} labels so often "
-        f"(hypergeometric × {len(found.labels)}). q: the share of false names if all units down to this one were named "
-        f"(Benjamini and Hochberg); units have a name up to q = {found.level:g}; of the "
+        f"{every:,}. p: the chance that images drawn at random share one of the {len(result.labels)} labels so often "
+        f"(hypergeometric × {len(result.labels)}). q: the share of false names if all units down to this one were named "
+        f"(Benjamini and Hochberg); units have a name up to q = {result.level:g}; of the "
         "others the label that is shared most stands in brackets."
     )
-    title = f"What the units of {found.layer} stand for"
-    description = f"{found.network}: names of the units of {found.layer}; {told}. {caption}"
-    subtitle = f"{found.network} · {told}{where}"
+    title = f"What the units of {result.layer} stand for"
+    description = f"{result.network}: names of the units of {result.layer}; {text}. {caption}"
+    subtitle = f"{result.network} · {text}{where}"
     return Sheet(title, subtitle, blocks, caption=caption, description=description, width=1156)
 
 
-def _bars(found: Names) -> Drawing | None:
+def _bars(result: Names) -> Drawing | None:
     """A bar for each name, the one with most units first; None where there is no name."""
-    units = found.units
+    units = result.units
     if not units:
         return None
     first = list(units.items())[: BARS if len(units) <= BARS else BARS - 1]

@@ -41,107 +41,107 @@ GUTTER, GAP, BELOW = 8.0, 32.0, 46.0  # between a card's tiles, between cards, f
 RULE = "symmetric:99.5"  # how a pattern's values become colours, each in its own range
 
 
-def sheet_of(found: Patches, context: bool) -> Sheet:
+def sheet_of(result: Patches, context: bool) -> Sheet:
     """The sheet, with the ranges of the patterns."""
-    blocks: list[Block] = [_head(found), TextBlock(_named(found), "ink" if _has_name(found) else "muted")]
+    blocks: list[Block] = [_head(result), TextBlock(_named(result), "ink" if _has_name(result) else "muted")]
     ranges: list[Range] = []
-    if found.patches:
-        scale = Scale.of(found.patches, SIDE)
-        tiles = cuts(found.patches, scale, SIDE if context else None)
+    if result.patches:
+        scale = Scale.of(result.patches, SIDE)
+        tiles = cuts(result.patches, scale, SIDE if context else None)
         cards = [
-            _card(tile, scale, context, *_pattern(found, index, scale, ranges)) for index, tile in enumerate(tiles)
+            _card(tile, scale, context, *_pattern(result, index, scale, ranges)) for index, tile in enumerate(tiles)
         ]
         blocks.append(DrawingBlock(_flowed(cards), "Where it answers most"))
     else:
         blocks.append(TextBlock("No image has been found that it answers to.", "muted"))
-    title = f"The unit {found.title}"
-    many = f"its {len(found)} strongest patches among {found.images:,} images"
-    subtitle = f"{found.network} · {_sees(found)} · {many}"
-    caption = _caption(found, context, tuple(ranges))
-    description = f"{found.network}, {found.unit}: {many}. {caption}"
+    title = f"The unit {result.title}"
+    many = f"its {len(result)} strongest patches among {result.images:,} images"
+    subtitle = f"{result.network} · {_sees(result)} · {many}"
+    caption = _caption(result, context, tuple(ranges))
+    description = f"{result.network}, {result.unit}: {many}. {caption}"
     return Sheet(title, subtitle, blocks, caption=caption, ranges=ranges, description=description, width=WIDTH + 96)
 
 
 # ---- above the patches
 
 
-def _head(found: Patches) -> Row:
+def _head(result: Patches) -> Row:
     """What it would like to see, its numbers, and the distribution of its values."""
-    at = dict(zip(found.shares, found.quantiles, strict=True))
-    where = "places" if found.places > 1 else "images"
+    at = dict(zip(result.shares, result.quantiles, strict=True))
+    where = "places" if result.places > 1 else "images"
     rows = [
-        ("mean", compact(found.mean)),
-        ("active", f"{compact(100 * found.active)} % of {where}"),
+        ("mean", compact(result.mean)),
+        ("active", f"{compact(100 * result.active)} % of {where}"),
         *((f"{100 * share:g} % of values are below", compact(at[share])) for share in (0.5, 0.95, 0.999)),
-        ("largest", compact(found.largest)),
+        ("largest", compact(result.largest)),
     ]
-    blocks: list[Block] = [Table([f"over {found.images:,} images", ""], rows)]
+    blocks: list[Block] = [Table([f"over {result.images:,} images", ""], rows)]
     marked = [(f"{100 * share:g} %", at[share]) for share in (0.999, 0.5, 0.95)]
-    plot = histogram(found.counts, found.largest, [patch.value for patch in found.patches], marked, where)
+    plot = histogram(result.counts, result.largest, [patch.value for patch in result.patches], marked, where)
     blocks.append(DrawingBlock(plot))
-    if found.image is not None:
-        caption = f"What it would like to see: mean {compact(found.reached)}"
-        blocks.insert(0, ImageBlock(found.image, caption=caption, width=224.0, crisp=False))
+    if result.image is not None:
+        caption = f"What it would like to see: mean {compact(result.reached)}"
+        blocks.insert(0, ImageBlock(result.image, caption=caption, width=224.0, crisp=False))
     return Row(blocks, gap=40)
 
 
-def _has_name(found: Patches) -> bool:
-    return found.name is not None and bool(found.name.name)
+def _has_name(result: Patches) -> bool:
+    return result.name is not None and bool(result.name.name)
 
 
-def _named(found: Patches) -> str:
-    if found.name is None:
+def _named(result: Patches) -> str:
+    if result.name is None:
         return "The images have no labels, so the unit has no name."
-    return f"Name: {found.name.name} · {found.name.told}" if found.name.name else f"No name · {found.name.told}"
+    return f"Name: {result.name.name} · {result.name.told}" if result.name.name else f"No name · {result.name.told}"
 
 
-def _sees(found: Patches) -> str:
-    if found.patches and not any(patch.known for patch in found.patches):
+def _sees(result: Patches) -> str:
+    if result.patches and not any(patch.known for patch in result.patches):
         return "what it sees is not known: all that the network sees is shown"
-    if found.sees == "the whole image":
+    if result.sees == "the whole image":
         return "it sees the whole image"
-    return f"receptive field {found.sees}"
+    return f"receptive field {result.sees}"
 
 
-def _caption(found: Patches, context: bool, ranges: tuple[Range, ...]) -> str:
-    padded = any(patch.window != patch.sees for patch in found.patches)
+def _caption(result: Patches, context: bool, ranges: tuple[Range, ...]) -> str:
+    padded = any(patch.window != patch.sees for patch in result.patches)
     border = ", plain where that is the border's padding" if padded else ""
     said = [f"Each patch is all that the unit sees from there{border}, in the photo's own pixels. Below it the value."]
     if context:
         said.append("Beside it the whole photo.")
-    if found.tied:
-        said.append(f"The last {found.tied} are alike in value; of images that answer so, the first stand here.")
-    if found.method:
+    if result.tied:
+        said.append(f"The last {result.tied} are alike in value; of images that answer so, the first stand here.")
+    if result.method:
         where = "Between them" if context else "Beside it"
-        signal = f"the signal ({found.method}) that runs back from the unit to its patch, grey where it is zero"
+        signal = f"the signal ({result.method}) that runs back from the unit to its patch, grey where it is zero"
         said.append(f"{where} {signal}; {ranges_caption(ranges)}.")
-    if found.image is not None:
-        said.append(f"The image: {found.how}")
+    if result.image is not None:
+        said.append(f"The image: {result.how}")
     return " ".join(said)
 
 
 # ---- patches
 
 
-def _pattern(found: Patches, index: int, scale: Scale, ranges: list[Range]) -> tuple[bool, list[Mark], str]:
+def _pattern(result: Patches, index: int, scale: Scale, ranges: list[Range]) -> tuple[bool, list[Mark], str]:
     """Whether patterns were asked for, this one's marks, and what is to be said of it; notes its range."""
-    if not found.patterns:
+    if not result.patterns:
         return False, [], ""
-    pattern, patch = found.patterns[index], found.patches[index]
+    pattern, patch = result.patterns[index], result.patches[index]
     if pattern is None:
         return True, [], ""
     values = pattern.signal.detach().double().cpu().numpy()
     shown = map_range(values.reshape(1, -1), RULE, "picture").ranges[0]
     ranges.append(shown)
-    near = abs(pattern.value - patch.value) <= 1e-3 * max(abs(patch.value), abs(found.largest), 1e-6)
+    near = abs(pattern.value - patch.value) <= 1e-3 * max(abs(patch.value), abs(result.largest), 1e-6)
     note = "" if near else f"now {compact(pattern.value)}: the photo has changed"
-    return True, _signal(pattern, coloured(values, shown), index, found, scale), note
+    return True, _signal(pattern, coloured(values, shown), index, result, scale), note
 
 
-def _signal(pattern: Pattern, pixels: np.ndarray, index: int, found: Patches, scale: Scale) -> list[Mark]:
+def _signal(pattern: Pattern, pixels: np.ndarray, index: int, result: Patches, scale: Scale) -> list[Mark]:
     """The pattern in a tile like its patch's."""
     height, width = scale.size
-    window, box = scale.window(found.patches[index].drawn_window), pattern.box
+    window, box = scale.window(result.patches[index].drawn_window), pattern.box
     edges = (window.left - box.left, window.top - box.top, window.right - box.left, window.bottom - box.top)
     tile = windowed(pixels, edges, (round(height * DENSITY), round(width * DENSITY)))
     return [Rect(0, 0, width, height, fill="panel"), Image(tile, 0, 0, width, height, crisp=False)]

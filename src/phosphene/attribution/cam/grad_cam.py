@@ -88,17 +88,17 @@ def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> tu
 
 
 def joined(
-    network: Network, images: Any, x: Tensor, question: Question, found: list[Grid], raws: list[Tensor],
+    network: Network, images: Any, x: Tensor, question: Question, result: list[Grid], raws: list[Tensor],
     scores: Tensor, name: str,
 ) -> ClassMap:  # fmt: skip
     """One map for each target; the maps of several layers are each divided by their largest number, then averaged."""
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    if len(found) > 1:
+    if len(result) > 1:
         raws = [raw / raw.amax((1, 2), keepdim=True).clamp(min=torch.finfo(raw.dtype).tiny) for raw in raws]
     values = torch.stack([stretched(raw, size) for raw in raws]).mean(0)
     finest = max((tuple(raw.shape[1:]) for raw in raws), key=lambda shape: shape[0] * shape[1])
     raw = torch.stack([stretched(raw, finest) for raw in raws]).mean(0)
-    named = ", ".join(grid.layer for grid in found)
+    named = ", ".join(grid.layer for grid in result)
     return ClassMap(
         method=f"{name} at {named}", targets=question.names, scores=scores, raw=raw, values=values, layer=named,
         **shown(network, images),

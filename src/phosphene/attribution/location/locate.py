@@ -59,11 +59,11 @@ class Located(Result):
         for at, index in enumerate(chosen):
             photo, frame = self.map.photo(index)
             over = laid(photo, frame, mapped.values01[at], self.map.signed, whole=True)
-            told = f"{self.map.targets[index]} · {compact(float(self.map.scores[index]))}"
+            text = f"{self.map.targets[index]} · {compact(float(self.map.scores[index]))}"
             left, top, right, bottom = self.boxes[index]
             edges = f"left {left}, top {top}, right {right}, bottom {bottom} px of the photo"
             blocks += [
-                TextBlock(told, size=20, weight="bold"),
+                TextBlock(text, size=20, weight="bold"),
                 *([] if self.answers[index] is None else [TextBlock(capital(f"{self.answers[index]}."))]),
                 Row(
                     [
@@ -78,14 +78,14 @@ class Located(Result):
         cropped = any(frame.seen != Box(0, 0, photo.width, photo.height) for photo, frame in self.map.photos)
         unseen = " What the network does not see keeps its colours." if cropped else ""
         found = "; ".join(f"{self.map.targets[i]} in {', '.join(map(str, self.boxes[i]))}" for i in chosen)
-        told = f"{self.map.network} on {self.map.names}: {found}; by {self.map.method}, {rule}; {mapped.caption()}"
+        text = f"{self.map.network} on {self.map.names}: {found}; by {self.map.method}, {rule}; {mapped.caption()}"
         return Sheet(
             f"Located by {METHODS[named(self.method).name]}",
             f"{self.map.network} on {self.map.names}{where}",
             blocks,
             caption=f"The box is drawn {rule}.{unseen} {capital(mapped.caption())}.",
             width=2 * WIDTH + 24 + 96,
-            description=told,
+            description=text,
             ranges=mapped.ranges,
         )
 

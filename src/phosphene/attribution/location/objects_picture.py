@@ -32,10 +32,10 @@ INSIDE, OUTSIDE = (255, 122, 41), (64, 140, 255)  # seeds
 PER_PIXEL = 2  # pixels of a picture for each of the sheet
 
 
-def sheet_of(found: Objects, page: int) -> Sheet:
+def sheet_of(result: Objects, page: int) -> Sheet:
     """The sheet of one page of objects."""
-    maps = found.attribution
-    chosen, where = page_of(len(found.masks), page, "objects")
+    maps = result.attribution
+    chosen, where = page_of(len(result.masks), page, "objects")
     rule = "symmetric:99.5" if maps.signed else "percentile:0:99.5"
     mapped = map_range(maps.maps[chosen].float().cpu().numpy(), rule, "tile")
     blocks: list[Block] = []
@@ -44,13 +44,13 @@ def sheet_of(found: Objects, page: int) -> Sheet:
         width = min(WIDTH, TALLEST * photo.width / photo.height)
         size = (round(width * PER_PIXEL), round(width * PER_PIXEL * photo.height / photo.width))
         pixels = np.array(photo.pil().resize(size, Image.Resampling.LANCZOS))
-        inside, outside = (resized(seeds[index], size, smooth=False) for seeds in (found.inside, found.outside))
-        mask = resized(found.masks[index], size, smooth=True)
+        inside, outside = (resized(seeds[index], size, smooth=False) for seeds in (result.inside, result.outside))
+        mask = resized(result.masks[index], size, smooth=True)
         over = np.array(Image.fromarray(placed(photo, frame, mapped.values01[at], maps.signed)).resize(size))
-        share = f"{found.masks[index].mean():.0%} of the photo"
-        told = f"{found.targets[index]} · {compact(float(maps.scores[index]))}"
-        blocks.append(TextBlock(told, size=20, weight="bold"))
-        if (answer := found.answers[index]) is not None:
+        share = f"{result.masks[index].mean():.0%} of the photo"
+        text = f"{result.targets[index]} · {compact(float(maps.scores[index]))}"
+        blocks.append(TextBlock(text, size=20, weight="bold"))
+        if (answer := result.answers[index]) is not None:
             blocks.append(TextBlock(capital(f"{answer}.")))
         pictures = {
             "photo": pixels,
@@ -60,15 +60,15 @@ def sheet_of(found: Objects, page: int) -> Sheet:
         }
         row = [ImageBlock(shown, heading=name, width=width, crisp=False) for name, shown in pictures.items()]
         blocks.append(Row(row, gap=24))
-    cuts = f"{found.iterations} cut{'s' * (found.iterations > 1)}"
-    smooth = f", smoothed by {found.smooth:.0%} of its side," if found.smooth else ""
+    cuts = f"{result.iterations} cut{'s' * (result.iterations > 1)}"
+    smooth = f", smoothed by {result.smooth:.0%} of its side," if result.smooth else ""
     caption = (
-        f"Seeds: orange where the map{smooth} reaches its {found.foreground:.0%} quantile, blue within its "
-        f"{found.background:.0%} quantile; the border by {cuts} of the photo's colours. "
+        f"Seeds: orange where the map{smooth} reaches its {result.foreground:.0%} quantile, blue within its "
+        f"{result.background:.0%} quantile; the border by {cuts} of the photo's colours. "
         f"{capital(ranges_caption(mapped.ranges))}."
     )
-    title = f"Object{'s' * (len(found.masks) > 1)} by {maps.method}"
-    asked = ", ".join(found.targets[index] for index in chosen)
+    title = f"Object{'s' * (len(result.masks) > 1)} by {maps.method}"
+    asked = ", ".join(result.targets[index] for index in chosen)
     description = f"{maps.network}, objects of {asked} on {maps.names} by {maps.method}"
     return Sheet(
         title,

@@ -47,11 +47,11 @@ class Heatmap(Attribution):
             shares, scale = mapped.values01[at], mapped.ranges[at]
             raw = self.raw[index].float().cpu().numpy()
             cells = ((raw - scale.low) / ((scale.high - scale.low) or 1)).clip(0, 1)
-            told = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
+            text = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
             heading = f"{raw.shape[0]} × {raw.shape[1]} numbers"
             numbers = [ImageBlock(colour(cells, kind), heading=heading, width=WIDTH)]
             bars = [ColourBar(kind, scale, self.method)]
-            blocks += map_rows(told, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
+            blocks += map_rows(text, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
         caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
         return Sheet(
             capital(self.method),

@@ -87,21 +87,21 @@ class Occlusion(Attribution):
             )
             drops = ImageBlock(cells.pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH)
             bars = [ColourBar("diverging", mapped.ranges[at], "drop where covered")]
-            told = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
-            blocks += map_rows(told, photo, frame, [drops], shares, self.signed, [], bars, WIDTH)
+            text = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
+            blocks += map_rows(text, photo, frame, [drops], shares, self.signed, [], bars, WIDTH)
         (h, w), (sy, sx) = self.window, self.stride
         what = "window" if self.shape.all() else f"window of {int(self.shape.sum())} pixels within"
         how = f"{what} {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
         caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
         asked = ", ".join(self.targets[index] for index in chosen)
-        told = f"{self.network}, occlusion of {asked} on {self.names}; {how}; {mapped.caption()}"
+        text = f"{self.network}, occlusion of {asked} on {self.names}; {how}; {mapped.caption()}"
         return Sheet(
             "Occlusion",
             f"{self.network} on {self.names}{where}",
             blocks,
             caption=caption,
             width=sheet_width(3, WIDTH),
-            description=told,
+            description=text,
             ranges=mapped.ranges,
         )
 

@@ -84,8 +84,8 @@ class Rise(Heatmap):
                 ColourBar(kind, mapped.ranges[at], "gain: answers where the pixel is shown, less the mean answer"),
                 ColourBar("sequential", errors.ranges[at], "standard error of the gain"),
             ]
-            told = f"{self.targets[index]} · {level}"
-            blocks += map_rows(told, photo, frame, [gain], shares, self.signed, [error], bars, WIDTH)
+            text = f"{self.targets[index]} · {level}"
+            blocks += map_rows(text, photo, frame, [gain], shares, self.signed, [error], bars, WIDTH)
         caption = f"{self.network}, RISE of {', '.join(self.targets[i] for i in chosen)} on {self.names}; {self.foot}"
         return Sheet(
             "RISE",

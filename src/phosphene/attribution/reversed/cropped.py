@@ -137,7 +137,7 @@ def room(x: Tensor) -> int:
     return PIXELS if x.device.type == "cpu" else 8 * PIXELS
 
 
-def alike(found: Tensor, expected: Tensor) -> bool:
+def alike(result: Tensor, expected: Tensor) -> bool:
     """Whether two results differ by no more than rounding."""
     most = 1e-9 if expected.dtype == torch.float64 else 1e-5
-    return bool((found - expected).abs().max() <= most * expected.abs().max())
+    return bool((result - expected).abs().max() <= most * expected.abs().max())

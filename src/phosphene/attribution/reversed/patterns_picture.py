@@ -48,12 +48,12 @@ HEAD, LINE = 42.0, 18.0  # for a unit's name and values in two lines; each furth
 GAP = 32.0
 
 
-def sheet_of(found: Patterns, rule: str, per: str, page: int) -> Sheet:
+def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
     """The sheet of one page. ValueError for a page that is none."""
     if per not in ("tile", "unit", "picture"):
         raise ValueError(f"a range is per tile, unit or picture, not {per!r}")
-    single = len(found.units) == 1
-    every = [(pattern,) for pattern in found.units[0]] if single else list(found.units)
+    single = len(result.units) == 1
+    every = [(pattern,) for pattern in result.units[0]] if single else list(result.units)
     chosen, where = page_of(len(every), page, "units" if not single else "patterns")
     cards = [every[index] for index in chosen]
     ranges = _ranges(cards, rule, per)
@@ -61,20 +61,20 @@ def sheet_of(found: Patterns, rule: str, per: str, page: int) -> Sheet:
     words = [_words(card, tile, single) for card in cards]
     head = HEAD + LINE * (max(map(len, words)) - 2)
     drawn = [_card(card, own, tile, said, head) for card, own, said in zip(cards, ranges, words, strict=True)]
-    names = list(dict.fromkeys(found.looked_at))
-    photos = ", ".join(names) if len(names) <= 3 else f"{len(found.looked_at)} photos"
-    told = _told(cards, found.receptive_field)
-    title = f"Patterns that {found.layer if not single else 'unit ' + _unit(cards[0][0])} answers to"
-    subtitle = f"{found.network} on {photos} · {told}{where}"
+    names = list(dict.fromkeys(result.looked_at))
+    photos = ", ".join(names) if len(names) <= 3 else f"{len(result.looked_at)} photos"
+    told = _told(cards, result.receptive_field)
+    title = f"Patterns that {result.layer if not single else 'unit ' + _unit(cards[0][0])} answers to"
+    subtitle = f"{result.network} on {photos} · {told}{where}"
     shown = tuple(shown for own in ranges for shown in own)
     said = ranges_caption(shown)
-    how = f"Each part of the photo beside the signal ({found.method}) that runs back to it from that one place. "
+    how = f"Each part of the photo beside the signal ({result.method}) that runs back to it from that one place. "
     how += "Grey is zero. " if all(each.low == -each.high for each in shown) else ""
     if max(tile.margin) > 0:
         how += "The photo goes on around the signal's box as far as the resizing reaches. "
     block = DrawingBlock(_flowed(drawn))
     width = max(640.0, block.drawing.width + 96)
-    description = f"{found.network}, {found.layer} on {photos}: patterns by {found.method}; {said}"
+    description = f"{result.network}, {result.layer} on {photos}: patterns by {result.method}; {said}"
     return Sheet(
         title, subtitle, [block], caption=f"{how}{capital(said)}.", ranges=shown, description=description, width=width
     )

@@ -156,10 +156,10 @@ def projections(network: Network, x: Tensor, layer: str, seeds: Tensor, reversal
 # ---- how alike they are
 
 
-def _matrices(found: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _matrices(result: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Similarities (K, K) of signals (K, C, H, W): of the signals, of their maps, of the maps' ranks."""
-    maps = found.abs().amax(1)
-    flat = found.detach().double().flatten(1)
+    maps = result.abs().amax(1)
+    flat = result.detach().double().flatten(1)
     return _correlations(flat).abs().numpy(), _correlations(maps).numpy(), _correlations(ranks(maps.flatten(1))).numpy()
 
 

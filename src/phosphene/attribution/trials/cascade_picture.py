@@ -34,19 +34,19 @@ TILE, GAP, NAME, LINE = 96.0, 8.0, 150.0, 190.0
 SMALL = 11.0
 
 
-def sheet_of(found: Cascade) -> Sheet:
+def sheet_of(result: Cascade) -> Sheet:
     """The whole sheet."""
-    columns = len(found.stages) + 1
+    columns = len(result.stages) + 1
     width = NAME + columns * (TILE + GAP) + 24 + LINE
     marks: list[Mark] = []
-    y = _heads(marks, found, width)
-    for index in range(len(found.methods)):
-        y = _row(marks, found, index, y)
+    y = _heads(marks, result, width)
+    for index in range(len(result.methods)):
+        y = _row(marks, result, index, y)
     blocks: list[Block] = [DrawingBlock(Drawing(width, y, tuple(marks)))]
-    blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in found.refused.items()]
-    done = "all above it too" if found.order == "cascading" else "that stage alone"
-    what = "change places" if found.how == "permute" else "are drawn anew, of the same mean and spread"
-    count = len(found.targets)
+    blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in result.refused.items()]
+    done = "all above it too" if result.order == "cascading" else "that stage alone"
+    what = "change places" if result.how == "permute" else "are drawn anew, of the same mean and spread"
+    count = len(result.targets)
     caption = (
         f"A column is a stage, named by the part in it that the network uses first; weights {what}, {done}. Each map "
         "has its own range, cut at the 99.5th percentile of magnitudes; blue to red is signed, dark to bright a "
@@ -55,28 +55,28 @@ def sheet_of(found: Cascade) -> Sheet:
         "structural similarity. Under a "
         "stage's name: the class's probability."
     )
-    if found.unused:
-        some = ", ".join(found.unused[:3]) + (f" and {len(found.unused) - 3} more" if len(found.unused) > 3 else "")
+    if result.unused:
+        some = ", ".join(result.unused[:3]) + (f" and {len(result.unused) - 3} more" if len(result.unused) > 3 else "")
         caption += f" No value is computed with the weights of {some}; they go with the last stage."
     title = "Does the map notice that the weights are random?"
-    photo = found.photos[0][0].name if len(found.photos) == 1 or count == 1 else f"{count} images, the first shown"
-    return Sheet(title, f"{found.network} on {photo}, {found.targets[0]}", blocks, caption=caption, width=width + 96)
+    photo = result.photos[0][0].name if len(result.photos) == 1 or count == 1 else f"{count} images, the first shown"
+    return Sheet(title, f"{result.network} on {photo}, {result.targets[0]}", blocks, caption=caption, width=width + 96)
 
 
-def _heads(marks: list[Mark], found: Cascade, width: float) -> float:
-    view, _ = seen(*found.photos[0])
+def _heads(marks: list[Mark], result: Cascade, width: float) -> float:
+    view, _ = seen(*result.photos[0])
     high = min(TILE, TILE * view.height / view.width)
     marks.append(Image(view.pixels, 0, 0, high * view.width / view.height, high, crisp=False))
-    names = [["trained"], *(_lines(name) for name in found.stages)]
+    names = [["trained"], *(_lines(name) for name in result.stages)]
     for column, lines in enumerate(names):
         x = NAME + column * (TILE + GAP) + TILE / 2
         top = TILE - 14 * len(lines) - 10
         for line, words in enumerate(lines):
             marks.append(Text(x, top + 14 * line, words, SMALL, "bold", "middle"))
-        value = float(np.nanmean(found.probabilities[column])) if not np.isnan(found.probabilities).all() else None
+        value = float(np.nanmean(result.probabilities[column])) if not np.isnan(result.probabilities).all() else None
         if value is not None:
-            told = f"{value:.0%}" if value >= 0.01 or value == 0 else "< 1%"
-            marks.append(Text(x, TILE - 6, told, SMALL, anchor="middle", colour="muted", mono=True))
+            text = f"{value:.0%}" if value >= 0.01 or value == 0 else "< 1%"
+            marks.append(Text(x, TILE - 6, text, SMALL, anchor="middle", colour="muted", mono=True))
     left = width - LINE
     marks.append(Line(left, TILE - 24, left + 22, TILE - 24, "accent", 2.5))
     marks.append(Text(left + 28, TILE - 20, "rank correlation", SMALL))
@@ -95,21 +95,21 @@ def _lines(name: str) -> list[str]:
     return [part for line in lines for part in wrap(line, SMALL, TILE + GAP - 2, "bold")]
 
 
-def _row(marks: list[Mark], found: Cascade, index: int, top: float) -> float:
-    maps = found.maps[index].numpy()
-    signed = found.signed[index]
+def _row(marks: list[Mark], result: Cascade, index: int, top: float) -> float:
+    maps = result.maps[index].numpy()
+    signed = result.signed[index]
     shares = map_range(maps, "symmetric:99.5" if signed else "percentile:0:99.5", "tile").values01
     high = min(TILE, TILE * maps.shape[1] / maps.shape[2])
     wide = high * maps.shape[2] / maps.shape[1]
-    for line, words in enumerate(wrap(found.methods[index], 14, NAME - 16, "bold")):
+    for line, words in enumerate(wrap(result.methods[index], 14, NAME - 16, "bold")):
         marks.append(Text(0, top + high / 2 + 5 + 18 * line, words, 14, "bold"))
-    likeness = [1.0, *_means(found.magnitudes[index])]
+    likeness = [1.0, *_means(result.magnitudes[index])]
     for column, share in enumerate(shares):
         x = NAME + column * (TILE + GAP)
         marks.append(Image(colour(share, colours(signed)), x + (TILE - wide) / 2, top, wide, high, crisp=False))
         if column:
             marks.append(Text(x + TILE / 2, top + high + 15, _number(likeness[column]), 12, anchor="middle", mono=True))
-    plot = _plot([likeness, [1.0, *_means(found.ssim[index])]], high)
+    plot = _plot([likeness, [1.0, *_means(result.ssim[index])]], high)
     left = NAME + len(shares) * (TILE + GAP) + 24
     marks += shifted(plot.drawing().marks, left, top - plot.frame.top)
     return top + high + 28

@@ -116,9 +116,9 @@ def split(texts: Sequence[str]) -> list[str]:
     return specs
 
 
-def with_signs(found: Attribution) -> Tensor:
+def with_signs(result: Attribution) -> Tensor:
     """Maps (N, H, W) that keep the sign, where the method has one: a signal's sum over its channels."""
-    return found.values.sum(1) if isinstance(found, Signal) else found.maps
+    return result.values.sum(1) if isinstance(result, Signal) else result.maps
 
 
 def possible(contender: Contender, work: Callable[..., Any], *given: Any) -> tuple[Any, str | None]:

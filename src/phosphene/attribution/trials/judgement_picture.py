@@ -28,21 +28,21 @@ BETTER, WORSE = "#2f9e5b", "#d3312e"
 LARGEST = 2.0  # of max-sensitivity on its axis
 
 
-def sheet_of(found: Judgement) -> Sheet:
+def sheet_of(result: Judgement) -> Sheet:
     """The whole sheet."""
-    tests = [test for test in WORDS if test in found.tests]
+    tests = [test for test in WORDS if test in result.tests]
     width = NAME + len(tests) * (COLUMN + GAP) - GAP
     marks: list[Mark] = []
     for column, test in enumerate(tests):
-        _column(marks, found, test, NAME + column * (COLUMN + GAP))
-    for row, name in enumerate(found.names):
+        _column(marks, result, test, NAME + column * (COLUMN + GAP))
+    for row, name in enumerate(result.names):
         y = HEAD + row * ROW + ROW / 2
-        known = name not in found.baselines
-        if name == found.baselines[0]:
+        known = name not in result.baselines
+        if name == result.baselines[0]:
             marks.append(Line(0, y - ROW / 2, width, y - ROW / 2))
         weight: Literal["regular", "bold"] = "bold" if known else "regular"
-        count = max(found.score(name, test).count for test in tests) if tests else len(found.images)
-        name += f", {count} images" if count < len(found.images) else ""
+        count = max(result.score(name, test).count for test in tests) if tests else len(result.images)
+        name += f", {count} images" if count < len(result.images) else ""
         size = 14.0 if text_width(name, 14, weight) < NAME - 8 else 12.0
         lines = [name] if size == 14 else wrap(name, 12, NAME - 8, weight)[:2]
         for at, words in enumerate(lines):
@@ -51,33 +51,33 @@ def sheet_of(found: Judgement) -> Sheet:
                     0, y + 5 + 14 * (at - (len(lines) - 1) / 2), words, size, weight, colour="ink" if known else "muted"
                 )
             )
-    blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(found.names) * ROW + 24, tuple(marks)))]
-    blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in found.refused.items()]
-    count = len(found.images)
+    blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(result.names) * ROW + 24, tuple(marks)))]
+    blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in result.refused.items()]
+    count = len(result.images)
     caption = (
         f"Means over {count} image{'s' * (count != 1)}, with 95 % bootstrap intervals over them. Green: better than "
         "the random map and than the photo's edges; red: worse than the random map; else not told apart from one of "
         "them (paired differences, image by image). The dashed line is the edges' mean. Max-sensitivity and randomised "
         "weights have no such line: a map that ignores the network would be perfectly stable, and would not change."
     )
-    return Sheet("Is it true?", f"Methods on {found.network}", blocks, caption=caption, width=width + 96)
+    return Sheet("Is it true?", f"Methods on {result.network}", blocks, caption=caption, width=width + 96)
 
 
-def _column(marks: list[Mark], found: Judgement, test: str, left: float) -> None:
+def _column(marks: list[Mark], result: Judgement, test: str, left: float) -> None:
     heading, told = WORDS[test]
     marks.append(Text(left, 16, heading, 14, "bold"))
     marks.append(Text(left, 34, told, 12, colour="muted"))
-    scores = [found.score(name, test) for name in found.names]
+    scores = [result.score(name, test) for name in result.names]
     low, high = _ends(
         test, [value for each in scores for value in (each.low, each.mean, each.high) if not np.isnan(value)]
     )
     numbers = [f"{score.mean:.2f}".replace("-0.00", "0.00").replace("-", "−") for score in scores]
     dots = Dots(
         [score.mean for score in scores], [score.low for score in scores], [score.high for score in scores],
-        numbers=numbers, colours=[_ink(found, name, test) for name in found.names],
-        missing=["" if name in found.baselines else "no value" for name in found.names],
+        numbers=numbers, colours=[_ink(result, name, test) for name in result.names],
+        missing=["" if name in result.baselines else "no value" for name in result.names],
     )  # fmt: skip
-    edges = found.score(found.baselines[1], test).mean
+    edges = result.score(result.baselines[1], test).mean
     names = Axis(names=[""] * len(scores))
     chart = Chart(
         [Reference(edges, on="across"), dots],
@@ -98,12 +98,12 @@ def _ends(test: str, values: list[float]) -> tuple[float, float]:
     return low, max(low + 0.1, float(np.ceil(max(values, default=1.0) * 10) / 10))
 
 
-def _ink(found: Judgement, name: str, test: str) -> str:
-    if name in found.baselines:
+def _ink(result: Judgement, name: str, test: str) -> str:
+    if name in result.baselines:
         return "muted"
     if test not in AGAINST:
         return "accent"
-    random, edges = (found.better(name, other, test) for other in found.baselines[:2])
+    random, edges = (result.better(name, other, test) for other in result.baselines[:2])
     if random is False:
         return WORSE
     return BETTER if random and edges else "accent"

@@ -72,22 +72,22 @@ def parts(network: Network, size: tuple[int, int] | None = None, x: Tensor | Non
     return Parts(tuple(sorted(place, key=lambda name: place[name])), tuple(unused))
 
 
-def _groups(path: str, module: nn.Module, found: Uses) -> Iterator[tuple[str, list[str]]]:
+def _groups(path: str, module: nn.Module, result: Uses) -> Iterator[tuple[str, list[str]]]:
     """The parts that a module's own weights make: their name and those of their weights."""
     own = {f"{path}.{name}" if path else name: weight for name, weight in module.named_parameters(recurse=False)}
     if not own:
         return
-    times = {found.last[name] for name, one in own.items() if one.ndim > 1 and name in found.last.keys() - found.joined}
+    times = {result.last[name] for name, one in own.items() if one.ndim > 1 and name in result.last.keys() - result.joined}
     if isinstance(module, (nn.ParameterList, nn.ParameterDict)) or len(times) > 1:
         yield from ((name, [name]) for name in own)
     else:
         yield path, list(own)
 
 
-def _place(weight: str, found: Uses) -> int:
+def _place(weight: str, result: Uses) -> int:
     """The call that uses a weight last; 0 for what joins the first layer's values."""
-    at = found.last[weight]
-    return 0 if weight in found.joined and (not found.first_layers or at < found.first_layers) else at
+    at = result.last[weight]
+    return 0 if weight in result.joined and (not result.first_layers or at < result.first_layers) else at
 
 
 def stages(network: Network, count: int, size: tuple[int, int] | None = None, x: Tensor | None = None) -> list[Stage]:

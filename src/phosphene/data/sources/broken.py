@@ -9,12 +9,12 @@ from pathlib import Path
 from .item import Item, Shard
 
 
-def instead(paths: Sequence[str], found: Iterable[list[Shard] | Exception]) -> list[Shard]:
+def instead(paths: Sequence[str], result: Iterable[list[Shard] | Exception]) -> list[Shard]:
     """The shards found at each path; in the place of each error, one that tells it.
 
     Raises the first error where there is nothing else.
     """
-    several = list(found)
+    several = list(result)
     if several and all(isinstance(one, Exception) for one in several):
         raise next(one for one in several if isinstance(one, Exception))
     shards = []

@@ -118,14 +118,14 @@ def _tells_classes(kind: pa.DataType) -> bool:
 
 
 def items_of(
-    batch: pa.RecordBatch | pa.Table, index: int, row: int, name: str, found: Columns, folder: str
+    batch: pa.RecordBatch | pa.Table, index: int, row: int, name: str, result: Columns, folder: str
 ) -> Iterator[Item]:
     """Rows as items: the first is the shard's item `index` and the table's row `row`; paths are below `folder`."""
-    images = batch.column(found.image).to_pylist()
-    labels: Sequence[Any] = batch.column(found.label).to_pylist() if found.label else [None] * len(images)
+    images = batch.column(result.image).to_pylist()
+    labels: Sequence[Any] = batch.column(result.label).to_pylist() if result.label else [None] * len(images)
     for at, (image, label) in enumerate(zip(images, labels, strict=True)):
         key = f"{name}/{row + at}"
-        yield Item(index + at, key, label_of(label, found.names), data_of(image, key, folder))
+        yield Item(index + at, key, label_of(label, result.names), data_of(image, key, folder))
 
 
 def data_of(image: Any, key: str, folder: str = "") -> Any:

@@ -56,15 +56,15 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
 
 def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
     opened = _opened(shard.where, tuple(sorted(shard.part["options"].items())))
-    told = f"the data set {shard.where!r}"
-    found = columns(opened.features.arrow_schema, told, shard.part["image"], shard.part["label"])
+    text = f"the data set {shard.where!r}"
+    found = columns(opened.features.arrow_schema, text, shard.part["image"], shard.part["label"])
     first = shard.part["start"] + low
     if first + high - low > len(opened):
-        raise LookupError(f"{told} has no row {first + high - low - 1} any more, but {len(opened)}")
+        raise LookupError(f"{text} has no row {first + high - low - 1} any more, but {len(opened)}")
     try:
         rows = opened.select_columns(found.both).with_format("arrow")[first : first + high - low]
     except (OSError, ValueError) as error:
-        raise ValueError(f"the rows from {first} on of {told} can't be read ({sentence(error)})") from None
+        raise ValueError(f"the rows from {first} on of {text} can't be read ({sentence(error)})") from None
     return items_of(rows, low, first, shard.part["name"], found, shard.where)
 
 

@@ -19,11 +19,11 @@ def shards(path: str, table: str | None = None, image: str | None = None, label:
     where = path if "://" in path else os.path.abspath(path)
     table = table or _only(where)
     opened = _opened(where, table)
-    told = f"the table {table!r} in {path!r}"
-    found = columns(opened.schema, told, image, label)
+    text = f"the table {table!r} in {path!r}"
+    found = columns(opened.schema, text, image, label)
     count = opened.count_rows()
     if not count:
-        raise ValueError(f"{told} has no rows")
+        raise ValueError(f"{text} has no rows")
     return stretches("lance", where, count, table=table, image=found.image, label=found.label)
 
 

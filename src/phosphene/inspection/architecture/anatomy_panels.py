@@ -94,7 +94,7 @@ def main_weight(weights: Mapping[str, Tensor]) -> tuple[str, Tensor | None]:
 
 
 def weights_panel(
-    heading: str, value: Tensor | None, weight: Tensor | None, found: Anatomy, outs: Sequence[int], ins: Sequence[int],
+    heading: str, value: Tensor | None, weight: Tensor | None, result: Anatomy, outs: Sequence[int], ins: Sequence[int],
     signed: bool = False,
 ) -> Panel:  # fmt: skip
     """The kernels between the channels shown: a row for each of y, a column for each of x."""
@@ -104,15 +104,15 @@ def weights_panel(
     shape = tuple(value.shape)
     value = value.detach().cpu().double()
     if value.ndim == 4:
-        value = value.transpose(0, 1) if "Transpose" in found.kind else value
+        value = value.transpose(0, 1) if "Transpose" in result.kind else value
         rows = [index for index in outs if index < len(value)]
-        mixed = value.shape[1] == found.x.shape[1]
+        mixed = value.shape[1] == result.x.shape[1]
         columns = [index for index in ins if mixed] or list(range(min(value.shape[1], 6)))
         kernels = value[rows][:, columns].flatten(0, 1).numpy()
         across = len(columns) if len(columns) > 1 else 3 if len(rows) > 4 else 2
         return Panel(heading, shape, kernels, [""] * len(kernels), min(across, len(kernels)), signed=signed)
     if value.ndim == 2:
-        largest = found.dw.get("weight", value).abs().cpu()
+        largest = result.dw.get("weight", value).abs().cpu()
         rows = largest.sum(1).argsort(descending=True, stable=True)[:LARGEST_MATRIX].sort().values.tolist()
         columns = largest.sum(0).argsort(descending=True, stable=True)[:LARGEST_MATRIX].sort().values.tolist()
         part = f"{len(rows)} × {len(columns)} of it, by |dz/dw|" if value.numel() > len(rows) * len(columns) else ""

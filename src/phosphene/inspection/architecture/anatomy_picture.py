@@ -44,37 +44,37 @@ BETWEEN = (WIDTH - 2 * SIDE - CENTRE - 2 * PAD) / 2  # room for an arrow
 GUTTER, LABEL = 6.0, 16.0
 
 
-def sheet_of(found: Anatomy, channels: int | Sequence[int]) -> Sheet:
+def sheet_of(result: Anatomy, channels: int | Sequence[int]) -> Sheet:
     """The sheet of six panels, each with a range of its own."""
-    y, dy = maps_of(found.y, found.layouts[1]), maps_of(found.dy, found.layouts[1])
-    x = maps_of(found.x, found.layouts[0])
-    dx = None if found.dx is None else maps_of(found.dx, found.layouts[0])
+    y, dy = maps_of(result.y, result.layouts[1]), maps_of(result.dy, result.layouts[1])
+    x = maps_of(result.x, result.layouts[0])
+    dx = None if result.dx is None else maps_of(result.dx, result.layouts[0])
     outs = asked(channels, dy)
-    name, weight = main_weight(found.weights)
+    name, weight = main_weight(result.weights)
     alone = weight is None or weight.ndim == 1 or (weight.ndim == 4 and weight.shape[1] == 1)
-    alone = alone or parts(found.y, found.layouts[1]) == "windows"  # each window of y comes from that of x
+    alone = alone or parts(result.y, result.layouts[1]) == "windows"  # each window of y comes from that of x
     ins = outs if alone and len(x) == len(y) else strongest(x if dx is None else dx, len(outs))
-    w = weights_panel(name, weight, weight, found, outs, ins)
-    dw = weights_panel(f"dz/d{name}", found.dw.get(name), weight, found, outs, ins, signed=True)
+    w = weights_panel(name, weight, weight, result, outs, ins)
+    dw = weights_panel(f"dz/d{name}", result.dw.get(name), weight, result, outs, ins, signed=True)
     back = "no derivative passes back"
     dx_panel = (
-        Panel("dz/dx", tuple(found.x.shape[1:]), None, note=back)
+        Panel("dz/dx", tuple(result.x.shape[1:]), None, note=back)
         if dx is None
-        else value_panel("dz/dx", found.x.shape, dx, ins, True)
+        else value_panel("dz/dx", result.x.shape, dx, ins, True)
     )
-    forward = (value_panel("x", found.x.shape, x, ins), w, value_panel("y", found.y.shape, y, outs))
-    reverse = (dx_panel, dw, value_panel("dz/dy", found.dy.shape, dy, outs, True))
+    forward = (value_panel("x", result.x.shape, x, ins), w, value_panel("y", result.y.shape, y, outs))
+    reverse = (dx_panel, dw, value_panel("dz/dy", result.dy.shape, dy, outs, True))
     ranges: list[Range] = []
-    marks, down = _row("Forward:  y = f(x, w)", "f", found.kind, forward, 0.0, ranges, reverse=False)
+    marks, down = _row("Forward:  y = f(x, w)", "f", result.kind, forward, 0.0, ranges, reverse=False)
     words = "Reversed:  dz/dx = (dy/dx) transposed · dz/dy"
-    below, height = _row(words, "f transposed", found.kind, reverse, down + 30, ranges, reverse=True)
+    below, height = _row(words, "f transposed", result.kind, reverse, down + 30, ranges, reverse=True)
     drawing = Drawing(WIDTH, height, (*marks, *below))
-    title = f"{found.layer}, {found.kind}"
-    subtitle = f"{found.network} on {found.photo}; z = {found.target} = {found.z:.4g}"
-    what = parts(found.y, found.layouts[1])
+    title = f"{result.layer}, {result.kind}"
+    subtitle = f"{result.network} on {result.photo}; z = {result.target} = {result.z:.4g}"
+    what = parts(result.y, result.layouts[1])
     caption = (
-        f"The anatomy of {found.layer} ({found.kind}) of {found.network}: forward above, reversed below, for z = "
-        f"{found.target}. {_chosen(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
+        f"The anatomy of {result.layer} ({result.kind}) of {result.network}: forward above, reversed below, for z = "
+        f"{result.target}. {_chosen(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
         "column to one of x, where the layer mixes channels. Each panel has its own range, said beneath it; where "
         "values are signed, blue is below zero, white zero and red above."
     )

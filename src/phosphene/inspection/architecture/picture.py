@@ -36,26 +36,26 @@ STYLES = ("volumes", "table")
 DASH = "–"
 
 
-def sheet_of(found: Architecture, style: str) -> Sheet:
+def sheet_of(result: Architecture, style: str) -> Sheet:
     """The whole sheet; ValueError for a style that is none."""
     if style not in STYLES:
         raise ValueError(f"an architecture is drawn as {' or '.join(STYLES)}, not {style!r}")
-    channels, height, width = found.input
+    channels, height, width = result.input
     subtitle = (
-        f"{human(found.parameters, 1)} parameters, {human(found.operations)} operations for one image of "
+        f"{human(result.parameters, 1)} parameters, {human(result.operations)} operations for one image of "
         f"{channels} × {height} × {width}"
     )
-    block = DrawingBlock(volumes(found)) if style == "volumes" else table(found)
-    words = caption(found, style)
-    return Sheet(found.network, subtitle, [block], caption=words, description=words)
+    block = DrawingBlock(volumes(result)) if style == "volumes" else table(result)
+    words = caption(result, style)
+    return Sheet(result.network, subtitle, [block], caption=words, description=words)
 
 
-def caption(found: Architecture, style: str) -> str:
-    channels, height, width = found.input
+def caption(result: Architecture, style: str) -> str:
+    channels, height, width = result.input
     loose = ""
-    if found.loose:
-        count = found.parameters - sum(row.parameters for row in found.rows)
-        names = ", ".join(found.loose[:4]) + (", …" if len(found.loose) > 4 else "")
+    if result.loose:
+        count = result.parameters - sum(row.parameters for row in result.rows)
+        names = ", ".join(result.loose[:4]) + (", …" if len(result.loose) > 4 else "")
         loose = f" {count:,} parameters belong to no layer shown ({names})."
     drawn = (
         " A box is a layer's activations: its face grows with the map (square root), its thickness with the channels "
@@ -64,9 +64,9 @@ def caption(found: Architecture, style: str) -> str:
         else ""
     )
     return (
-        f"{found.network} at {channels} × {height} × {width} (channels × height × width): "
-        f"{found.parameters:,} parameters and {human(found.operations)} operations, a multiply-add counted as two. "
-        f"{len(found.rows)} of the {found.values} values that it computes, in order.{drawn} 'Sees' is the window of "
+        f"{result.network} at {channels} × {height} × {width} (channels × height × width): "
+        f"{result.parameters:,} parameters and {human(result.operations)} operations, a multiply-add counted as two. "
+        f"{len(result.rows)} of the {result.values} values that it computes, in order.{drawn} 'Sees' is the window of "
         f"input pixels that can move a unit.{loose}"
     )
 
@@ -100,7 +100,7 @@ def size_of(shape: Sequence[int]) -> str:
 # ---- the table
 
 
-def table(found: Architecture) -> Table:
+def table(result: Architecture) -> Table:
     header = ("layer", "kind", "shape", "sees (px)", "every (px)", "parameters", "share", "operations", "share")
     rows = [
         (
@@ -110,11 +110,11 @@ def table(found: Architecture) -> Table:
             f"{row.field.height.size} × {row.field.width.size}" if isinstance(row.field, Field) else str(row.field),
             DASH if row.stride is None else f"{row.stride[0]} × {row.stride[1]}",
             row.parameters,
-            share(row.parameters, found.parameters),
+            share(row.parameters, result.parameters),
             human(row.operations) if row.operations else DASH,
-            share(row.operations, found.operations),
+            share(row.operations, result.operations),
         )
-        for row in found.rows
+        for row in result.rows
     ]
     return Table(header, rows)
 
@@ -122,22 +122,22 @@ def table(found: Architecture) -> Table:
 # ---- the volumes
 
 
-def volumes(found: Architecture) -> Drawing:
-    cells = [_words("image", "input", found.input), *(_words(r.name, r.kind, r.shape, r.field) for r in found.rows)]
+def volumes(result: Architecture) -> Drawing:
+    cells = [_words("image", "input", result.input), *(_words(r.name, r.kind, r.shape, r.field) for r in result.rows)]
     widest = max(text_width(line, size, weight) for cell in cells for line, size, weight, _ in cell)
     most = max(1, int(WIDTH // max(96.0, widest + 14)))
     lines = math.ceil(len(cells) / most)
     columns = math.ceil(len(cells) / lines)
     step = WIDTH / columns
-    marks, y = legend(found)
+    marks, y = legend(result)
     for start in range(0, len(cells), columns):
         indices = range(start, min(start + columns, len(cells)))
-        solids = [_solid(found, index) for index in indices]
+        solids = [_solid(result, index) for index in indices]
         high = max(h + d[1] for _, h, d in solids)
         middle = y + high / 2
         marks += _thread(solids, step, middle, last=indices[-1] == len(cells) - 1)
         for place, (index, solid) in enumerate(zip(indices, solids, strict=True)):
-            colour = "line" if index == 0 else COLOURS[found.rows[index - 1].group]
+            colour = "line" if index == 0 else COLOURS[result.rows[index - 1].group]
             marks += _box(place * step + step / 2, middle, solid, colour)
         top = y + high + 20
         under = max(len(cells[index]) for index in indices) * LEADING
@@ -146,24 +146,24 @@ def volumes(found: Architecture) -> Drawing:
             for row, (line, size, weight, tint) in enumerate(cells[index]):
                 marks.append(Text(centre, top + row * LEADING, line, size, weight, "middle", tint))  # type: ignore[arg-type]
             if index > 0:
-                marks += _bars(found, found.rows[index - 1], centre - min(step - 14, 100) / 2, top + under - 4, step)
+                marks += _bars(result, result.rows[index - 1], centre - min(step - 14, 100) / 2, top + under - 4, step)
         y = top + under + 60
     return Drawing(WIDTH, y - 24, tuple(marks))
 
 
-def legend(found: Architecture) -> tuple[list[Mark], float]:
+def legend(result: Architecture) -> tuple[list[Mark], float]:
     marks: list[Mark] = []
     x = 0.0
     for group, colour in COLOURS.items():
-        if not any(row.group == group for row in found.rows):
+        if not any(row.group == group for row in result.rows):
             continue
         words = WORDS.get(group, group)
         marks += [Rect(x, 0, 12, 12, fill=colour, radius=2), Text(x + 18, 11, words, 13, colour="muted")]
         x += 18 + text_width(words, 13) + 22
     x = max(x, 0.0)
-    largest = max((row.parameters for row in found.rows), default=0), max((r.operations for r in found.rows), default=0)
-    bars = [("share of parameters", "ink", largest[0] / max(found.parameters, 1))]
-    bars.append(("share of operations", "muted", largest[1] / max(found.operations, 1)))
+    largest = max((row.parameters for row in result.rows), default=0), max((r.operations for r in result.rows), default=0)
+    bars = [("share of parameters", "ink", largest[0] / max(result.parameters, 1))]
+    bars.append(("share of operations", "muted", largest[1] / max(result.operations, 1)))
     width = sum(34 + text_width(words, 13) + 20 for words, _, _ in bars)
     y = 0.0 if x + width <= WIDTH else 24.0
     x = WIDTH - width + 20 if y == 0 else 0.0
@@ -194,9 +194,9 @@ def _broken(word: str, seams: str, size: float, weight: str = "regular", room: f
     return [piece for line in lines for piece in wrap(line, size, 160, weight)]
 
 
-def _solid(found: Architecture, index: int) -> Solid:
-    channels, rows, columns = found.input if index == 0 else found.rows[index - 1].maps
-    unit = FACE / math.sqrt(max(found.input[1:]))
+def _solid(result: Architecture, index: int) -> Solid:
+    channels, rows, columns = result.input if index == 0 else result.rows[index - 1].maps
+    unit = FACE / math.sqrt(max(result.input[1:]))
     high, wide = (max(5.0, min(unit * math.sqrt(side), 1.3 * FACE)) for side in (rows, columns))
     return 3 + 4.0 * math.log2(1 + channels), high, (wide * TILT_X, wide * TILT_Y)
 
@@ -230,15 +230,15 @@ def _thread(solids: Sequence[Solid], step: float, middle: float, *, last: bool) 
     return marks
 
 
-def _bars(found: Architecture, row: Row, left: float, top: float, step: float) -> list[Mark]:
+def _bars(result: Architecture, row: Row, left: float, top: float, step: float) -> list[Mark]:
     room = min(step - 14, 100)
     length = room - 46
     marks: list[Mark] = []
     if not (row.parameters or row.operations):
         return marks
     for down, part, whole, most, colour in (
-        (0, row.parameters, found.parameters, max(r.parameters for r in found.rows), "ink"),
-        (14, row.operations, found.operations, max(r.operations for r in found.rows), "muted"),
+        (0, row.parameters, result.parameters, max(r.parameters for r in result.rows), "ink"),
+        (14, row.operations, result.operations, max(r.operations for r in result.rows), "muted"),
     ):
         marks.append(Rect(left, top + down, length, 5, fill="line", radius=1))
         if part:

@@ -84,12 +84,12 @@ def spread(total: int, count: int) -> list[int]:
     return [i * total // count for i in range(count)]
 
 
-def images(network: Network, found: Sequence[Photo]) -> Tensor:
+def images(network: Network, result: Sequence[Photo]) -> Tensor:
     """The photos cut as the network wants them, before scale, mean and std: (N, 3, H, W) in [0, 1]."""
     way = network.preprocessing
     if way.crop == "none":  # photos of many shapes would not fit one batch
         way = replace(way, crop="squash", resize=way.size)
-    return torch.cat([way.denormalise(way.prepare(photo)).clamp(0, 1) for photo in found])
+    return torch.cat([way.denormalise(way.prepare(photo)).clamp(0, 1) for photo in result])
 
 
 def photos_found(material: Material) -> Finding:

@@ -131,9 +131,9 @@ def _answer(network: Network, images: Tensor) -> Tensor:
     return value
 
 
-def _alike(found: Tensor, expected: Tensor) -> bool:
+def _alike(result: Tensor, expected: Tensor) -> bool:
     scale = float(expected.abs().max()) or 1.0
-    return float((found - expected).abs().max()) <= TOLERANCE.get(found.dtype, 1e-2) * scale
+    return float((result - expected).abs().max()) <= TOLERANCE.get(result.dtype, 1e-2) * scale
 
 
 def _operations(layers: Sequence[Layer], last: str) -> int:

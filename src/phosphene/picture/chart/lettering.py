@@ -73,7 +73,7 @@ def groups(places: np.ndarray, labels: Sequence[str | None], wanted: Sequence[st
 
 def lettered(
     places: np.ndarray,
-    found: Sequence[Group],
+    result: Sequence[Group],
     styles: Mapping[str, Style],
     size: tuple[float, float],
     radius: float,
@@ -87,11 +87,11 @@ def lettered(
     """
     every = _covered(places, size, radius)
     total = _sums(every)
-    middles = np.array([group.middle for group in found]).reshape(-1, 2)
+    middles = np.array([group.middle for group in result]).reshape(-1, 2)
     full, names = list(taken), []
     lines: list[Mark] = []
     marks: list[Mark] = []
-    for at, group in enumerate(found):
+    for at, group in enumerate(result):
         own = styles.get(group.label)
         weight: Literal["regular", "bold"] = "bold" if own and len(styles) <= len(CLASSES) else "regular"
         type = LARGE if weight == "bold" else SMALL

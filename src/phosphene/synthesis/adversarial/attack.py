@@ -76,9 +76,9 @@ class Adversarial(Synthesis):
     def caption(self) -> str:
         done, plain = int(self.success.sum()), int(self.success_unrounded.sum())
         many = len(self.images)
-        told = f"{done} of {many} answered as wanted when rounded to 8 bits"
-        told += f", {plain} before rounding" if plain != done else ""
-        return f"{self.how}. {told}. {self._size}"
+        text = f"{done} of {many} answered as wanted when rounded to 8 bits"
+        text += f", {plain} before rounding" if plain != done else ""
+        return f"{self.how}. {text}. {self._size}"
 
     @property
     def _size(self) -> str:

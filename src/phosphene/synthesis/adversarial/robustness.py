@@ -123,9 +123,9 @@ def _photos(network: Network, folder: str | Sequence[Photo]) -> list[tuple[Path 
     return [(one, -1) for one in given]
 
 
-def _spread(found: list[tuple[Path | Photo, int]], most: int) -> list[tuple[Path | Photo, int]]:
-    total = min(len(found), most)
-    return [found[index * len(found) // total] for index in range(total)]
+def _spread(result: list[tuple[Path | Photo, int]], most: int) -> list[tuple[Path | Photo, int]]:
+    total = min(len(result), most)
+    return [result[index * len(result) // total] for index in range(total)]
 
 
 def _batches(

@@ -124,8 +124,8 @@ def _mean_square(value: Tensor, batch: int) -> Tensor:
 def _each(network: Network, addresses: Sequence[Address], size: Size) -> Callable[[Tensor], Tensor]:
     """Measures unit i for image i."""
     if len({address.layer for address in addresses}) > 1 or any(a.channel is None or a.token for a in addresses):
-        told = ", ".join(str(address) for address in addresses)
-        raise ValueError(f"the images of one batch ask for channels or classes of one layer, not for {told}")
+        text = ", ".join(str(address) for address in addresses)
+        raise ValueError(f"the images of one batch ask for channels or classes of one layer, not for {text}")
     layer = network.layer(addresses[0].layer, size)
     channels = [int(address.channel) for address in addresses]  # type: ignore[arg-type]
 

@@ -129,8 +129,8 @@ def start_images(network: Network, start: Any, many: int, size: Size) -> Tensor:
     if isinstance(start, Tensor):
         found = start.detach()[None] if start.ndim == 3 else start.detach()
         if found.ndim != 4 or found.shape[1] != 3 or not found.is_floating_point():
-            told = f"{start.dtype} of shape {tuple(start.shape)}"
-            raise ValueError(f"images to start at are (N, 3, H, W), floating-point in [0, 1], not {told}")
+            text = f"{start.dtype} of shape {tuple(start.shape)}"
+            raise ValueError(f"images to start at are (N, 3, H, W), floating-point in [0, 1], not {text}")
         if not ((found >= 0) & (found <= 1)).all():
             raise ValueError("images to start at are in [0, 1], as `images` of a result are; these go beyond")
     else:

@@ -27,8 +27,8 @@ def own_images(network: Network, images: Any, longest: int | None = None) -> Ten
             raise TypeError("images are photos (phosphene.read opens them) or a tensor that is the network's input")
         sizes = {(photo.height, photo.width) for photo in photos}
         if len(sizes) > 1:
-            told = ", ".join(f"{height} × {width}" for height, width in sorted(sizes))
-            raise ValueError(f"photos of one batch have one size, not {told}; give them one by one")
+            text = ", ".join(f"{height} × {width}" for height, width in sorted(sizes))
+            raise ValueError(f"photos of one batch have one size, not {text}; give them one by one")
         stack = torch.stack([torch.tensor(photo.pixels).permute(2, 0, 1) for photo in photos])
         found = stack.to(network.device, precision(network)) / 255
     return resized(found, within(found, LARGEST if longest is None else count(longest, "size")))

@@ -46,10 +46,10 @@ class Fooling(Synthesis):
 
     @property
     def progress(self) -> str:
-        told = f"sure of {compact(float(self.scores.mean()))}"
+        text = f"sure of {compact(float(self.scores.mean()))}"
         tried = self.share().count
         return (
-            f"{told}, {self.share().mean:.0%} of {tried} classes above {SURE:g}" if tried > len(self.classes) else told
+            f"{text}, {self.share().mean:.0%} of {tried} classes above {SURE:g}" if tried > len(self.classes) else text
         )
 
     @property
@@ -65,8 +65,8 @@ class Fooling(Synthesis):
     @property
     def caption(self) -> str:
         found = self.share()
-        told = f"{found.mean:.1%} of the {found.count:,} classes tried above {SURE:g}, median {compact(self.median)}."
-        return f"{super().caption} {told} Probabilities are of the image rounded to 8 bits."
+        text = f"{found.mean:.1%} of the {found.count:,} classes tried above {SURE:g}, median {compact(self.median)}."
+        return f"{super().caption} {text} Probabilities are of the image rounded to 8 bits."
 
     def sheet(self, *, columns: int = 4) -> Sheet:
         """The images with the network's confidence, how it grew, and, of evolution, the surest of all classes.

@@ -107,14 +107,14 @@ class Inversions(Result):
         return {"network": self.network, "layers": [each.to_dict() for each in self.found]}
 
 
-def _row(found: Inversion) -> tuple[str, int, str, float, str]:
-    errors = sorted({percent(float(error)) for error in found.errors}, key=lambda text: float(text[:-2]))
+def _row(result: Inversion) -> tuple[str, int, str, float, str]:
+    errors = sorted({percent(float(error)) for error in result.errors}, key=lambda text: float(text[:-2]))
     return (
-        found.layer,
-        found.code_size,
+        result.layer,
+        result.code_size,
         " to ".join(dict.fromkeys((errors[0], errors[-1]))),
-        float(found.distances.mean()),
-        found.plan,
+        float(result.distances.mean()),
+        result.plan,
     )
 
 

@@ -47,8 +47,8 @@ def rectified_by(network: Network, read: Code, images: Tensor) -> Code | None:
 def cut_off(read: Code, before: Code, wanted: Tensor, norm: Tensor) -> Objective:
     """What D is more than |φ − φ0|², over `norm`: (N,). `wanted` (N, values) is φ0."""
 
-    def measure(found: Tensor, given: Tensor) -> Tensor:
-        away, further = read(found) - wanted, before(given) - wanted
+    def measure(result: Tensor, given: Tensor) -> Tensor:
+        away, further = read(result) - wanted, before(given) - wanted
         return torch.where(away == 0, 0.0, further.square() - away.square()).sum(1) / norm
 
     return objective(CUT, (read.reads, before.reads), measure)

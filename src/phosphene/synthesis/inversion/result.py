@@ -64,8 +64,8 @@ class Inversion(Parted):
 
     @property
     def caption(self) -> str:
-        told = "squared distances between the layer's activations and the photo's, over the photo's squared norm"
-        return f"{super().caption} Errors are {told}."
+        text = "squared distances between the layer's activations and the photo's, over the photo's squared norm"
+        return f"{super().caption} Errors are {text}."
 
     def to_dict(self) -> dict[str, Any]:
         own = {"layer": self.layer, "errors": self.errors.tolist(), "distances": self.distances.tolist()}
