@@ -54,9 +54,9 @@ def _command(entry: Entry, completed: list[str] | None) -> Any:
     """The entry's command; if the shell completes the line after the words `completed`, a light one may do."""
     if completed is None or entry.written_by_hand:
         return typer.main.get_command(_single(entry))
-    from .commands.stand_in import stand_in
+    from .commands.completion_stub import completion_stub
 
-    return stand_in(entry, completed, lambda: typer.main.get_command(_single(entry)))
+    return completion_stub(entry, completed, lambda: typer.main.get_command(_single(entry)))
 
 
 def _single(entry: Entry) -> typer.Typer:

@@ -27,17 +27,17 @@ def test_every_map_is_what_its_instrument_gives(unchanged):
     network, x = classifier(), torch.rand(1, 3, 32, 32)
     with unchanged(network.module):
         found = ph.why(network, x, "logits:bee", method="gradient,cam,occlusion:window=16,stride=8")
-    torch.testing.assert_close(found.found[0].maps, ph.gradient(network, x, "logits:bee").maps)
-    torch.testing.assert_close(found.found[1].maps, ph.cam(network, x, "logits:bee").maps)
+    torch.testing.assert_close(found.results[0].maps, ph.gradient(network, x, "logits:bee").maps)
+    torch.testing.assert_close(found.results[1].maps, ph.cam(network, x, "logits:bee").maps)
     expected = ph.occlusion(network, x, "logits:bee", window=16, stride=8)
-    torch.testing.assert_close(found.found[2].maps, expected.maps)
+    torch.testing.assert_close(found.results[2].maps, expected.maps)
     assert found.names == ("gradient", "class activation map", "occlusion (window 16, stride 8)")
 
 
 def test_a_method_has_one_range_for_all_targets():
     network, x = classifier(), torch.rand(1, 3, 32, 32)
     found = ph.why(network, x, ["logits:bee", "logits:dog"], method=["gradient", "cam"])
-    gradients = found.found[0].maps
+    gradients = found.results[0].maps
     assert found.ranges("minmax")[0].high == pytest.approx(float(gradients.max()))
     assert len(found.picture().ranges) == 2
     assert "one over all targets" in foot(found)

@@ -93,7 +93,7 @@ def test_the_report_holds_what_makes_it_again(embedded, photo, written):
 
 def test_the_best_class_and_the_strongest_units_get_what_they_would_like_to_see(embedded, photo, written):
     text = written.read_text(encoding="utf-8")
-    section = text[text.index('id="wishes"') : text.index('id="again"')]
+    section = text[text.index('id="synthesised"') : text.index('id="again"')]
     best = embedded.classify(photo, 1)[0]
     assert re.findall(r"An image made for ([^\s\"]+)", section)[0] == f"logits:{best.index}"
     assert len(re.findall("<img ", section)) == 4
@@ -102,7 +102,7 @@ def test_the_best_class_and_the_strongest_units_get_what_they_would_like_to_see(
     assert f"phosphene synthesize logits:{best.index} --steps" in section
 
 
-def test_a_network_that_keeps_no_gradient_has_no_wishes(photo, tmp_path):
+def test_a_network_that_keeps_no_gradient_has_no_synthesised_images(photo, tmp_path):
     class Cut(nn.Module):
         def forward(self, x):
             return x.detach()
@@ -110,8 +110,8 @@ def test_a_network_that_keeps_no_gradient_has_no_wishes(photo, tmp_path):
     torch.manual_seed(0)
     network = Network(nn.Sequential(Cut(), nn.Conv2d(3, 8, 5), nn.ReLU(), Cut(), nn.Flatten()), Preprocessing.plain(24))
     text = report(network, photo, tmp_path / "cut.html").read_text(encoding="utf-8")
-    assert 'id="wishes"' not in text
-    assert 'href="#wishes"' not in text
+    assert 'id="synthesised"' not in text
+    assert 'href="#synthesised"' not in text
 
 
 def test_the_same_network_and_photo_give_the_same_bytes(photo, tmp_path):

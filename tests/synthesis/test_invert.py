@@ -240,7 +240,7 @@ def test_a_sheet_counts_the_steps_that_each_layer_takes(images):
     steps = list(ph.inversions.steps(network, images[:1], layers=["0", "1"], restarts=1))
     assert [each.step for each in steps] == list(range(1, 26))  # 10, and 15 for the rectified one
     assert {each.steps for each in steps} == {25}
-    assert [found.steps for found in steps[-1].found] == [10, 15]
+    assert [found.steps for found in steps[-1].results] == [10, 15]
     assert "Stopped" not in steps[-1].caption
 
 

@@ -115,10 +115,10 @@ class Atlas(OpenedAtlas):
 
         It is written to `path`, if given: a picture's name, or a folder's, for tiles with a page to zoom into.
         """
-        found = atlas_mosaic(self, features, **options)
+        result = atlas_mosaic(self, features, **options)
         if path is not None:
-            found.save(path)
-        return found
+            result.save(path)
+        return result
 
     def relocate(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
         """Tells it that a source has moved from `old` to `new`, files or folders; how many images lie there.

@@ -47,11 +47,11 @@ class OpenedAtlas:
     def sweeps(self, name: str | None = None) -> list[Sweep]:
         """The networks and layers that it holds; of one sweep only, if named. LookupError where there is none so."""
         every = self.store.sweeps()
-        found = [sweep for sweep in every if name in (None, sweep.name)]
-        if name is not None and not found:
+        result = [sweep for sweep in every if name in (None, sweep.name)]
+        if name is not None and not result:
             names = ", ".join(sweep.name for sweep in every) or "none"
             raise LookupError(f"the atlas {self.path!r} has no sweep {name!r}; it has {names}")
-        return found
+        return result
 
     def preferred(self, sweeps: list[Sweep]) -> list[Sweep]:
         """Those of the network that the atlas was opened with, where there are any; otherwise all."""
@@ -73,10 +73,10 @@ class OpenedAtlas:
 
     def network(self, sweep: Sweep) -> Network:
         """The network of a sweep, opened again. ValueError where it is not the same any more."""
-        found = self._networks.get(sweep.name)
-        if found is None:
-            found = self._networks[sweep.name] = self._opened(sweep)
-        return found
+        result = self._networks.get(sweep.name)
+        if result is None:
+            result = self._networks[sweep.name] = self._opened(sweep)
+        return result
 
     def _check_holds(self, network: Network) -> None:
         """ValueError where it holds nothing of that network."""
@@ -104,10 +104,10 @@ class OpenedAtlas:
             )
         how = "--trust, or trust=True in Atlas(...) and again(...); or give the network yourself, with --network"
         by = f"the atlas {self.path!r}"
-        found = reopened(sweep.opening, sweep.preprocessing, by=by, how=how, trust=self.trust)
-        if found.fingerprint != sweep.fingerprint:
+        result = reopened(sweep.opening, sweep.preprocessing, by=by, how=how, trust=self.trust)
+        if result.fingerprint != sweep.fingerprint:
             raise ValueError(f"{sweep.network} has other weights than those that the atlas was built with")
-        return found
+        return result
 
     def sweep(self, layer: str, *, features: bool = False, name: str | None = None) -> Sweep:
         """The sweep that holds a layer's units, or its features.

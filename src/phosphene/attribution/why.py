@@ -48,16 +48,16 @@ class Why(Result):
     network: str
     targets: tuple[str, ...]
     names: tuple[str, ...]  # of the methods, in words
-    found: tuple[Attribution, ...] = field(repr=False)  # one a method
+    results: tuple[Attribution, ...] = field(repr=False)  # one a method
     refused: dict[str, str]  # methods that can't answer for this network, and what they say
     answers: tuple[Answered | None, ...] = field(repr=False)  # how each target stands among the network's classes
 
     def ranges(self, rule: str | None = None) -> list[Range]:
         """One range a method, over all its maps."""
-        maps = [one.maps.float().cpu().numpy() for one in self.found]
+        maps = [one.maps.float().cpu().numpy() for one in self.results]
         return [
             map_range(values, rule or (SIGNED if one.signed else PLAIN)).ranges[0]
-            for values, one in zip(maps, self.found, strict=True)
+            for values, one in zip(maps, self.results, strict=True)
         ]
 
     def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
@@ -71,19 +71,19 @@ class Why(Result):
         ranges = self.ranges(range)
         blocks: list[Block] = []
         for index in chosen:
-            photo, frame = self.found[0].photo(index)
-            text = f"{self.targets[index]} · {compact(float(self.found[0].scores[index]))}"
+            photo, frame = self.results[0].photo(index)
+            text = f"{self.targets[index]} · {compact(float(self.results[0].scores[index]))}"
             blocks.append(TextBlock(text, size=20, weight="bold"))
             if (answer := self.answers[index]) is not None:
                 blocks.append(TextBlock(capital(f"{answer}.")))
             cells = [photo_block(photo, frame, WIDTH)]
-            for name, one, scale in zip(self.names, self.found, ranges, strict=True):
+            for name, one, scale in zip(self.names, self.results, ranges, strict=True):
                 shares = apply_range(one.maps[index].float().cpu().numpy(), scale)
                 said = "; ".join(part for part in (ends(scale), one.note(index)) if part)
                 cells.append(over_block(photo, frame, shares, one.signed, WIDTH, name, said))
             blocks += [Row(cells[at : at + COLUMNS], gap=GAP) for at in _range(0, len(cells), COLUMNS)]
         for signed, label in ((True, "against · for"), (False, "little · much")):
-            kinds = [scale for scale, one in zip(ranges, self.found, strict=True) if one.signed == signed]
+            kinds = [scale for scale, one in zip(ranges, self.results, strict=True) if one.signed == signed]
             if kinds:
                 bar = Range(-1.0, 1.0, "-1:1") if signed else Range(0.0, 1.0, "unit")
                 blocks.append(ColourBar(colours(signed), bar, f"{label}, share of the range"))
@@ -91,9 +91,9 @@ class Why(Result):
         rules = " and ".join(dict.fromkeys(words(scale.rule) for scale in ranges))
         caption = f"Each method has its own range, {over_all} ({rules})."
         caption += "".join(f" {_sentence(name, said)}" for name, said in self.refused.items())
-        photos = self.found[0].names
+        photos = self.results[0].names
         title = why_title([self.targets[i] for i in chosen], [self.answers[i] for i in chosen])
-        width = max(700.0, sheet_width(min(COLUMNS, len(self.found) + 1), WIDTH))
+        width = max(700.0, sheet_width(min(COLUMNS, len(self.results) + 1), WIDTH))
         text = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in chosen)} by {', '.join(self.names)}"
         return Sheet(
             title,
@@ -109,7 +109,7 @@ class Why(Result):
         return {
             "network": self.network,
             "targets": list(self.targets),
-            "methods": [{"name": name, **one.to_dict()} for name, one in zip(self.names, self.found, strict=True)],
+            "methods": [{"name": name, **one.to_dict()} for name, one in zip(self.names, self.results, strict=True)],
             "refused": self.refused,
             "answers": [None if answer is None else answer.to_dict() for answer in self.answers],
         }
@@ -148,7 +148,7 @@ def why(network: Network, images: Images, target: Target = None, *, method: Sequ
         raise ValueError(f"none of the methods can answer for {network.name}: {said}")
     return Why(
         network=network.name, targets=question.names, names=tuple(one.name for one, _ in found),
-        found=tuple(result for _, result in found), refused=refused,
+        results=tuple(result for _, result in found), refused=refused,
         answers=answered(network, x.detach(), question),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish: what runs comes to a place where it can be stopped without loss."""
+"""Ctrl-C as a request: what runs goes on to a place where it can be stopped without loss."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def stopping() -> Iterator[threading.Event]:
         yield asked
         return
 
-    def wish(number: int, frame: object) -> None:
+    def request(number: int, frame: object) -> None:
         asked.set()
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, wish)
+    before = signal.signal(signal.SIGINT, request)
     try:
         yield asked
     finally:

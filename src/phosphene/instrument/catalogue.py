@@ -99,11 +99,11 @@ def entries(package: Path = PACKAGE) -> dict[str, Entry]:
 
 def members(package: Path = PACKAGE) -> dict[str, Entry]:
     """The commands of the group, without its name before theirs."""
-    found = {}
+    result = {}
     for path in sorted((package / GROUP).rglob("*.py")):
         for entry in _marked(ast.parse(path.read_text(encoding="utf-8")), _module(package, path)):
-            found[entry.command.removeprefix(f"{GROUP}-")] = entry
-    return found
+            result[entry.command.removeprefix(f"{GROUP}-")] = entry
+    return result
 
 
 def _module(package: Path, path: Path) -> str:

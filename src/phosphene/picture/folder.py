@@ -44,14 +44,14 @@ def labelled(folder: str | os.PathLike[str]) -> list[tuple[Path, str | None]]:
 
 def files(given: Any) -> list[Photo | Path]:
     """Photos and paths, with each folder's pictures in its place. ValueError where there are none."""
-    found: list[Photo | Path] = []
+    result: list[Photo | Path] = []
     for one in given if isinstance(given, (list, tuple)) else [given]:
         if isinstance(one, Photo):
-            found.append(one)
+            result.append(one)
         elif isinstance(one, (str, os.PathLike)):
-            found += photos(one) if os.path.isdir(one) else [Path(one)]
+            result += photos(one) if os.path.isdir(one) else [Path(one)]
         else:
             raise TypeError(f"images are photos, files, folders or a tensor (N, C, H, W), not {type(one).__name__}")
-    if not found:
+    if not result:
         raise ValueError("no images were given; give photos, files or a folder")
-    return found
+    return result

@@ -54,12 +54,12 @@ def place_table(block: Table, left: float, top: float, width: float) -> Placed:
 
 def narrowed(widths: Sequence[float], room: float) -> list[float]:
     """The columns within `room`: what is narrower than an even share stays, the others share what is left."""
-    found = list(widths)
-    for done, column in enumerate(sorted(range(len(found)), key=lambda column: found[column])):
-        share = room / (len(found) - done)
-        found[column] = min(found[column], share)
-        room -= found[column]
-    return found
+    result = list(widths)
+    for done, column in enumerate(sorted(range(len(result)), key=lambda column: result[column])):
+        share = room / (len(result) - done)
+        result[column] = min(result[column], share)
+        room -= result[column]
+    return result
 
 
 def column_widths(block: Table) -> list[float]:

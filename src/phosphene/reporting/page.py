@@ -19,7 +19,7 @@ from ..network import Network
 from ..picture import THEMES, Photo, compact, write_whole
 from . import heads, sections
 from .choose import choose
-from .wishes import wishes
+from .synthesised import synthesised
 
 if TYPE_CHECKING:
     from ..atlas import Atlas
@@ -104,7 +104,7 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         maps=[sections.maps(network, photo, part) for part in chosen],
         units=units,
         known=known,
-        wishes=wishes(network, photo, classes, units),
+        synthesised=synthesised(network, photo, classes, units),
         themes=THEMES,
         versions=versions,
         script=script(network, photo, known.path if known else None),

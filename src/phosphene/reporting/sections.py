@@ -143,7 +143,7 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
     reasons = []
     for at, guess in enumerate(guesses[:CLASSES]):
         views = []
-        for name, one, scale in zip(found.names, found.found, ranges, strict=True):
+        for name, one, scale in zip(found.names, found.results, ranges, strict=True):
             shares = apply_range(one.maps[at].float().cpu().numpy(), scale)
             over = laid(*one.photo(at), shares, one.signed)
             said = "; ".join(part for part in (ends(scale), one.note(at)) if part)

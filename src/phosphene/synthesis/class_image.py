@@ -78,17 +78,19 @@ class ClassImage(Synthesis):
 
 
 def contrasts(images: Tensor, recipes: Sequence[str]) -> Tensor:
-    """How many times the contrast of the images (N, 3, H, W) is drawn (N,): 1, but of the mixes of Yosinski et al. what
-    brings all but 0.5 % of the values' distances from grey into the range, as they may be far below one level of 255.
+    """The factor by which the contrast of each image (N, 3, H, W) is drawn (N,).
+
+    1, except for Yosinski's recipes: the factor that brings 99.5 % of the values into range, as they may be far below
+    one level of 255.
 
     Their program, too, saves the image about its zero, as far as there is room, beside the image as it is.
     """
-    found = torch.ones(len(images))
+    result = torch.ones(len(images))
     for index, recipe in enumerate(recipes):
         if recipe.startswith("yosinski"):
             far = float(np.percentile((images[index] - 0.5).abs().float().numpy(), WITHIN))
-            found[index] = min(max(1.0, 0.5 / max(far, 1e-9)), MOST)
-    return found
+            result[index] = min(max(1.0, 0.5 / max(far, 1e-9)), MOST)
+    return result
 
 
 def stretched(images: Tensor, factors: Tensor) -> Tensor:

@@ -273,7 +273,8 @@ def _towards(network: Network, layer: Layer, pool: str, averages: np.ndarray, me
     lengths = ways.norm(dim=1)
     if not lengths.all():
         raise ValueError(
-            f"the average {layer.name} of a cell is that of all images, which is no way to go; take more cells"
+            f"the average {layer.name} of a cell equals the mean of all images, so it gives no direction; "
+            "take more cells"
         )
 
     def compared(value: Any) -> tuple[Tensor, Tensor]:

@@ -63,10 +63,10 @@ def on_map(positions: np.ndarray, tile: int | None, side: int | None, shift: flo
     across = max(2.0, math.sqrt(ROOM * len(positions) / flat))
     tries = dict.fromkeys((1.0 if side else wider, further if shift is None else shift) for wider, further in TRIED)
     for wider, further in tries:
-        found = _tried(positions, across * wider, tile, side, further, seed)
-        if len(found.rows) >= MOST * len(positions):
+        result = _tried(positions, across * wider, tile, side, further, seed)
+        if len(result.rows) >= MOST * len(positions):
             break
-    return found
+    return result
 
 
 def _tried(positions: np.ndarray, across: float, tile: int | None, side: int | None, shift: float, seed: int) -> Laid:

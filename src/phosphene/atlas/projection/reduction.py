@@ -213,7 +213,7 @@ class _quiet(warnings.catch_warnings):  # noqa: N801
     """Without the warnings of the methods' own libraries, whose cause their callers can't change."""
 
     def __enter__(self) -> Any:
-        found = super().__enter__()
+        result = super().__enter__()
         for module in ("umap", "openTSNE", "sklearn", "numba", "pynndescent", "scipy"):
             warnings.filterwarnings("ignore", module=rf"{module}\b")
-        return found
+        return result

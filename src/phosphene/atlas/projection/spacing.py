@@ -21,7 +21,7 @@ def spaced(wanted: np.ndarray, side: int, reach: float, bounds: tuple[int, int],
     if (limit < 0).any():
         raise ValueError(f"{bounds[0]} × {bounds[1]} pixels have no room for a tile of {side}")
     wanted = np.clip(wanted, 0, limit)
-    found = np.full_like(wanted, LEFT_OUT)
+    result = np.full_like(wanted, LEFT_OUT)
     cells: dict[tuple[int, int], np.ndarray] = {}  # a square of the cell's size holds at most one corner
     around = int(np.ceil((reach + side) / side))
     for row in np.random.default_rng(seed).permutation(len(wanted)):
@@ -35,9 +35,9 @@ def spaced(wanted: np.ndarray, side: int, reach: float, bounds: tuple[int, int],
         ]
         best = _nearest_free(place, np.array(near).reshape(-1, 2), side, reach, limit)
         if best is not None:
-            found[row] = best
+            result[row] = best
             cells[int(best[0] // side), int(best[1] // side)] = best
-    return found
+    return result
 
 
 def _nearest_free(

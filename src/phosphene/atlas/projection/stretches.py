@@ -27,6 +27,6 @@ def _shortened(values: np.ndarray) -> np.ndarray:
     gaps = np.diff(values[order])
     for _ in range(4):  # the whole has become smaller
         gaps = np.minimum(gaps, WIDEST * gaps.sum())
-    found = np.empty(len(values))
-    found[order] = np.concatenate([[0.0], gaps.cumsum()])
-    return found
+    result = np.empty(len(values))
+    result[order] = np.concatenate([[0.0], gaps.cumsum()])
+    return result

@@ -136,17 +136,17 @@ class Attraction:
 
 def _apart(values: np.ndarray, rows: _Rows) -> np.ndarray:
     """For every pair of the rows the value of its row less that of its column."""
-    found = np.repeat(values[rows.first : rows.last], rows.lengths)
-    found -= values.take(rows.columns)
-    return found
+    result = np.repeat(values[rows.first : rows.last], rows.lengths)
+    result -= values.take(rows.columns)
+    return result
 
 
 def _plus_one(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """1 + d^2."""
-    found = x * x
-    found += y * y
-    found += 1
-    return found
+    result = x * x
+    result += y * y
+    result += 1
+    return result
 
 
 class Repulsion:

@@ -54,14 +54,14 @@ class Database:
 
     def names(self) -> list[str]:
         """The tables there are, and those that a killed process left behind before they held anything."""
-        found: list[str] = []
+        result: list[str] = []
         token = None
         while True:
             page = self.db.list_tables(page_token=token, limit=1000)
-            found += page.tables
+            result += page.tables
             token = page.page_token
             if not token:
-                return found
+                return result
 
     def table(self, name: str) -> Any:
         """The table. ValueError for one that names an embedding function, which LanceDB would build and call."""

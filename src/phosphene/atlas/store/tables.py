@@ -228,11 +228,11 @@ def to_features(table: pa.Table | pa.RecordBatch) -> tuple[np.ndarray, np.ndarra
 
 def to_summaries(table: pa.Table, k: int, each: int) -> dict[str, Summary]:
     """The summaries of all layers in a units table, to go on with."""
-    found = {}
+    result = {}
     for name in dict.fromkeys(table.column("layer").to_pylist()):
         part = table.filter(arrow().compute.equal(table.column("layer"), name)).combine_chunks()
-        found[name] = _to_summary(part, k, each)
-    return found
+        result[name] = _to_summary(part, k, each)
+    return result
 
 
 def _to_summary(part: pa.Table, k: int, each: int) -> Summary:

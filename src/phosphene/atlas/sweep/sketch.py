@@ -50,7 +50,7 @@ def quantiles(counts: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     """The values (C, shares) below which these shares of what was counted lie; NaN where nothing was."""
     borders = edges()
     below = np.concatenate([np.zeros((len(counts), 1)), counts.cumsum(1, dtype=np.float64)], 1)
-    found = np.full((len(counts), len(shares)), np.nan)
+    result = np.full((len(counts), len(shares)), np.nan)
     rows = below[:, -1].nonzero()[0]
     below = below[rows]
     for column, share in enumerate(shares):
@@ -59,8 +59,8 @@ def quantiles(counts: np.ndarray, shares: Sequence[float]) -> np.ndarray:
         low, high = np.take_along_axis(below, at, 1)[:, 0], np.take_along_axis(below, at + 1, 1)[:, 0]
         at = at[:, 0]
         values = borders[at] + (wanted - low) / np.maximum(high - low, 1) * (borders[at + 1] - borders[at])
-        found[rows, column] = np.where(at == HALF, 0.0, values)
-    return found
+        result[rows, column] = np.where(at == HALF, 0.0, values)
+    return result
 
 
 def heights(counts: np.ndarray, borders: np.ndarray) -> np.ndarray:

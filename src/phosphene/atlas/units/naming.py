@@ -101,16 +101,16 @@ def _judged(own: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str]
     shared = counts[np.arange(len(own)), best]
     p = np.minimum(1.0, len(labels) * hypergeom.sf(shared - 1, every, totals[best], drawn))
     q = false_discovery_control(p)  # of each p: the least share of false finds at which it would be one
-    found = []
+    result = []
     for channel, (label, x, n) in enumerate(zip(best.tolist(), shared.tolist(), drawn.tolist(), strict=True)):
         if not n:
-            found.append(Name(channel, "", "", 0, 0, float("nan"), float("nan"), 1.0, 1.0))
+            result.append(Name(channel, "", "", 0, 0, float("nan"), float("nan"), 1.0, 1.0))
             continue
         text = labels[label]
         lift = x / n * every / float(totals[label])
         name = text if q[channel] <= level else ""
-        found.append(Name(channel, name, text, x, n, x / n, lift, float(p[channel]), float(q[channel])))
-    return found
+        result.append(Name(channel, name, text, x, n, x / n, lift, float(p[channel]), float(q[channel])))
+    return result
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

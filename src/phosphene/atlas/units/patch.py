@@ -105,7 +105,7 @@ def patches_of(
     wanted = [number for row in rows for number in row["images"][:k]]
     images = {row["id"]: row for row in atlas.store.images(wanted).to_pylist()}
     shards = atlas.store.shards([place(number)[0] for number in wanted])
-    found = []
+    result = []
     for row in rows:
         channel = int(row["channel"])
         own: list[Patch] = []
@@ -118,8 +118,8 @@ def patches_of(
                 shards[told["shard"]],
             )  # fmt: skip
             own.append(_placed(start, network, Address(layer, channel)))
-        found.append(own)
-    return found
+        result.append(own)
+    return result
 
 
 def _placed(patch: Patch, network: Network, unit: Address) -> Patch:

@@ -54,11 +54,13 @@ class Integrated(Signal):
         return f"{how}; {sums} the score less the baseline's but for {to}{off}"
 
     def to_dict(self) -> dict[str, Any]:
-        found = super().to_dict()
-        found |= {"baseline": self.baseline, "rule": self.rule}
-        for signal, steps, score, gap in zip(found["signals"], self.steps, self.baseline_scores, self.gap, strict=True):
+        result = super().to_dict()
+        result |= {"baseline": self.baseline, "rule": self.rule}
+        for signal, steps, score, gap in zip(
+            result["signals"], self.steps, self.baseline_scores, self.gap, strict=True
+        ):
             signal |= {"steps": steps, "baseline_value": float(score), "gap": float(gap)}
-        return found
+        return result
 
 
 @instrument

@@ -49,11 +49,11 @@ class Smoothed(Signal):
         return f"{self.samples} samples, {noise}, seed {self.seed}"
 
     def to_dict(self) -> dict[str, Any]:
-        found = super().to_dict()
-        found |= {"of": self.of, "samples": self.samples, "noise": self.noise, "seed": self.seed}
-        for signal, sigma in zip(found["signals"], self.sigmas, strict=True):
+        result = super().to_dict()
+        result |= {"of": self.of, "samples": self.samples, "noise": self.noise, "seed": self.seed}
+        for signal, sigma in zip(result["signals"], self.sigmas, strict=True):
             signal["sigma"] = sigma
-        return found
+        return result
 
 
 @instrument

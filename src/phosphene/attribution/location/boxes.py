@@ -25,7 +25,7 @@ def boxes(map_result: Attribution, threshold: float = 0.2) -> list[PixelBox]:
         raise TypeError(f"boxes are drawn round what an attribution shows, such as ph.cam(...), not a {kind}")
     if not 0 < threshold <= 1:
         raise ValueError(f"a threshold is a share of the map's largest number, in (0, 1], not {threshold!r}")
-    found = []
+    result = []
     for index, target in enumerate(map_result.targets):
         values = np.nan_to_num(map_result.in_photo(index), nan=-np.inf)
         highest = float(values.max())
@@ -34,8 +34,8 @@ def boxes(map_result: Attribution, threshold: float = 0.2) -> list[PixelBox]:
                 f"the map of {target} has no number above 0: nothing in {map_result.photo(index)[0].name} speaks for "
                 "it, so there is nothing to draw a box round"
             )
-        found.append(largest_region(values >= threshold * highest))
-    return found
+        result.append(largest_region(values >= threshold * highest))
+    return result
 
 
 def largest_region(mask: np.ndarray) -> PixelBox:

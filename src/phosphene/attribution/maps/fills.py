@@ -1,4 +1,4 @@
-"""What stands where nothing is to be seen: below an occluding window or a mask, and at the start of a path."""
+"""Fill values for occluded pixels: below a window or a mask, and at the start of a path."""
 
 from __future__ import annotations
 

@@ -142,9 +142,9 @@ class Composite:
 
     def rule(self, kind: str, path: str, first: bool) -> Rule:
         """The rule of a layer of that kind, at that path."""
-        for key, found in reversed(self.table):
+        for key, result in reversed(self.table):
             if key not in _KINDS and fnmatchcase(path, key):
-                return found
+                return result
         table = dict(self.table)
         return table.get("first" if first and "first" in table else kind, EPSILON)
 

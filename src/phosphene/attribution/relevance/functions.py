@@ -57,15 +57,15 @@ def depends(x: Any) -> bool:
 
 
 def _tensors(values: Any) -> Sequence[Tensor]:
-    found: list[Tensor] = []
+    result: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
-            found.append(value)
+            result.append(value)
         elif isinstance(value, (list, tuple)):
-            found += _tensors(value)
+            result += _tensors(value)
         elif isinstance(value, Mapping):
-            found += _tensors(value.values())
-    return found
+            result += _tensors(value.values())
+    return result
 
 
 def propagation(composite: Composite, limits: Range | None, account: Account) -> Propagation:

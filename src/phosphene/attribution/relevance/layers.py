@@ -46,16 +46,16 @@ class Layers:
 
     def table(self) -> dict[Callable, Callable]:
         """What stands for the functions."""
-        found: dict[Callable, Callable] = {
+        result: dict[Callable, Callable] = {
             function: self.convolution(function)
             for name in ("conv1d", "conv2d", "conv3d")
             for function in functions(name)
         }
         for name in ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"):
-            found.update({function: self.transposed(function) for function in functions(name)})
-        found.update(dict.fromkeys(functions("linear"), self.linear))
-        found.update(dict.fromkeys(functions("batch_norm"), self.batch_norm))
-        return found
+            result.update({function: self.transposed(function) for function in functions(name)})
+        result.update(dict.fromkeys(functions("linear"), self.linear))
+        result.update(dict.fromkeys(functions("batch_norm"), self.batch_norm))
+        return result
 
     def convolution(self, convolve: Callable) -> Callable:
         def rule(

@@ -187,7 +187,7 @@ def _strongest(
     values, mean = (np.stack(parts) for parts in ([one.largest for one in seen], [one.mean for one in seen]))
     best = np.lexsort((-mean.mean(0), -values.max(0)))[:units] if channel is None else [channel]
     shown: dict[int, Any] = {}  # each image that is shown is opened once more
-    found: list[list[Place]] = []
+    result: list[list[Place]] = []
     for unit in map(int, best):
         places: list[Place] = []
         for index in np.lexsort((-mean[:, unit], -values[:, unit]))[:patches]:
@@ -196,5 +196,5 @@ def _strongest(
                 shown[index] = read(one.source) if isinstance(one.source, Path) else one.source
             row, column = one.at[unit].tolist()
             places.append((shown[index], Address(layer, unit, None if flat else (row, column))))
-        found.append(places)
-    return found
+        result.append(places)
+    return result

@@ -87,17 +87,17 @@ def contenders(specs: str | Sequence[str] | None) -> list[Contender]:
     """
     if specs is None:
         specs = [name for name in METHODS if name not in SLOW]
-    found: list[Contender] = []
+    result: list[Contender] = []
     for spec in split([specs] if isinstance(specs, str) else specs):
         if spec in BASELINES:
             raise ValueError(f"{spec!r} is a baseline, which stands beside the methods in any case; leave it out")
         one = method(spec)
-        if any(str(one) == other.name for other in found):
+        if any(str(one) == other.name for other in result):
             raise ValueError(f"the method {spec!r} is named twice; name it once")
-        found.append(Contender(spec, str(one), one))
-    if not found:
+        result.append(Contender(spec, str(one), one))
+    if not result:
         raise ValueError(f"no method was named; the methods are {', '.join(METHODS)}")
-    return found
+    return result
 
 
 def baselines() -> list[Contender]:

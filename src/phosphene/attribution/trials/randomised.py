@@ -77,7 +77,9 @@ def _groups(path: str, module: nn.Module, result: Uses) -> Iterator[tuple[str, l
     own = {f"{path}.{name}" if path else name: weight for name, weight in module.named_parameters(recurse=False)}
     if not own:
         return
-    times = {result.last[name] for name, one in own.items() if one.ndim > 1 and name in result.last.keys() - result.joined}
+    times = {
+        result.last[name] for name, one in own.items() if one.ndim > 1 and name in result.last.keys() - result.joined
+    }
     if isinstance(module, (nn.ParameterList, nn.ParameterDict)) or len(times) > 1:
         yield from ((name, [name]) for name in own)
     else:

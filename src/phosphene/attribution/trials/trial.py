@@ -68,7 +68,7 @@ class Trial:
 
     def changes(self, contender: Contender, maps: Tensor) -> dict[str, Tensor]:
         """How much a method's map changes with the image, and how little with the weights."""
-        found: dict[str, Tensor] = {}
+        result: dict[str, Tensor] = {}
         if "max_sensitivity" in self.made:
 
             def again(noisy: Tensor) -> Tensor:
@@ -77,11 +77,11 @@ class Trial:
             value, said = possible(
                 contender, lambda: max_sensitivity(self.network, self.x, maps, again, seed=self.seed)
             )
-            found |= {} if said else {"max_sensitivity": value}
+            result |= {} if said else {"max_sensitivity": value}
         if self.random is not None:
             other, said = possible(contender, self.maps, contender, self.random, self.x)
-            found |= {} if said else {"randomised": spearman(maps.abs(), other.abs())}
-        return found
+            result |= {} if said else {"randomised": spearman(maps.abs(), other.abs())}
+        return result
 
     def maps(self, contender: Contender, network: Network, x: Tensor) -> Tensor:
         return contender.maps(network, x, self.target, self.seed)

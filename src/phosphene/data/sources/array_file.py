@@ -58,12 +58,12 @@ def shards(path: str, array: str | None = None) -> list[Shard]:
         raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {held}")
     with _file(path) as file:
         packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in wanted}
-    found = []
+    result = []
     for name, head in wanted.items():
         most = SHARD if packed[name] else FILES  # else it would be unpacked anew for every stretch
         part = {"array": name, "label": _label(name, head.shape[0], heads)}
-        found += stretches("npz", path, head.shape[0], most, **part)
-    return found
+        result += stretches("npz", path, head.shape[0], most, **part)
+    return result
 
 
 def _label(name: str, count: int, heads: dict[str, Head]) -> str | None:
@@ -78,8 +78,8 @@ def items(shard: Shard, start: int = 0) -> Iterator[Item]:
 
 
 def item(shard: Shard, index: int, key: str = "") -> Item:
-    for found in _rows(shard, index, index + 1):
-        return found
+    for result in _rows(shard, index, index + 1):
+        return result
     raise LookupError(f"{shard.where!r} has no picture {key!r} any more")
 
 
@@ -145,16 +145,16 @@ def _read(file: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def _heads(path: str) -> dict[str, Head]:
-    found = {}
+    result = {}
     with _file(path) as file:
         for member in file.namelist():
             if member.endswith(".npy"):
                 try:
                     with file.open(member) as stream:
-                        found[member.removesuffix(".npy")] = _head(stream)
+                        result[member.removesuffix(".npy")] = _head(stream)
                 except BROKEN as error:
                     raise ValueError(f"{member!r} in {path!r} can't be read ({sentence(error)})") from None
-    return found
+    return result
 
 
 def _head(stream: IO[bytes]) -> Head:

@@ -50,12 +50,12 @@ def beyond(listed: Sequence[Shard], known: Sequence[Shard]) -> list[Shard]:
     for shard in known:
         if "stop" in shard.part:
             reached[_table(shard)] = max(reached.get(_table(shard), 0), shard.part["stop"])
-    found = []
+    result = []
     for shard in listed:
         start = max(shard.part["start"], reached.get(_table(shard), 0))
         if start < shard.part["stop"]:
-            found.append(replace(shard, part={**shard.part, "start": start}))
-    return found
+            result.append(replace(shard, part={**shard.part, "start": start}))
+    return result
 
 
 def _table(shard: Shard) -> str:

@@ -40,8 +40,8 @@ def items(shard: Shard, start: int = 0) -> Iterator[Item]:
 
 
 def item(shard: Shard, index: int, key: str = "") -> Item:
-    for found in _read(shard, index, index + 1):
-        return found
+    for result in _read(shard, index, index + 1):
+        return result
     raise LookupError(f"{shard.where!r} has no row {shard.part['start'] + index} any more")
 
 
@@ -50,9 +50,9 @@ def _read(shard: Shard, index: int, stop: int) -> Iterator[Item]:
     first = shard.part["start"]
     try:
         with _opened(shard.where) as file:
-            for found in _rows(file, shard, first + index, first + stop):
-                yield found
-                index = found.index + 1
+            for result in _rows(file, shard, first + index, first + stop):
+                yield result
+                index = result.index + 1
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # Arrow's errors are ValueErrors

@@ -161,7 +161,10 @@ def legend(result: Architecture) -> tuple[list[Mark], float]:
         marks += [Rect(x, 0, 12, 12, fill=colour, radius=2), Text(x + 18, 11, words, 13, colour="muted")]
         x += 18 + text_width(words, 13) + 22
     x = max(x, 0.0)
-    largest = max((row.parameters for row in result.rows), default=0), max((r.operations for r in result.rows), default=0)
+    largest = (
+        max((row.parameters for row in result.rows), default=0),
+        max((r.operations for r in result.rows), default=0),
+    )
     bars = [("share of parameters", "ink", largest[0] / max(result.parameters, 1))]
     bars.append(("share of operations", "muted", largest[1] / max(result.operations, 1)))
     width = sum(34 + text_width(words, 13) + 20 for words, _, _ in bars)

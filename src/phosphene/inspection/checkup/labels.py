@@ -69,7 +69,7 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
 def orders(network: Network, classes: int) -> dict[str, Tensor]:
     """Other places that each class could have among the outputs: name -> (classes,)."""
     index = torch.arange(classes)
-    found = {
+    result = {
         "an order one later": (index + 1) % classes,
         "an order one earlier": (index - 1) % classes,
         "reverse order": index.flip(0),
@@ -77,11 +77,11 @@ def orders(network: Network, classes: int) -> dict[str, Tensor]:
     }
     names = network.labels.names
     if names and len(names) == classes:
-        found["alphabetical order"] = ranks([name.casefold() for name in names])
+        result["alphabetical order"] = ranks([name.casefold() for name in names])
         if sorted(names) == sorted(imagenet()):
             usual = {name: i for i, name in enumerate(imagenet())}
-            found["ImageNet's order"] = torch.tensor([usual[name] for name in names])
-    return found
+            result["ImageNet's order"] = torch.tensor([usual[name] for name in names])
+    return result
 
 
 def ranks(texts: list[str]) -> Tensor:

@@ -197,7 +197,7 @@ def reshaped(place: Place, old: Sequence[int], new: Sequence[int]) -> Place | No
 def groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     """Runs of dimensions of two shapes that hold the same elements; dimensions of size 1 are in none."""
     lefts, rights = ([d for d, size in enumerate(shape) if size != 1] for shape in (old, new))
-    found, i, j = [], 0, 0
+    result, i, j = [], 0, 0
     while i < len(lefts) and j < len(rights):
         left, right = [lefts[i]], [rights[j]]
         a, b = old[lefts[i]], new[rights[j]]
@@ -211,5 +211,5 @@ def groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list
                 b *= new[rights[j]]
                 right.append(rights[j])
                 j += 1
-        found.append((left, right))
-    return found
+        result.append((left, right))
+    return result

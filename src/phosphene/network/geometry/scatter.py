@@ -149,18 +149,18 @@ class Scatter:
 
     def place(self, shape: Sequence[int]) -> Place | None:
         """As a `Place`, if the homes lie in rows and columns, or in one dimension row by row; else None."""
-        found = self._grid(len(shape))
-        if found is None or self.sight is None:
-            return found
-        if found.prefix:
-            before = np.broadcast_to(self.sight, (SIGHT, *self._sizes())).reshape(SIGHT, -1)[:, : found.prefix]
-            found = replace(found, extras=tuple(window_of(one) for one in before.T))
-        sight = self._laid_out(np.broadcast_to(self.sight, (SIGHT, *self._sizes())), found)
+        result = self._grid(len(shape))
+        if result is None or self.sight is None:
+            return result
+        if result.prefix:
+            before = np.broadcast_to(self.sight, (SIGHT, *self._sizes())).reshape(SIGHT, -1)[:, : result.prefix]
+            result = replace(result, extras=tuple(window_of(one) for one in before.T))
+        sight = self._laid_out(np.broadcast_to(self.sight, (SIGHT, *self._sizes())), result)
         rows, columns = sight[:4], sight[4:]
         if varies(rows, 2) or varies(columns, 1):
-            return found
+            return result
         window = span_of(rows[:, :, 0], self.regular[0]), span_of(columns[:, 0], self.regular[1])
-        return found.seeing(window)
+        return result.seeing(window)
 
     def _sizes(self) -> tuple[int, ...]:
         return np.broadcast_shapes(self.home.shape[1:], () if self.sight is None else self.sight.shape[1:])

@@ -99,11 +99,11 @@ def _sliced(x: Scatter, keys: Sequence[Any]) -> Scatter:
 @scatter_rule("chunk", "split", "tensor_split", "split_with_sizes")
 def split(g: Tracker, out: Sequence[Tensor], x: Tensor, *args: Any, dim: int | None = None, **_: Any) -> list[Scatter]:
     dim = ((args[1] if len(args) > 1 else 0) if dim is None else dim) % x.ndim
-    start, found = 0, []
+    start, result = 0, []
     for piece in out:
-        found.append(_sliced(g.scatter(x), [FULL] * dim + [slice(start, start + piece.shape[dim])]))
+        result.append(_sliced(g.scatter(x), [FULL] * dim + [slice(start, start + piece.shape[dim])]))
         start += piece.shape[dim]
-    return found
+    return result
 
 
 @scatter_rule("unbind")
@@ -152,13 +152,13 @@ def pad(g: Tracker, out: Tensor, input: Tensor, pad: Sequence[int], mode: str = 
     """With elements that see nothing."""
     if mode != "constant" or min(pad) < 0:
         return None
-    found, shape = g.scatter(input), list(input.shape)
+    result, shape = g.scatter(input), list(input.shape)
     for at in range(len(pad) // 2):
         dim = input.ndim - 1 - at
         sizes = int(pad[2 * at]), shape[dim], int(pad[2 * at + 1])
         if sizes == (0, shape[dim], 0):
             continue
         shapes = [(*shape[:dim], size, *shape[dim + 1 :]) for size in sizes]
-        found = _together([nothing(input.ndim), found, nothing(input.ndim)], shapes, dim)
+        result = _together([nothing(input.ndim), result, nothing(input.ndim)], shapes, dim)
         shape[dim] = sum(sizes)
-    return found
+    return result

@@ -119,9 +119,9 @@ class Tracking:
         """What the rules for `name` say; None where there is none or the call has a form it doesn't expect."""
         tracked = [value for value in tensors_in((args, kwargs)) if value in self._places]
         if not any(isinstance(self._places[value], Scatter) for value in tracked):
-            found = _asked(RULES.get(name), self, out, args, kwargs)
-            if found is not None and not (isinstance(found, list) and None in found):
-                return found
+            result = _asked(RULES.get(name), self, out, args, kwargs)
+            if result is not None and not (isinstance(result, list) and None in result):
+                return result
         return _asked(_settling(SCATTER_RULES.get(name)), self, out, args, kwargs)
 
     def _overwritten(self, target: Tensor) -> None:

@@ -121,18 +121,18 @@ def find_callable(spec: str) -> Callable[..., Any]:
     place, _, path = spec.rpartition(":")
     module = _from_file(Path(place), spec) if place.endswith(".py") else _imported(place, spec)
     try:
-        found = reduce(getattr, path.split("."), module)
+        result = reduce(getattr, path.split("."), module)
     except AttributeError as error:
         known = [name for name in vars(module) if not name.startswith("_")]
         raise LookupError(f"'{path}' is not in {place}{near(path, known)}") from error
-    if isinstance(found, (nn.Module, Network)):
-        return lambda: found
-    if not callable(found):
+    if isinstance(result, (nn.Module, Network)):
+        return lambda: result
+    if not callable(result):
         raise TypeError(
-            f"{spec} is a {type(found).__name__}; it should be a function that returns a torch.nn.Module or a "
+            f"{spec} is a {type(result).__name__}; it should be a function that returns a torch.nn.Module or a "
             "phosphene.Network"
         )
-    return found
+    return result
 
 
 def _imported(name: str, spec: str) -> ModuleType:

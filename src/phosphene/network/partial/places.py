@@ -103,10 +103,11 @@ def linear(input: Tensor, weight: Tensor, bias: Any = None) -> Any:
 def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[int], bool]:
     """The values of all in rectangles that hold the changes of all, where those lie, and whether they are copies."""
     first, found = several[0], []
-    lain = dict.fromkeys((tuple(x.top), tuple(x.left), x.patch_size) for x in several)  # most lie where another does
+    # most lie where another does
+    spots = dict.fromkeys((tuple(x.top), tuple(x.left), x.patch_size) for x in several)
     for axis, size in enumerate(first.map_size):
-        starts = [(tops, lefts)[axis] for tops, lefts, _ in lain]
-        ends = [[a + sides[axis] for a in s] for s, (_, _, sides) in zip(starts, lain, strict=True)]
+        starts = [(tops, lefts)[axis] for tops, lefts, _ in spots]
+        ends = [[a + sides[axis] for a in s] for s, (_, _, sides) in zip(starts, spots, strict=True)]
         start = [min(a) for a in zip(*starts, strict=True)]
         length = min(max(max(e) - a for e, a in zip(zip(*ends, strict=True), start, strict=True)), size)
         found.append(([min(a, size - length) for a in start], length))
@@ -114,7 +115,7 @@ def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[
     if first.plan.in_full(height, width, first.map_size):
         zeros = [0] * len(top)
         return [x.full() for x in several], zeros, zeros, False
-    if list(lain) == [(tuple(top), tuple(left), (height, width))]:
+    if list(spots) == [(tuple(top), tuple(left), (height, width))]:
         return [x.patch for x in several], top, left, False
     return [x.window(top, left, height, width) for x in several], top, left, True
 

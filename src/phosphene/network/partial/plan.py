@@ -52,12 +52,14 @@ class Plan:
         key = (*self.call, what)
         if key in self.kept:
             return self.kept[key][1]
-        found = compute()
-        found = tuple(map(self._another, found)) if isinstance(found, tuple) else self._another(found)
-        self.room -= sum(part.nbytes for part in (found if isinstance(found, tuple) else (found,)) if part is not None)
+        result = compute()
+        result = tuple(map(self._another, result)) if isinstance(result, tuple) else self._another(result)
+        self.room -= sum(
+            part.nbytes for part in (result if isinstance(result, tuple) else (result,)) if part is not None
+        )
         if self.room >= 0:
-            self.kept[key] = self.cleans, found
-        return found
+            self.kept[key] = self.cleans, result
+        return result
 
     def _another(self, value: Any) -> Any:
         """A value that is the clean one itself, as dropout gives it in evaluation mode, as a tensor of its own.

@@ -55,8 +55,8 @@ def view(plain: Callable, input: Any, *args: Any, shape: Any = None) -> Any:
     sizes = _sizes((shape,) if shape is not None else args)
     if not all(isinstance(size, int) for size in sizes) or not isinstance(input, Followed):
         return NotImplemented
-    if isinstance(input, Rows) and input.memory is None and (found := _shown(input, sizes)) is not None:
-        return found
+    if isinstance(input, Rows) and input.memory is None and (result := _shown(input, sizes)) is not None:
+        return result
     if sizes[0] != -1 and sizes[0] % input.count:
         return NotImplemented
 

@@ -265,23 +265,23 @@ _wrapper = _Wrapper()
 def held() -> AbstractContextManager[None]:
     """Inside the block what the first run puts in the place of `nn.Module.__call__` stays there for those that follow.
 
-    To put it there takes as long as some hundred modules: Python then forgets what it knew of every class of modules.
+    Installing the wrapper costs as much as calling a hundred modules, because it invalidates Python's method caches.
     """
     return _wrapper.held()
 
 
 def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:
     """id of each module of `root` -> (dotted path, module); the path is the first for one that is held twice."""
-    found: dict[int, tuple[str, nn.Module]] = {}
+    result: dict[int, tuple[str, nn.Module]] = {}
 
     def walk(module: nn.Module, path: str) -> None:
-        found[id(module)] = path, module
+        result[id(module)] = path, module
         for name, child in module._modules.items():
-            if child is not None and id(child) not in found:
+            if child is not None and id(child) not in result:
                 walk(child, path if name == "_orig_mod" else f"{path}.{name}" if path else name)
 
     walk(root, "")
-    return found
+    return result
 
 
 def inside(module: nn.Module, name: str) -> nn.Module | None:

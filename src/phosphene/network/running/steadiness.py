@@ -155,20 +155,20 @@ def _differing(
     one: Mapping[str, _Seen], other: Mapping[str, _Seen], *, exactly: bool = False
 ) -> list[tuple[str, float]]:
     """The values that differ between two runs, and by what share of their largest number."""
-    found = []
+    result = []
     for name, first in one.items():
         second = other.get(name)
         if second is None:
             continue
         if first.shape != second.shape:
             if exactly:  # the same image twice
-                found.append((name, 1.0))
+                result.append((name, 1.0))
             continue
         most = float(torch.maximum(first.sample.abs(), second.sample.abs()).nan_to_num().max())
         by = float((first.sample - second.sample).nan_to_num().abs().max()) / (most or 1.0)
         if by > first.alike or (exactly and (by > 0 or first.total != second.total)):
-            found.append((name, by))
-    return found
+            result.append((name, by))
+    return result
 
 
 def joined(parts: Sequence[Any], dimension: int = 0) -> Any:
@@ -179,10 +179,10 @@ def joined(parts: Sequence[Any], dimension: int = 0) -> Any:
             return torch.cat(list(parts), dimension)
         return torch.stack(list(parts)) if first.ndim == 0 else first
     if isinstance(first, Mapping):
-        found = copy.copy(first)
+        result = copy.copy(first)
         for key in first:
-            found[key] = joined([part[key] for part in parts], dimension)  # type: ignore[index]
-        return found
+            result[key] = joined([part[key] for part in parts], dimension)  # type: ignore[index]
+        return result
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return type(first)(*(joined(some, dimension) for some in zip(*parts, strict=True)))
     if isinstance(first, (tuple, list)):

@@ -41,7 +41,7 @@ class Chart:
     def drawing(self) -> Drawing:
         """The chart."""
         marks = self._panel()
-        counts = {kind: sum(isinstance(each, kind) for each in self.series) for kind in (Bars, Dots)}
+        counts: dict[type, int] = {kind: sum(isinstance(each, kind) for each in self.series) for kind in (Bars, Dots)}
         before = dict.fromkeys(counts, 0)
         for each, colour in zip(self.series, self.colours, strict=True):
             kind = type(each)

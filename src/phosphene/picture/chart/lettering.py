@@ -54,7 +54,7 @@ def groups(places: np.ndarray, labels: Sequence[str | None], wanted: Sequence[st
     """Of the wanted classes those whose points (N, 2) lie together, in their order."""
     own = np.array(labels, dtype=object)
     apart = _spread(places, np.median(places, 0))
-    found = []
+    result = []
     for label in wanted:
         rows = np.flatnonzero(own == label)
         if len(rows) < FEWEST:
@@ -67,8 +67,8 @@ def groups(places: np.ndarray, labels: Sequence[str | None], wanted: Sequence[st
             continue
         near = places[rows][np.linalg.norm(places[rows] - middle, axis=1) <= 2 * spread + 1e-9]
         low, high = near.min(0), near.max(0)
-        found.append(Group(label, middle, (float(low[0]), float(low[1]), float(high[0]), float(high[1])), rows))
-    return found
+        result.append(Group(label, middle, (float(low[0]), float(low[1]), float(high[0]), float(high[1])), rows))
+    return result
 
 
 def lettered(
@@ -149,14 +149,14 @@ def _around(box: Box, wide: float, high: float) -> list[tuple[float, float, floa
     """Middles of a name about a group's box, each with its distance from it; and the middle of the box itself."""
     left, top, right, bottom = box
     x, y = (left + right) / 2, (top + bottom) / 2
-    found = [(x, y, 0.0)]
+    result = [(x, y, 0.0)]
     for away in AWAY:
         above, below = top - away - high / 2, bottom + away + high / 2
         before, behind = left - away - wide / 2, right + away + wide / 2
-        found += [(x + part * wide, level, away) for level in (above, below) for part in (0.0, -0.35, 0.35)]
-        found += [(level, y + part * high, away) for level in (behind, before) for part in (0.0, -0.8, 0.8)]
-        found += [(column, row, 1.4 * away) for column in (behind, before) for row in (above, below)]
-    return found
+        result += [(x + part * wide, level, away) for level in (above, below) for part in (0.0, -0.35, 0.35)]
+        result += [(level, y + part * high, away) for level in (behind, before) for part in (0.0, -0.8, 0.8)]
+        result += [(column, row, 1.4 * away) for column in (behind, before) for row in (above, below)]
+    return result
 
 
 def _lead(box: Box, group: Box) -> list[Mark]:
@@ -179,13 +179,13 @@ def _covered(places: np.ndarray, size: tuple[float, float], radius: float) -> np
     """Which cells of the plot have a point in or near them."""
     shape = (math.ceil(size[1] / CELL), math.ceil(size[0] / CELL))
     columns, rows = (places / CELL).astype(int).T
-    found = np.zeros(shape, bool)
+    result = np.zeros(shape, bool)
     reach = math.ceil(radius / CELL)
     for down in range(-reach, reach + 1):
         for right in range(-reach, reach + 1):
             if math.hypot(down, right) * CELL <= radius + CELL / 2:
-                found[np.clip(rows + down, 0, shape[0] - 1), np.clip(columns + right, 0, shape[1] - 1)] = True
-    return found
+                result[np.clip(rows + down, 0, shape[0] - 1), np.clip(columns + right, 0, shape[1] - 1)] = True
+    return result
 
 
 def _sums(cells: np.ndarray) -> np.ndarray:

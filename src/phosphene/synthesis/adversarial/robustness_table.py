@@ -62,12 +62,12 @@ class Robustness(Result):
     @property
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each method and radius: `method`, `epsilon`, `same` and, where classes are known, `accuracy`."""
-        found = []
+        result = []
         for method in self.methods:
             for index, epsilon in enumerate(self.epsilons):
                 row = {"method": method, "epsilon": epsilon, "same": self.same(method, index)}
-                found.append(row | ({"accuracy": self.accuracy(method, index)} if self.labelled else {}))
-        return found
+                result.append(row | ({"accuracy": self.accuracy(method, index)} if self.labelled else {}))
+        return result
 
     def sheet(self) -> Sheet:
         """A table of shares with their 95 % intervals, and a line for each attack."""

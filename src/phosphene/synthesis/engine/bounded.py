@@ -134,12 +134,12 @@ def epsilon_of(given: float | str | None, norm: Norm) -> float:
         if isinstance(given, str):
             above, _, below = given.partition("/")
             given = float(above) / float(below or 1)
-        found = float(given)
+        result = float(given)
     except (ValueError, TypeError, ZeroDivisionError):
         raise ValueError(f"epsilon is a number or a fraction such as '4/255', not {given!r}") from None
-    if not 0 < found < float("inf"):
-        raise ValueError(f"epsilon is above 0, in units of pixels in [0, 1]; it came as {found:g}")
-    return found
+    if not 0 < result < float("inf"):
+        raise ValueError(f"epsilon is above 0, in units of pixels in [0, 1]; it came as {result:g}")
+    return result
 
 
 def told(epsilon: float, norm: Norm) -> str:

@@ -31,10 +31,10 @@ def last_maps(network: Network, size: Size) -> Layer:
 def maps_layer(network: Network, layer: str | None, address: Address, size: Size) -> Layer:
     """The layer of that name, or the target's own; for a class or a vector the last one that has maps."""
     if layer is not None:
-        found = network.layer(Address.parse(layer).layer, size)
-        if found.layout is None or places(found) < 2:
+        result = network.layer(Address.parse(layer).layer, size)
+        if result.layout is None or places(result) < 2:
             raise ValueError(f"{layer!r} of {network.name} has no grid of places; name a layer of maps")
-        return found
+        return result
     if address.layer not in OUTPUTS:
         own = network.layer(address.layer, size)
         if own.layout is not None and places(own) > 1:

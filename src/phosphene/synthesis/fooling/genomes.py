@@ -169,9 +169,9 @@ class Patterns:
 
 def used(weights: Tensor) -> Tensor:
     """Which units (N, units) an output can see: inputs and outputs always, others if a connection leaves them."""
-    found = (weights != 0).any(1)
-    found[:, :INPUTS] = found[:, -OUTPUTS:] = True
-    return found
+    result = (weights != 0).any(1)
+    result[:, :INPUTS] = result[:, -OUTPUTS:] = True
+    return result
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

@@ -115,7 +115,7 @@ class Fooling(Synthesis):
 
 def tried_only(count: int, classes: list[int], probabilities: Tensor) -> Tensor:
     """Confidences (count,) of the classes tried; NaN elsewhere. Of a class tried several times, the highest."""
-    found = torch.full((count,), torch.nan)
+    result = torch.full((count,), torch.nan)
     for index, value in zip(classes, probabilities.tolist(), strict=True):
-        found[index] = value if found[index].isnan() else max(value, float(found[index]))
-    return found
+        result[index] = value if result[index].isnan() else max(value, float(result[index]))
+    return result

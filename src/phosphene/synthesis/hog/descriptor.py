@@ -133,13 +133,13 @@ class Blocks(nn.Module):
 def normalised(blocks: Tensor, kind: Normalise) -> Tensor:
     """The blocks (N, D, R, C), each of norm 1 or below over D."""
     if kind in ("L1", "L1-sqrt"):
-        found = blocks / (blocks.abs().sum(1, keepdim=True) + SMALL)
-        return found if kind == "L1" else (found + NOTHING).sqrt()
-    found = blocks / (blocks.square().sum(1, keepdim=True) + SMALL**2).sqrt()
+        result = blocks / (blocks.abs().sum(1, keepdim=True) + SMALL)
+        return result if kind == "L1" else (result + NOTHING).sqrt()
+    result = blocks / (blocks.square().sum(1, keepdim=True) + SMALL**2).sqrt()
     if kind == "L2":
-        return found
-    found = found.clamp(max=CLIP)
-    return found / (found.square().sum(1, keepdim=True) + SMALL**2).sqrt()
+        return result
+    result = result.clamp(max=CLIP)
+    return result / (result.square().sum(1, keepdim=True) + SMALL**2).sqrt()
 
 
 class HOG(nn.Module):

@@ -55,10 +55,10 @@ class Cooling(torch.optim.Adam):
         self.factor = (LAST / FIRST) ** (1 / max(1, steps - 1))
 
     def step(self, closure: Any = None) -> Any:
-        found = super().step(closure)
+        result = super().step(closure)
         for group in self.param_groups:
             group["lr"] *= self.factor
-        return found
+        return result
 
 
 def likened(network: Network, goal: Tensor, image: Grey, steps: int, seed: int) -> Iterator[Moment]:

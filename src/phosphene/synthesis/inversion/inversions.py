@@ -32,41 +32,41 @@ class Inversions(Result):
     network: str
     photo: Tensor = field(repr=False)  # (3, H, W) in [0, 1], as the network sees it
     layers: tuple[str, ...]
-    found: tuple[Inversion, ...] = field(repr=False)  # of the first layers, the last of them perhaps under way
+    results: tuple[Inversion, ...] = field(repr=False)  # of the first layers, the last of them perhaps under way
     step: int
     steps: int
 
     @property
     def images(self) -> Tensor:
         """All images, layer by layer: (layers · restarts, 3, H, W)."""
-        return torch.cat([each.images for each in self.found])
+        return torch.cat([each.images for each in self.results])
 
     @property
     def errors(self) -> Tensor:
         """|φ(x) − φ0|² / |φ0|²: (layers, restarts)."""
-        return torch.stack([each.errors for each in self.found])
+        return torch.stack([each.errors for each in self.results])
 
     @property
     def progress(self) -> str:
-        return self.found[-1].progress
+        return self.results[-1].progress
 
     def frame(self) -> np.ndarray:
         """The photo and the images of every layer (height, width, 3), uint8; grey where none is yet."""
-        empty = torch.full_like(self.found[0].images, 0.5)
-        stacks = [each.images for each in self.found] + [empty] * (len(self.layers) - len(self.found))
+        empty = torch.full_like(self.results[0].images, 0.5)
+        stacks = [each.images for each in self.results] + [empty] * (len(self.layers) - len(self.results))
         return grid(pixels(torch.cat([self.photo[None], *[stack[:1] for stack in stacks]])), scale=1).pixels
 
     def sheet(self) -> Sheet:
         """The photo and each layer's images, with their errors."""
-        restarts = self.found[0].restarts
+        restarts = self.results[0].restarts
         tiles, labels = [self.photo], ["photo"]
         for row in range(restarts):
             if row:
                 tiles.append(torch.ones_like(self.photo))
                 labels.append("")
-            tiles += [each.images[row] for each in self.found]
-            labels += [f"{each.layer}: {percent(float(each.errors[row]))}" for each in self.found]
-        columns = len(self.found) + 1
+            tiles += [each.images[row] for each in self.results]
+            labels += [f"{each.layer}: {percent(float(each.errors[row]))}" for each in self.results]
+        columns = len(self.results) + 1
         if restarts == 1 and columns > MOST_IN_ROW + 1:
             columns = -(-columns // 2)
         shown = grid(pixels(torch.stack(tiles)), columns=columns, scale=1)
@@ -75,7 +75,7 @@ class Inversions(Result):
         blocks: list[Block] = [
             ImageBlock(shown.pixels, cells=cells, labels=labels, width=WIDTH, crisp=False),
             Table(
-                ("layer", "numbers kept", "error", "pixels differ by", "made by"), [_row(each) for each in self.found]
+                ("layer", "numbers kept", "error", "pixels differ by", "made by"), [_row(each) for each in self.results]
             ),
         ]
         title = "What each layer still knows of the photo"
@@ -90,7 +90,7 @@ class Inversions(Result):
 
     @property
     def caption(self) -> str:
-        first = self.found[0]
+        first = self.results[0]
         made = (
             first.caption.split("Colours")[0]
             .replace(f", {first.plan}", "")
@@ -104,7 +104,7 @@ class Inversions(Result):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        return {"network": self.network, "layers": [each.to_dict() for each in self.found]}
+        return {"network": self.network, "layers": [each.to_dict() for each in self.results]}
 
 
 def _row(result: Inversion) -> tuple[str, int, str, float, str]:
@@ -155,7 +155,7 @@ def inversions(
         ):
             yield Inversions(
                 network=network.name, photo=photo[0].cpu(), layers=tuple(chosen),
-                found=(*done, replace(found, made={})),
+                results=(*done, replace(found, made={})),
                 step=sum(lengths[:index]) + number, steps=sum(lengths),
             )  # fmt: skip
         done.append(found)

@@ -18,7 +18,7 @@ VIEW = 420  # pixels of an image's longer side
 
 
 @dataclass(frozen=True)
-class Wish:
+class Image:
     """An image made for a target, and what it reached beside what the photo did."""
 
     target: str
@@ -29,7 +29,7 @@ class Wish:
     made: Made
 
 
-def wishes(network: Network, photo: Photo, guesses: Sequence[Guess] | None, units: Sequence[Units]) -> list[Wish]:
+def synthesised(network: Network, photo: Photo, guesses: Sequence[Guess] | None, units: Sequence[Units]) -> list[Image]:
     """The best class and the strongest unit of each chosen layer; without what no gradient reaches."""
     asked = [f"logits:{guesses[0].index}"] if guesses else []
     asked += [f"{each.chosen.layer.name}:{each.cards[0].channel}" for each in reversed(units)]
@@ -42,5 +42,5 @@ def wishes(network: Network, photo: Photo, guesses: Sequence[Guess] | None, unit
         image = photograph(pixels(result.images)[0], VIEW)
         how = spelled(result.made, network)
         on_photo = compact(float(network.record(photo, target)[target].mean()))  # over all places, as the image's
-        found.append(Wish(result.titles[0], image, compact(float(result.scores[0])), on_photo, result.caption, how))
+        found.append(Image(result.titles[0], image, compact(float(result.scores[0])), on_photo, result.caption, how))
     return found

@@ -19,7 +19,7 @@ from .own_options import NETWORK
 PHOTOS = ("Images", "ImageSet")  # the types of what takes the photo
 
 
-def stand_in(entry: Entry, words: Sequence[str], real: Callable[[], Any]) -> Any:
+def completion_stub(entry: Entry, words: Sequence[str], real: Callable[[], Any]) -> Any:
     """A command that completes what follows `words`: a light one if it can, else the real one."""
     if "layer" not in entry.parameters:
         return real()
