@@ -1,5 +1,6 @@
 """Occlusion equals running every covered image, on networks of every kind, and recomputes only what changed."""
 
+import narrow
 import pytest
 import timm
 import torch
@@ -37,9 +38,9 @@ def covered_one_by_one(module, x, window, tops, lefts, cover, pick):
 
 
 NETWORKS = {
-    "alexnet": (tv.alexnet, 96),
-    "vgg11": (tv.vgg11, 64),
-    "vgg11_bn": (tv.vgg11_bn, 64),
+    "alexnet": (narrow.alexnet, 96),
+    "vgg11": (narrow.vgg11, 64),
+    "vgg11_bn": (narrow.vgg11_bn, 64),
     "resnet18": (tv.resnet18, 64),
     "resnext50_32x4d": (tv.resnext50_32x4d, 64),
     "densenet121": (tv.densenet121, 64),

@@ -4,6 +4,7 @@ The second route knows nothing of the seam: a dispatch mode that stands on the *
 kernels run, and masks the signal there.
 """
 
+import narrow
 import numpy as np
 import pytest
 import timm
@@ -116,7 +117,7 @@ class BelowAutograd(TorchDispatchMode):
 
 
 NETWORKS = {
-    "vgg11": lambda: tv.vgg11(),
+    "vgg11": lambda: narrow.vgg11(),
     "resnet18": lambda: tv.resnet18(),
     "densenet121": lambda: tv.densenet121(),
     "googlenet": lambda: tv.googlenet(init_weights=False, aux_logits=False),

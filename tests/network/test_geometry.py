@@ -8,6 +8,7 @@ import copy
 import time
 import warnings
 
+import narrow
 import numpy as np
 import pytest
 import timm
@@ -138,8 +139,8 @@ def irregular(axis: Axis, first, last, pixels):
 
 
 NETWORKS = {
-    "alexnet": (tv.alexnet, (96, 64)),
-    "vgg11": (tv.vgg11, (64, 33)),
+    "alexnet": (narrow.alexnet, (96, 64)),
+    "vgg11": (narrow.vgg11, (64, 33)),
     "resnet18": (tv.resnet18, (96, 40)),
     "resnext50_32x4d": (tv.resnext50_32x4d, (64, 33)),
     "densenet121": (tv.densenet121, (64, 33)),

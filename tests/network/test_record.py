@@ -5,6 +5,7 @@ import threading
 import typing
 import warnings
 
+import narrow
 import pytest
 import timm
 import torch
@@ -22,8 +23,8 @@ from phosphene.network.running.seam import Run
 # ---- against torchvision's feature extractor, which traces symbolically where we watch a run
 
 TRACED = {
-    "alexnet": (tv.alexnet, 64),
-    "vgg11_bn": (tv.vgg11_bn, 64),
+    "alexnet": (narrow.alexnet, 64),
+    "vgg11_bn": (narrow.vgg11_bn, 64),
     "resnet18": (tv.resnet18, 64),
     "densenet121": (tv.densenet121, 64),
     "googlenet": (lambda: tv.googlenet(init_weights=False), 64),
