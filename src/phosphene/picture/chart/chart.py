@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,16 +48,15 @@ class Chart:
     def drawing(self) -> Drawing:
         """The chart."""
         marks = self._panel()
-        counts = {kind: sum(isinstance(each, kind) for each in self.series) for kind in (Bars, Dots)}
-        before = dict.fromkeys(counts, 0)
+        counts = Counter(type(each) for each in self.series)
+        before: Counter[type] = Counter()
         empty = True
         for each, colour in zip(self.series, self.colours, strict=True):
             kind = type(each)
-            drawn = each.marks(self.frame, colour, (before.get(kind, 0), counts.get(kind, 1)))
+            drawn = each.marks(self.frame, colour, (before[kind], counts[kind]))  # its place among those of its kind
             marks += drawn
             empty &= not drawn or kind is Reference
-            if kind in before:
-                before[kind] += 1
+            before[kind] += 1
         if empty:
             marks.append(no_values(self.frame))
         return Drawing(self.width, self.layout.height, (*marks, *wording(self, self.layout)))
