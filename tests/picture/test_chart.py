@@ -214,6 +214,15 @@ def test_bars_begin_at_0_and_stand_side_by_side():
     assert bars[2].left + bars[2].width <= bars[1].left
 
 
+@pytest.mark.parametrize("lying", [False, True])
+def test_the_lowest_bar_of_a_logarithmic_axis_is_seen(lying):
+    names, values = Axis(names=["a", "b"]), Axis(scale="log")
+    drawing = Chart([Bars([1, 100])], values if lying else names, names if lying else values).drawing()
+    bars = [mark for mark in drawing.marks if isinstance(mark, Rect) and mark.fill == "accent"]
+    assert min(bar.width if lying else bar.height for bar in bars) > 5
+    assert len(bars) == 2
+
+
 def test_bars_of_a_histogram_have_their_edges_and_heights():
     chart = Chart([Histogram([0, 1, 2, 4], [1, 0, 3])])
     bars = [mark for mark in chart.drawing().marks if isinstance(mark, Rect) and mark.fill == "accent"]
@@ -230,6 +239,8 @@ def test_series_of_one_name_have_one_colour_and_one_entry():
 
 def test_a_chart_without_values_says_so():
     assert "no values" in [mark.string for mark in texts(CHARTS["no values"]())]
+    bars = Chart([Bars([np.nan, np.nan]), Reference(1.0)], Axis(names=["a", "b"]))
+    assert "no values" in [mark.string for mark in texts(bars.drawing())]
     assert "no values" not in [mark.string for mark in texts(CHARTS["steps"]())]
 
 
@@ -247,6 +258,12 @@ def test_series_of_unequal_lengths_are_refused():
         Histogram([0, 1], [1, 2])
     with pytest.raises(ValueError, match="2 xs and 1 ys"):
         Points([1, 2], [1])
+    with pytest.raises(ValueError, match="high has 1 entries for 2 values"):
+        Dots([1, 2], [0, 1], [2])
+    with pytest.raises(ValueError, match="two ends; give low and high"):
+        Bars([1, 2], low=[0, 1])
+    with pytest.raises(ValueError, match="3 values for 2 names"):
+        Chart([Bars([1, 2, 3])], Axis(names=["a", "b"]))
 
 
 def test_axes_that_have_no_sense_are_refused():

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from ..typesetting import text_width
-from .ticks import log_ends, log_ticks, round_ticks, sound, tick_labels
+from .ticks import LIMIT, log_ends, log_ticks, round_ticks, sound, tick_labels
 
 TYPE = 12.0  # of tick labels
 NEAR_ZERO = 0.15  # of the other end: an end that is nearer to 0 moves to it
@@ -120,7 +120,8 @@ def _ends(axis: Axis, values: np.ndarray, log: bool) -> tuple[float, float]:
     low, high = low if axis.low is None else axis.low, high if axis.high is None else axis.high
     if not log:
         return sound(low, high)
-    if low > 0 and high > low * (1 + 1e-9):
+    low, high = (min(max(end, 1 / LIMIT), LIMIT) for end in (low, high))
+    if high > low * (1 + 1e-9):
         return low, high
     return log_ends(low, high)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..drawing import Line, Mark, Rect, Text
 from .axis import TYPE
-from .dots import interval, placed
+from .dots import interval, placed, same_length
 from .frame import Frame, Values
 
 FULL = 0.72  # of a category's room that bars take
@@ -33,10 +33,12 @@ class Bars:
     colour: str | None = None
     kind = "block"
 
+    def __post_init__(self) -> None:
+        same_length(self.values, low=self.low, high=self.high, at=self.at)
+        same_length(self.values, numbers=self.numbers or None)
+
     def extent(self, lying: bool) -> tuple[np.ndarray, np.ndarray]:
-        sizes = np.concatenate(
-            [[0.0], *(np.asarray(v, float) for v in (self.values, self.low, self.high) if v is not None)]
-        )
+        sizes = np.concatenate([with_foot(each) for each in (self.values, self.low, self.high) if each is not None])
         if self.numbers and np.nanmin(sizes) < 0:  # room for the numbers of bars below 0
             sizes = np.append(sizes, np.nanmin(sizes) - 0.12 * (np.nanmax(sizes) - np.nanmin(sizes)))
         return placed(self.at, len(self.values), sizes, lying)
@@ -87,9 +89,7 @@ class Histogram:
             raise ValueError(f"{len(self.heights)} bars have {len(self.heights) + 1} edges, not {len(self.edges)}.")
 
     def extent(self, lying: bool) -> tuple[np.ndarray, np.ndarray]:
-        heights = np.asarray(self.heights, float)
-        lowest = np.min(heights[heights > 0], initial=np.inf)  # on a logarithmic axis it stands above the foot
-        return np.asarray(self.edges, float), np.concatenate([[0.0, lowest / 2], heights])
+        return np.asarray(self.edges, float), with_foot(self.heights)
 
     def marks(self, frame: Frame, colour: str, slot: tuple[int, int]) -> list[Mark]:
         xs, ys = frame.xs(self.edges), frame.ys(self.heights)
@@ -118,6 +118,13 @@ class Rug:
     def marks(self, frame: Frame, colour: str, slot: tuple[int, int]) -> list[Mark]:
         xs = [float(x) for x in frame.xs(self.values) if np.isfinite(x)]
         return [Line(x, frame.bottom + 2, x, frame.bottom + RUG, colour, 1.5) for x in xs]
+
+
+def with_foot(values: Values) -> np.ndarray:
+    """The values with what their bars stand on: 0, or on a logarithmic axis a little below the lowest."""
+    heights = np.asarray(values, float)
+    lowest = np.min(heights[heights > 0], initial=np.inf)
+    return np.concatenate([[0.0, lowest / 2], heights])
 
 
 def _number(text: str, middle: float, end: float, foot: float, lying: bool) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from .dots import Dots, Points
 from .frame import Frame
 from .layout import Layout, laid_out
 from .palette import SERIES
-from .wording import wording
+from .wording import no_values, wording
 
 PLAIN = Axis()
 Series = Curve | Bars | Dots | Points | Histogram | Reference | Rug
@@ -38,16 +39,26 @@ class Chart:
     legend: Literal["auto", "ends", "above", "none"] = "auto"
     margins: tuple[float, float] = (0.0, 0.0)
 
+    def __post_init__(self) -> None:
+        names = self.up.names or self.across.names
+        for each in self.series:
+            if names and isinstance(each, (Bars, Dots)) and each.at is None and len(each.values) != len(names):
+                raise ValueError(f"there are {len(each.values)} values for {len(names)} names; give one for each.")
+
     def drawing(self) -> Drawing:
         """The chart."""
         marks = self._panel()
-        counts: dict[type, int] = {kind: sum(isinstance(each, kind) for each in self.series) for kind in (Bars, Dots)}
-        before = dict.fromkeys(counts, 0)
+        counts = Counter(type(each) for each in self.series)
+        before: Counter[type] = Counter()
+        empty = True
         for each, colour in zip(self.series, self.colours, strict=True):
             kind = type(each)
-            marks += each.marks(self.frame, colour, (before.get(kind, 0), counts.get(kind, 1)))
-            if kind in before:
-                before[kind] += 1
+            drawn = each.marks(self.frame, colour, (before[kind], counts[kind]))  # its place among those of its kind
+            marks += drawn
+            empty &= not drawn or kind is Reference
+            before[kind] += 1
+        if empty:
+            marks.append(no_values(self.frame))
         return Drawing(self.width, self.layout.height, (*marks, *wording(self, self.layout)))
 
     @cached_property

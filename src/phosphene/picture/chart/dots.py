@@ -38,6 +38,11 @@ class Dots:
     colours: Sequence[str] = ()
     kind = "dot"
 
+    def __post_init__(self) -> None:
+        same_length(self.values, low=self.low, high=self.high, at=self.at)
+        same_length(self.values, numbers=self.numbers or None, missing=self.missing or None,
+                    colours=self.colours or None)  # fmt: skip
+
     def extent(self, lying: bool) -> tuple[np.ndarray, np.ndarray]:
         sizes = np.concatenate(
             [np.asarray(each, float) for each in (self.values, self.low, self.high) if each is not None]
@@ -119,6 +124,15 @@ def placed(at: Values | None, count: int, sizes: np.ndarray, lying: bool) -> tup
     half = gap(positions) / 2
     room = np.concatenate([positions - half, positions + half])
     return (sizes, room) if lying else (room, sizes)
+
+
+def same_length(values: Values, **others: Values | Sequence[str] | None) -> None:
+    """ValueError where one of the others is not as long as the values, or an interval has one end only."""
+    for name, other in others.items():
+        if other is not None and len(other) != len(values):
+            raise ValueError(f"{name} has {len(other)} entries for {len(values)} values; give one for each.")
+    if (others.get("low") is None) != (others.get("high") is None):
+        raise ValueError("an interval has two ends; give low and high.")
 
 
 def widest(texts: Sequence[str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..drawing import Mark, Text
@@ -17,12 +18,11 @@ BESIDE = 7.0  # from a label to the panel
 def upright_labels(frame: Frame, width: float) -> list[Mark]:
     """The labels of the axis up, left of the panel, names wrapped to `width`; what would meet another is left out."""
     marks: list[Mark] = []
-    slot = (frame.bottom - frame.top) / max(1, len(frame.up.labels)) if frame.lying else 1e9
-    free = -1e9
-    order = range(len(frame.up.ticks)) if frame.lying else range(len(frame.up.ticks) - 1, -1, -1)
-    for index in order:
-        y, label = frame.y(frame.up.ticks[index]), frame.up.labels[index]
-        lines = shortened(label, width, max(1, int(slot / (TYPE + 1)))) if frame.lying else [label]
+    pairs = list(zip(map(frame.y, frame.up.ticks), frame.up.labels, strict=True))
+    most = max(1, int((frame.bottom - frame.top) / max(1, len(pairs)) / (TYPE + 1)))  # lines of a category's name
+    free = -math.inf  # from here down nothing is written yet
+    for y, label in sorted(pairs):
+        lines = shortened(label, width, most) if frame.lying else [label]
         first = y + TYPE * 0.35 - (TYPE + 1) * (len(lines) - 1) / 2
         if first - TYPE * 0.8 < free:
             continue

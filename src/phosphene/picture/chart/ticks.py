@@ -10,7 +10,7 @@ from itertools import pairwise
 from ..numbers import MINUS, compact, fixed
 
 FACTORS = (1, 2, 5)
-LIMIT = 1e300  # ends beyond are moved here, so that no range overflows
+LIMIT = 1e290  # ends beyond are moved here, so that no range overflows
 FINEST = 1e-9  # of the larger end: a shorter range has no ticks that can be told apart
 
 

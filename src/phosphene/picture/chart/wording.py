@@ -13,8 +13,9 @@ from .axis import TYPE
 from .bars import RUG, Rug
 from .curves import Curve, Reference
 from .dots import widest
+from .frame import Frame
 from .labels import LINE, level_labels, upright_labels
-from .layout import MOST_NAMED, Layout, extents
+from .layout import MOST_NAMED, Layout
 from .legend import Entry, apart, at_ends
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ def wording(chart: Chart, layout: Layout) -> list[Mark]:
     marks = [*layout.head, *upright_labels(frame, MOST_NAMED * chart.width)]
     marks += level_labels(frame, rug, chart.width, bool(chart.across.names))
     marks += _title_across(chart, layout)
-    if not all(np.isfinite(values).any() for values in extents(chart)):
-        middle = (frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2 + 4
-        marks.append(Text(*middle, "no values", TYPE, anchor="middle", colour="muted"))
     return [*marks, *_beside(chart, layout), *_above(chart, layout)]
+
+
+def no_values(frame: Frame) -> Text:
+    """What stands on a panel on which nothing is drawn."""
+    middle = (frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2 + 4
+    return Text(*middle, "no values", TYPE, anchor="middle", colour="muted")
 
 
 def _title_across(chart: Chart, layout: Layout) -> list[Mark]:
