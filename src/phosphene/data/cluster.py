@@ -41,16 +41,11 @@ def spread(
         num_gpus=gpus,
         num_cpus=threads,
     )
-    batches = iter(answers.iter_batches(batch_size=1, batch_format="numpy", prefetch_batches=1))
-    try:
-        for batch in batches:
-            answer = pickle.loads(batch["answer"][0])  # from our own actors
-            if isinstance(answer, Exception):
-                raise answer
-            yield answer
-    finally:  # the actors end with it, so that the next run finds the cluster free
-        if hasattr(batches, "close"):
-            batches.close()
+    for batch in answers.iter_batches(batch_size=1, batch_format="numpy", prefetch_batches=1):
+        answer = pickle.loads(batch["answer"][0])  # from our own actors
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer
 
 
 def _started(address: str | None) -> Any:
