@@ -40,7 +40,7 @@ def ranks(values: Tensor) -> Tensor:
     """The rank of each value in its row (N, M), from 0; ties share their mean rank, NaN stays NaN."""
     from scipy.stats import rankdata
 
-    numbers = values.detach().cpu().numpy()
+    numbers = values.detach().double().cpu().numpy()
     return torch.from_numpy(rankdata(numbers, axis=1, nan_policy="omit") - 1.0).to(values.device)
 
 

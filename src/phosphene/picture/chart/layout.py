@@ -43,7 +43,7 @@ def laid_out(chart: Chart) -> Layout:
     ended = entries if _at_ends(chart, entries) else []
     head, top = _head(chart, [] if ended or chart.legend == "none" else entries)
     foot = _foot(chart)
-    height = chart.height or top + foot + max(1, len(chart.up.names)) * ROW
+    height = chart.height or top + foot + max(1, len(chart.up.names)) * _row(chart)
     bottom = max(top + 20.0, height - foot)
     xs, ys = extents(chart)
     tight = not any(isinstance(each, (Points, Dots, Bars)) for each in chart.series)
@@ -60,6 +60,12 @@ def laid_out(chart: Chart) -> Layout:
             left, right = max(left, first - float(start)), max(right, last - room + float(stop))
     frame = Frame(left, top, max(left + 20, chart.width - right), bottom, across, up)
     return Layout(frame, height, tuple(head), tuple(ended))
+
+
+def _row(chart: Chart) -> float:
+    """The height of a category on the axis up: as many lines as its longest name takes."""
+    lines = max((len(wrap(name, TYPE, MOST_NAMED * chart.width)) for name in chart.up.names), default=1)
+    return max(ROW, lines * (TYPE + 1) + 8)
 
 
 def extents(chart: Chart) -> tuple[np.ndarray, np.ndarray]:
