@@ -121,7 +121,7 @@ def test_what_can_not_be_shown_is_refused_in_a_sentence(atlas):
         atlas.activations("2", size=7)
     with pytest.raises(ValueError, match="cells is at least 1"):
         atlas.activations("2", cells=0)
-    with pytest.raises(ValueError, match="no way to go; take more cells"):
+    with pytest.raises(ValueError, match="it gives no direction; take more cells"):
         atlas.activations("2", cells=1, fewest=1)
     with pytest.raises(LookupError, match="holds no features"):
         atlas.activations("0")
