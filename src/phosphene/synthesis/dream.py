@@ -71,14 +71,7 @@ class Dream(Synthesis):
             plot = over_steps(list(self.history.float().T.numpy()), up=self.objective)
             below = Row([DrawingBlock(plot), ImageBlock(self.guide, "the guide", width=230, crisp=False)], gap=48)
         blocks: list[Block] = [shown, below]
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     @property
     def heading(self) -> str:

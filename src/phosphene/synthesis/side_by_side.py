@@ -88,14 +88,7 @@ class SideBySide(Synthesis):
         ]
         if self.judged:
             blocks.append(self._table())
-        return Sheet(
-            self.heading,
-            f"{len(self.names)} networks",
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks, f"{len(self.names)} networks")
 
     def _beside(self, some: Sequence[int], width: float) -> Row:
         """These networks, each with its name over its images, in equal columns."""

@@ -79,14 +79,7 @@ class Styled(Parted):
             )
         ]
         blocks: list[Block] = [Row(given), _wide(self.images, labels, columns), Row(falls)]
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     @property
     def heading(self) -> str:

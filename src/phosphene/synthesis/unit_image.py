@@ -76,14 +76,7 @@ class UnitImage(Synthesis):
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
         if not self.patches:
             blocks.append(TextBlock("No photos were given to compare with.", "muted"))
-        return Sheet(
-            self.heading,
-            f"{self.network} · {self.sees}",
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks, f"{self.network} · {self.sees}")
 
     def _table(self) -> Table:
         rows = [(self._measure, compact(float(self.scores.max())), compact(self.best_score), _times(self.ratio))]

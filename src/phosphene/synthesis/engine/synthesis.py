@@ -47,14 +47,13 @@ class Synthesis(Result):
         - `columns`: images in a row
         """
         blocks: list[Block] = [tiled(self.shown, self.labels, columns), trace(self.history, self.objective)]
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
+
+    def sheet_of(self, blocks: Sequence[Block], subtitle: str | None = None) -> Sheet:
+        """The blocks under this result's heading, with its caption; below the heading stands the network's name."""
+        description = f"{self.network}: {self.heading}; {self.caption}"
+        subtitle = self.network if subtitle is None else subtitle
+        return Sheet(self.heading, subtitle, blocks, caption=self.caption, description=description, width=WIDTH + 96)
 
     @property
     def shown(self) -> Tensor:

@@ -34,7 +34,7 @@ from ..engine.objectives import Objective, Size, Values, objective, unit
 from ..engine.options import generator, image_count, input_size, positive, step_count
 from ..engine.recipes import fading, fourier
 from ..engine.stepping import shown
-from ..engine.synthesis import WIDTH, Synthesis, pixels, tiled
+from ..engine.synthesis import Synthesis, pixels, tiled
 from ..engine.transforms import PIECES, Transform
 
 WEIGHT = 0.4
@@ -102,14 +102,7 @@ class Diverse(Synthesis):
         names = ["by itself", "pushed apart"]
         plot = over_steps(lines, names, up=f"mean of {self.objective}", width=560)
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     def _table(self) -> Table:
         before, after = self.distances["plain"], self.distances["diverse"]

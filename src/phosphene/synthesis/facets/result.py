@@ -53,14 +53,7 @@ class Facets(Synthesis):
         lines = [each.float().mean(1).tolist() for each in (self.history, self.restart_history)]
         plot = over_steps(lines, ["facets", "from noise"], up=self.objective, width=520)
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     def _with_photos(self, told: list[str]) -> list[Block]:
         rows: list[Block] = []

@@ -28,7 +28,7 @@ from ..engine.objectives import Size, unit
 from ..engine.options import generator, image_count, input_size, precision, seen_images, step_count
 from ..engine.recipes import fading
 from ..engine.stepping import stepped
-from ..engine.synthesis import WIDTH, Synthesis, tiled, trace
+from ..engine.synthesis import Synthesis, tiled, trace
 from ..engine.transforms import PIECES
 from ..synthesize import Space
 from ..synthesize import begun as image_at
@@ -64,14 +64,7 @@ class Starts(Synthesis):
             tiled(self.images, after, columns, f"After {counted(self.step, 'step')}"),
             trace(self.history, self.objective, 560),
         ]
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     @property
     def heading(self) -> str:

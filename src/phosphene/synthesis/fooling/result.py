@@ -87,14 +87,7 @@ class Fooling(Synthesis):
         if len(self.others):
             told = [f"{self._name(i)}: {self._sure(float(self.confidences[i]))}" for i in self.other_classes]
             blocks.append(tiled(self.others, told, 6, "The surest of the other classes", WIDTH))
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     @staticmethod
     def _sure(probability: float) -> str:

@@ -26,7 +26,7 @@ from ..engine.images import Fourier
 from ..engine.objectives import Objective, objective
 from ..engine.options import positive, seen_images, step_count
 from ..engine.parted import Parted, parted
-from ..engine.synthesis import WIDTH, tiled, trace
+from ..engine.synthesis import tiled, trace
 from ..engine.transforms import Moved
 from .invert import likely
 
@@ -58,14 +58,7 @@ class Caricature(Parted):
         pairs = torch.stack([self.originals, self.images], 1).flatten(0, 1)
         labels = [text for product in self.products for text in ("photo: 1", f"caricature: {float(product):.3g}")]
         blocks: list[Block] = [tiled(pairs, labels, columns), trace(self.part_history[PRODUCT], PRODUCT)]
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     @property
     def heading(self) -> str:

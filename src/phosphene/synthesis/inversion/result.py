@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...picture import Block, Sheet
 from ..engine.parted import Parted
-from ..engine.synthesis import WIDTH, tiled, trace
+from ..engine.synthesis import tiled, trace
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,14 +49,7 @@ class Inversion(Parted):
             labels += ["photo", *(f"error {percent(float(error))}" for error in self.errors[own])]
         way = self.part_history["normalised error"].clamp(min=1e-6).log10()
         blocks: list[Block] = [tiled(torch.stack(images), labels, columns), trace(way, "error (power of ten)")]
-        return Sheet(
-            self.heading,
-            self.network,
-            blocks,
-            caption=self.caption,
-            width=WIDTH + 96,
-            description=f"{self.network}: {self.heading}; {self.caption}",
-        )
+        return self.sheet_of(blocks)
 
     @property
     def heading(self) -> str:
