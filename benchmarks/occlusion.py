@@ -94,7 +94,8 @@ def main() -> None:
         network = Network(module)
         peers = [captums(quick, image, options.stride, count) for count in (1, 8, 16, 64)] if options.captum else []
         timed: list[list[float]] = []
-        network.survey((224, 224))  # what the first question about a network costs once
+        network.survey((224, 224))  # these two are what the first question about a network costs once
+        network.steadiness((224, 224))
         for round_ in range(options.rounds):
             found = None
 
