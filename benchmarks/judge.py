@@ -36,7 +36,7 @@ from phosphene.attribution.reversed.starting import GROUPS
 from phosphene.attribution.trials.contenders import baselines, contenders
 from phosphene.attribution.trials.intervals import interval
 from phosphene.attribution.trials.judgement import AGAINST, FEWEST, TESTS, Judgement
-from phosphene.instrument import accounted
+from phosphene.instrument.account import account_of
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -309,7 +309,8 @@ def print_tables(numbers: Numbers) -> None:
 def draw(found: Judgement, path: Path) -> None:
     """The sheet; its account names the photos, whose pixels it does not hold."""
     net, methods = network("embedded"), [name for name in found.names if name not in found.baselines]
-    found = accounted(replace(found, network=net.name), ph.judge, net, found.images, methods=methods, steps=STEPS)
+    asked = {"network": net, "images": list(found.images), "methods": methods, "steps": STEPS}
+    found = replace(found, network=net.name, made=account_of("judge", asked))
     found.save(path, scale=1.3)
 
 

@@ -206,7 +206,7 @@ def _atlas(plan: _Plan, values: Mapping[str, Any]) -> Any:
 
 def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """The layer and the photos that are named, in whichever order; more than one photo only where several are taken."""
-    layer, photo = values.get("layer"), values.get(plan.photo or "")
+    layer, photo = values.get(plan.layer or ""), values.get(plan.photo or "")
     if plan.several and plan.layer:
         return shared.layer_and_photos((layer, *(photo or ())))
     if plan.several:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .marking import INSTRUMENTS as INSTRUMENTS
     from .marking import Stepwise as Stepwise
-    from .marking import accounted as accounted
     from .marking import instrument as instrument
     from .marking import last as last
     from .marking import result_kind as result_kind
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 # name -> the module that holds it, opened when first asked for: the list of commands is read without PyTorch
 _HOMES = {
-    "marking": "INSTRUMENTS Stepwise accounted instrument last result_kind",
+    "marking": "INSTRUMENTS Stepwise instrument last result_kind",
     "result": "Result",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -26,13 +26,8 @@ KINDS = {  # of roles whose Python types say more than text can
     Role.LABEL: str | int,
     Role.FOLDER: str,
 }
-OPENED = (
-    Role.NETWORK,
-    Role.NETWORKS,
-    Role.IMAGES,
-    Role.IMAGE_SET,
-    Role.ATLAS,
-)  # what is opened or prepared by whoever calls
+# whoever calls opens these
+OPENED = (Role.NETWORK, Role.NETWORKS, Role.IMAGES, Role.IMAGE_SET, Role.ATLAS)
 
 
 @dataclass(frozen=True)

@@ -107,16 +107,6 @@ def result_kind(function: Callable[..., Any]) -> type[Result] | None:
     return found if isinstance(found, type) and issubclass(found, Result) else None
 
 
-def accounted(result: _Result, function: Callable[..., Any], *args: Any, **kwargs: Any) -> _Result:
-    """The result with the account of the instrument's call `function(*args, **kwargs)`, which would have given it.
-
-    For who takes an instrument's work step by step, to show how far it is.
-    """
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return replace(result, made=account_of(function.__name__, bound.arguments))
-
-
 def _check_kinds(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """TypeError where something else stands in a network's place, or in that of a layer or unit, which has a name."""
     signature, hints = inspect.signature(function), _hints(function)
