@@ -25,6 +25,7 @@ KINDS = {  # of roles whose Python types say more than text can
     Role.PHOTOS: Sequence[str],
     Role.LABEL: str | int,
     Role.FOLDER: str,
+    Role.FILE: str,
 }
 # whoever calls opens these
 OPENED = (Role.NETWORK, Role.NETWORKS, Role.IMAGES, Role.IMAGE_SET, Role.ATLAS)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...instrument import instrument
+from ...instrument.roles import Folder
 from ...network import Network
 from ...network.describing.stated import stated_class
 from ...picture import Photo, labelled, read
@@ -29,7 +30,7 @@ METHODS = ("fgsm", "pgd")
 @instrument
 def robustness(
     network: Network,
-    folder: str | Sequence[Photo],
+    folder: Folder | Sequence[Photo],
     *,
     methods: str = "fgsm,pgd",
     epsilons: str | Sequence[float] = "0.25/255,0.5/255,1/255,2/255,4/255",

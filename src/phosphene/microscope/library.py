@@ -1,0 +1,81 @@
+"""What a microscope may open: its networks, images and atlases, by their names."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..atlas import Atlas
+from ..network import near
+from .images import Images
+from .networks import Networks
+from .refusals import RefusedError
+
+
+class Atlases:
+    """The atlases named at the start, opened when first looked at, each with the network of the list that built it."""
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]], networks: Networks) -> None:
+        self._networks = networks
+        self._opened: dict[str, Atlas] = {}
+        self._paths: dict[str, str] = {}
+        self._lock = threading.Lock()
+        for path in paths:
+            if isinstance(path, Atlas):
+                self._opened[self._noted(path.path)] = path
+            else:
+                self._noted(os.fspath(path))
+
+    def _noted(self, path: str) -> str:
+        stem = Path(path.rstrip("/")).stem or "atlas"
+        number, name = 1, stem
+        while name in self._paths:
+            number += 1
+            name = f"{stem}-{number}"
+        self._paths[name] = path
+        return name
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._paths)
+
+    def open(self, name: str | None) -> Atlas:
+        """The atlas of that name, or the first. Raises RefusedError where there is none."""
+        if not self._paths:
+            raise RefusedError(
+                404,
+                "no atlas is open: 'phosphene atlas build FOLDER --to my.atlas' makes one, --atlas my.atlas opens it",
+            )
+        name = name or next(iter(self._paths))
+        if name not in self._paths:
+            raise RefusedError(404, f"there is no atlas {name!r} here{near(name, self.names)}")
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = self._matched(self._paths[name])
+            return self._opened[name]
+
+    def _matched(self, path: str) -> Atlas:
+        """The atlas with the offered network that built it, so that code which it may name need not be run."""
+        atlas = Atlas(path)
+        fingerprints = {sweep.fingerprint for sweep in atlas.sweeps()}
+        for network in self._networks.opened():
+            if network.fingerprint in fingerprints:
+                return Atlas(path, network)
+        return atlas
+
+
+@dataclass(frozen=True)
+class Library:
+    """The networks, images and atlases of a microscope."""
+
+    networks: Networks
+    images: Images
+    atlases: Atlases
+
+    def to_dict(self) -> dict[str, Any]:
+        """Their names, for the page's lists."""
+        return {"networks": self.networks.names, "atlases": self.atlases.names, "images": len(self.images.names)}
