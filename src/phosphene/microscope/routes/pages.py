@@ -24,6 +24,21 @@ async def page(request: Request) -> Response:
     return bytes_response(request, (FOLDER / "index.html").read_bytes(), "text/html; charset=utf-8")
 
 
+async def theme(request: Request) -> Response:
+    """The colours of both themes, those of every picture, as CSS; the page may ask for one of them."""
+    light, dark = (_variables(name) for name in ("light", "dark"))
+    css = (
+        f":root{{{light}}}\n@media (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
+        f":root[data-theme=light]{{{light}}}\n:root[data-theme=dark]{{{dark}}}\n"
+    )
+    return bytes_response(request, css.encode(), "text/css")
+
+
+def _variables(theme: str) -> str:
+    roles = "".join(f"--phosphene-{role}:{colour};" for role, colour in THEMES[theme].items())
+    return f"color-scheme:{theme};{roles}"
+
+
 async def session(request: Request) -> Response:
     """What the page has to know first: its token, the server's start, the lists, the colour maps and themes."""
     microscope = microscope_of(request)
@@ -34,7 +49,6 @@ async def session(request: Request) -> Response:
             "token": microscope.guard.token,
             **microscope.library.to_dict(),
             "upload_bytes": microscope.limits.upload_bytes,
-            "themes": THEMES,
             "colours": {
                 name: swatch(name, 256)[0][:, :3].ravel().tolist() for name in ("grey", "sequential", "diverging")
             },
@@ -53,6 +67,7 @@ async def events(request: Request) -> Response:
 
 routes = [
     *(Route(f"/{view}", page) for view in VIEWS),
+    Route("/theme.css", theme),
     Route("/session", session),
     Route("/events", events),
     Mount("/page", StaticFiles(directory=FOLDER)),
