@@ -14,6 +14,7 @@ from typing import Any
 from .. import __version__
 from ..instrument import Result
 from ..instrument.fields import Role
+from ..instrument.recipe import command_for, python_for
 from ..picture import PICTURE_SUFFIXES, THEMES, inline_svg, webp_uri
 from .asking import Question
 from .library import Library
@@ -120,6 +121,8 @@ class Answers:
             else {"header": list(table.header), "rows": [list(row) for row in table.rows]},
             "notes": list(result.notes),
             "made": dict(result.made),
+            "python": python_for(result.made, drawing),
+            "command": command_for(result.made, drawing),
         }
 
 

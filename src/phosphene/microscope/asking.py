@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, get_args
 
-from ..instrument.catalogue import Entry, entries, members
+from ..instrument.catalogue import GROUP, Entry, entries, members
 from ..instrument.fields import Field, Role
 from ..instrument.form import Form, form_of
 from ..network import near
@@ -28,7 +28,13 @@ TRUE, FALSE = ("true", "1", "yes", "on", ""), ("false", "0", "no", "off")
 def instruments() -> Mapping[str, Entry]:
     """Every instrument by its name in URLs: those of networks and photos, and those of an atlas as atlas-NAME."""
     own = {entry.command: entry for entry in entries().values() if not entry.written_by_hand}
-    return own | {f"atlas-{name}": entry for name, entry in members().items() if not entry.written_by_hand}
+    return own | {f"{GROUP}-{name}": entry for name, entry in members().items() if not entry.written_by_hand}
+
+
+def group_of(name: str) -> str:
+    """The title of the group that an instrument stands in."""
+    every = entries()
+    return (every[GROUP] if name.startswith(f"{GROUP}-") else every[name]).group
 
 
 def form(name: str) -> Form:
@@ -126,7 +132,7 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
             return library.images.folder
         case Role.FOLDER | Role.FILE:
             raise RefusedError(403, f"{field.name} names a file on the server's disk; ask for it on the command line")
-    if _names_a_photo(field):
+    if names_a_photo(field):
         return library.images.open(texts[0])
     return plain(field, texts)
 
@@ -174,9 +180,9 @@ type_of_types = type
 
 def _names_a_thing(field: Field) -> bool:
     things = (Role.NETWORK, Role.NETWORKS, Role.ATLAS, Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS)
-    return field.role in things or _names_a_photo(field)
+    return field.role in things or names_a_photo(field)
 
 
-def _names_a_photo(field: Field) -> bool:
+def names_a_photo(field: Field) -> bool:
     """Whether an option takes a photo's file on the command line: on the page, an image's name."""
     return field.kind is not None and field.kind.metavar == "FILE"

@@ -19,6 +19,8 @@ const place = /** @type {HTMLElement} */ (document.getElementById("view"));
 /** @type {Record<string, () => Promise<{open: () => View}>>} */
 const VIEWS = {
   look: () => import("./views/look.js"),
+  why: () => import("./views/why.js"),
+  dream: () => import("./views/dream.js"),
 };
 
 /** @type {View | null} */

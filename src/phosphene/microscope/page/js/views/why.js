@@ -1,0 +1,96 @@
+// @ts-check
+/** Why: several methods' maps of the same answer side by side, and what each method fails at. */
+
+import { el, fill, percent } from "../dom.js";
+import { figure } from "../parts/figure.js";
+import { classNames } from "../parts/form.js";
+import { Picker } from "../parts/picker.js";
+import { PhotoView } from "../parts/photo.js";
+import { loading, refused } from "../parts/waiting.js";
+import { getJson } from "../server.js";
+import * as state from "../state.js";
+
+/** The methods in the order in which they are computed: the quickest first. */
+const METHODS = [
+  ["grad-cam", "Grad-CAM"], ["gradient", "Gradient"], ["guided", "Guided backprop"], ["cam", "Class activation map"],
+  ["input-x-gradient", "Input × gradient"], ["lrp", "Relevance"], ["integrated-gradients", "Integrated gradients"],
+  ["smooth-grad", "SmoothGrad"], ["occlusion", "Occlusion"], ["rise", "RISE"],
+];
+const USUAL = ["grad-cam", "gradient", "guided", "lrp", "occlusion"];
+
+class Why {
+  constructor() {
+    this.photo = new PhotoView();
+    this.picker = new Picker((image) => state.set({ image }));
+    this.classes = el("ol", { class: "why-classes", "aria-label": "The classes to ask about" });
+    this.other = el("input", { type: "search", placeholder: "another class", "aria-label": "Another class", list: "class-names",
+      onchange: () => this.other.value && state.set({ target: `logits:${this.other.value}` }) });
+    this.versus = el("select", { "aria-label": "Against another class", onchange: () => state.set({ versus: this.versus.value }) });
+    this.methods = el("fieldset", { class: "why-methods" }, el("legend", {}, "Methods"));
+    this.figures = el("div", { class: "why-figures" });
+    this.heading = el("h1", {}, "Why");
+    this.element = el("div", { class: "split" },
+      el("section", { class: "split-side", "aria-label": "The question" }, this.heading, this.photo.element, this.classes,
+        el("div", { class: "option" }, el("label", {}, "Ask about", this.other)),
+        el("div", { class: "option" }, el("label", {}, "Against", this.versus)), this.methods, this.picker.element,
+        classNames(() => state.get("network"))),
+      el("section", { class: "split-main", "aria-label": "The answers" }, this.figures));
+    this.picker.load();
+    this.asking = new AbortController();
+  }
+
+  /** @param {state.State} now @param {state.State | null} before */
+  async update(now, before) {
+    if (before && !state.differ(now, before, ["network", "image", "target", "versus", "methods"])) return;
+    this.asking.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking, network = state.get("network"), image = state.get("image") || "sample/cat.jpg";
+    this.picker.draw(image);
+    try {
+      const [about, answer] = await Promise.all([getJson("/api/image.json", { image }, signal), getJson("/api/answer", { network, image, k: 6 }, signal)]);
+      this.photo.show(image, about);
+      this.photo.showSeen(answer.seen);
+      this.show(answer, signal, network, image);
+    } catch (error) {
+      if (!signal.aborted) fill(this.figures, refused(error, () => this.update(now, null)));
+    }
+  }
+
+  /** @param {any} answer @param {AbortSignal} signal @param {string} network @param {string} image */
+  async show(answer, signal, network, image) {
+    const first = answer.classes[0];
+    const target = state.get("target") || (first ? `logits:${first.index}` : "");
+    fill(this.classes, ...answer.classes.map((/** @type {any} */ guess) => el("li", {}, el("a", {
+      href: state.link("why", { ...state.all(), target: `logits:${guess.index}` }), "data-link": "",
+      "aria-current": [`logits:${guess.index}`, `logits:${guess.label}`].includes(target) ? "true" : null }, guess.label,
+    el("span", { class: "muted" }, ` ${percent(guess.probability)}`)))));
+    const versus = state.get("versus");
+    fill(this.versus, el("option", { value: "" }, "no other class"), ...answer.classes.filter((/** @type {any} */ guess) => `logits:${guess.index}` !== target)
+      .map((/** @type {any} */ guess) => el("option", { value: `logits:${guess.index}` }, guess.label)));
+    this.versus.value = versus;
+    const wanted = (state.get("methods") || USUAL.join(",")).split(",");
+    fill(this.methods, el("legend", {}, "Methods"), ...METHODS.map(([name, words]) => el("label", { class: "check" }, el("input", {
+      type: "checkbox", checked: wanted.includes(name), onchange: (/** @type {Event} */ event) => {
+        const on = /** @type {HTMLInputElement} */ (event.target).checked;
+        state.set({ methods: METHODS.map(([each]) => each).filter((each) => each === name ? on : wanted.includes(each)).join(",") });
+      } }), words)));
+    fill(this.figures);
+    if (!target) return fill(this.figures, refused(new Error(answer.why || "This network gives no class scores to ask about; look at its units.")));
+    performance.mark("why-asked");
+    for (const name of METHODS.map(([each]) => each).filter((each) => wanted.includes(each))) {
+      if (signal.aborted) return;
+      const options = { ...(network ? { network } : {}), images: image };
+      const pair = versus ? [target, versus] : [target];
+      const cells = pair.map((each) => figure(name, { ...options, target: each }, { signal, what: `${METHODS.find(([own]) => own === name)?.[1]} …` }));
+      this.figures.append(el("div", { class: versus ? "why-pair" : "why-one" }, ...cells.map((cell) => cell.element)));
+      await Promise.all(cells.map((cell) => cell.done));
+      performance.mark("why-method", { detail: name });
+    }
+  }
+
+  close() {
+    this.asking.abort();
+  }
+}
+
+export const open = () => new Why();
