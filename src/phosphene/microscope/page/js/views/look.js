@@ -10,8 +10,9 @@ import { findLayer } from "../parts/palette.js";
 import { PhotoView } from "../parts/photo.js";
 import { Picker } from "../parts/picker.js";
 import { Strip } from "../parts/strip.js";
-import { empty, loading, refused } from "../parts/waiting.js";
-import { getJson } from "../server.js";
+import { UnitPane } from "../parts/unit.js";
+import { loading, refused } from "../parts/waiting.js";
+import { getJson, theSession } from "../server.js";
 import * as state from "../state.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
@@ -43,7 +44,8 @@ class Look {
     this.facts = el("p", { class: "muted small layer-facts" });
     this.foot = el("div", { class: "grid-foot small" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
-    this.unit = el("aside", { class: "unit", "aria-label": "The chosen unit" });
+    this.pane = new UnitPane({ point: (row, column) => this.pointUnit(this.chosen(), { row, column }), leave: () => this.leave() });
+    this.unit = this.pane.element;
     this.status = el("p", { class: "pointed small", "aria-live": "off" });
     this.element = el("div", { class: "look" },
       el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.picker.element),
@@ -157,15 +159,18 @@ class Look {
     return /^\d+$/.test(unit) ? Number(unit) : -1;
   }
 
-  /** The chosen unit's own column; filled by the part on units. */
-  showUnit() {
-    if (this.chosen() < 0) {
-      fill(this.unit, empty("Point at a unit to see where it answers. Click it to see what it looks for."));
+  /** The chosen unit's own column. */
+  async showUnit() {
+    const unit = this.chosen();
+    if (unit < 0 || !this.maps) {
+      this.pane.clear();
       this.leave();
       return;
     }
-    fill(this.unit, el("h2", {}, `${this.layerName ?? state.get("layer")}:${this.chosen()}`));
     this.rest();
+    const { atlases } = await theSession();
+    this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases,
+      photo: this.photo.image, width: this.photo.width });
   }
 
   /** What lies over the photo while nothing is pointed at: the chosen unit. */
@@ -204,7 +209,7 @@ class Look {
 
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
   async place(x, y) {
-    state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null });
+    this.pane.end();
     fill(this.unit, loading("Looking at every layer …"));
     try {
       const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x: x.toFixed(1), y: y.toFixed(1) });
@@ -238,6 +243,7 @@ class Look {
 
   close() {
     this.asking.abort();
+    this.pane.end();
   }
 }
 
