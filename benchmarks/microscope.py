@@ -1,9 +1,9 @@
 """How quick the microscope's page is, in a real browser, as a markdown table: `python benchmarks/microscope.py`.
 
-A microscope on the embedded network and a small atlas (`make atlas`, or `--atlas PATH`) is served in a process of its own;
-Debian's Chromium looks at it, with its software rendering, at 1280 × 860 pixels. Each number is the median of `--rounds`
-rounds; the page's own marks tell when a thing was asked for and when it was painted. What needs computing is asked for
-with other images in each round, so that nothing is remembered from the one before; "stored" is asked for a second time.
+A microscope on the embedded network and a small atlas (`make atlas`, or `--atlas PATH`) is served in a process of its
+own; Debian's Chromium looks at it, with its software rendering, at 1280 × 860 pixels. Each number is the median of
+`--rounds` rounds; the page's own marks tell when a thing was asked for and when it was painted. What needs computing is
+asked for with other images in each round, so that nothing is remembered from the one before.
 """
 
 from __future__ import annotations
@@ -165,8 +165,8 @@ def main() -> None:
             if number % 50 == 49:
                 held.append(memory(process))
         half = held[len(held) // 2 :]
-        rows.append((f"memory of the server over {options.photos} photos", " → ".join(f"{each:.0f}" for each in held) + " MB",
-                     "flat"))  # fmt: skip
+        over = " → ".join(f"{each:.0f}" for each in held)
+        rows.append((f"memory of the server over {options.photos} photos", f"{over} MB", "flat"))
         rows.append(("its second half", f"{half[0]:.0f} to {half[-1]:.0f} MB", "flat"))
         process.terminate()
     import torch
