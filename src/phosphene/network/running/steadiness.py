@@ -31,7 +31,7 @@ TRIES = 32  # runs of a network that draws random numbers before its answers are
 
 @dataclass(frozen=True)
 class Steadiness:
-    """The names of the values that random numbers, or the other images of a batch, change, in the order of computation."""
+    """The names of values that random numbers, or the other images of a batch, change, in order of computation."""
 
     random: tuple[str, ...] = ()
     coupled: tuple[str, ...] = ()
