@@ -140,7 +140,7 @@ class Activations(Result):
 
 @instrument
 def activations(network: Network, images: Images, layer: LayerName, *, channel: int | None = None) -> Activations:
-    """The activation maps of a layer on photos or on a tensor that is already the network's input.
+    """The activation maps of a layer for photos, or for a tensor that is already the network's input.
 
     Transformers' tokens are arranged on their grid; vectors are maps of one place. Raises LookupError for a layer or
     channel that does not exist.

@@ -78,7 +78,7 @@ class Anatomy(Result):
 
 @instrument
 def anatomy(network: Network, images: Images, layer: LayerName, *, target: UnitName | None = None) -> Anatomy:
-    """The anatomy of a layer on an image: x, w and y = f(x, w), and dz/dy, dz/dx and dz/dw of a number z.
+    """A layer's input x, weights w and output y for an image, and the derivatives dz/dx, dz/dw and dz/dy of a score z.
 
     - `layer`: a module of the network, such as a convolution, a pooling or a ReLU.
     - `target`: what z is: an address such as 'logits:goose' or 'blocks.3:5' (the sum of its values); if not given, the
