@@ -122,7 +122,7 @@ class Info(Result):
 
 @instrument
 def atlas_info(atlas: AtlasLike) -> Info:
-    """What the atlas holds: networks, layers, images, those that can't be read, its size, and how far each sweep is."""
+    """The contents of an atlas: networks, layers, images, unreadable images, size, and progress of each sweep."""
     store = opened(atlas).store
     images = store.images()
     rows = {row["id"]: row for row in images.select(["id", "key", "label", "width"]).to_pylist()}

@@ -1,4 +1,4 @@
-"""A small atlas to try things on: pictures that installed packages bring along, and the embedded network.
+"""A small atlas to try things on: images that installed packages contain, and the embedded network.
 
     python -m phosphene.atlas.ready ready.atlas
 
@@ -30,7 +30,7 @@ LAYERS = (
 
 
 def shipped() -> list[Path]:
-    """The pictures that installed packages bring along, by name."""
+    """The images that installed packages contain, by name."""
     folders = [Path(str(resources.files("phosphene") / "photos"))]
     for package, inside in (("skimage", "data"), ("sklearn", "datasets/images")):
         found = importlib.util.find_spec(package)

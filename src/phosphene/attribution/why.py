@@ -120,16 +120,16 @@ _range = range  # `picture` has an option of that name
 
 @instrument
 def why(network: Network, images: Images, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
-    """Why the network says so: several methods' maps of the same answer, side by side.
+    """Why the network gives an answer: saliency maps of several methods, side by side.
 
-    The sheet also says which class is the network's answer, and how the asked one stands.
+    The sheet also says which class is the network's answer, and the probability and rank of the class you ask about.
 
-    Methods that can't answer for this network are left out and say so. Raises LookupError for targets and methods that
-    are not there, ValueError where none of the methods can answer.
+    Methods that don't work with this network are left out, and the sheet says why. Raises LookupError for targets and
+    methods that do not exist, ValueError if none of the methods works.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
-    - `method`: one of those that `phosphene judge` knows, with its options, such as grad_cam or
-      occlusion:window=48,stride=24; several with commas between them; if not given, a choice of seven
+    - `method`: a method that `phosphene judge` knows, with its options, such as grad_cam or
+      occlusion:window=48,stride=24; several with commas between them; seven methods if not given
     """
     x = network.inputs(images)
     question = questions(network, x, target)

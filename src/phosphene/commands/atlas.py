@@ -112,19 +112,20 @@ def build(
     head: options.Head = None,
     device: options.Device = None,
 ) -> None:
-    """Runs a data set through a network, once, and keeps what its units answer to most and every image's features.
+    """Runs a network once over a data set, and stores each unit's strongest patches and each image's features.
 
-    Stopped or killed, the same command goes on where it was; with more images or layers it adds what is new.
+    If it was stopped or killed, the same command continues where it was; with more images or layers it adds what is
+    new.
 
-    - `k`: patches that are kept for every unit
-    - `each`: how many of a unit's patches may be of one image
+    - `k`: how many patches to store for every unit
+    - `each`: how many of a unit's patches may come from one image
     - `pool`: features of maps: mean or max over their places, or none for all of them
-    - `half`: keep features as 16-bit numbers
-    - `batch`: images that run through the network together; 4 on a processor, 64 on a GPU, if not given
-    - `workers`: threads that decode images
+    - `half`: store features as 16-bit numbers
+    - `batch`: how many images run through the network together; if not given, 4 on a processor, 64 on a GPU
+    - `workers`: how many threads decode images
     - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine
-    - `retry`: try the images again that could not be used, as well; such files have been mended or fetched again
-    - `missing`: go on without sources that are gone; their images that have not run are noted as unreadable
+    - `retry`: also try again the images that could not be used, for instance after you repaired their files
+    - `missing`: continue without sources that are lost; their images that have not run are listed as unreadable
     """
     with show.working("importing"):
         from ..atlas import Atlas
@@ -176,7 +177,7 @@ def _tell_what_is_gone(path: str) -> None:
 
 
 def info(atlas: options.AtlasWord, *, json: show.Json = False) -> None:
-    """What an atlas holds: networks, layers, images, those that could not be read, and how far it is."""
+    """The contents of an atlas: networks, layers, images, unreadable images, and its progress."""
     from ..atlas import Atlas
 
     found = Atlas(atlas).info()
@@ -195,13 +196,13 @@ def index(
     seed: int = 0,
     sweep: str | None = None,
 ) -> None:
-    """An index of every image's features, for neighbours among very many images; its recall is measured.
+    """Builds an index of all images' features, to find neighbours quickly in large data sets, and measures its recall.
 
-    - `features`: the layer; the first whose features the atlas keeps, if not given
-    - `metric`: the distance that it is for; for the other, all images are looked at
-    - `recall`: the share of the true ten nearest that it should find
-    - `seed`: which images' neighbours measure the recall
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `features`: the layer; if not given, the first whose features the atlas stores
+    - `metric`: the distance of the index; with the other distance, all images are compared
+    - `recall`: the share of the ten nearest neighbours that the index should find
+    - `seed`: seed of the images that measure the recall
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     from ..atlas import Atlas
 
@@ -219,12 +220,12 @@ def export(
     features: str | None = None,
     sweep: str | None = None,
 ) -> None:
-    """The atlas's images for other programs: keys, labels, paths, and if asked places on a map and features.
+    """Writes the atlas for other programs: keys, labels, paths and, if requested, places on a map and features.
 
-    - `kind`: a file that ends in .parquet, one with small pictures for Embedding Atlas, or a folder for FiftyOne
-    - `map`: the map whose places are added; made now where the atlas does not hold it
+    - `kind`: a .parquet file, a .parquet file with small images for Embedding Atlas, or a folder for FiftyOne
+    - `map`: the map whose places are added; it is made now if the atlas does not have it
     - `features`: the layer whose vectors are added
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     from ..atlas import Atlas
     from ..atlas.export import check_name
@@ -246,9 +247,9 @@ def relocate(
     ],
     new: Annotated[str, typer.Argument(metavar="NEW", show_default=False, help="Where the same files are now.")],
 ) -> None:
-    """Tells an atlas that pictures have moved: a folder, an archive, or all that was below a folder.
+    """Tells an atlas that photos have moved: a folder, an archive, or everything below a folder.
 
-    Some of them are looked at first. Nothing is changed where they are not there as they were read.
+    Some of the photos are checked first. If they are not the same at the new place, nothing is changed.
     """
     from ..atlas import Atlas
 

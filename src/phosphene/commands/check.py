@@ -38,11 +38,11 @@ def check(
     json: show.Json = False,
     open: show.Open = False,
 ) -> None:
-    """Whether a network is set up as it should be: its preprocessing, class names, weights, and answers on your photos.
+    """Tests whether a network is set up correctly: its preprocessing, class names, weights, and answers on your photos.
 
     Ends with exit code 0 if all is good, 1 if there are warnings or faults.
 
-    - `limit`: the most photos of the folder to look at
+    - `limit`: how many photos of the folder to use at most
     """
     if folder is None and spec is not None and os.path.isdir(spec):
         spec, folder = None, spec

@@ -23,12 +23,12 @@ def layers(
     device: options.Device = None,
     json: show.Json = False,
 ) -> None:
-    """Every value that a network computes: its name, kind, shape, receptive field, parameters and operations.
+    """Lists every value that a network computes: its name, kind, shape, receptive field, parameters and operations.
 
     A multiply-add counts as two operations. Parameters of a block include those of its parts.
 
-    - `depth`: no layers inside more modules than this; 1 lists the outermost
-    - `match`: only names like this: a glob such as 'blocks.*.conv*', or a text that the name holds
+    - `depth`: list only layers at most this deep in the modules; 1 lists the outermost
+    - `match`: list only names that match: a glob such as 'blocks.*.conv*', or a part of the name
     - `size`: the input's size, 224 or 224x320 (height first); the network's usual one if not given
     """
     from ..instrument.kinds import kind_of

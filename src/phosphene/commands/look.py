@@ -32,9 +32,9 @@ def look(
     json: show.Json = False,
     open: show.Open = False,
 ) -> None:
-    """What a network takes a photo for, and which units of a layer answer most to it.
+    """Lists the network's best classes for a photo and, with a layer, the layer's strongest units.
 
-    With a layer, the strongest units and the parts of the photo that they see are drawn too.
+    With a layer, it also draws the strongest units and the parts of the photo that they see.
 
     - `classes`: how many classes to list
     """

@@ -26,11 +26,11 @@ def networks(
     here: bool = False,
     json: show.Json = False,
 ) -> None:
-    """The networks that can be opened by name, and whose weights are on this machine.
+    """Lists the networks that you can open by name, and marks those whose weights are on this machine.
 
-    Files open by their path: weights (with --architecture), .onnx, .pt2, and a folder that save_pretrained wrote.
+    Files are opened by their path: weights (with --architecture), .onnx, .pt2, and a folder that save_pretrained wrote.
 
-    - `here`: only those whose weights are on this machine
+    - `here`: list only networks whose weights are on this machine
     """
     with show.working("listing"):
         from ..network.opening.catalogue import KINDS, names

@@ -43,7 +43,7 @@ def report(
         typer.Option("--open", metavar="", rich_help_panel=show.OUTPUT, help="Open the page in the browser."),
     ] = False,
 ) -> None:
-    """A page about what a network sees in a photo: one HTML file that needs nothing else."""
+    """A page about what a network sees in a photo, as one HTML file that needs no other files."""
     shown = photo or options.shipped_photo()
     path = show.target(out, ("report", network, Path(shown).stem), shown, (".html", ".htm"))
     opened = options.open_photo(photo)

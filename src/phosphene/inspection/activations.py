@@ -38,7 +38,7 @@ class Activations(Result):
         page: int = 1,
         columns: int | None = None,
     ) -> Sheet:
-        """The first image's maps: all channels as tiles, or the one asked for beside and over the photo.
+        """The first image's maps: all channels as tiles, or the chosen channel beside and over the photo.
 
         - `range`: how activations become brightness: minmax (the tiles' default), symmetric (one channel's, if it goes
           below zero), percentile, unit or low:high
@@ -140,10 +140,10 @@ class Activations(Result):
 
 @instrument
 def activations(network: Network, images: Images, layer: LayerName, *, channel: int | None = None) -> Activations:
-    """The activation maps of a layer on photos or on a tensor that is already the network's input.
+    """The activation maps of a layer for photos, or for a tensor that is already the network's input.
 
-    Transformers' tokens are laid out on their grid; vectors are maps of one place. Raises LookupError for a layer or
-    channel that is not there.
+    Transformers' tokens are arranged on their grid; vectors are maps of one place. Raises LookupError for a layer or
+    channel that does not exist.
 
     - `layer`: which layer's maps, or one channel's ('blocks.2:17'); `phosphene layers` lists them
     - `channel`: one channel only, drawn over the photo

@@ -92,7 +92,7 @@ class Filters(Result):
 
         - `range`: how weights become brightness: minmax, symmetric, percentile, unit or low:high
         - `per`: whether each tile has its own range or all share one; its own, unless a tile is a single number
-        - `planes`: draw every input plane by itself, also of colour kernels
+        - `planes`: draw every input plane separately, also those of colour kernels
         - `map`: colours of single planes
         - `page`: which page of the tiles, from 1
         - `columns`: tiles in a row
@@ -151,7 +151,7 @@ class Filters(Result):
 def filters(network: Network, layer: LayerName | None = None) -> Filters:
     """The kernels of a convolution, as tiles.
 
-    Raises LookupError for a layer that is not there, ValueError for one that has no kernels.
+    Raises LookupError for a layer that does not exist, ValueError for one that has no kernels.
 
     - `layer`: a convolution; the first one if not given
     """

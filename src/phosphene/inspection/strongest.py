@@ -136,14 +136,14 @@ class Strongest(Result):
 
 @instrument
 def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) -> Strongest:
-    """The units of a layer that answer most to a photo, with the part of the photo that each of them sees.
+    """The units of a layer with the highest activations for a photo, and the part of the photo that each of them sees.
 
-    Channels are ordered by their largest activation, then by their mean; each counts once. At one place of the layer
-    they are ordered by their activation there. Raises LookupError for a layer or a place that is not there, ValueError
-    for a layer without a grid of places.
+    Channels are ordered by their largest activation, then by their mean; each appears once. At one place of the layer
+    they are ordered by their activation there. Raises LookupError for a layer or a place that does not exist,
+    ValueError for a layer without a grid of places.
 
-    - `layer`: which layer's units, one channel's ('blocks.2:17'), or those of one place, row and column from 0
-      ('blocks.2@5,6'); `phosphene layers` lists them
+    - `layer`: the units of a layer, of one channel ('blocks.2:17'), or of one place, by row and column from 0
+      ('blocks.2@5,6'); `phosphene layers` lists the layers
     - `k`: how many units
     """
     if k < 1:

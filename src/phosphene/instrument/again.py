@@ -25,12 +25,12 @@ FACES = ("commands", "reporting", "instrument")  # packages without instruments
 
 
 def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = None, *, trust: bool = False) -> Picture:
-    """The picture in a file made anew, from what the file says of how it was made.
+    """The picture in a file, made again from the record in the file.
 
-    The photo is looked for where it was and beside the picture; `photo` names it where it has moved. A file may name
-    any Python code as its network, and any atlas, which may name some: such code is run only with `trust`. Raises
-    ValueError where the file is damaged, where it asks for code, and where the photo or the network is not the one that
-    the picture was made with.
+    The photo is read from its old place, or from the picture's folder; if it has moved, name it with `photo`. A file
+    may name any Python code as its network, or an atlas that names such code: this code runs only with `trust`. Raises
+    ValueError if the file is damaged, if it names code, and if the photo or the network is not the one that the picture
+    was made with.
     """
     path = Path(path)
     account = account_of(read_made(path), path)

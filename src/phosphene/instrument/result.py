@@ -17,7 +17,7 @@ SAVING = ("theme", "scale")  # options of `save` itself
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """What an instrument found; subclasses hold its numbers, and set them as a sheet and a table."""
+    """The result of an instrument; subclasses contain its numbers, and show them as a sheet and a table."""
 
     made: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -31,7 +31,7 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be left out and why, a sentence each, for whoever asked."""
+        """What was left out and why, one sentence for each."""
         return tuple(f"left out: {sentence}" for sentence in getattr(self, "unreadable", ()))
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class Result:
         raise TypeError(f"{type(self).__name__} has no JSON form")
 
     def picture(self, *args: Any, **options: Any) -> Picture:
-        """The sheet as a picture that knows how to be made again; its options are those of `sheet`."""
+        """The sheet as a picture, with the record of how it was made; its options are those of `sheet`."""
         drawing = inspect.signature(self.sheet)
         for wrong in options:
             if wrong not in drawing.parameters:

@@ -20,7 +20,7 @@ _PLACE = re.compile(r"@(?:(-?\d+)\s*,\s*(-?\d+)|(cls|register\d+))$")
 
 @dataclass(frozen=True)
 class Address:
-    """A layer and what of it: a channel or class, a place (row, column) or a token; None where all are meant."""
+    """A layer, and a part of it: a channel or class, a place (row, column) or a token; None means all."""
 
     layer: str
     channel: int | str | None = None  # a class may go by its name until the network's labels are known

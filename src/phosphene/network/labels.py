@@ -26,7 +26,7 @@ def imagenet() -> tuple[str, ...]:
 class Labels:
     """Class names by index and indices by name.
 
-    `names` is None where only the number of classes is known, and `count` is None where not even that is.
+    `names` is None if only the number of classes is known, and `count` is None if this is not known either.
     """
 
     names: tuple[str, ...] | None = None
@@ -110,7 +110,7 @@ class Labels:
         return f"label {label!r} is not among the {len(self)} classes{hint}"
 
     def near(self, label: str) -> tuple[str, ...]:
-        """Up to five class names like `label`, the likeliest first: spelled alike, then holding it as a word."""
+        """Up to five names like `label`, the best first: similar spelling, then names that contain it as a word."""
         wanted = label.strip().casefold()
         by_part = {part: name for name in self.names or () for part in [name.casefold(), *_parts(name)]}
         alike = difflib.get_close_matches(wanted, by_part, n=_SHOWN, cutoff=_TOO_CLOSE_TO_CALL)

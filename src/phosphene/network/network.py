@@ -36,15 +36,15 @@ from .survey import Layer, Survey, survey
 
 
 class Network(Intake):
-    """Any vision network, with names for all it computes.
+    """Any vision network, with names for all values that it computes.
 
-    `preprocessing` may be an image processor of transformers. None means what the module says of itself (models of timm
-    and transformers do), and else values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the
-    order of the outputs. `head` says how outputs become probabilities: "softmax" (scores of classes of which one is
-    right), "sigmoid" (each score a yes or no of its own), "probabilities" or "log-probabilities" (the outputs are such
-    already); None finds out, and takes scores of several classes for those of a softmax: a network of several labels an
-    image has to be told. `spec` is the text that opens the same network again, if there is one. `notes` say what was
-    taken from where, and what was assumed.
+    `preprocessing` may be an image processor of transformers. None uses what the module says about itself (models of
+    timm and transformers do), otherwise values in [0, 1], 224 × 224 or of the given size. `labels` are class names in
+    the order of the outputs. `head` says how outputs become probabilities: "softmax" (exactly one class is right),
+    "sigmoid" (each score is a yes or no by itself), "probabilities" or "log-probabilities" (the outputs already are
+    such). None finds the head itself, and takes several scores for those of a softmax; so name the head of a network
+    with several labels per image. `spec` is the text that opens the same network again, if there is one. `notes` say
+    where settings came from, and what was assumed.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Network(Intake):
 
     @property
     def name(self) -> str:
-        """What to call it in captions: its spec, or its module's class."""
+        """The network's name in captions: its spec, or its module's class."""
         return self.spec or type(self.module).__name__
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ class Network(Intake):
     # ---- what it computes
 
     def survey(self, size: int | Sequence[int] | None = None) -> Survey:
-        """All values for an input of `size` (height, width) pixels, without computing them; remembered."""
+        """All values for an input of `size` (height, width) pixels, without computing them; the result is cached."""
         wanted = pair(size) or self.preprocessing.size
         self._check_dimensions((self.channels or 3, *wanted))
         with self._lock:
@@ -121,11 +121,11 @@ class Network(Intake):
     def record(self, images: Images, *addresses: str | Address, rules: Rules | None = None) -> dict[str, Tensor]:
         """The values at `addresses` for the images: a dict from each address, as given, to a copy of the value.
 
-        Values are (N, C, H, W) for maps, as the network computes them otherwise; `layer:17` gives (N, H, W),
-        `layer:17@5,6` and `logits:goose` (N,). They are each image's own: where the others of a batch would change them
-        (`steadiness`), images run one at a time. Runs no further than the last value asked for. Gradients flow where
-        the images ask for them. `rules` replaces functions during this run. Raises LookupError for a name that the
-        network does not compute, with near ones; ValueError for images it can't take.
+        Values are (N, C, H, W) for maps, and otherwise as the network computes them; `layer:17` gives (N, H, W),
+        `layer:17@5,6` and `logits:goose` (N,). If the other images of a batch would change an image's values
+        (`steadiness`), images run one at a time. The network runs no further than the last value asked for. Gradients
+        flow if the images require them. `rules` replaces functions during this run. Raises LookupError for a name that
+        the network does not compute, with similar names; ValueError for images that it can't take.
         """
         if not addresses:
             raise ValueError("name at least one layer to record; network.layers() lists them all")
@@ -135,11 +135,11 @@ class Network(Intake):
         return {text: self._picked(values, address, x) for text, address in asked.items()}
 
     def reduce(self, images: Images, functions: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-        """What each layer's function makes of its value for the images, while the value stands; nothing else is kept.
+        """The results of a function for each layer, called on the layer's value during the run; nothing else is stored.
 
-        For values that are too large to copy. A function may be called more than once for a run, must leave the value
-        as it is, and keep nothing that shares its memory. Otherwise as `record`, of whole layers, and of all images
-        together also where they change each other's values.
+        Use it for values that are too large to copy. A function may be called more than once in a run. It must not
+        change the value, and must keep nothing that shares the value's memory. Otherwise like `record`, but for whole
+        layers, and always for all images together, even if they change each other's values.
         """
         x = self.inputs(images)
         keep = {OUTPUT if name in OUTPUTS else name: function for name, function in functions.items()}
@@ -149,7 +149,7 @@ class Network(Intake):
     def call_of(self, images: Images, layer: str, *addresses: str | Address) -> tuple[Call, dict[str, Tensor]]:
         """The call of the module that computes `layer`, and the values at `addresses` of the same run.
 
-        Raises LookupError where a function computes it; the rest is as in `record`.
+        Raises LookupError if a function computes the layer; the rest is as in `record`.
         """
         x = self.inputs(images)
         name = self.address(Address.parse(layer).layer, tuple(x.shape[-2:])).layer
@@ -200,9 +200,9 @@ class Network(Intake):
         return picked(value, address, self.layer(address.layer, tuple(x.shape[-2:])))
 
     def maps(self, images: Images, layer: str) -> Tensor:
-        """The layer's activations as maps (N, C, rows, columns), tokens laid out on their grid; vectors have one place.
+        """The layer's values as maps (N, C, rows, columns); tokens are arranged on their grid, vectors have one place.
 
-        Tokens without a place (cls, registers) are left out: `layer@cls` records them.
+        Tokens without a place (cls, registers) are left out; `layer@cls` records them.
         """
         x = self.inputs(images)
         found = self.layer(layer, tuple(x.shape[-2:]))
@@ -216,9 +216,9 @@ class Network(Intake):
         return LookupError(f"layer {name!r} is not in {self.name}{near(name, names)}; {listing} all {count}")
 
     def steadiness(self, size: int | Sequence[int] | None = None) -> Steadiness:
-        """Whether chance, or the rest of a batch, changes what the network computes for an image.
+        """Whether random numbers, or the other images of a batch, change what the network computes for an image.
 
-        Tried with three runs of an image of `size` (height, width) pixels, once for the network's weights.
+        Tested with three runs of an image of `size` (height, width) pixels, once for the network's weights.
         """
         weights = changes(self.module.parameters())
         if self._steadiness is None or self._steadiness[0] != weights:
@@ -243,9 +243,9 @@ class Network(Intake):
         """What the units of a layer see of the network's input.
 
         A `Field` (window size, stride and start per axis, in input pixels), `WHOLE` or `UNKNOWN`; for `layer:channel`
-        that channel's own, which can be smaller where a network concatenates. With a `unit` (row, column), or an
-        address that names a place, the `Box` that this unit sees, clipped to the input: exact also at the border and
-        where windows are irregular; `UNKNOWN` where it can't be told.
+        the field of that channel, which can be smaller after a concatenation. With a `unit` (row, column), or an
+        address with a place, the `Box` that this unit sees, clipped to the input: exact, also at the border and for
+        irregular windows; `UNKNOWN` if it can't be determined.
         """
         address = self.address(target, size)
         if unit:
@@ -253,10 +253,10 @@ class Network(Intake):
         return seen_by(address, self.layer(address.layer, size), self.survey(size))
 
     def window(self, target: str | Address, photo: HasSides, unit: tuple[int, int] | None = None) -> Box | Extent:
-        """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` where it can't be told.
+        """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` if it can't be determined.
 
-        All pixels that can move the unit, those included that only the resizing brings into the box of the input that
-        it sees; whole pixels, clipped to the photo.
+        These are all pixels that can change the unit, including the reach of the resizing; whole pixels, clipped to the
+        photo.
         """
         frame = self.frame(photo)
         box = self.receptive_field(target, unit, frame.size)
@@ -268,12 +268,12 @@ class Network(Intake):
 
     @property
     def known_head(self) -> Head | None:
-        """Its head as it was told or has been found out; None where nobody has asked yet."""
+        """The head, as given or as already determined; None if it has not been determined yet."""
         return self._head
 
     @property
     def head(self) -> Head:
-        """How its scores become probabilities: as it was told, or as its output is computed."""
+        """How scores become probabilities: as given, or as determined from the computation of the output."""
         return self._head_at(self.preprocessing.size)
 
     def _head_at(self, size: tuple[int, ...]) -> Head:
@@ -284,7 +284,7 @@ class Network(Intake):
         return self._head
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """The probabilities of scores (N, classes, ...) that the network gave; differentiable."""
+        """The probabilities for scores (N, classes, ...) of the network; differentiable."""
         return of(scores, self.head)
 
     def log_probabilities(self, scores: Tensor) -> Tensor:
@@ -292,7 +292,7 @@ class Network(Intake):
         return log_of(scores, self.head)
 
     def scores(self, images: Images) -> Tensor:
-        """The score of each class for each image (N, classes), as the network gives them; see `head`.
+        """The score of each class for each image (N, classes), as the network returns them; see `head`.
 
         Raises ValueError, in one sentence, for a network that gives no score for each class of an image.
         """
@@ -310,7 +310,7 @@ class Network(Intake):
     def classify(self, images: Images, k: int = 5) -> list[Guess] | list[list[Guess]]: ...
 
     def classify(self, images: Images, k: int = 5) -> list[Guess] | list[list[Guess]]:
-        """The `k` likeliest classes of a photo, best first; of several photos, a list each."""
+        """The `k` most probable classes of a photo, best first; for several photos, a list for each."""
         answers = guesses(self.scores(images), self.head, self.labels, k)
         return answers[0] if len(answers) == 1 else answers
 

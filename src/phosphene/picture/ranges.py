@@ -32,10 +32,10 @@ WORDS = {"minmax": "min–max", "symmetric": "symmetric about zero", "unit": "cl
 
 @dataclass(frozen=True)
 class Range:
-    """The values that became 0 and 1, the rule they came from, and how many values were NaN or infinite.
+    """The values that are mapped to 0 and 1, the rule that chose them, and how many values are NaN or infinite.
 
     `rule` is in its full form ('percentile:1:99', '-1:1') and can be given to `map_range` again. `low` and `high` are
-    NaN where there was no finite value.
+    NaN if there is no finite value.
     """
 
     low: float
@@ -77,10 +77,10 @@ class Mapped:
 
 
 def map_range(values: Any, rule: Rule = "minmax", per: Literal["picture", "tile"] = "picture") -> Mapped:
-    """The values in [0, 1] by the rule.
+    """The values mapped to [0, 1] by the rule.
 
-    `values` is an array or tensor (K, h, w) or (K, h, w, 3); one tile (h, w) counts as K = 1. Computed in float64 and
-    rounded once, to float32, so a tile is its weights after the stated range, pixel for pixel.
+    `values` is an array or tensor (K, h, w) or (K, h, w, 3); one tile (h, w) counts as K = 1. The mapping is computed
+    in float64 and rounded once, to float32.
     """
     array = as_float64(values)
     full = rule_name(rule)

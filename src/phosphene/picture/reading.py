@@ -24,13 +24,13 @@ Colour = str | tuple[int, int, int]
 
 
 def read(source: Any, *, background: Colour = "white", max_pixels: int = 100_000_000) -> Photo:
-    """The photo in a path, bytes, an open binary file, an array, a tensor, a PIL image, or a Photo (returned as it is).
+    """A photo from a path, bytes, an open binary file, an array, a tensor, a PIL image, or a Photo (returned as it is).
 
     Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) of uint8, uint16 or floats in [0, 1]; tensors have the channel
-    first. Files are JPEG, PNG, WebP, TIFF, BMP or a GIF's first frame; they are rotated as their EXIF says, moved to
-    sRGB, and laid over `background` where transparent. `Photo.notes` lists what was done.
+    first. Files are JPEG, PNG, WebP, TIFF, BMP or a GIF's first frame; they are rotated as their EXIF says, converted
+    to sRGB, and put over `background` where transparent. `Photo.notes` lists what was done.
 
-    Raises FileNotFoundError for a path to nothing, TypeError for something that can't be a photo, and ValueError for
+    Raises FileNotFoundError for a missing file, TypeError for something that can't be a photo, and ValueError for
     everything else: a folder, an empty, broken or too large file, floats outside [0, 1], NaN.
     """
     if isinstance(source, Photo):

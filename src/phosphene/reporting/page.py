@@ -32,18 +32,18 @@ SUFFIXES = (".html", ".htm")
 def report(
     network: Network, photo: Photo, path: str | os.PathLike[str], atlas: str | os.PathLike[str] | None = None
 ) -> Path:
-    """One self-contained HTML file that tells what the network sees in the photo; returns its path.
+    """Writes one self-contained HTML file about what the network sees in the photo, and returns its path.
 
-    It shows the photo as the network gets it, the five best classes and maps of why the best two got their scores, the
-    network drawn with a table of its layers, its filters, and for an early, a middle and a late layer its activation
-    maps and its strongest units with what they see of the photo, and images made for its best class and those units.
-    With an `atlas` of the network, opened or its path, each of these units is shown with the patches of the data set
-    that it answers to most, and the photo with the images that are most like it; layers are then those that the atlas
-    holds, where it has any near. The file appears whole or not at all.
+    The page shows the network's input, the five best classes, and saliency maps for the best two. It has a drawing of
+    the network with a table of its layers, and its filters. For an early, a middle and a late layer it shows the
+    activation maps and the strongest units with their part of the photo. At the end are synthesised images for the best
+    class and those units. With an `atlas` of the network (opened, or its path), each of these units has its strongest
+    patches of the data set, and the photo has the images that are most similar to it; the layers are then the nearest
+    ones that the atlas stores. The file appears only when it is complete.
 
     Raises ValueError for a suffix that is not .html, a network that does not run on the photo or an atlas of another
-    one, TypeError for what is no photo or no network, FileNotFoundError for a missing folder, OSError if the disk
-    refuses.
+    network, TypeError for a value that is not a photo or network, FileNotFoundError for a missing folder, OSError if
+    the disk refuses.
     """
     target = _target(path)
     if not isinstance(network, Network):

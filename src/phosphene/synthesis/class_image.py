@@ -115,20 +115,21 @@ def class_image(
     batch: int = 1,
     seed: int = 0,
 ) -> Iterator[ClassImage]:
-    """What the network takes for the best example of a class.
+    """Images that maximise the score of a class.
 
-    The result's `scores` and `probabilities` are the class's, before and after the softmax, in the final images; those
-    of results on the way are under the recipe's transforms. `history` has the recipe's whole objective, at every step.
-    Recipes that keep the best image on the way give the best so far, also where they are stopped.
+    The result's `scores` and `probabilities` are those of the class, before and after the softmax, in the final images;
+    in results before the last, the images are seen through the recipe's transforms. `history` has the recipe's whole
+    objective at every step. Recipes that keep the best image of all steps return the best so far, also if you stop
+    them.
 
-    Raises LookupError for a class that is not there, ValueError for a recipe that is not.
+    Raises LookupError for a class that does not exist, ValueError for an unknown recipe.
 
     - `label`: the class, by its name or its number
-    - `recipe`: how: a spectrum seen in pieces (fourier), phases alone (maco), Simonyan's or one of Yosinski's four
+    - `recipe`: a spectrum seen in random crops (fourier), phases only (maco), Simonyan's (l2) or one of Yosinski's four
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take; the recipe's own number if not given
-    - `batch`: images of the class, from different starts
-    - `seed`: the start and the transforms; the same seed gives the same images
+    - `batch`: how many images of the class, from different starts
+    - `seed`: seed of the start and the transforms; the same seed gives the same images
     """
     chosen = recipe_of(recipe)
     shape = input_size(network, size)

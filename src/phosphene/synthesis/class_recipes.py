@@ -57,7 +57,7 @@ class ClassRecipes(Result):
         return grid(pixels(stretched(self.images, self.contrasts)), scale=1).pixels
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """The images with their scores, and what each recipe is.
+        """The images with their scores, and a line about each recipe.
 
         - `columns`: images in a row
         """
@@ -107,15 +107,15 @@ def class_recipes(
     steps: int | None = None,
     seed: int = 0,
 ) -> Iterator[ClassRecipes]:
-    """One class by several recipes side by side.
+    """Images of one class by several recipes, side by side.
 
-    Raises LookupError for a class that is not there, ValueError for a recipe that is not.
+    Raises LookupError for a class that does not exist, ValueError for an unknown recipe.
 
     - `label`: the class, by its name or its number
-    - `recipes`: which; all seven if not given
+    - `recipes`: which recipes; all seven if not given
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
-    - `steps`: how many steps each takes; its own number if not given
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `steps`: how many steps each recipe takes; the recipe's own number if not given
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     """
     names: tuple[Any, ...] = (
         tuple(RECIPES) if recipes is None else (recipes,) if isinstance(recipes, str) else tuple(recipes)

@@ -57,9 +57,9 @@ class Dream(Synthesis):
         return np.concatenate(list(pixels(whole)), axis=1)
 
     def sheet(self, *, columns: int = 2) -> Sheet:
-        """The photo, what became of it, and how the layer's answer grew.
+        """The photo, its dream, and how the layer's activations grew.
 
-        - `columns`: images in a row; 1 sets the dream below the photo, larger
+        - `columns`: images in a row; 1 puts the dream below the photo, larger
         """
         whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
         pairs = torch.stack([self.originals, whole], 1).flatten(0, 1)
@@ -105,22 +105,22 @@ def dream(
     size: int | None = None,
     seed: int = 0,
 ) -> Iterator[Dream]:
-    """A photo at its own size, in which a layer's activations are raised in proportion to what they are.
+    """DeepDream: a photo, at its own size, changed so that strong activations of a layer become stronger.
 
-    The network must run at sizes other than its usual one. Raises LookupError for a layer that is not there, ValueError
-    for a size that the network can't take.
+    The network must accept other sizes than its usual one. Raises LookupError for a layer that does not exist,
+    ValueError for a size that the network can't take.
 
-    - `layer`: what dreams: a layer, or one channel of it, such as 'blocks.3:17'
-    - `steps`: how many steps in each octave, and for each zoom a third of them
+    - `layer`: the layer whose activations are raised, or one channel of it, such as 'blocks.3:17'
+    - `steps`: how many steps in each octave; each zoom takes a third of them
     - `octaves`: at how many sizes, from small to the photo's own; sizes below 64 pixels are left out
     - `scale`: how much larger each octave is than the one before
     - `rate`: by how much a step changes the values on average, in [0, 1]
-    - `jitter`: by how many pixels the photo is shifted at most before a step; a quarter of a side where that is less
-    - `guide`: a second image: the layer's features are drawn to the most alike of its own
-    - `zoom`: how many times to enlarge the finished dream and dream on; film them with --film
+    - `jitter`: by how many pixels the photo is shifted at most before a step; at most a quarter of a side
+    - `guide`: a second image: the layer's features are pulled towards the most similar features of this image
+    - `zoom`: how many times to enlarge the finished dream and continue; film them with --film
     - `enlarge`: the part of the side that each zoom cuts off
-    - `size`: the longer side in pixels, where the photo's is above it; the photo's own if not given
-    - `seed`: the shifts; the same seed gives the same picture
+    - `size`: the longer side in pixels, at most; the photo's own if not given
+    - `seed`: seed of the shifts; the same seed gives the same picture
     """
     photos = own_images(network, images, size)
     full = (int(photos.shape[-2]), int(photos.shape[-1]))

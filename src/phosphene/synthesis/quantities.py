@@ -128,17 +128,17 @@ def quantities(
     steps: int = 128,
     seed: int = 0,
 ) -> Iterator[Quantities]:
-    """A neuron, a channel, a layer, a class's score and its probability, each raised, and all measured in each image.
+    """Images that maximise a neuron, a channel, a layer, a class score and a probability; each measured by all five.
 
-    Raises LookupError for a channel or a class that is not there, ValueError for an address that names no channel.
+    Raises LookupError for a channel or a class that does not exist, ValueError for an address without a channel.
 
-    - `channel`: a channel, such as 'blocks.3:17', or one neuron of it; without a place the middle one is taken
+    - `channel`: a channel, such as 'blocks.3:17', or one neuron of it; without a place, the neuron in the middle
     - `label`: the class, by its name or its number
-    - `natural`: a photo to measure the same in
+    - `natural`: a photo in which the five values are measured too
     - `recipe`: how images are made
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take for each of the five
-    - `seed`: the start and the transforms; the same seed gives the same images
+    - `seed`: seed of the start and the transforms; the same seed gives the same images
     """
     chosen, shape = recipe_of(recipe), input_size(network, size)
     steps = step_count(steps)

@@ -169,19 +169,19 @@ def side_by_side(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[SideBySide]:
-    """What several networks would like to see, on one sheet: the same class, or a channel at the same depth of each.
+    """Synthesised images of several networks on one sheet: for the same class, or for a channel at the same depth.
 
-    Raises LookupError where a network has no such class or channel, ValueError where neither a target nor a depth is
-    given, or both are.
+    Raises LookupError if a network has no such class or channel, ValueError if you give neither a target nor a depth,
+    or both.
 
-    - `networks`: which networks, two or more, such as torchvision:resnet18; 'phosphene networks' lists those with names
-    - `target`: what to raise in each, such as 'logits:goose': a class that all of them know by this name
-    - `depth`: instead, where in each network to look: shares of its layers of weights, such as 0.25, 0.5 and 0.75
-    - `channel`: which channel there
-    - `images`: how many of a class, from different starts
+    - `networks`: which networks, two or more, such as torchvision:resnet18; 'phosphene networks' lists names
+    - `target`: what to raise in each network, such as 'logits:goose': a class that all of them have under this name
+    - `depth`: instead of a target: at which fractions of each network's layers, such as 0.25, 0.5 and 0.75
+    - `channel`: which channel at these depths
+    - `images`: how many images of a class, from different starts
     - `size`: the images' side in pixels, or height and width; the first network's usual input if not given
     - `steps`: how many steps of gradient ascent to take for each network
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
     several = _checked(networks)

@@ -109,21 +109,21 @@ def style(
     size: int = 320,
     seed: int = 0,
 ) -> Iterator[Styled]:
-    """The content image's features and the style image's Gram matrices, in one image.
+    """An image with the content of one image (its features) and the style of another (its Gram matrices).
 
-    The network must run at sizes other than its usual one. Both images may also be tensors that are its input.
+    The network must accept other sizes than its usual one. Both images may also be tensors that are its input.
 
     - `content`: the photo whose content to keep
-    - `style`: the image whose manner to take
-    - `ratio`: how much the content counts beside the style, the paper's α / β
-    - `ratios`: several at once, an image for each, in the place of `ratio`
-    - `layers`: whose Gram matrices count; if not given, the first rectified one of each size of maps
-    - `content_layer`: whose features count as content; if not given, the second rectified one at the last but one size
-      of maps, or of `layers` that were given the last but one
-    - `start`: start at the content image, or at noise
+    - `style`: the image whose style to use
+    - `ratio`: the weight of the content relative to the style, the paper's α / β
+    - `ratios`: several ratios at once, an image for each, instead of `ratio`
+    - `layers`: the layers of the Gram matrices; if not given, the first rectified layer of each map size
+    - `content_layer`: the layer of the content's features; if not given, the second rectified layer of the last map
+      size but one, or the last but one of the `layers` that you gave
+    - `start`: start from the content image, or from noise
     - `steps`: how many steps; each evaluates the network about six times
-    - `size`: the longer side in pixels, of both images
-    - `seed`: the noise; the same seed gives the same image
+    - `size`: the longer side of both images in pixels
+    - `seed`: seed of the noise; the same seed gives the same image
     """
     photo, manner = (own_images(network, given, count(size, "size")) for given in (content, style))
     if len(photo) > 1 or len(manner) > 1:

@@ -138,18 +138,18 @@ def unit_image(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[UnitImage]:
-    """A unit's sheet: different images of what it would like to see, beside the photos' patches that it likes best.
+    """A unit's synthesised images, beside the patches of photos with its highest activations.
 
-    Raises LookupError for a target that is not there, ValueError for one that no gradient reaches.
+    Raises LookupError for a target that does not exist, ValueError for one that no gradient reaches.
 
     - `target`: which unit: a channel such as 'blocks.3:17', a neuron such as 'blocks.3:17@5,6', a class, 'logits:goose'
-    - `photos`: a photo, or a folder of them, to look for its strongest patches in; files that can't be read are named
+    - `photos`: photos or folders, in which to find its strongest patches; files that can't be read are named
     - `images`: how many images to make
     - `patches`: how many patches to show, at most
-    - `weight`: what it costs images to be alike, as a share of the score; 0 for nothing
+    - `weight`: the weight of similarity between images, as a share of the score; 0 for none
     - `size`: the images' side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
     wanted, steps = input_size(network, size), step_count(steps)

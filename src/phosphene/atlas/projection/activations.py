@@ -129,9 +129,9 @@ class ActivationAtlas(Zoomable, Parted):
         return canvas
 
     def sheet(self, *, names: bool = True) -> Sheet:  # type: ignore[override]
-        """The cells at their places, and how the images came to show what they do.
+        """The image of each cell at its place, and how the images were made.
 
-        - `names`: write the commonest label of each cell below it, where there is room
+        - `names`: write the most frequent label of each cell below it, if there is room
         """
         wide = WIDTH * self.images.shape[-1] / self.size[1]
         shown = min(1.0, 2 * SIZE / wide) * WIDTH  # few cells need not fill the sheet
@@ -205,21 +205,20 @@ def atlas_activations(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Iterator[ActivationAtlas]:
-    """An activation atlas: the map cut into cells, each shown as an image of what its images have in common.
+    """An activation atlas: a map divided into cells, each with a synthesised image of what its photos have in common.
 
-    Raises what `atlas_map` does, and ValueError where no cell holds enough images, or no gradient comes back from the
-    layer.
+    Raises what `atlas_map` does, and ValueError if no cell contains enough images, or if the layer passes no gradient.
 
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
-    - `cells`: along the longer side of the map
-    - `fewest`: images that a cell must hold to be shown
-    - `size`: of each image, in pixels; 128 where the network takes it, else its usual input, if not given
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
+    - `cells`: how many cells along the longer side of the map
+    - `fewest`: how many images a cell must contain to be shown
+    - `size`: each image's side in pixels; if not given, 128 if the network accepts it, else the network's usual input
     - `steps`: how many steps of gradient ascent to take
     - `rate`: Adam's step size
-    - `method`: of the map: tsne, umap or pca
+    - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     cells, fewest, steps = count(cells, "cells"), count(fewest, "fewest"), step_count(steps)
     if size is not None:

@@ -108,8 +108,8 @@ class Embedding(Result):
     def sheet(self, classes: int = STYLES, names: bool = True) -> Sheet:
         """A point for each image, in its class's colour and shape.
 
-        - `classes`: classes with a colour and shape of their own, 60 or fewer; of more classes the most frequent have
-          one, and the others are grey
+        - `classes`: how many classes get their own colour and shape, at most 60: the most frequent ones; the others are
+          grey
         - `names`: write the classes' names beside their points
         """
         return scatter(
@@ -157,20 +157,20 @@ def atlas_map(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Embedding:
-    """All images on a map, alike ones near each other.
+    """A map of all images: each is a point, and similar images are near each other.
 
-    Raises LookupError for features that the atlas does not hold, ValueError for fewer than 5 images, ImportError for
-    UMAP where umap-learn is not installed.
+    Raises LookupError for features that the atlas does not store, ValueError for fewer than 5 images, ImportError for
+    UMAP if umap-learn is not installed.
 
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
     - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours; a third of the images at most
-    - `components`: principal components that the features are brought down to before
-    - `multiscale`: for t-SNE, also a perplexity of a hundredth of the images, for their order at large; slower
+    - `components`: how many principal components the features are first reduced to
+    - `multiscale`: for t-SNE, add a perplexity of a hundredth of the images, which arranges groups better; slower
     - `exaggeration`: for t-SNE, the factor that draws neighbours together; 1, and above 100,000 images 4, if not given
-    - `neighbours`: of each image that UMAP looks at
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `neighbours`: for UMAP, how many neighbours of each image are used
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     whole = opened(atlas)
     own, layer = kept(whole, features, sweep)

@@ -162,19 +162,19 @@ def atlas_mosaic(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Mosaic:
-    """The images themselves, as thumbnails, each near those that are like it.
+    """The images of a data set as thumbnails, similar ones near each other.
 
-    Raises what `atlas_map` does, and FileNotFoundError or LookupError where none of the photos is there any more.
+    Raises what `atlas_map` does, and FileNotFoundError or LookupError if none of the photos exists any more.
 
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
-    - `grid`: all images on a grid, moved as little as possible
-    - `tile`: pixels of a thumbnail's side; such that the mosaic is about 6,000 wide if not given
-    - `side`: pixels of the longer side; on a grid, of all columns; as most of the images need if not given
-    - `shift`: how far a thumbnail may be moved to be shown, in tiles; as most need, 1 to 4, if not given; not on a grid
-    - `method`: of the map: tsne, umap or pca
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
+    - `grid`: show all images, on a grid, each moved as little as possible
+    - `tile`: side of a thumbnail in pixels; if not given, chosen so that the mosaic is about 6,000 pixels wide
+    - `side`: the mosaic's longer side in pixels, on a grid its width; if not given, large enough for most images
+    - `shift`: how many tiles a thumbnail may be moved, not on a grid; if not given, as many as most images need, 1 to 4
+    - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     if tile is not None and tile < 4:
         raise ValueError(f"a thumbnail is at least 4 pixels wide, not {tile}")

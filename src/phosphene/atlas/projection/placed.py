@@ -53,7 +53,7 @@ class Placed(Result):
         """The map in grey, and the photos at their places, each with its name.
 
         - `names`: write the classes' names beside their points
-        - `side`: of a photo's thumbnail, in the drawing's pixels
+        - `side`: side of a photo's thumbnail, in the drawing's pixels
         """
         if not 8 <= side <= 200:
             raise ValueError(f"a thumbnail has a side of 8 to 200, not {side}")
@@ -87,16 +87,16 @@ def atlas_place(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Placed:
-    """Where new photos lie on the map of an atlas, which stays as it is.
+    """The places of new photos on the map of an atlas; the map does not change.
 
     Raises what `atlas_map` does, and what `read` does for photos that can't be read.
 
     - `photos`: files, or folders of them; in Python also photos
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
-    - `method`: of the map: tsne, umap or pca
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
+    - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     given = tuple(read(one) for one in files(photos))
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)

@@ -55,8 +55,8 @@ class Neighbours(Result):
     def sheet(self, *, rows: int = 8, seen: bool = True) -> Sheet:
         """Each query, and beside it its neighbours with their labels and distances.
 
-        - `rows`: how many queries are shown
-        - `seen`: the part of each photo that the network sees; otherwise the whole photo
+        - `rows`: how many queries to show
+        - `seen`: show only the part of each photo that the network sees, not the whole photo
         """
         return sheet_of(self, rows, seen)
 
@@ -97,21 +97,21 @@ def atlas_neighbours(
     exact: bool = False,
     sweep: str | None = None,
 ) -> Neighbours:
-    """The images of a data set that are most like another, by a layer's features.
+    """The images of a data set that are most similar to a given one, by a layer's features.
 
-    A query that is an image of the atlas, also one that is given as the file it was read from, is not counted among its
-    own neighbours. Where the atlas has an index, it is used; the result says so, and how often it misses neighbours.
-    Distances are true ones in either case, neighbours at one distance come in the order of their numbers.
+    An image of the atlas is not listed as its own neighbour, even if it is given as the file that it was read from. If
+    the atlas has an index, it is used; the result says so, and how often the index misses neighbours. Distances are
+    exact in either case. Neighbours at the same distance are ordered by their numbers.
 
     Raises LookupError for an image or a layer that the atlas does not have.
 
     - `query`: an image of the atlas, by its key or its number, or a photo's file; in Python also a photo, or several
     - `k`: how many neighbours
-    - `features`: the layer by whose features images are compared; the first that the atlas keeps if not given
+    - `features`: the layer whose features are compared; the first that the atlas stores if not given
     - `metric`: euclidean or cosine distance
-    - `own`: count an image of the atlas as its own neighbour
-    - `exact`: look at all images, also where there is an index
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `own`: list an image of the atlas as its own neighbour
+    - `exact`: compare all images, even if there is an index
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     checked(metric)
     if k < 1:

@@ -119,17 +119,17 @@ def atlas_layer(
     page: int = 1,
     sweep: str | None = None,
 ) -> LayerSheet:
-    """Many units of a layer, each with its few strongest patches of the data set.
+    """Several units of a layer, each with its strongest patches of the data set.
 
     Raises LookupError for a layer whose units the atlas does not hold.
 
-    - `layer`: which layer; the atlas's info lists those that it holds
+    - `layer`: which layer; the atlas's info lists those that it stores
     - `units`: how many units
     - `k`: how many patches of each, at most
-    - `order`: which units come first: those of the lowest number (channel), of the largest value, those that are active
-      at the fewest places (rarest, dead ones last), or those with the surest names
-    - `page`: which page of so many units, from 1
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `order`: which units come first: those with the lowest number (channel), with the largest value (largest), active
+      at the fewest places (rarest, dead units last), or with the most certain names (name)
+    - `page`: which page of units, from 1
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     for name, value in (("units", units), ("k", k)):
         if value < 1:

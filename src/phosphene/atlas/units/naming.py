@@ -141,7 +141,7 @@ class Names(Result):
     def sheet(self, *, order: Order = "q", page: int = 1) -> Sheet:
         """The units with their names in a table, and how many units each name has.
 
-        - `order`: the surest first (q), or by channel
+        - `order`: the most certain names first (q), or by channel
         - `page`: which page of 30 units, from 1
         """
         if order not in get_args(Order):
@@ -164,14 +164,14 @@ class Names(Result):
 
 @instrument
 def atlas_names(atlas: AtlasLike, layer: LayerName, *, level: float = LEVEL, sweep: str | None = None) -> Names:
-    """What each unit of a layer stands for: the label that the images it answers to most have in common.
+    """A name for each unit of a layer: the label that most of its strongest images share.
 
-    A unit stays without a name where chance could have done it. Raises LookupError for a layer whose units the atlas
-    does not hold, ValueError where its images have no labels.
+    A unit gets no name if chance could explain the shared label. Raises LookupError for a layer whose units the atlas
+    does not store, ValueError if its images have no labels.
 
-    - `layer`: which layer; the atlas's info lists those that it holds
+    - `layer`: which layer; the atlas's info lists those that it stores
     - `level`: the share of names that may be false
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     atlas = opened(atlas)
     found = atlas.sweep(layer, name=sweep)

@@ -75,9 +75,9 @@ class Patches(Result, Sequence[Patch]):
     def sheet(self, *, context: bool = True) -> Sheet:
         """The unit's sheet: its patches at one scale, its statistics, and its name.
 
-        A photo that is not there any more leaves a tile that says so.
+        If a photo does not exist any more, its tile says so.
 
-        - `context`: beside each patch the whole photo, with a frame around the patch
+        - `context`: show the whole photo beside each patch, with a frame around the patch
         """
         return sheet_of(self, context)
 
@@ -111,18 +111,18 @@ def atlas_patches(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Patches:
-    """The patches of the data set that a unit answers to most, with its statistics and its name.
+    """The patches of a data set with a unit's highest activations, and the unit's statistics and name.
 
-    Raises LookupError for a layer whose units the atlas does not hold or a channel that it does not have.
+    Raises LookupError for a layer whose units the atlas does not store, or for a channel that does not exist.
 
     - `unit`: which unit: a layer's channel such as 'layer3:17'
-    - `k`: how many patches; all that the atlas holds if not given
-    - `projection`: beside each patch what runs back from the unit to its pixels: guided backprop, or the gradient where
-      there are no rectifiers
-    - `synthesis`: an image of what the unit would like to see
-    - `steps`: how many steps that image takes
-    - `seed`: its start and transforms
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `k`: how many patches; all that the atlas stores if not given
+    - `projection`: show, beside each patch, the signal projected back from the unit to the pixels: guided backprop, or
+      the gradient if there are no rectifiers
+    - `synthesis`: add a synthesised image that the unit responds to most
+    - `steps`: how many steps the synthesised image takes
+    - `seed`: seed of its start and transforms
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     if k is not None and k < 1:
         raise ValueError(f"at least one patch is asked for, not {k}")

@@ -79,7 +79,7 @@ class Statistics(Result):
     dead: tuple[int, ...]  # channels that are never above 0
 
     def sheet(self, *, order: Order = "largest") -> Sheet:
-        """Quantiles and the share of active places of all units, side by side in one order, and those that are dead.
+        """Quantiles and shares of active places of all units, in the same order, and the number of dead units.
 
         - `order`: how the units are ordered: by their largest value, the share of places where they are active, their
           mean, or their number
@@ -175,12 +175,12 @@ _ORDERED = {"largest": "their largest value", "active": "how often they are acti
 
 @instrument
 def atlas_statistics(atlas: AtlasLike, layer: LayerName, *, sweep: str | None = None) -> Statistics:
-    """How each unit of a layer answers over the whole data set: its mean, how often it is active, its quantiles.
+    """Statistics of each unit of a layer over the whole data set: its mean, how often it is active, its quantiles.
 
-    Raises LookupError for a layer whose units the atlas does not hold, ValueError where no image has run yet.
+    Raises LookupError for a layer whose units the atlas does not store, ValueError if no image has run yet.
 
-    - `layer`: which layer; the atlas's info lists those that it holds
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `layer`: which layer; the atlas's info lists those that it stores
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     atlas = opened(atlas)
     found = atlas.sweep(layer, name=sweep)

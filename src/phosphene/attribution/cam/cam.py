@@ -40,12 +40,12 @@ class NoMeanError(ValueError):
 
 @instrument
 def cam(network: Network, images: Images, target: Target = None) -> ClassMap:
-    """Class activation maps: what each place adds to a score, for networks that end in a mean over places.
+    """Class activation maps: how much each place adds to a class score, for networks that end in a mean over places.
 
-    `raw` (N, h, w) is the map on the grid of the last maps; its mean plus `bias` (N,), the score where those maps are
-    zero, is the score up to rounding. `values` (N, H, W) is the map stretched over the input. Negative numbers speak
-    against the class. Raises ValueError where a score is no mean over places, as of probabilities and of networks with
-    other heads (VGG, vision transformers, ConvNeXt): `grad_cam` takes those.
+    `raw` (N, h, w) is the map on the grid of the last maps. Its mean plus `bias` (N,), the score for maps of zeros, is
+    the score up to rounding. `values` (N, H, W) is the map enlarged to the input's size. Negative values are evidence
+    against the class. Raises ValueError if the score is not a mean over places, as for probabilities and for networks
+    with other heads (VGG, vision transformers, ConvNeXt); use `grad_cam` for those.
 
     - `target`: a class, such as 'logits:goose', or several; if not given, each image's best class
     """

@@ -26,14 +26,14 @@ from .grad_cam import Layers, chosen, joined
 def score_cam(
     network: Network, images: Images, target: Target = None, *, layer: Layers = None, batch: int = 32
 ) -> ClassMap:
-    """Score-CAM: each of a layer's maps weighted by how the network likes the image seen through it.
+    """Score-CAM: a layer's maps, each weighted by the score of the image masked with it.
 
-    As many runs as the layer has channels, for each image. Raises LookupError for a layer or target that is not there,
-    ValueError for a layer without a grid of places.
+    It needs one run for each channel of the layer and each image. Raises LookupError for a layer or target that does
+    not exist, ValueError for a layer without a grid of places.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
-      of the image passes
+    - `layer`: a layer, or several joined by commas; if not given, the last one through which all influence of the image
+      passes
     - `batch`: how many masked images run at once
     """
     whole(batch, "batch", 1)

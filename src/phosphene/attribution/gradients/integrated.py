@@ -74,21 +74,21 @@ def integrated_gradients(
     rule: Rule = "gauss",
     batch: int | None = None,
 ) -> Integrated:
-    """A value's difference from a baseline, shared out among the pixels (Sundararajan, Taly and Yan, 2017).
+    """A score's difference from that of a baseline, divided among the pixels (Sundararajan, Taly and Yan, 2017).
 
-    The values sum to the score less the baseline's score, but for `.gap`, which says how far the steps fell short. A
-    channel without a place stands for the place where it is largest in the clean image, all along the path. Raises
-    LookupError for a target that is not there, ValueError for images, baselines and steps that don't fit.
+    The values sum to the score minus the baseline's score, up to the error `.gap`. A channel without a place means the
+    place where it is largest in the clean image, along the whole path. Raises LookupError for a target that does not
+    exist, ValueError for images, baselines and steps that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
-    - `baseline`: where the path begins: zero (of the network's input: the mean colour where one is taken off), black,
-      white, mean (the image's mean colour), blur, noise (of the image's mean and spread, the same at every call), or a
-      tensor as large as the image; several joined by '+', as black+white, give the mean of their signals
-    - `steps`: points on the path, or auto: as many as it takes, put where the value changes
-    - `rule`: where a given number of steps lies: gauss (Gauss-Legendre), trapezoid (both ends too), middle (of equal
-      parts) or riemann (the ends of equal parts, as in the paper)
-    - `batch`: points at once; as many as fit into memory if not given
+    - `baseline`: where the path starts: zero (zeros in the network's input, often the mean colour), black, white, mean
+      (the image's mean colour), blur, noise (with the image's mean and spread, the same at every call), or a tensor as
+      large as the image; several joined by '+', such as black+white, give the mean of their signals
+    - `steps`: how many points on the path; auto takes as many as needed, where the value changes
+    - `rule`: where the points of a fixed number of steps are: gauss (Gauss-Legendre), trapezoid (with both ends),
+      middle (the middles of equal parts) or riemann (the ends of equal parts, as in the paper)
+    - `batch`: how many points run at once; as many as fit into memory if not given
     """
     if steps == "auto":
         rule_points(rule, 2)  # refuses one that is not there

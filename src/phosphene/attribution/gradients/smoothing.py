@@ -71,18 +71,18 @@ def smooth_grad(
 ) -> Smoothed:
     """The mean of a signal over noisy copies of the image (Smilkov et al., 2017).
 
-    A channel without a place stands for the place where it is largest in the clean image, in every copy. The same seed
-    gives the same noise, for each image and however many copies run at once. Raises LookupError for a target that is
-    not there or a signal that the network has no rectifiers for, ValueError for images and numbers that don't fit.
+    A channel without a place means the place where it is largest in the clean image, in every copy. The same seed gives
+    the same noise, for each image and for any batch. Raises LookupError for a target that does not exist, and for a
+    signal that needs rectifiers if the network has none, ValueError for images and numbers that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
     - `samples`: how many noisy copies
-    - `noise`: its standard deviation, as a share of the image's range in the network's input
-    - `squared`: the mean of the squares instead, which has no sign
+    - `noise`: the noise's standard deviation, as a share of the image's range in the network's input
+    - `squared`: use the mean of the squares instead, which has no sign
     - `of`: the signal: gradient, guided (guided backprop), deconvnet or input_x_gradient
-    - `seed`: which noise to draw
-    - `batch`: copies at once; as many as fit into memory if not given
+    - `seed`: seed of the noise
+    - `batch`: how many copies run at once; as many as fit into memory if not given
     """
     name = "SmoothGrad²" if squared else "SmoothGrad"
     kind = "square" if squared else "mean"
@@ -101,19 +101,19 @@ def var_grad(
     seed: int = 0,
     batch: int | None = None,
 ) -> Smoothed:
-    """The variance of a signal over noisy copies of the image (Adebayo et al., 2018): where the answer bends.
+    """The variance of a signal over noisy copies of the image (Adebayo et al., 2018).
 
-    The mean squared deviation from the mean, without sign. A channel without a place stands for the place where it is
-    largest in the clean image, in every copy. Raises LookupError for a target that is not there or a signal that the
-    network has no rectifiers for, ValueError for images and numbers that don't fit.
+    This is the mean squared deviation from the mean, without sign. A channel without a place means the place where it
+    is largest in the clean image, in every copy. Raises LookupError for a target that does not exist, and for a signal
+    that needs rectifiers if the network has none, ValueError for images and numbers that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
     - `samples`: how many noisy copies
-    - `noise`: its standard deviation, as a share of the image's range in the network's input
+    - `noise`: the noise's standard deviation, as a share of the image's range in the network's input
     - `of`: the signal: gradient, guided (guided backprop), deconvnet or input_x_gradient
-    - `seed`: which noise to draw
-    - `batch`: copies at once; as many as fit into memory if not given
+    - `seed`: seed of the noise
+    - `batch`: how many copies run at once; as many as fit into memory if not given
     """
     return _smoothed(
         network, images, target, "VarGrad", "variance", whole(samples, "samples", 2), noise, of, seed, batch

@@ -116,15 +116,14 @@ class Located(Result):
 def locate(
     network: Network, images: Images, target: Target = None, *, method: str | None = None, threshold: float = 0.2
 ) -> Located:
-    """Where a class is in a photo: a box round the strongest part of its map.
+    """A box round a class in a photo: round the strongest part of its saliency map.
 
-    The method is `cam` where the network allows it, and `grad_cam` where not, if none is named. Raises LookupError for
-    a target or method that is not there, ValueError for a threshold outside (0, 1] and where nothing speaks for the
-    class.
+    If you name no method, it is `cam` if the network allows it, otherwise `grad_cam`. Raises LookupError for a target
+    or method that does not exist, ValueError for a threshold outside (0, 1], and if the map has no positive value.
 
     - `target`: a class, such as 'logits:goose', or several; if not given, each image's best class
-    - `method`: which map the box is read from, such as cam, grad_cam or layer_cam:layer=blocks.4
-    - `threshold`: a pixel belongs to the class if its number is at least this share of the map's largest
+    - `method`: the method of the map, such as cam, grad_cam or layer_cam:layer=blocks.4
+    - `threshold`: a pixel belongs to the class if its value is at least this share of the map's largest value
     """
     if not 0 < threshold <= 1:  # before the map is computed
         raise ValueError(f"a threshold is a share of the map's largest number, in (0, 1], not {threshold!r}")

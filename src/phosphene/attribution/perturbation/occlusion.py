@@ -69,7 +69,7 @@ class Occlusion(Attribution):
         return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
 
     def sheet(self, *, range: str = "symmetric", page: int = 1) -> Sheet:
-        """The drops by place, and over the photo: warm where covering lowers the answer, cold where it raises it.
+        """The drop at each place, and over the photo: warm where covering lowers the value, cold where it raises it.
 
         - `range`: how drops become colours: symmetric (about zero), minmax, percentile:low:high or low:high
         - `page`: which page of twelve maps, from 1
@@ -131,19 +131,19 @@ def occlusion(
     fill: Fill | Tensor = "mean",
     batch: int | None = None,
 ) -> Occlusion:
-    """How much a value drops where a sliding window covers the image, exact, at a fraction of the usual cost.
+    """The drop of a score when a sliding window covers a part of the image; exact, at a fraction of the usual cost.
 
-    In Python a window of another shape is a bool tensor (height, width) of the pixels that it covers, and what covers
-    may be a tensor as large as the image. Raises LookupError for a target that is not there, ValueError for images,
+    In Python a window can have any shape, as a bool tensor (height, width) of the pixels that it covers, and the fill
+    can be a tensor as large as the image. Raises LookupError for a target that does not exist, ValueError for images,
     windows and fills that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
     - `window`: the window's side in pixels of the network's input, or its height and width
-    - `stride`: pixels from one place to the next, or down and across
-    - `fill`: what covers: mean (the image's mean colour), zero (zeros in the network's input), blur (the image itself,
-      blurred) or noise (of the image's mean and spread, the same at every place)
-    - `batch`: covered images at once; as many as fit into memory if not given
+    - `stride`: pixels from one place of the window to the next, or down and across
+    - `fill`: values of covered pixels: mean (the image's mean colour), zero (zeros in the network's input), blur (the
+      blurred image) or noise (with the image's mean and spread, the same at every place)
+    - `batch`: how many covered images run at once; as many as fit into memory if not given
     """
     if batch is not None:
         whole(batch, "batch", 1)

@@ -63,7 +63,7 @@ class Rise(Heatmap):
         return f"{how}; a pixel's standard error is {error:.0%} of the largest gain"
 
     def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
-        """Each gain beside its photo, over it, and its standard error: warm where showing the pixel raises the answer.
+        """Each photo, its gain map and standard error: warm where a visible pixel raises the value.
 
         - `range`: how gains become colours: symmetric (if not given), minmax, percentile:low:high or low:high
         - `page`: which page of twelve maps, from 1
@@ -135,20 +135,20 @@ def rise(
     seed: int = 0,
     batch: int | None = None,
 ) -> Rise:
-    """Which parts of the image go with high answers, from random masks alone (Petsiuk, Das and Saenko, 2018).
+    """How much each part of the image raises a probability, measured with random masks (Petsiuk, Das and Saenko, 2018).
 
-    Needs no gradient. A channel without a place stands for the place where it is largest in the clean image. Raises
-    LookupError for a target that is not there, ValueError for images, numbers and fills that don't fit.
+    Needs no gradient. A channel without a place means the place where it is largest in the clean image. Raises
+    LookupError for a target that does not exist, ValueError for images, numbers and fills that don't fit.
 
     - `target`: a class or unit, such as 'probabilities:goose' (as in the paper), 'logits:goose' or 'blocks.3:17' (its
       largest activation); if not given, the probability of each image's best class
     - `masks`: how many masked images; the error falls with their square root
-    - `cells`: of a mask's grid, down and across
-    - `share`: of the cells that are shown
-    - `fill`: what masked parts show: zero (of the network's input: the mean colour where one is taken off), mean (the
-      image's mean colour), blur, noise, or a tensor as large as the image
-    - `seed`: which masks to draw
-    - `batch`: masked images at once; as many as fit into memory if not given
+    - `cells`: how many cells a mask has, down and across
+    - `share`: the probability that a cell is visible
+    - `fill`: values of masked pixels: zero (zeros in the network's input, often the mean colour), mean (the image's
+      mean colour), blur, noise, or a tensor as large as the image
+    - `seed`: seed of the masks
+    - `batch`: how many masked images run at once; as many as fit into memory if not given
     """
     whole(masks, "masks", 2)
     whole(cells, "cells", 1)

@@ -46,7 +46,7 @@ class Relevance(Signal):
         return held(score - kept + gap, kept, -gap, score)
 
     def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
-        """Each relevance beside its photo: warm where a pixel speaks for the target, cold where it speaks against it.
+        """Each photo and its relevance: warm is evidence for the target, cold is evidence against it.
 
         - `range`: how a map's values become colours: symmetric, symmetric:percentile, minmax, percentile:low:high or
           low:high; up to the 99.5th percentile of the magnitudes if not given
@@ -87,20 +87,20 @@ def _share(part: float) -> str:
 def lrp(
     network: Network, images: Images, target: Target = None, *, rule: str = "composite-share", bias: Bias | None = None
 ) -> Relevance:
-    """How much each pixel contributes to a score, shared out layer by layer (layer-wise relevance propagation).
+    """How much each pixel contributes to a class score, by layer-wise relevance propagation (LRP).
 
-    Functions that only move, add or select values conserve relevance. Pixels, `absorbed` (what biases and constants
-    kept) and `gap` (what was lost) sum to the score up to rounding; the sheet says how much of it the pixels hold.
-    Raises LookupError for rules and targets that are not there, ValueError for images that the network can't take.
+    Functions that only move, add or select values conserve relevance. Pixels, `absorbed` (the relevance of biases and
+    constants) and `gap` (lost relevance) sum to the score up to rounding; the sheet says how much of it the pixels
+    have. Raises LookupError for rules and targets that do not exist, ValueError for images that the network can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
     - `rule`: composite (flat for the first layer, zplus for convolutions, epsilon for linear layers), composite-share
       (the same with bias=safe), epsilon, gamma, zplus, alphabeta, epsilon-gamma-box, or a table such as
       'first=zbox,convolution=gamma:0.1,head.*=epsilon:0.01'
-    - `bias`: absorb (a bias keeps its share of relevance), share (the layer's inputs get it, in proportion to theirs)
-      or safe (share where a rule's sums can't cancel: zplus, alphabeta, flat and wsquare; else absorb); absorb if not
-      given, but for composite-share
+    - `bias`: absorb (a bias keeps its relevance), share (the layer's inputs get it, in proportion to their
+      contributions) or safe (share where a rule's sums can't cancel: zplus, alphabeta, flat and wsquare; else absorb);
+      if not given, safe for composite-share, absorb for all other rules
     """
     bias = BIASES_OF.get(rule.strip(), "absorb") if bias is None else bias
     if bias not in BIASES:

@@ -50,7 +50,7 @@ class Patterns(Result):
     def sheet(
         self, *, range: str = "symmetric:99.5", per: Literal["tile", "unit", "picture"] = "tile", page: int = 1
     ) -> Sheet:
-        """For each unit the parts of the photos that it sees, and beside them the signals that run back from there.
+        """For each unit, the parts of the photos that it sees and, beside them, its projections to the pixels.
 
         - `range`: how a signal's values become colours: symmetric (zero is mid-grey), symmetric:b (cut at the b-th
           percentile of the magnitudes), minmax, percentile:low:high or low:high
@@ -99,20 +99,20 @@ def patterns(
     pooling: Pooling = "places",
     reading: Reading = "sum",
 ) -> Patterns:
-    """Which pattern caused a unit's activation: what it sees of the photo, and its projection back from that one place.
+    """Which pattern in the photo caused a unit's activation: what the unit sees, and its projection to the pixels.
 
-    Takes photos, files and folders of any number. Of several photos each unit shows those that it answers most to, at
-    its strongest place; files that can't be read are left out and named. Raises LookupError for a layer that is not
-    there or a reversal that meets nothing, ValueError for a layer without a grid of places and where no file can be
-    read.
+    Takes any number of photos, files and folders. For several photos, each unit shows those with its highest
+    activations, at its strongest place; files that can't be read are left out and named. Raises LookupError for a layer
+    that does not exist and if the network has nothing that the options change, ValueError for a layer without a grid of
+    places and if no file can be read.
 
     - `layer`: which layer's strongest units, or one channel ('blocks.2:17'); `phosphene layers` lists them
     - `units`: how many units
     - `patches`: how many photos for each unit, at most
     - `relu`: the mask on the signal at rectifiers, as in `reverse`: both (guided backprop), backward (deconvnet),
       forward (gradient) or none; if not given, both where there are rectifiers before the layer, else the gradient
-    - `pooling`: where max pooling sends it: places (those recorded on the way forward) or the centre of each window
-    - `reading`: what happens where windows overlap: sum or overwrite (the last window stands)
+    - `pooling`: where max pooling sends the signal: places (those of the maxima) or the centre of each window
+    - `reading`: where windows overlap: sum of their signals, or overwrite (the last window's signal)
     """
     whole(units, "units", 1)
     whole(patches, "patches", 1)

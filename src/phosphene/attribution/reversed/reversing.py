@@ -124,7 +124,7 @@ def _signal(network: Network, images: Any, target: Target, reversal: Reversal) -
 
 @instrument
 def gradient(network: Network, images: Images, target: Target = None) -> Signal:
-    """The gradient of a unit by the image: which pixels would change it most (Simonyan, Vedaldi and Zisserman, 2013).
+    """The gradient of a unit or class score: which pixels would change it most (Simonyan, Vedaldi and Zisserman, 2013).
 
     Raises LookupError for a target that is not there, ValueError for images that the network can't take.
 
@@ -136,10 +136,10 @@ def gradient(network: Network, images: Images, target: Target = None) -> Signal:
 
 @instrument
 def deconvnet(network: Network, images: Images, target: Target = None) -> Signal:
-    """The deconvnet's projection of a unit: rectifiers meet the signal itself (Zeiler and Fergus, 2013).
+    """The deconvnet's projection of a unit: at rectifiers only positive signals pass (Zeiler and Fergus, 2013).
 
-    Max pooling sends it to the places recorded on the way forward. Raises LookupError where the network has no
-    rectifier or no such target, ValueError for images that it can't take.
+    Max pooling sends the signal to the places of the maxima. Raises LookupError if the network has no rectifier or no
+    such target, ValueError for images that it can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
@@ -149,9 +149,9 @@ def deconvnet(network: Network, images: Images, target: Target = None) -> Signal
 
 @instrument
 def guided(network: Network, images: Images, target: Target = None) -> Signal:
-    """Guided backprop: both the photo's mask and the signal's own (Springenberg et al., 2014).
+    """Guided backprop: at rectifiers only positive signals of active units pass (Springenberg et al., 2014).
 
-    Raises LookupError where the network has no rectifier or no such target, ValueError for images that it can't take.
+    Raises LookupError if the network has no rectifier or no such target, ValueError for images that it can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
@@ -169,16 +169,16 @@ def reverse(
     pooling: Pooling = "places",
     reading: Reading = "sum",
 ) -> Signal:
-    """A reversed network with both its switches (Mahendran and Vedaldi, 2016).
+    """A reversed network, with a choice for rectifiers and for max pooling (Mahendran and Vedaldi, 2016).
 
-    Raises LookupError where the network has nothing that they would change, or no such target.
+    Raises LookupError if the network has nothing that the options change, or no such target.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
     - `relu`: the mask on the signal at rectifiers: forward (the photo's: the gradient), backward (the signal's own:
       deconvnet), both (guided backprop) or none
-    - `pooling`: where max pooling sends it: places (those recorded on the way forward) or the centre of each window
-    - `reading`: what happens where windows overlap: sum (as autograd does) or overwrite (as unpooling does: the last
-      window in reading order stands)
+    - `pooling`: where max pooling sends the signal: places (those of the maxima) or the centre of each window
+    - `reading`: where windows overlap: sum of their signals (as in autograd), or overwrite (as in unpooling: the signal
+      of the last window in reading order)
     """
     return _signal(network, images, target, Reversal(relu, pooling, reading))

@@ -97,15 +97,15 @@ def selectivity(
     units: int = 6,
     seed: int = 0,
 ) -> Selectivity:
-    """How much reversed signals depend on the unit they start at: similarities of projections of different units.
+    """How much reversed signals depend on the unit they start from: similarities of the projections of different units.
 
-    Raises LookupError for a layer or rule that is not there, and where the network has nothing that a rule changes.
+    Raises LookupError for a layer or rule that does not exist, and if the network has nothing that a rule changes.
 
     - `layer`: where signals start; if not given, the last convolution
     - `rules`: names with commas between them: gradient, deconvnet, guided, none (no rectifiers), and the first three
       with -centre (max pooling sends signals to its windows' centres)
-    - `units`: starts in each group
-    - `seed`: which random units, classes and noise
+    - `units`: how many starting points in each group
+    - `seed`: seed of random units, classes and noise
     """
     names = tuple(part.strip() for part in (rules.split(",") if isinstance(rules, str) else rules) if part.strip())
     for name in names:

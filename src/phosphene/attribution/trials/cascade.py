@@ -93,18 +93,18 @@ def cascade(
     how: How = "permute",
     seed: int = 0,
 ) -> Cascade:
-    """Whether maps notice that the network's weights are randomised, from the top layer downwards.
+    """Whether saliency maps change when the network's weights are made random, from the top layer downwards.
 
-    The network stays as it is: copies are randomised. Raises LookupError for a method or target that is not there,
-    ValueError where no method can answer for this network.
+    The network does not change: copies get random weights. Raises LookupError for a method or target that does not
+    exist, ValueError if no method works with this network.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class in the trained network
-    - `methods`: names of methods with commas between them, such as 'gradient,guided,occlusion:window=48'; if not
-      given, all that take few passes
-    - `depths`: how many stages the layers are randomised in; the last layer is one by itself
+    - `methods`: names of methods with commas between them, such as 'gradient,guided,occlusion:window=48'; if not given,
+      all that need few passes
+    - `depths`: how many stages the layers are divided into; the last layer is a stage by itself
     - `order`: cascading (each stage adds to those above it) or independent (one stage at a time)
-    - `how`: permute (a layer's weights change places) or normal (new ones of the same mean and spread)
-    - `seed`: which random weights
+    - `how`: permute (permutes a layer's weights) or normal (draws new ones with the same mean and spread)
+    - `seed`: seed of the random weights
     """
     if order not in ("cascading", "independent"):
         raise ValueError(f"an order is cascading or independent, not {order!r}")

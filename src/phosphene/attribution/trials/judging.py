@@ -40,23 +40,23 @@ def judge(
     seed: int = 0,
     batch: int = 32,
 ) -> Iterator[Judgement]:
-    """Methods tested against each other on the same images: faithful, stable, dependent on the network?
+    """Tests of saliency methods on your images: are they faithful and stable, and do they depend on the network?
 
     `images` are photos, the network's inputs (N, C, H, W), files, or a folder; files that can't be read are left out
-    and named. A step judges one image. Raises LookupError for a method or target that is not there, ValueError where
-    no image can be read or no method can answer for this network.
+    and named. A step tests all methods on one image. Raises LookupError for a method or target that does not exist,
+    ValueError if no image can be read or no method works with this network.
 
     - `target`: a class, such as 'logits:goose'; if not given, each image's best class
-    - `methods`: names of methods with commas between them, such as 'gradient,guided,occlusion:window=48'; if not
-      given, all that take few passes
-    - `tests`: which to make, with commas between them: insertion, deletion, pointing, sensitivity_n, max_sensitivity,
-      randomised; if not given, all
+    - `methods`: names of methods with commas between them, such as 'gradient,guided,occlusion:window=48'; if not given,
+      all that need few passes
+    - `tests`: which tests to run, with commas between them: insertion, deletion, pointing, sensitivity_n,
+      max_sensitivity, randomised; if not given, all
     - `boxes`: for the pointing game, where the object lies in the photo's pixels: a JSON file, or a dict, of the form
       {"name.jpg": [[left, top, right, bottom], …]}
-    - `limit`: the most images to look at, spread evenly over all; all if not given
-    - `steps`: changes of an image in insertion and deletion
-    - `seed`: of random maps, sets, noise, weights and intervals
-    - `batch`: images that run through the network together
+    - `limit`: how many images to use at most, spread evenly over all; all if not given
+    - `steps`: how many changes of an image in insertion and deletion
+    - `seed`: seed of random maps, sets, noise, weights and intervals
+    - `batch`: how many images run through the network together
     """
     whole(steps, "steps", 1)
     whole(batch, "batch", 1)

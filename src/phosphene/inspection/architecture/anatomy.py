@@ -53,7 +53,7 @@ class Anatomy(Result):
     photo: str = ""  # the image's name
 
     def sheet(self, channels: int | Sequence[int] = 6) -> Sheet:
-        """Forward above, reversed below.
+        """The values x, w and y above, their derivatives below.
 
         - `channels`: how many channels of y to show, or which
         """
@@ -78,14 +78,14 @@ class Anatomy(Result):
 
 @instrument
 def anatomy(network: Network, images: Images, layer: LayerName, *, target: UnitName | None = None) -> Anatomy:
-    """The anatomy of a layer on an image: x, w and y = f(x, w), and dz/dy, dz/dx and dz/dw of a number z.
+    """A layer's input x, weights w and output y for an image, and the derivatives dz/dx, dz/dw and dz/dy of a score z.
 
     - `layer`: a module of the network, such as a convolution, a pooling or a ReLU.
-    - `target`: what z is: an address such as 'logits:goose' or 'blocks.3:5' (all that it names, summed); without it
-      the score of the strongest class.
+    - `target`: what z is: an address such as 'logits:goose' or 'blocks.3:5' (the sum of its values); if not given, the
+      score of the best class
 
-    Where the network calls the layer several times, its name names one call ('relu', 'relu_1'), and dz/dw is what this
-    call contributes. Raises LookupError for a layer that is not there or no module, ValueError for more than one image
+    If the network calls the layer several times, the name means one call ('relu', 'relu_1'), and dz/dw is the part of
+    this call. Raises LookupError for a layer that does not exist or is not a module, ValueError for more than one image
     and for a z that does not depend on the layer.
     """
     x = network.inputs(images)

@@ -80,10 +80,11 @@ class Architecture(Result):
 
 @instrument
 def draw(network: Network, *, size: int | None = None, depth: int | None = None) -> Architecture:
-    """The network drawn as its layers in order: shapes, receptive fields, parameters and operations.
+    """A drawing of the network: its layers in order, with shapes, receptive fields, parameters and operations.
 
-    - `size`: height and width of the input in pixels; without it the size that the network's preprocessing gives.
-    - `depth`: how many modules deep to look, 1 for what the network itself calls; without it 12 to 40 layers are shown.
+    - `size`: height and width of the input in pixels; if not given, the size of the network's preprocessing
+    - `depth`: how many levels of modules to open, 1 for those that the network itself calls; 12 to 40 layers if not
+      given
 
     Raises ValueError if the network does not run at that size, or if `depth` is below 1.
     """

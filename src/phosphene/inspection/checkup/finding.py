@@ -16,7 +16,7 @@ VERDICTS: tuple[Verdict, ...] = ("good", "note", "warning", "fault")  # from bes
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: a sentence, the numbers behind it, and what to do."""
+    """The finding of one check: a verdict, a sentence, its numbers, and what to do."""
 
     check: str
     verdict: Verdict

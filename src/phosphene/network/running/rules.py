@@ -28,11 +28,11 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Rules:
-    """What stands for which function: `table` maps a function to one of the same signature.
+    """Replacements for functions: `table` maps a function to another one of the same signature.
 
-    A rule that returns NotImplemented leaves the call to the function. Where a function works in place, its rule gets a
-    copy, and what it returns is written back, so that whoever else holds the tensor sees the change as in the plain
-    network; a rule with the attribute `in_place` set gets `inplace=True` instead and does that itself.
+    If a rule returns NotImplemented, the function itself is called. If the function works in place, its rule gets a
+    copy, and the result is written back, so that other references to the tensor see the change as in the plain network.
+    A rule with the attribute `in_place` gets `inplace=True` instead, and writes the result itself.
     """
 
     name: str  # of the method, for messages: 'guided backprop'

@@ -31,7 +31,7 @@ TRIES = 32  # runs of a network that draws random numbers before its answers are
 
 @dataclass(frozen=True)
 class Steadiness:
-    """The names of the values that chance, or the rest of the batch, changes, in the order of computation."""
+    """The names of values that random numbers, or the other images of a batch, change, in order of computation."""
 
     random: tuple[str, ...] = ()
     coupled: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Steadiness:
         return layer not in self.names or self.names.index(layer) > self.names.index(self.random[0])
 
     def insist(self, network: str, layer: str, promise: str) -> None:
-        """ValueError where chance changes the layer's value, so that the promise can't be kept."""
+        """Raises ValueError if random numbers change the layer's value, so that exact numbers can't be promised."""
         if self.is_random(layer):
             raise ValueError(
                 f"{network} answers at random: the same image gives other values each time, from {self.random[0]} on, "

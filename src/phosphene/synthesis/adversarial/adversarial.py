@@ -46,24 +46,23 @@ def adversarial(
     survive: bool = True,
     seed: int = 0,
 ) -> Iterator[Adversarial]:
-    """Photos changed too little for people to see, so that the network takes them for something else.
+    """Photos with a change too small for people to see, which the network classifies as something else.
 
-    Images are what the network sees of them, N of one size. Raises LookupError for a class that is not there,
-    ValueError for a network that gives no score for each class or keeps no gradient, ImportError for lbfgs without
-    SciPy.
+    Images have the network's size, after its resizing and cropping. Raises LookupError for a class that does not exist,
+    ValueError for a network without a score for each class or without gradients, ImportError for lbfgs without SciPy.
 
     - `label`: the class to reach, such as 'goose' or 99; one for all photos, or in Python a list with one for each. If
-      not given, fgsm and pgd only leave the class that the network sees now, and lbfgs goes to the least likely one
+      not given, fgsm and pgd only move away from the network's answer, and lbfgs aims at the least likely class
     - `method`: lbfgs (the smallest change that reaches the class), fgsm (one step along the gradient's sign), pgd (many
       steps within a ball)
-    - `epsilon`: how far fgsm and pgd may go, in units of pixels in [0, 1], as a number or such as '4/255', which is the
-      default; 1 in the L2 norm
-    - `norm`: what they measure it in: linf, the largest change of any value (the default), or l2, the root of the sum
-      of squares
-    - `steps`: gradient steps of pgd (20), or the most in each search of lbfgs (20)
+    - `epsilon`: the largest change of fgsm and pgd, for pixels in [0, 1], as a number or a fraction; 4/255 if not
+      given, 1 in the L2 norm
+    - `norm`: the norm of epsilon: linf, the largest change of any value (the default), or l2, the root of the sum of
+      squares
+    - `steps`: gradient steps of pgd (20), or at most in each search of lbfgs (20)
     - `searches`: how many weights of the norm lbfgs tries for each photo (8)
-    - `survive`: lbfgs counts only what still is the class when it is rounded to 8 bits; switched off, also what is not
-    - `seed`: where in the ball pgd starts
+    - `survive`: lbfgs accepts a change only if it still works after rounding to 8 bits; if off, it accepts others too
+    - `seed`: seed of pgd's start in the ball
     """
     if method not in STEPS:
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")

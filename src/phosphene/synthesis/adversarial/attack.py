@@ -88,10 +88,10 @@ class Adversarial(Synthesis):
         return f"{height} × {width} px, {taken}, seed {self.seed}."
 
     def sheet(self, *, gain: float = 10.0, rows: int = 4, top: int = 3) -> Sheet:  # type: ignore[override]
-        """Each image before, its change, and after, with what the network answers to each.
+        """Each image before and after, and the change between, with the network's answers.
 
-        - `gain`: how many times larger than it is the change is drawn
-        - `rows`: how many images to draw, of several
+        - `gain`: by which factor the drawn change is larger than the real one
+        - `rows`: how many images to draw
         - `top`: how many classes to list below an image
         """
         if not gain > 0:

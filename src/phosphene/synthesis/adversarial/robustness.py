@@ -39,22 +39,20 @@ def robustness(
     batch: int = 16,
     seed: int = 0,
 ) -> Iterator[Robustness]:
-    """How often a network keeps its answer when its photos are changed a little against it, as a table and a plot.
+    """How often the network's answer stays the same when an attack changes the photos a little, as a table and a plot.
 
-    Images are attacked as tensors, without rounding to 8 bits. Raises FileNotFoundError for no folder, ValueError where
-    no photo can be read and for radii that are none.
+    Images are attacked as tensors, without rounding to 8 bits. Raises FileNotFoundError for a missing folder,
+    ValueError if no photo can be read, and for radii that are not numbers above 0.
 
-    - `folder`: photos; where its sub-folders are named as the classes, or files as 0207_n02099601.jpg, accuracy is told
-      against these, too. In Python, also a list of photos
+    - `folder`: a folder of photos, in Python also a list of photos; if sub-folders are named like the classes, or files
+      like 0207_n02099601.jpg, the accuracy is measured too
     - `methods`: fgsm, pgd, or both with a comma between them
-    - `epsilons`: how far each value may be changed, in units of pixels in [0, 1]: numbers or fractions, with commas
-      between them
-    - `norm`: what the radii are measured in: linf, the largest change of any value, or l2, the root of the sum of
-      squares
+    - `epsilons`: the largest changes, for pixels in [0, 1]: numbers or fractions, with commas between them
+    - `norm`: the norm of the changes: linf, the largest change of any value, or l2, the root of the sum of squares
     - `steps`: gradient steps of pgd; 10 if not given
-    - `limit`: the most photos to look at, spread evenly over all
-    - `batch`: photos that run through the network together
-    - `seed`: where in the ball pgd starts
+    - `limit`: how many photos to use at most, spread evenly over all
+    - `batch`: how many photos run through the network together
+    - `seed`: seed of pgd's start in the ball
     """
     ways = tuple(way.strip() for way in methods.split(",") if way.strip())
     if not ways or any(way not in METHODS for way in ways):

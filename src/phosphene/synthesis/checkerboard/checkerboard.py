@@ -136,15 +136,15 @@ def checkerboard(
     steps: int = 48,
     seed: int = 0,
 ) -> Iterator[Checkerboard]:
-    """The pattern that strides put in the gradient of a target, and images by five ways that keep or remove it.
+    """The checkerboard that strides cause in a target's gradient, and images by five methods that keep or remove it.
 
-    Raises LookupError for a target that is not there, ValueError for several and where no layer on the way has a stride
-    whose frequencies an image of this size tells apart.
+    Raises LookupError for a target that does not exist, ValueError for several targets, and if no layer below the
+    target has a stride that an image of this size can show.
 
     - `target`: one channel, neuron, layer or class, as for synthesize
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
-    - `steps`: how many steps of gradient ascent to take each way
-    - `seed`: the start and the transforms; the same seed gives the same images
+    - `steps`: how many steps of gradient ascent each method takes
+    - `seed`: seed of the start and the transforms; the same seed gives the same images
     """
     if not isinstance(target, str):
         if len(target) != 1:

@@ -42,7 +42,7 @@ class Synthesis(Result):
         return grid(pixels(self.images), scale=1).pixels
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """The images, each with its score, and the way that the scores took.
+        """The images, each with its score, and a plot of the scores at every step.
 
         - `columns`: images in a row
         """

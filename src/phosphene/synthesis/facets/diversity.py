@@ -155,18 +155,18 @@ def diverse(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[Diverse]:
-    """One unit in several ways: images that must differ from each other, beside as many without that.
+    """Several images of one unit that must differ from each other, beside as many images without this condition.
 
-    Raises LookupError for a target or a layer that is not there, ValueError for one that no gradient reaches and for a
-    layer without a grid of places.
+    Raises LookupError for a target or a layer that does not exist, ValueError for one that no gradient reaches and for
+    a layer without a grid of places.
 
     - `target`: what to raise: a channel such as 'blocks.3:17', a neuron, a layer, or a class such as 'logits:goose'
-    - `images`: how many ways
-    - `weight`: what it costs to be alike, as a share of the score; 0 for nothing
+    - `images`: how many images
+    - `weight`: the weight of similarity in the objective, as a share of the score; 0 for none
     - `layer`: where their Gram matrices are compared; if not given, the target's own layer, or the last one with maps
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
     space, steps = input_size(network, size), step_count(steps)

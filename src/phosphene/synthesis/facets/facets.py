@@ -63,21 +63,21 @@ def facets(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[Facets]:
-    """The different things that a unit answers to: an image for each kind of photo among those that it answers to most.
+    """The different things that a unit responds to: an image for each kind of photo among its strongest photos.
 
-    Takes photos, files and folders of any number; files that can't be read are left out and named. Raises LookupError
-    for a target or a layer that is not there, ValueError for fewer photos than groups and for a target that no gradient
-    reaches.
+    Takes any number of photos, files and folders; files that can't be read are left out and named. Raises LookupError
+    for a target or a layer that does not exist, ValueError for fewer photos than groups and for a target that no
+    gradient reaches.
 
     - `target`: what to raise: a channel such as 'blocks.5:17', a neuron, or a class such as 'logits:goose'
-    - `photos`: a photo, or a folder of them; give hundreds, of many kinds
-    - `groups`: how many facets to look for
-    - `top`: how many photos, of those that the unit answers to most, are parted into groups
-    - `layer`: where photos are grouped, by its means over places; if not given, the last one with maps
-    - `pull`: what it is worth to be like the photos of its own group, as a share of the score; 0 for the start alone
+    - `photos`: photos or folders of photos; give hundreds, of many kinds
+    - `groups`: how many facets to make
+    - `top`: how many of the strongest photos are divided into groups
+    - `layer`: the layer by whose means over places photos are grouped; if not given, the last one with maps
+    - `pull`: the weight of similarity to the group's photos, as a share of the score; with 0, only the start differs
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take, in phases
-    - `seed`: where the grouping begins, the noise and the moves; the same seed gives the same images
+    - `seed`: seed of the grouping, the noise and the shifts; the same seed gives the same images
     - `rate`: Adam's step size
     """
     wanted, steps = input_size(network, size), step_count(steps)

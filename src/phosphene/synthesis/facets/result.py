@@ -40,7 +40,7 @@ class Facets(Synthesis):
         return grid(pixels(torch.cat([self.images, self.restarts])), scale=1, columns=len(self.images)).pixels
 
     def sheet(self, *, photos: bool = True) -> Sheet:  # type: ignore[override]
-        """For each facet its image, where it began, and photos of its group; then the restarts, and the measure.
+        """For each facet its image, its starting image and photos of its group; then the restarts, and the comparison.
 
         - `photos`: show the photos of each group, and their mean
         """

@@ -51,7 +51,7 @@ class Starts(Synthesis):
         return pairwise_rms(self.begun), pairwise_rms(self.images)
 
     def sheet(self, *, columns: int = 6) -> Sheet:
-        """The starts above what they became, with their scores, and the way that these took.
+        """The starting images above the results, with their scores, and a plot of the scores at every step.
 
         - `columns`: images in a row
         """
@@ -100,19 +100,19 @@ def starts(
     robust: bool = True,
     rate: float = 0.02,
 ) -> Iterator[Starts]:
-    """The same unit from several starts: the network's zero, strong noise, a photo, and weak noise several times.
+    """Images of one unit from several starting images: the network's zero, strong noise, a photo, and weak noise.
 
-    All are raised in one batch. Raises LookupError for a target that is not there, ValueError for one that no gradient
+    All run in one batch. Raises LookupError for a target that does not exist, ValueError for one that no gradient
     reaches.
 
     - `target`: what to raise, such as 'blocks.3:17' (a channel's mean), 'blocks.3:17@5,6' (one neuron), 'logits:goose'
-    - `start`: a photo to start at as well
-    - `random`: how many times to start at weak noise
+    - `start`: a photo to start from as well
+    - `random`: how many images start from weak noise
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take
-    - `seed`: the noise and the transforms; the same seed gives the same images
+    - `seed`: seed of the noise and the transforms; the same seed gives the same images
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
-    - `robust`: show the network pieces of the image, turned and under noise, others at every step
+    - `robust`: show the network random crops of the image, turned and with noise, new ones at every step
     - `rate`: Adam's step size
     """
     if space not in SPACES:

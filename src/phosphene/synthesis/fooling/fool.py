@@ -50,18 +50,18 @@ def fool(
     children: int = 32,
     seed: int = 0,
 ) -> Iterator[Fooling]:
-    """Images that mean nothing to people, and that the network is sure are of a class.
+    """Images that mean nothing to people, but that the network gives a class with high confidence.
 
-    Raises LookupError for a class that is not there, ValueError for a network that gives no score for each class.
+    Raises LookupError for a class that does not exist, ValueError for a network without a score for each class.
 
-    - `label`: the class, such as 'goose' or 99; in Python also a list, an image for each
-    - `method`: gradient (from noise), evolve (evolution of every number of the image by itself), cppn (evolution of
-      pattern networks); evolution works on all classes at once, and the label says which to show
+    - `label`: the class, such as 'goose' or 99; in Python also a list, with an image for each
+    - `method`: gradient (from noise), evolve (evolution of pixel values), cppn (evolution of pattern networks);
+      evolution works on all classes at once, and the label says which one to show
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
-    - `steps`: the most gradient steps (200) or generations (1000; 400 of cppn)
-    - `confidence`: ends when the network is surer than this of what was asked; 1 takes all steps
-    - `children`: images of one generation
-    - `seed`: where it starts and what chance brings; the same seed gives the same images
+    - `steps`: at most how many gradient steps (200) or generations (1000; 400 for cppn)
+    - `confidence`: stop when the probability of the class is above this; 1 takes all steps
+    - `children`: how many images in one generation
+    - `seed`: seed of the start and of all random numbers; the same seed gives the same images
     """
     if method not in STEPS:
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")

@@ -69,7 +69,7 @@ class Fooling(Synthesis):
         return f"{super().caption} {text} Probabilities are of the image rounded to 8 bits."
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """The images with the network's confidence, how it grew, and, of evolution, the surest of all classes.
+        """The images with the network's confidence, how it grew and, for evolution, the best images of all classes.
 
         - `columns`: images in a row
         """

@@ -48,17 +48,17 @@ def hog_inverse(
     normalise: Normalise = "L2-Hys",
     seed: int = 0,
 ) -> Iterator[HogImages]:
-    """Images made from nothing but the HOG descriptor of a photo.
+    """Images made only from the HOG descriptor of a photo.
 
     Raises ValueError for a size without room for a block.
 
     - `photo`: the photo
-    - `size`: the images' side in pixels, or height and width, that the photo is first brought to
-    - `steps`: steps, each of about ten evaluations; half of them L-BFGS with shared votes, then Adam with whole ones
-    - `restarts`: images, each from other noise
-    - `smooth`: the weight of total variation, over the variance of the pixels, against grain
-    - `orientations`, `cell`, `block`, `normalise`: the descriptor's, as `hog` takes them
-    - `seed`: the noise
+    - `size`: the images' side in pixels, or height and width; the photo is first resized to it
+    - `steps`: steps of about ten evaluations each; half of them L-BFGS with shared votes, then Adam with unshared votes
+    - `restarts`: how many images, each from different noise
+    - `smooth`: the weight of total variation, divided by the variance of the pixels, against grain
+    - `orientations`, `cell`, `block`, `normalise`: options of the descriptor, as in `hog`
+    - `seed`: seed of the noise
     """
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
     goal = fitted(photo, measured, settings)

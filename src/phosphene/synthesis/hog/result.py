@@ -63,7 +63,7 @@ class HogImages(Synthesis):
         )
 
     def sheet(self, *, columns: int = 3) -> Sheet:
-        """The photo, where it began, and each image, with their descriptors as strokes.
+        """The photo, the starting image, and each image, with their descriptors as strokes.
 
         - `columns`: images in a row
         """

@@ -47,19 +47,18 @@ def hog_twins(
     normalise: Normalise = "L2-Hys",
     seed: int = 0,
 ) -> Iterator[HogImages]:
-    """An image that differs from a photo and has its HOG descriptor, beside two that are exact.
+    """A different image with nearly the HOG descriptor of a photo, beside two images with exactly this descriptor.
 
     Raises ValueError for a size without room for a block.
 
     - `photo`: the photo
-    - `start`: the photo to begin with; if not given, the same photo upside down and with bright and dark exchanged
+    - `start`: the photo to start from; if not given, the same photo upside down and with bright and dark exchanged
     - `contrast`: how much of the start's contrast is kept
-    - `size`: the images' side in pixels, or height and width, that the photos are first brought to
+    - `size`: the images' side in pixels, or height and width; the photos are first resized to it
     - `steps`: steps of gradient descent
-    - `sweeps`: times that every pixel is then tried at other levels
-    - `orientations`, `cell`, `block`, `normalise`: the descriptor's, as `hog` takes them
-    - `seed`: noise far below one level of 255, so that flat parts of the start have a direction to begin with, and
-      what chance brings
+    - `sweeps`: how many times other levels are then tried for every pixel
+    - `orientations`, `cell`, `block`, `normalise`: options of the descriptor, as in `hog`
+    - `seed`: seed of the sweeps, and of noise far below one level of 255 that gives flat parts of the start a direction
     """
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
     if positive(contrast, "contrast") > 1:

@@ -129,15 +129,15 @@ def inversions(
     prior: float = 0.02,
     seed: int = 0,
 ) -> Iterator[Inversions]:
-    """A photo inverted at several layers, from the first to the class scores: what is lost on the way.
+    """A photo reconstructed from several layers, from the first to the class scores: what each layer still contains.
 
-    Each layer is inverted as `invert` does. Raises LookupError for a layer that is not there.
+    Each layer is inverted as in `invert`. Raises LookupError for a layer that does not exist.
 
-    - `layers`: which; if not given, the last of each size of maps, the last vector, and the class scores
-    - `restarts`: images of each layer, from different noise, in one batch
-    - `steps`: how many steps for each layer; if not given, more for deeper ones, as `invert` does
-    - `prior`: how dear the photo itself is by its variation and contrast; more makes smoother images
-    - `seed`: the noise; the same seed gives the same images
+    - `layers`: which layers; if not given, the last of each map size, the last vector, and the class scores
+    - `restarts`: how many images for each layer, from different noise, in one batch
+    - `steps`: how many steps for each layer; if not given, more for deeper layers, as in `invert`
+    - `prior`: the cost of the photo's own variation and contrast; more makes smoother images
+    - `seed`: seed of the noise; the same seed gives the same images
     """
     photo = seen_images(network, image)
     if len(photo) > 1:

@@ -75,20 +75,20 @@ def invert(
     space: Space | None = None,
     optimiser: Optimiser = "both",
 ) -> Iterator[Inversion]:
-    """Images that a layer takes for the photo, made from noise: what the layer still knows of it.
+    """Images made from noise that have the photo's values at a layer: what the layer still contains of the photo.
 
-    `errors` of the result are `|φ(x) − φ0|² / |φ0|²`, one an image; of several photos, each has `restarts` images, one
-    after the other. `start` may also be the `images` (N, 3, H, W) of an earlier result. Raises LookupError for a layer
-    that is not there, ValueError for one that keeps no gradient.
+    `errors` of the result are `|φ(x) − φ0|² / |φ0|²`, one for each image; for several photos, each has `restarts`
+    images, one after the other. `start` may also be the `images` (N, 3, H, W) of an earlier result. Raises LookupError
+    for a layer that does not exist, ValueError for one that passes no gradient.
 
-    - `layer`: whose activations are to be the photo's: a layer, one channel or unit of it, or 'logits'
-    - `restarts`: images of each photo, from different noise, in one batch
+    - `layer`: whose activations should equal the photo's: a layer, one channel or unit of it, or 'logits'
+    - `restarts`: how many images for each photo, from different noise, in one batch
     - `steps`: how many steps, each of about ten evaluations of the network; if not given, 10 for layers with strides
-      below 8 pixels, 20 below 32, 32 for deeper ones, vectors and the scores, and half as many again where rectified;
+      below 8 pixels, 20 below 32, 32 for deeper ones, vectors and the scores, half as many again for rectified layers;
       40 with momentum
-    - `prior`: how dear the photo itself is by its variation and contrast, as a share of φ0; more makes smoother images
-    - `seed`: the noise; the same seed gives the same images
-    - `start`: an image to begin at, in the place of noise, by L-BFGS at once
+    - `prior`: the cost of the photo's own variation and contrast, as a share of φ0; more makes smoother images
+    - `seed`: seed of the noise; the same seed gives the same images
+    - `start`: an image to start from instead of noise; L-BFGS then starts at once
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels; if not given, a spectrum,
       and pixels with momentum
     - `optimiser`: L-BFGS, for deeper layers after Adam on a shifted image (both), one of them without shifts, or the

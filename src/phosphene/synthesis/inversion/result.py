@@ -38,7 +38,7 @@ class Inversion(Parted):
         return f"error at {self.layer}: {percent(float(self.errors.mean()))}"
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """Each photo, the images that the layer takes for it with their errors, and how the errors fell.
+        """Each photo, its reconstructions with their errors, and how the errors fell.
 
         - `columns`: images in a row
         """
