@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get
 from torch import nn
 
 from ..network import Network, near
-from ..network.running.seam import held
+from ..network.running.seam import keep_wrapper
 from .account import account_of
 from .fields import Role
 from .result import SAVING, Result
@@ -70,7 +70,7 @@ def instrument(function: Callable[..., Any]) -> Any:
 
     def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
         account = account_of(name, arguments(args, kwargs))
-        with held():
+        with keep_wrapper():
             for number, result in enumerate(function(*args, **kwargs), 1):
                 yield replace(result, made={**account, "step": number})
 
@@ -79,7 +79,7 @@ def instrument(function: Callable[..., Any]) -> Any:
         if stepwise:
             return last(steps(*args, **kwargs))
         given = arguments(args, kwargs)
-        with held():
+        with keep_wrapper():
             result = function(*args, **kwargs)
         return replace(result, made=account_of(name, given))
 

@@ -67,6 +67,6 @@ def _placed(text: str) -> tuple[str, tuple[int, int] | None, str | None]:
 def near(name: str, names: Iterable[str], count: int = 3) -> str:
     """'; near it: a, b' for a name that isn't among `names`, or '' if nothing comes close."""
     choices = list(dict.fromkeys(names))
-    found = difflib.get_close_matches(name, choices, count, 0.5)
-    found += [n for n in choices if name and name.lower() in n.lower() and n not in found][: count - len(found)]
-    return f"; near it: {', '.join(found)}" if found else ""
+    matches = difflib.get_close_matches(name, choices, count, 0.5)
+    matches += [n for n in choices if name and name.lower() in n.lower() and n not in matches][: count - len(matches)]
+    return f"; near it: {', '.join(matches)}" if matches else ""

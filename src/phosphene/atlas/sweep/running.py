@@ -14,7 +14,7 @@ from torch import Tensor
 from ...data.batches import Row, batches
 from ...data.sources import Shard, number, picked
 from ...network import Layer, Network
-from ...network.running.seam import held
+from ...network.running.seam import keep_wrapper
 from ..store.work import Work
 from .summary import Part, Summary, as_maps, of_layer
 
@@ -54,7 +54,7 @@ def run(
     judged = not any(what.kind == picked.KIND for _, what, _ in shards)  # of those that run again all may be bad
     good = bad = 0
     batch = 1 if network.steadiness().coupled else work.batch  # an image's values must not hang on its neighbours
-    with held():
+    with keep_wrapper():
         for shard, rows, tensors in batches(network, shards, batch, workers):
             features: dict[str, np.ndarray] = {}
             if tensors:

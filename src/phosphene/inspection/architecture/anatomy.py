@@ -107,14 +107,14 @@ def anatomy(network: Network, images: Images, layer: LayerName, *, target: UnitN
         weights = {key: value.detach().clone() for key, value in call.module.named_parameters()}
         with evaluating(network.module):
             dx, dw = _transposed(call, weights, dy)
-    before = [one for one in network.survey(size).layers if one.layout and one.shape == tuple(call.given.shape[1:])]
+    before = [one for one in network.survey(size).layers if one.layout and one.shape == tuple(call.input.shape[1:])]
     return Anatomy(
         network=network.name,
         layer=found.name,
         kind=type(call.module).__name__,
         target=name,
         z=float(z.detach()),
-        x=call.given,
+        x=call.input,
         y=call.value,
         weights=weights,
         dx=dx,
@@ -160,12 +160,12 @@ def _function(network: Network, name: str, size: tuple[int, int]) -> str:
 def _transposed(call: Call, weights: Mapping[str, Tensor], dy: Tensor) -> tuple[Tensor | None, dict[str, Tensor]]:
     """dz/dx and dz/dw: the layer run alone on copies, and its vector-Jacobian products with dz/dy."""
     assert call.module is not None
-    x = call.given.clone().requires_grad_(call.given.is_floating_point())
+    x = call.input.clone().requires_grad_(call.input.is_floating_point())
     free = {name: value.clone().requires_grad_(value.is_floating_point()) for name, value in weights.items()}
     given = x.clone()  # a layer that works in place works on this
 
     def put(part: Any) -> Any:
-        return given if part is call.given else part.clone() if isinstance(part, Tensor) else part
+        return given if part is call.input else part.clone() if isinstance(part, Tensor) else part
 
     args = tuple(put(part) for part in call.args)
     kwargs = {name: put(part) for name, part in call.kwargs.items()}

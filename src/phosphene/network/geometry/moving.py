@@ -102,17 +102,17 @@ def _some_tokens(place: Place, index: np.ndarray) -> Place | None:
     """Of the tokens at `index`, in that order: the whole grid, or tokens that all see the same."""
     grid = np.arange(place.grid[0] * place.grid[1]) + place.prefix
     extra = np.setdiff1d(np.arange(len(grid) + len(place.extras)), grid)
-    seen = dict(zip(extra.tolist(), place.extras, strict=True))
-    left = [seen[at] for at in index.tolist() if at in seen]
-    if len(index) == len(grid) + len(left) and (np.diff(index) > 0).all():
-        return replace(place, prefix=int((index < place.prefix).sum()), extras=tuple(left))
+    windows = dict(zip(extra.tolist(), place.extras, strict=True))
+    remaining = [windows[at] for at in index.tolist() if at in windows]
+    if len(index) == len(grid) + len(remaining) and (np.diff(index) > 0).all():
+        return replace(place, prefix=int((index < place.prefix).sum()), extras=tuple(remaining))
     window = place.window
-    if len(left) < len(index):  # some of the grid
+    if len(remaining) < len(index):  # some of the grid
         if window is None or any(span.axis is not None or span.regular() is None for span in window):
             return place.seeing(None, place.roles.replace("t", "-"))
-        left.append(hull(window))
-    told = left[0] if all(alike(one, left[0]) for one in left) else None
-    return place.seeing(told, place.roles.replace("t", "-"))
+        remaining.append(hull(window))
+    shared_window = remaining[0] if all(alike(one, remaining[0]) for one in remaining) else None
+    return place.seeing(shared_window, place.roles.replace("t", "-"))
 
 
 @rule("__getitem__", "getitem")

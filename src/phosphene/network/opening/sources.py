@@ -114,9 +114,9 @@ def _refuse(spec: str, **options: object) -> None:
 
 
 def _unknown(spec: str) -> str:
-    known = sorted({listed.spec for listed in names("torchvision")} | {EMBEDDED})
-    plain = [name.removeprefix("torchvision:") for name in known]
-    if f"torchvision:{spec}" in known:
+    specs = sorted({listed.spec for listed in names("torchvision")} | {EMBEDDED})
+    plain = [name.removeprefix("torchvision:") for name in specs]
+    if f"torchvision:{spec}" in specs:
         return f"'{spec}' does not say where it is from; write torchvision:{spec} or timm:{spec}"
     forms = "torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, a model's folder, my_module:build"
     return f"'{spec}' is no network that phosphene can open{near(spec, plain)}; write {forms}"

@@ -99,8 +99,8 @@ def tried(module: nn.Module, images: Tensor, names: Collection[str]) -> Steadine
     )
 
 
-def _among(names: Collection[str], seen: dict[str, _Seen]) -> dict[str, _Seen]:
-    return {name: value for name, value in seen.items() if name in names}
+def _among(names: Collection[str], samples: dict[str, _Seen]) -> dict[str, _Seen]:
+    return {name: value for name, value in samples.items() if name in names}
 
 
 def _beside(
@@ -117,23 +117,23 @@ def _seen(
     module: nn.Module, x: Tensor, alone: Mapping[str, _Seen] | None = None, *, modules: bool = False
 ) -> dict[str, _Seen]:
     """A sample of every value, or every module's, for the first image; of a run of it `alone` or beside another."""
-    seen: dict[str, _Seen] = {}
+    samples: dict[str, _Seen] = {}
 
     def observe(name: str, kind: str, value: Any) -> Any:
         tensor = main_tensor(value)
         if tensor is not None and tensor.is_floating_point() and tensor.numel() and not tensor.is_quantized:
-            own = _first_of(tensor.detach(), None if alone is None else alone.get(name))
-            if own is not None:
-                flat = own.reshape(-1)
+            values = _first_of(tensor.detach(), None if alone is None else alone.get(name))
+            if values is not None:
+                flat = values.reshape(-1)
                 sample = flat[:: max(1, len(flat) // SAMPLE)].double().cpu()
-                alike = ALIKE.get(own.dtype, COARSE) if own.device.type == "cpu" else COARSE
-                seen[name] = _Seen(tuple(own.shape), sample, 0.0 if modules else float(own.sum()), alike)
+                alike = ALIKE.get(values.dtype, COARSE) if values.device.type == "cpu" else COARSE
+                samples[name] = _Seen(tuple(values.shape), sample, 0.0 if modules else float(values.sum()), alike)
         return value
 
     only = {path or OUTPUT for path, _ in modules_of(module).values()} if modules else None
     with torch.inference_mode(False), evaluating(module), torch.no_grad(), Run(module, observe, only=only):
         module(x.clone())
-    return seen
+    return samples
 
 
 def _first_of(value: Tensor, alone: _Seen | None) -> Tensor | None:
@@ -184,7 +184,7 @@ def joined(parts: Sequence[Any], dimension: int = 0) -> Any:
             result[key] = joined([part[key] for part in parts], dimension)  # type: ignore[index]
         return result
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(joined(some, dimension) for some in zip(*parts, strict=True)))
+        return type(first)(*(joined(parts_at, dimension) for parts_at in zip(*parts, strict=True)))
     if isinstance(first, (tuple, list)):
-        return type(first)([joined(some, dimension) for some in zip(*parts, strict=True)])
+        return type(first)([joined(parts_at, dimension) for parts_at in zip(*parts, strict=True)])
     return first
