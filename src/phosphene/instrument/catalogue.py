@@ -25,7 +25,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look into a network": ("commands.report", "commands.look", "commands.layers", "inspection"),
     "Explain an answer": ("attribution.why", "attribution.location.locate", "attribution"),
     "Project a unit back to the pixels": ("attribution.reversed.reversing", "attribution.reversed"),
-    "Test explanations": ("attribution.trials.judging", "attribution.trials", "attribution.reversed.selectivity"),
+    "Test explanations": ("attribution.trials.judge", "attribution.trials", "attribution.reversed.selectivity"),
     "Synthesise images of units and classes": (
         "synthesis.synthesize",
         "synthesis.unit_image",

@@ -48,14 +48,14 @@ class Signal(Attribution):
           the 99.5th percentile if not given
         - `page`: which page of twelve signals, from 1
         """
-        chosen, where = page_of(len(self.values), page, "signals")
-        values = self.values[chosen].float().cpu().numpy()
-        maps = self.maps[chosen].float().cpu().numpy()
+        indices, where = page_of(len(self.values), page, "signals")
+        values = self.values[indices].float().cpu().numpy()
+        maps = self.maps[indices].float().cpu().numpy()
         rule = range or ("symmetric:99.5" if self.signed else "percentile:0:99.5")
         mapped = map_range(maps, rule, "tile")
         kind, name = colours(self.signed), "sum over the channels" if self.signed else "magnitude"
         blocks: list[Block] = []
-        for at, index in enumerate(chosen):
+        for at, index in enumerate(indices):
             photo, frame = self.photo(index)
             shares = mapped.values01[at]
             told = self.headings[index] if self.headings else self._heading(index)
@@ -67,7 +67,7 @@ class Signal(Attribution):
             bars = [ColourBar(kind, mapped.ranges[at], name)]
             blocks += map_rows(told, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
         grey = "the signal's grey is zero; it is cut where the map is"
-        caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
+        caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in indices)} on {self.names}"
         told = "; ".join(part for part in (caption, self.foot, mapped.caption()) if part)
         return Sheet(
             capital(self.method),

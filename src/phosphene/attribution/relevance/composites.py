@@ -158,35 +158,35 @@ def composite(text: str) -> Composite:
 
     Raises LookupError for a rule that is not there, ValueError for numbers that don't fit it.
     """
-    written = COMPOSITES.get(text.strip(), text)
-    if "=" not in written:
-        known = [*COMPOSITES, *_RULES]
-        if written.partition(":")[0] not in _RULES:
+    entries = COMPOSITES.get(text.strip(), text)
+    if "=" not in entries:
+        names = [*COMPOSITES, *_RULES]
+        if entries.partition(":")[0] not in _RULES:
             raise LookupError(
-                f"there is no rule {text!r}{near(text, known)}; the rules are {', '.join(COMPOSITES)}, or a table such "
+                f"there is no rule {text!r}{near(text, names)}; the rules are {', '.join(COMPOSITES)}, or a table such "
                 f"as {COMPOSITES['composite']!r}"
             )
-        written = f"convolution={written},linear={written}"
+        entries = f"convolution={entries},linear={entries}"
     table = []
-    for part in filter(None, written.split(",")):
+    for part in filter(None, entries.split(",")):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise ValueError(f"{part!r} is no entry of a table of rules; write LAYER=RULE, as {written!r} is written")
+            raise ValueError(f"{part!r} is no entry of a table of rules; write LAYER=RULE, as {entries!r} is written")
         table.append((key.strip(), _rule(value.strip())))
     return Composite(tuple(table))
 
 
 def _rule(text: str) -> Rule:
-    name, *given = text.split(":")
+    name, *numbers_text = text.split(":")
     if name not in _RULES:
         raise LookupError(f"there is no rule {name!r}{near(name, _RULES)}; the rules are {', '.join(_RULES)}")
-    wanted = _RULES[name].numbers
+    defaults = _RULES[name].numbers
     try:
-        numbers = tuple(map(float, given)) or wanted
+        numbers = tuple(map(float, numbers_text)) or defaults
     except ValueError:
         numbers = ()
-    if len(numbers) != len(wanted) or not all(math.isfinite(number) and number >= 0 for number in numbers):
-        form = ":".join([name, *map(str, wanted)])
+    if len(numbers) != len(defaults) or not all(math.isfinite(number) and number >= 0 for number in numbers):
+        form = ":".join([name, *map(str, defaults)])
         raise ValueError(f"{text!r} does not fit the rule {name}; write it as {form}")
     if name == "alphabeta" and abs(numbers[0] - numbers[1] - 1) > 1e-9:
         raise ValueError(f"alphabeta conserves relevance only where the first number less the second is 1, not {text}")

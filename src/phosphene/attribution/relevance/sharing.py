@@ -158,9 +158,9 @@ class _Shifted(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, signal: Tensor) -> tuple[Tensor, None, None]:
-        constant, *own = ctx.saved_tensors
+        constant, *inputs = ctx.saved_tensors
         if ctx.leaves:
-            return signal * nonzero(own[0] + constant) / nonzero(own[0]), None, None
+            return signal * nonzero(inputs[0] + constant) / nonzero(inputs[0]), None, None
         ctx.account.absorb((signal * constant).expand_as(signal))
         return signal.sum_to_size(ctx.shape), None, None
 
@@ -170,7 +170,7 @@ def shifted(x: Tensor, constant: Tensor, account: Account) -> Tensor:
     return _Shifted.apply(x, constant.detach().to(x), account)
 
 
-class _Kept(torch.autograd.Function):
+class _AbsorbedConstant(torch.autograd.Function):
     """A constant that takes part in a result; its relevance is the account's."""
 
     @staticmethod
@@ -186,9 +186,9 @@ class _Kept(torch.autograd.Function):
         return None, None, None
 
 
-def kept(x: Tensor, constant: Tensor, account: Account) -> Tensor:
+def absorbed_constant(x: Tensor, constant: Tensor, account: Account) -> Tensor:
     """The constant, in a place where its relevance is noted; x is any tensor that the result depends on."""
-    return _Kept.apply(x, constant.detach(), account)
+    return _AbsorbedConstant.apply(x, constant.detach(), account)
 
 
 class _Padded(torch.autograd.Function):

@@ -90,12 +90,12 @@ class Pieces:
 
 def pieces(network: Network, layer: str, image: tuple[int, int], units: Sequence[Unit]) -> Pieces | None:
     """The pieces for units of the layer, or None where they see no regular window or whole images are not much more."""
-    found = network.layer(layer, image)
-    if not isinstance(found.field, Field) or min(found.field.height.stride, found.field.width.stride) < 1:
+    source = network.layer(layer, image)
+    if not isinstance(source.field, Field) or min(source.field.height.stride, source.field.width.stride) < 1:
         return None
-    if found.layout is None or found.layout.rows is None or len(found.shape) != 3 or found.batch:
+    if source.layout is None or source.layout.rows is None or len(source.shape) != 3 or source.batch:
         return None
-    plan = Pieces(found, image)
+    plan = Pieces(source, image)
     return plan if plan.work(units) < WORTH * len(units) else None
 
 
@@ -112,23 +112,23 @@ def signals_in(
     assert layout is not None
     shares, at_once = plan.shares(units), max(1, room(x) // (high * wide))
     for first in range(0, len(shares), at_once):
-        some = shares[first : first + at_once]
-        begins = [plan.begin(units[share[0]]) for share in some]
+        group = shares[first : first + at_once]
+        begins = [plan.begin(units[share[0]]) for share in group]
         cut = torch.cat([x[..., top : top + high, left : left + wide] for top, left in begins])
         value = main_tensor(network.record(cut.requires_grad_(), plan.layer.name, rules=rules)[plan.layer.name])
         assert value is not None
         maps = layout.maps(value)
-        turns = len(some[0])
+        turns = len(group[0])
         for turn in range(turns):
-            asked = [(index, share[turn]) for index, share in enumerate(some) if turn < len(share)]
+            indexed_units = [(index, share[turn]) for index, share in enumerate(group) if turn < len(share)]
             seeds = torch.zeros_like(maps)
-            for index, unit in asked:
+            for index, unit in indexed_units:
                 spot = (index, *plan.within(units[unit]))
                 seeds[spot], values[unit] = 1, maps[spot].detach()
-            (found,) = torch.autograd.grad(maps, cut, seeds, retain_graph=turn + 1 < turns)
-            for index, unit in asked:
+            (gradients,) = torch.autograd.grad(maps, cut, seeds, retain_graph=turn + 1 < turns)
+            for index, unit in indexed_units:
                 top, left = begins[index]
-                signals[unit, :, top : top + high, left : left + wide] = found[index]
+                signals[unit, :, top : top + high, left : left + wide] = gradients[index]
     return values, signals
 
 

@@ -26,11 +26,11 @@ SMALL = 12.0
 
 def sheet_of(result: Selectivity) -> Sheet:
     """The whole sheet."""
-    shown = min(5, len(result.starts["strongest"]))
-    width = NAME + (shown + 1) * (TILE + GAP) + 30 + PLOT
+    columns = min(5, len(result.starts["strongest"]))
+    width = NAME + (columns + 1) * (TILE + GAP) + 30 + PLOT
     view, _ = seen(*result.photos[0])
     marks: list[Mark] = []
-    names = [wrap(result.starts["strongest"][at], SMALL, TILE) for at in range(shown)]
+    names = [wrap(result.starts["strongest"][at], SMALL, TILE) for at in range(columns)]
     y = 12 + 15.0 * (max(map(len, names), default=1) - 1)
     marks.append(Text(NAME, y, "photo", SMALL, colour="muted"))
     for at, lines in enumerate(names):
@@ -46,7 +46,7 @@ def sheet_of(result: Selectivity) -> Sheet:
         if row == 0:
             high = min(TILE, TILE * view.height / view.width)
             marks.append(Image(view.pixels, NAME, y, high * view.width / view.height, high, crisp=False))
-        for at, signal in enumerate(result.signals[rule][:shown].numpy()):
+        for at, signal in enumerate(result.signals[rule][:columns].numpy()):
             x = NAME + (at + 1) * (TILE + GAP)
             high = min(TILE, TILE * signal.shape[1] / signal.shape[2])
             marks.append(Image(tinted(signal), x, y, high * signal.shape[2] / signal.shape[1], high, crisp=False))

@@ -44,11 +44,11 @@ def sheet_of(result: Cascade) -> Sheet:
         y = _row(marks, result, index, y)
     blocks: list[Block] = [DrawingBlock(Drawing(width, y, tuple(marks)))]
     blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in result.refused.items()]
-    done = "all above it too" if result.order == "cascading" else "that stage alone"
+    extent = "all above it too" if result.order == "cascading" else "that stage alone"
     what = "change places" if result.how == "permute" else "are drawn anew, of the same mean and spread"
     count = len(result.targets)
     caption = (
-        f"A column is a stage, named by the part in it that the network uses first; weights {what}, {done}. Each map "
+        f"A column is a stage, named by the part in it that the network uses first; weights {what}, {extent}. Each map "
         "has its own range, cut at the 99.5th percentile of magnitudes; blue to red is signed, dark to bright a "
         "magnitude. Below a map and in the line: Spearman's rank correlation of magnitudes with the trained network's "
         f"map, 1 for the same map{f', mean over {count} targets' if count > 1 else ''}; the thin line is the "
