@@ -241,5 +241,5 @@ def test_an_atlas_from_before_opens_and_its_images_are_tried_again():
     again = Coverage.from_json(done.to_json())
     assert again == done
     assert covered(again).endswith("AND NOT (id IN (5, 7))")
-    again.ran([5, 7])
+    again.ran_again([5, 7])
     assert covered(again) == met(again) == met(done)

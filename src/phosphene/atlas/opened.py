@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..data.sources import photo_of, place
+from ..data.sources import photo_of, shard_and_index
 from ..network import Network, Preprocessing, near
 from ..network.opening.reopening import read_preprocessing, reopened
 from ..picture import Photo
@@ -139,7 +139,7 @@ class OpenedAtlas:
         rows = self.store.images([image]).to_pylist()
         if not rows:
             raise LookupError(f"the atlas {self.path!r} has no image of number {image}")
-        shard, index = place(image)
+        shard, index = shard_and_index(image)
         return photo_of(self.store.shards([shard])[shard], index, rows[0]["key"])
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...data.batches import Row
 from ...data.coverage import Coverage
-from ...data.sources import Shard, number, place
+from ...data.sources import Shard, number, shard_and_index
 from ...network import Network
 from ..sweep.running import Ran
 from ..sweep.summary import Summary
@@ -104,7 +104,7 @@ class Store(Database):
         table = found.to_arrow()
         told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         done, rows = Coverage.from_json(told["done"]), json.loads(told["rows"])
-        self._brought |= {place(image)[0] for image in done.again}
+        self._brought |= {shard_and_index(image)[0] for image in done.again}
         for name in self._grown(sweep):
             grown = self.table(name)
             if grown.count_rows() != rows.get(name, 0):
@@ -127,7 +127,7 @@ class Store(Database):
             return
         taken_in = noted.search().where(covered(done)).select(["id"]).limit(noted.count_rows()).to_arrow()
         ids = taken_in.column("id").to_pylist()
-        again = [id for id in ids if place(id)[0] not in gone]
+        again = [id for id in ids if shard_and_index(id)[0] not in gone]
         if not again:
             return
         done.again.update(again)

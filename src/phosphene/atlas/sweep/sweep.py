@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...data.coverage import Coverage
-from ...data.sources import Shard, lost, news, picked, place, shards_of
+from ...data.sources import Shard, lost, news, picked, shard_and_index, shards_of
 from ...network import Network, Preprocessing
 from ...network.room import check_room
 from ..store.store import Store
@@ -147,7 +147,7 @@ def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers
 
     def all_ran() -> Iterator[Ran]:
         for ran in runner(network, sweep.work, again, fresh, workers) if again else ():
-            done.ran(row.id for row in ran.rows)
+            done.ran_again(row.id for row in ran.rows)
             yield ran
         current = None
         for ran in runner(network, sweep.work, left, fresh, workers) if left else ():
@@ -179,7 +179,7 @@ def _again(store: Store, shards: Mapping[int, Shard], done: Coverage) -> list[tu
     """The images that are to run again, as parts of their shards."""
     found: dict[int, list[tuple[int, str, str | None]]] = {}
     for row in store.images(done.again).to_pylist():
-        shard, at = place(row["id"])
+        shard, at = shard_and_index(row["id"])
         found.setdefault(shard, []).append((at, row["key"], row["label"]))
     return [(shard, picked.of(shards[shard], images), 0) for shard, images in sorted(found.items())]
 

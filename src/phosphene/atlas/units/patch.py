@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...data.sources import Shard, photo_of, place
+from ...data.sources import Shard, photo_of, shard_and_index
 from ...network import Address, Box, Field, Frame, Network
 from ...picture import Photo, Picture, compact, plain
 
@@ -58,7 +58,7 @@ class Patch:
 
         Raises FileNotFoundError or LookupError where it is not there any more, ValueError where it has another size.
         """
-        photo = photo_of(self.shard, place(self.number)[1], self.image)
+        photo = photo_of(self.shard, shard_and_index(self.number)[1], self.image)
         if (photo.height, photo.width) != self.frame.photo:
             height, width = self.frame.photo
             raise ValueError(
@@ -104,7 +104,7 @@ def patches_of(
     """The strongest patches of the units in rows of the sweep's table, best first, at most `k` each."""
     wanted = [number for row in rows for number in row["images"][:k]]
     images = {row["id"]: row for row in atlas.store.images(wanted).to_pylist()}
-    shards = atlas.store.shards([place(number)[0] for number in wanted])
+    shards = atlas.store.shards([shard_and_index(number)[0] for number in wanted])
     result = []
     for row in rows:
         channel = int(row["channel"])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ...data.sources import Shard, photo_of, place
+from ...data.sources import Shard, photo_of, shard_and_index
 
 if TYPE_CHECKING:
     from ..opened import OpenedAtlas
@@ -55,7 +55,7 @@ def _items(atlas: OpenedAtlas, ids: Sequence[int], keys: Sequence[str]) -> Itera
     """Rows with their shards, places there and keys, in the order in which they lie in the sources."""
     shards = atlas.store.shards()
     for row in np.argsort(np.asarray(ids), kind="stable"):
-        shard, index = place(int(ids[row]))
+        shard, index = shard_and_index(int(ids[row]))
         yield int(row), shards[shard], index, keys[row]
 
 

@@ -52,14 +52,14 @@ def shards(path: str, array: str | None = None) -> list[Shard]:
     heads = _heads(path)
     if array and array not in heads:
         raise LookupError(f"{path!r} has no array {array!r}; it has {', '.join(heads)}")
-    wanted = {name: head for name, head in heads.items() if head.pictures and array in (None, name)}
-    if not wanted:
+    picture_arrays = {name: head for name, head in heads.items() if head.pictures and array in (None, name)}
+    if not picture_arrays:
         held = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
         raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {held}")
     with _file(path) as file:
-        packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in wanted}
+        packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in picture_arrays}
     result = []
-    for name, head in wanted.items():
+    for name, head in picture_arrays.items():
         most = SHARD if packed[name] else FILES  # else it would be unpacked anew for every stretch
         part = {"array": name, "label": _label(name, head.shape[0], heads)}
         result += stretches("npz", path, head.shape[0], most, **part)
@@ -95,7 +95,7 @@ def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
 
 def _pixels(file: zipfile.ZipFile, path: str, name: str, low: int, high: int) -> Iterator[Any]:
     """The array's rows, one by one; where they break off, the error for each of the rest."""
-    done = low
+    row = low
     try:
         with _array(file, path, f"{name}.npy") as stream:
             head = _head(stream)
@@ -105,10 +105,10 @@ def _pixels(file: zipfile.ZipFile, path: str, name: str, low: int, high: int) ->
                 if len(data) < head.row:
                     raise ValueError("it ends before")
                 yield np.frombuffer(data, head.dtype).reshape(head.shape[1:])
-                done += 1
+                row += 1
     except (*BROKEN, KeyError) as error:
-        why = ValueError(f"the array {name!r} can't be read from row {done} on ({sentence(error)})")
-        yield from [why] * (high - done)
+        why = ValueError(f"the array {name!r} can't be read from row {row} on ({sentence(error)})")
+        yield from [why] * (high - row)
 
 
 @contextmanager

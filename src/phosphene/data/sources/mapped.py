@@ -84,14 +84,14 @@ def _named(dataset: Any) -> str:
     """A name by which the same data set is known again: its type, length, what it says of itself, and three items."""
     kind = type(dataset)
     told = repr(dataset) if kind.__repr__ is not object.__repr__ else ""
-    found = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__} {len(dataset)} {told}".encode())
+    hasher = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__} {len(dataset)} {told}".encode())
     for index in sorted({0, len(dataset) // 2, len(dataset) - 1}):
         try:
             image, label = parted(dataset[index])
-            found.update(f"{index} {label}".encode() + digest(image))
+            hasher.update(f"{index} {label}".encode() + digest(image))
         except Exception as error:  # an item that is broken, which the build lists
-            found.update(f"{index} {type(error).__name__}".encode())
-    return f"{kind.__name__}-{found.hexdigest()[:16]}"
+            hasher.update(f"{index} {type(error).__name__}".encode())
+    return f"{kind.__name__}-{hasher.hexdigest()[:16]}"
 
 
 def digest(image: Any) -> bytes:
@@ -99,11 +99,11 @@ def digest(image: Any) -> bytes:
     if isinstance(image, dict):
         image = image.get("bytes") or image.get("path")
     if isinstance(image, (bytes, str)):
-        data, told = (image if isinstance(image, bytes) else image.encode()), "file"
+        data, description = (image if isinstance(image, bytes) else image.encode()), "file"
     else:
         image = image.detach().cpu() if hasattr(image, "detach") else getattr(image, "pixels", image)
         array = np.asarray(image)
         if array.ndim < 2 or array.dtype == object:
             raise TypeError(f"{type(image).__name__} is no picture")
-        data, told = np.ascontiguousarray(array).tobytes(), f"{array.shape} {array.dtype}"
-    return hashlib.sha256(told.encode() + data).digest()
+        data, description = np.ascontiguousarray(array).tobytes(), f"{array.shape} {array.dtype}"
+    return hashlib.sha256(description.encode() + data).digest()

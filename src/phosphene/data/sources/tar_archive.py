@@ -35,19 +35,19 @@ File = list[Any]  # name, label, where its bytes begin, how many they are; or na
 def shards(path: str, above: str = "") -> list[Shard]:
     """The archive, not listed yet: `news` does that. `above` comes before its members' names in the keys."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         raise FileNotFoundError(f"there is no archive {path!r} ({error.strerror})") from None
-    return [Shard("tar", path, {"above": above, "bytes": found.st_size, "changed": found.st_mtime_ns})]
+    return [Shard("tar", path, {"above": above, "bytes": status.st_size, "changed": status.st_mtime_ns})]
 
 
-def news(listed: list[Shard], known: list[Shard]) -> list[Shard]:
+def news(listed: list[Shard], old: list[Shard]) -> list[Shard]:
     """The pictures of the archives, as far as they are not known; archives that did not change are not opened."""
-    stamps = {_stamp(shard) for shard in known if shard.kind == "tar"}
+    stamps = {_stamp(shard) for shard in old if shard.kind == "tar"}
     changed = [shard for shard in listed if _stamp(shard) not in stamps]
     with ThreadPoolExecutor(8) as pool:
-        found = broken.instead([shard.where for shard in changed], pool.map(_tried, changed))
-    return [s for whole in found for s in unlisted([whole], known, _most(whole))]
+        archives = broken.instead([shard.where for shard in changed], pool.map(_tried, changed))
+    return [s for whole in archives for s in unlisted([whole], old, _most(whole))]
 
 
 def _tried(shard: Shard) -> list[Shard] | Exception:
@@ -78,11 +78,11 @@ def _listed(shard: Shard) -> Shard:
         with _opened(shard.where) as stream:
             headers: Any = _Headers(stream)
             with tarfile.open(fileobj=headers, mode="r:") as archive:
-                found = list(_files(_members(archive, stream)))
+                files_listed = list(_files(_members(archive, stream)))
     except BROKEN as error:
         raise ValueError(f"{shard.where!r} is no tar archive, or it is cut off or broken ({sentence(error)})") from None
-    files = {file[0]: file for file in found if len(file) == 4}  # of several of one name, the last counts
-    errors = [file for file in found if len(file) == 3]
+    files = {file[0]: file for file in files_listed if len(file) == 4}  # of several of one name, the last counts
+    errors = [file for file in files_listed if len(file) == 3]
     if not files:
         why = f" that can be read ({errors[0][2]})" if errors else ""
         raise ValueError(f"{shard.where!r} holds no picture{why}")
@@ -159,13 +159,13 @@ def _is_whole(member: Member, stream: IO[bytes]) -> bool:
 def _files(members: Iterable[Member]) -> Iterator[File]:
     """One picture of every sample, with its class; all of them where no members tell of classes."""
     for _, group in groupby(members, lambda member: (samples.parted(member.name)[0], member.error)):
-        some = list(group)
-        pictures = {member.name: member for member in some if member.text is None and not member.error}
-        told = {samples.parted(member.name)[1]: member.text for member in some if member.text is not None}
-        names = [samples.chosen(list(pictures))] if pictures and told else list(pictures)
+        sample = list(group)
+        pictures = {member.name: member for member in sample if member.text is None and not member.error}
+        class_texts = {samples.parted(member.name)[1]: member.text for member in sample if member.text is not None}
+        names = [samples.main_picture(list(pictures))] if pictures and class_texts else list(pictures)
         for name in names:
-            yield [name, samples.label(told), pictures[name].start, pictures[name].size]
-        yield from ([member.name, None, member.error] for member in some if member.error)
+            yield [name, samples.label(class_texts), pictures[name].start, pictures[name].size]
+        yield from ([member.name, None, member.error] for member in sample if member.error)
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
@@ -180,11 +180,11 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
 
 
 def _item(stream: IO[bytes], shard: Shard, index: int) -> Item:
-    name, label, *place = shard.part["files"][index]
+    name, label, *position = shard.part["files"][index]
     key = shard.part["above"] + name
-    if isinstance(place[0], str):
-        return Item(index, key, None, ValueError(place[0]))
-    start, size = place
+    if isinstance(position[0], str):
+        return Item(index, key, None, ValueError(position[0]))
+    start, size = position
     try:
         if size > MAX_BYTES:
             raise ValueError(f"it is {size:,} bytes long, too large for a photo")
