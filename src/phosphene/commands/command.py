@@ -50,7 +50,7 @@ def option(field: Field, panel: str | None = None) -> inspect.Parameter:
     made = typer.Option(flag, help=as_sentence(field.help), metavar=kind.metavar, rich_help_panel=panel)
     if field.required:
         return _parameter(field, Annotated[kind.type, made], field.default)
-    default = kind.shown(field.default)
+    default = kind.default_of(field.default)
     return _parameter(field, Annotated[kind.type if default is not None else kind.type | None, made], default)
 
 

@@ -59,15 +59,15 @@ class Entry:
     @property
     def _place(self) -> tuple[str, int]:
         """Its group, and the place in there of the folder or file that says so."""
-        places = {
+        positions = {
             len(part): (title, at)
             for title, parts in GROUPS.items()
             for at, part in enumerate(parts)
             if f"{self.module}.".startswith(f"{part}.")
         }
-        if not places:
+        if not positions:
             raise LookupError(f"no group of commands holds {self.module}")
-        return places[max(places)]
+        return positions[max(positions)]
 
     @property
     def order(self) -> tuple[int, int]:

@@ -47,8 +47,8 @@ def pair(low: float, high: float) -> tuple[str, str]:
     return low_text, high_text
 
 
-def fixed(value: float, places: int) -> str:
+def fixed(value: float, decimals: int) -> str:
     if value == 0:
         return "0"
-    text = f"{abs(value):,.{places}f}"
+    text = f"{abs(value):,.{decimals}f}"
     return (MINUS if value < 0 else "") + text

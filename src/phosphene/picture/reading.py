@@ -109,13 +109,13 @@ def bytes_at(path: str) -> bytes:
     if path.lower().startswith(("http://", "https://")):
         raise ValueError(f"{path!r} is a web address; Phosphene downloads nothing: save the picture and give its path.")
     try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
             raise ValueError(f"{path!r} is a folder; give one picture in it.")
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{path!r} is not a regular file; give a picture's path.")
-        if found.st_size > MAX_BYTES:
-            raise ValueError(f"{path!r} is {found.st_size:,} bytes long, too large for a photo.")
+        if status.st_size > MAX_BYTES:
+            raise ValueError(f"{path!r} is {status.st_size:,} bytes long, too large for a photo.")
         with open(path, "rb") as file:
             head = file.read(64)
             if head and format_of(head) is None:
