@@ -173,8 +173,8 @@ def test_preservation_and_accuracy_equal_brute_force():
     share = np.mean(
         [len({*ranked(features, r, range(40))[:10]} & {*ranked(positions, r, range(40))[:10]}) / 10 for r in range(40)]
     )
-    assert preservation.kept(features, positions) == pytest.approx(share)
-    assert preservation.kept(features, features * 2 + 1) == 1
+    assert preservation.kept_neighbours(features, positions) == pytest.approx(share)
+    assert preservation.kept_neighbours(features, features * 2 + 1) == 1
     known = [index for index, label in enumerate(labels) if label is not None]
     hits = []
     for row in known:

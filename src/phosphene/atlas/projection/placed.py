@@ -38,13 +38,13 @@ class Placed(Result):
 
     def words(self) -> str:
         """What each photo came to lie among, and how."""
-        told = [
+        sentences = [
             f"{photo.name} lies among {label}" if label is not None else f"{photo.name} lies near {self._key(row)}"
             for photo, label, row in zip(self.photos[:6], self.labels, self.near, strict=False)
         ]
         more = f", and {len(self.photos) - 6:,} more" if len(self.photos) > 6 else ""
         how = "along its axes" if self.embedding.method == "pca" else "by their nearest neighbours among its images"
-        return f"{'; '.join(told)}{more}. The map stays as it is; photos are placed on it {how}."
+        return f"{'; '.join(sentences)}{more}. The map stays as it is; photos are placed on it {how}."
 
     def _key(self, row: np.ndarray) -> str:
         return self.embedding.keys[row[0]]
@@ -98,9 +98,9 @@ def atlas_place(
     - `seed`: of what is drawn at random
     - `sweep`: whose features, where those of several networks are kept
     """
-    given = tuple(read(one) for one in files(photos))
+    opened_photos = tuple(read(one) for one in files(photos))
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
-    positions = embedding.place(list(given))
+    positions = embedding.place(list(opened_photos))
     apart = np.linalg.norm(positions[:, None] - embedding.positions[None], axis=2)
     near = apart.argsort(axis=1, kind="stable")[:, :VOTERS]
-    return Placed(embedding=embedding, photos=given, positions=positions, near=near)
+    return Placed(embedding=embedding, photos=opened_photos, positions=positions, near=near)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..store import tables
-from .features import kept
+from .features import features_sweep
 from .search import LANCE, approximate, blocks, checked, exact, recall
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def build(
     checked(metric)
     if not 0 < recall <= 1:
         raise ValueError(f"recall is a share above 0 and at most 1, not {recall}")
-    found, layer = kept(atlas, features, sweep)
+    swept, layer = features_sweep(atlas, features, sweep)
     store = atlas.store
     with store.locked():
-        name = tables.features_table(found.name, layer)
+        name = tables.features_table(swept.name, layer)
         table = store.table(name)
         images = table.count_rows()
         if images < FEWEST:
@@ -104,7 +104,7 @@ def build(
         kind, groups = _made(table, metric, images)
         probes, refine, reached = _set(table, metric, groups, recall, seed)
         index = Index(
-            found.name, layer, metric, kind, groups, probes, refine, reached, NEAREST, MEASURED, images,
+            swept.name, layer, metric, kind, groups, probes, refine, reached, NEAREST, MEASURED, images,
             datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         _note(store, index)
@@ -141,17 +141,17 @@ def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
     return "IVF_RQ" if even else "IVF_SQ", groups
 
 
-def _set(table: Any, metric: str, groups: int, wanted: float, seed: int) -> tuple[int, int, float]:
+def _set(table: Any, metric: str, groups: int, aimed_recall: float, seed: int) -> tuple[int, int, float]:
     """How many groups and how much refining, by the fewest that find the share wanted; and what other images find."""
-    own, queries = _drawn(table, 2 * MEASURED, metric, seed)
-    true = exact(blocks(table), queries, NEAREST + 1, metric).without(own, NEAREST).numbers
+    query_numbers, queries = _drawn(table, 2 * MEASURED, metric, seed)
+    true = exact(blocks(table), queries, NEAREST + 1, metric).without(query_numbers, NEAREST).numbers
 
     def share(part: slice, probes: int, refine: int) -> float:
         found = approximate(table, queries[part], NEAREST + 1, metric, probes, refine)
-        return recall(found.without(own[part], NEAREST).numbers, true[part])
+        return recall(found.without(query_numbers[part], NEAREST).numbers, true[part])
 
     setting, measuring = slice(None, MEASURED), slice(MEASURED, None)
-    aim = 1 - (1 - wanted) / STRICTER
+    aim = 1 - (1 - aimed_recall) / STRICTER
     tried = [(probes, refine) for refine in REFINE for probes in _rising(groups, REFINE.index(refine))]
     shares = {}
     for pair in tried:
@@ -176,12 +176,12 @@ def _drawn(table: Any, count: int, metric: str, seed: int) -> tuple[np.ndarray, 
     """Numbers and vectors of images drawn at random, of those that have a distance."""
     rows = np.random.default_rng(seed).permutation(table.count_rows())[: 2 * count]
     found = table.take_offsets(sorted(rows.tolist())).select(["id", "vector"]).to_arrow()
-    own, vectors = tables.to_features(found)
+    numbers, vectors = tables.to_features(found)
     good = np.isfinite(vectors.astype(np.float32)).all(1) & (vectors.any(1) | (metric == "euclidean"))
     order = np.random.default_rng(seed).permutation(int(good.sum()))[:count]
     if len(order) < count:
         raise ValueError("too few of the features have a distance: they are 0 or not finite")
-    return own[good][order], vectors[good][order].astype(np.float32)
+    return numbers[good][order], vectors[good][order].astype(np.float32)
 
 
 def _note(store: Store, index: Index) -> None:

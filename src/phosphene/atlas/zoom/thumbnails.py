@@ -40,12 +40,12 @@ def thumbnails(atlas: OpenedAtlas, ids: Sequence[int], keys: Sequence[str], side
         file.truncate(max(1, len(ids) * side * side * 3))
         pixels: np.ndarray = np.memmap(file, np.uint8, "r+", shape=(len(ids), side, side, 3))
     missing, first = [], None
-    for row, made in _made(_items(atlas, ids, keys), side):
-        if isinstance(made, Exception):
-            first = first or made
+    for row, tile in _made(_items(atlas, ids, keys), side):
+        if isinstance(tile, Exception):
+            first = first or tile
             missing.append(row)
         else:
-            pixels[row] = made
+            pixels[row] = tile
     if first is not None and len(missing) == len(ids):
         raise first
     return Thumbnails(pixels, tuple(missing), "" if first is None else str(first))
@@ -65,10 +65,10 @@ def _made(items: Iterator[tuple[int, Shard, int, str]], side: int) -> Iterator[t
         for row, shard, index, key in items:
             waiting.append((row, pool.submit(_thumbnail, shard, index, key, side)))
             if len(waiting) >= AHEAD:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        for done, future in waiting:
-            yield done, future.result()
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
 
 
 def _thumbnail(shard: Shard, index: int, key: str, side: int) -> np.ndarray | Exception:
