@@ -25,7 +25,7 @@ from .sweep.sweep import Progress, Runner
 from .sweep.sweep import build as sweeping
 from .units.layer_sheet import atlas_layer
 from .units.naming import atlas_names
-from .units.patches import atlas_patches
+from .units.patches_of_unit import atlas_patches
 from .units.statistics import atlas_statistics
 
 TOGETHER, TOGETHER_GPU = 4, 64  # images that run together, if it is not said

@@ -33,7 +33,7 @@ from .tiles import DENSITY, Cut, Scale, context_marks, cuts, tile_marks
 
 if TYPE_CHECKING:
     from ...attribution.reversed.projecting import Pattern
-    from .patches import Patches
+    from .patches_of_unit import Patches
 
 WIDTH = 1104.0  # inside the sheet's margins
 SIDE = 168.0  # of a tile

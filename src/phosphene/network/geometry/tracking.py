@@ -17,7 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from ..running.outputs import tensors_in
 from ..running.seam import function_name
-from . import concatenating, joining, meeting, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
+from . import concatenating, joining, meeting, moving, pointwise, scatter_rules, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
 from .memory import Memory, said_to_be_written, storage_of, transformed, version
 from .numbers import READING, may_hold_numbers
