@@ -23,8 +23,8 @@ from ..instrument.roles import Role
 from ..picture import SUFFIXES, files
 from . import options as shared
 from . import show, stepping
+from .added_options import ATLAS, NETWORK, OUTPUT
 from .command import as_sentence, converted, option, sign, word
-from .own_options import ATLAS, NETWORK, OUTPUT
 
 PICTURE = "Picture"
 
@@ -95,10 +95,10 @@ def _plan(function: Callable[..., Any]) -> _Plan:
         plan.offer(each, PICTURE)
     if form.films:
         plan.add("film", stepping.Film, None)
-    own = (NETWORK if plan.opens else ATLAS if form.one(Role.ATLAS) else {}) | OUTPUT
+    added = (NETWORK if plan.opens else ATLAS if form.one(Role.ATLAS) else {}) | OUTPUT
     if form.pages:
-        own["out"] = (show.PageOut, None)
-    for name, (annotation, default) in own.items():
+        added["out"] = (show.PageOut, None)
+    for name, (annotation, default) in added.items():
         plan.add(name, annotation, default)
     return plan
 
@@ -165,19 +165,19 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     network = plan.form.one(Role.NETWORK)
     if plan.needs_layer and layer is not None and network is not None:
         shared.check_layer(arguments[network.name], layer, plan.several)
-    chosen = {
+    options = {
         name: converted(name, each.kind, values[name]) for name, each in plan.offered.items() if name not in arguments
     }
-    if "target" in chosen:
-        given = chosen["target"]
-        chosen["target"] = shared.target_of([given] if isinstance(given, str) else given, values.get("classes"))
-    drawing = {each.name: chosen.pop(each.name) for each in plan.form.drawing}
+    if "target" in options:
+        given = options["target"]
+        options["target"] = shared.target_of([given] if isinstance(given, str) else given, values.get("classes"))
+    drawing = {each.name: options.pop(each.name) for each in plan.form.drawing}
 
     if plan.form.stepwise:
-        result = stepping.taken(plan.form.function, {**arguments, **chosen}, values.get("film"))
+        result = stepping.last_result(plan.form.function, {**arguments, **options}, values.get("film"))
     else:
         with show.working(plan.form.name):
-            result = plan.form.function(**arguments, **chosen)
+            result = plan.form.function(**arguments, **options)
     for sentence in result.notes:
         show.note(sentence)
     if as_json:
@@ -187,7 +187,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     if page is not None:
         with show.working(f"writing {page}"):
             written = result.zoomable(page)
-        show.told(written, output["open"], quiet=as_json)
+        show.print_path(written, output["open"], quiet=as_json)
     if path is not None:
         with show.working(f"drawing {path}"):
             picture = result.picture(**drawing)
@@ -219,11 +219,13 @@ def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, li
 def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str | None, photo: str | None) -> Path:
     """Where the picture goes; its name says what it shows, and names the default network where nothing else would."""
     data_set = plan.several and not plan.layer
-    shown = None if plan.photo is None or data_set else photo or shared.shipped_photo()
+    source_photo = None if plan.photo is None or data_set else photo or shared.shipped_photo()
     layer = layer if plan.layer else None
     words = list(_asked(plan, values))
-    network = values.get("network") or (None if layer or shown or words else shared.EMBEDDED_NAME)
-    return show.target(out, (plan.form.name, network, layer, shown and Path(shown).stem, *words), shown)
+    network = values.get("network") or (None if layer or source_photo or words else shared.EMBEDDED_NAME)
+    return show.target(
+        out, (plan.form.name, network, layer, source_photo and Path(source_photo).stem, *words), source_photo
+    )
 
 
 def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
@@ -235,10 +237,10 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
         yield Path(os.path.abspath(values["atlas"])).stem
     needed = [name for name, each in plan.offered.items() if each.required]
     drawn = [each.name for each in plan.form.drawing]
-    asked = [name for name in ("target", "classes") if name not in drawn]  # a picture's `classes` are colours
+    option_names = [name for name in ("target", "classes") if name not in drawn]  # a picture's `classes` are colours
     if "method" in plan.offered and values["method"] != plan.parameters["method"].default:
-        asked.append("method")
-    for name in dict.fromkeys((*needed, *asked)):
+        option_names.append("method")
+    for name in dict.fromkeys((*needed, *option_names)):
         given = values.get(name)
         for each in given if isinstance(given, (list, tuple)) else [given]:
             if each is not None:

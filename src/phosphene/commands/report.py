@@ -47,9 +47,9 @@ def report(
     shown = photo or options.shipped_photo()
     path = show.target(out, ("report", network, Path(shown).stem), shown, (".html", ".htm"))
     opened = options.open_photo(photo)
-    found = options.open_network(network, architecture, weights, seed, device, head)
+    opened_network = options.open_network(network, architecture, weights, seed, device, head)
     with show.working("writing the report"):
         from ..reporting import report as write
 
-        written = write(found, opened, path, atlas)
-    show.told(Path(written), open)
+        written = write(opened_network, opened, path, atlas)
+    show.print_path(Path(written), open)

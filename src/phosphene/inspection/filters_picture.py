@@ -38,7 +38,7 @@ class Laid:
     of: int  # outputs in all
 
     @property
-    def held(self) -> str:
+    def outputs_in_words(self) -> str:
         """Which outputs the page holds, in words."""
         first, last = self.outputs.start, min(self.outputs.stop, self.of) - 1
         which = f"output {first}" if first == last else f"outputs {first} to {last}"
@@ -83,16 +83,18 @@ def gutter(scale: int, side: int) -> int:
 def order(shape: Sequence[int], groups: int, where: Laid) -> str:
     """What the rows and columns are, in words."""
     outputs, inputs = shape[:2]
-    own = "of its group " if groups > 1 else ""
+    of_group = "of its group " if groups > 1 else ""
     if inputs == 1:
         alone = "kernels of one input each" if groups > 1 or outputs > 1 else "kernel"
         return f"{alone}, {min(where.beside, outputs)} in a row"
     if where.columns < inputs:
         rows = -(-inputs // where.columns)
-        return f"planes, the {inputs:,} inputs {own}of each output in {rows} rows of {where.columns}"
+        return f"planes, the {inputs:,} inputs {of_group}of each output in {rows} rows of {where.columns}"
     if where.beside > 1:
-        return f"planes, the {inputs} inputs {own}of each output in a row, {where.beside} outputs beside each other"
-    return f"planes, outputs in rows and inputs {own}in columns"
+        return (
+            f"planes, the {inputs} inputs {of_group}of each output in a row, {where.beside} outputs beside each other"
+        )
+    return f"planes, outputs in rows and inputs {of_group}in columns"
 
 
 def tiles_in_a_grid(pixels: np.ndarray, where: Laid) -> ImageBlock:

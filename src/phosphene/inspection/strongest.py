@@ -157,7 +157,7 @@ def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) 
     every = network.inputs(photo)
     images = every[:1]
     maps = network.maps(images, layer)[0].detach().float().cpu().numpy()
-    shown, frame = photo_of(network, photo)
+    opened, frame = photo_of(network, photo)
     answers = maps.max((1, 2)) if place is None else maps[:, place[0], place[1]]
     best = np.lexsort((-maps.mean((1, 2)), -answers))[:k]
     if channel is not None:
@@ -166,15 +166,15 @@ def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) 
     size = (int(images.shape[-2]), int(images.shape[-1]))
     units = [_unit(network, layer, int(index), maps[index], place, frame, size) for index in best]
     window = network.layer(layer, size).field
-    own = window is UNKNOWN and any(unit.box is not None for unit in units)
+    boxes_by_gradient = window is UNKNOWN and any(unit.box is not None for unit in units)
     return Strongest(
         layer=layer,
         network=network.name,
-        receptive_field=OWN if own else str(window),
+        receptive_field=OWN if boxes_by_gradient else str(window),
         units=tuple(units),
         tied=reaching if reaching > len(best) and channel is None else 0,
         maps=maps[best],
-        photo=shown,
+        photo=opened,
         frame=frame,
         images=len(every),
         place=place,
@@ -206,11 +206,11 @@ def _aligned(cards: list[list[ImageBlock]], start: int, count: int) -> list[Imag
 
 def _widened(pixels: np.ndarray, width: int) -> np.ndarray:
     """The pixels with transparent ones on the right, up to the width."""
-    made = np.zeros((pixels.shape[0], max(width, pixels.shape[1]), 4), np.uint8)
-    made[:, : pixels.shape[1], : pixels.shape[2]] = pixels
+    wider = np.zeros((pixels.shape[0], max(width, pixels.shape[1]), 4), np.uint8)
+    wider[:, : pixels.shape[1], : pixels.shape[2]] = pixels
     if pixels.shape[2] == 3:
-        made[:, : pixels.shape[1], 3] = 255
-    return made
+        wider[:, : pixels.shape[1], 3] = 255
+    return wider
 
 
 def _tall(pixels: np.ndarray, height: int) -> np.ndarray:

@@ -32,23 +32,24 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
             return Finding("labels", "warning", words, {"moved": moved}, advice)
     if answers is None:
         return Finding("labels", "note", f"{network.name} does not give one score a class, so no labels were judged.")
-    known = material.targets >= 0
-    count = int(known.sum())
+    labelled = material.targets >= 0
+    count = int(labelled.sum())
     if count < FEWEST:
         words = f"The classes of {count} photos are known, too few to judge the labels' order."
         return Finding("labels", "note", words, {"labelled": count}, "Give a folder with one sub-folder a class.")
-    targets, predicted = material.targets[known], answers[known].argmax(1)
+    targets, predicted = material.targets[labelled], answers[labelled].argmax(1)
     accuracy = share(predicted, targets)
-    confidence = float(answers[known].exp().max(1).values.mean())
-    others = {name: share(predicted, order[targets]) for name, order in orders(network, answers.shape[1]).items()}
-    evidence: dict[str, Any] = {"photos": count, "accuracy": accuracy, "confidence": confidence, "orders": others}
+    confidence = float(answers[labelled].exp().max(1).values.mean())
+    accuracies = {name: share(predicted, order[targets]) for name, order in orders(network, answers.shape[1]).items()}
+    evidence: dict[str, Any] = {"photos": count, "accuracy": accuracy, "confidence": confidence, "orders": accuracies}
     evidence["consistency"] = consistency(predicted, targets)
-    best = max(others, key=lambda name: others[name])
-    if shuffled and accuracy >= others.get("ImageNet's order", 0):  # files state numbers, so only the names are wrong
+    best = max(accuracies, key=lambda name: accuracies[name])
+    # files state numbers, so only the names are wrong
+    if shuffled and accuracy >= accuracies.get("ImageNet's order", 0):
         evidence["moved"] = moved
         return Finding("labels", "fault", words, evidence, advice)
-    if others[best] > max(2 * accuracy, accuracy + 0.2) and others[best] * count >= 3:
-        words = f"The labels fit in {best}: accuracy {percent(others[best])} instead of {percent(accuracy)}."
+    if accuracies[best] > max(2 * accuracy, accuracy + 0.2) and accuracies[best] * count >= 3:
+        words = f"The labels fit in {best}: accuracy {percent(accuracies[best])} instead of {percent(accuracy)}."
         return Finding("labels", "fault", words, evidence, f"Give the labels in {best}.")
     together = evidence["consistency"]
     if accuracy < confidence / 4 and confidence > 0.35:
