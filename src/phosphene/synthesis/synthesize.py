@@ -22,8 +22,8 @@ from ..picture import Photo
 from ..showing import named
 from .engine.ascent import adam, ascend
 from .engine.cppn import CPPN
+from .engine.from_start import DECAY
 from .engine.images import Fourier, Image, Pixels, noise
-from .engine.kept import DECAY
 from .engine.objectives import Size, unit
 from .engine.options import generator, image_count, start_images, start_size, step_count
 from .engine.painted import Painted

@@ -74,10 +74,10 @@ class Adversarial(Synthesis):
 
     @property
     def caption(self) -> str:
-        done, plain = int(self.success.sum()), int(self.success_unrounded.sum())
+        successes, plain = int(self.success.sum()), int(self.success_unrounded.sum())
         many = len(self.images)
-        text = f"{done} of {many} answered as wanted when rounded to 8 bits"
-        text += f", {plain} before rounding" if plain != done else ""
+        text = f"{successes} of {many} answered as wanted when rounded to 8 bits"
+        text += f", {plain} before rounding" if plain != successes else ""
         return f"{self.how}. {text}. {self._size}"
 
     @property
@@ -98,12 +98,12 @@ class Adversarial(Synthesis):
             raise ValueError(f"a gain is above 0, not {gain:g}")
         most = 0.5 / gain
         blocks: list[Block] = []
-        shown = min(max(1, rows), len(self.images))
-        for index in range(shown):
+        rows_drawn = min(max(1, rows), len(self.images))
+        for index in range(rows_drawn):
             blocks.append(TextBlock(self._told(index), size=15, weight="bold"))
             blocks.append(self._row(index, gain, top))
-        if len(self.images) > shown:
-            blocks.append(TextBlock(f"{len(self.images) - shown} more images are not drawn.", colour="muted"))
+        if len(self.images) > rows_drawn:
+            blocks.append(TextBlock(f"{len(self.images) - rows_drawn} more images are not drawn.", colour="muted"))
         if len(self.history) > 2:
             blocks.append(trace(self.history, self.objective))
         grey = f"Changes are drawn {gain:g} times as large about grey, which is no change:"
@@ -168,5 +168,5 @@ class Adversarial(Synthesis):
         ]
 
 
-def _image(shown: np.ndarray, heading: str, caption: str) -> ImageBlock:
-    return ImageBlock(shown, heading=heading, caption=caption, width=WIDE, crisp=False)
+def _image(pixels: np.ndarray, heading: str, caption: str) -> ImageBlock:
+    return ImageBlock(pixels, heading=heading, caption=caption, width=WIDE, crisp=False)

@@ -45,9 +45,9 @@ class Code:
         return value.reshape(len(value), value.shape[1], -1)
 
     def _by_image(self, value: Tensor) -> Tensor:
-        found = main_tensor(value)
-        assert found is not None
-        return found.movedim(self.layer.batch, 0) if is_layer(self.address) else found
+        tensor = main_tensor(value)
+        assert tensor is not None
+        return tensor.movedim(self.layer.batch, 0) if is_layer(self.address) else tensor
 
 
 def code(network: Network, address: str | Address, size: Size) -> Code:

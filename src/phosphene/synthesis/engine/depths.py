@@ -20,13 +20,13 @@ def last_of_each_size(network: Network, size: Size) -> list[str]:
     Of the modules' values the outermost counts: a block's rather than that of the last layer in it.
     """
     layers = [layer for layer in network.layers(size) if layer.module]
-    found = [_outermost(group)[-1].name for group in _by_size(layers)]
-    if len(found) < FEWEST:
-        found = _spread(layers)
+    names = [_outermost(group)[-1].name for group in _by_size(layers)]
+    if len(names) < FEWEST:
+        names = _spread(layers)
     answer = layers[-1]
     vectors = [layer for layer in layers[:-1] if _is_vector(layer) and layer.shape != answer.shape]
-    found += [_outermost(vectors)[-1].name] if vectors else []
-    return [*found, "logits"] if _is_vector(answer) else found
+    names += [_outermost(vectors)[-1].name] if vectors else []
+    return [*names, "logits"] if _is_vector(answer) else names
 
 
 def first_of_each_size(network: Network, size: Size) -> list[str]:
@@ -52,11 +52,11 @@ def _by_size(layers: Sequence[Layer]) -> list[list[Layer]]:
     """The layers with maps of more than one place, by their size, from the largest; the image's own size included."""
     groups: dict[tuple[int, ...], list[Layer]] = {}
     for layer in layers:
-        places = layer.maps_shape[1:]
-        if layer.layout is not None and min(places) > 1 and layer.depth > 0:  # at 0 stands the whole network
-            groups.setdefault(places, []).append(layer)
+        grid = layer.maps_shape[1:]
+        if layer.layout is not None and min(grid) > 1 and layer.depth > 0:  # at 0 stands the whole network
+            groups.setdefault(grid, []).append(layer)
     order = sorted(groups, key=lambda places: -places[0] * places[1])
-    sizes = [groups[places] for places in order]
+    sizes = [groups[grid] for grid in order]
     return [group for group in sizes if any(layer.parameters for layer in group)]  # pooling alone computes nothing new
 
 

@@ -16,7 +16,7 @@ from .images import Fourier, coloured
 DECAY = 1.65  # power of the frequency, as in `recipes.fourier`
 
 
-class Kept(Fourier):
+class FromStart(Fourier):
     """Starts at images (N, 3, H, W) in [0, 1]; black and white come in by 0.001."""
 
     start: Tensor

@@ -51,17 +51,19 @@ class SeparateLBFGS(Optimizer):
             length = self._first_length(direction)
             for _ in range(HALVINGS):
                 self._put(at + length[:, None] * direction)
-                found = closure().detach()
-                good = (found <= losses + ARMIJO * length * slope + slack * losses.abs()) & found.isfinite()
+                losses_there = closure().detach()
+                good = (
+                    losses_there <= losses + ARMIJO * length * slope + slack * losses.abs()
+                ) & losses_there.isfinite()
                 if good.all():
                     break
                 length = torch.where(good, length, length / 2)
             else:  # where nothing helps: stay, and begin anew
                 length = torch.where(good, length, 0.0)
                 self._put(at + length[:, None] * direction)
-                found = closure().detach()
+                losses_there = closure().detach()
                 self.kept = [(moved, changed, inverse * good) for moved, changed, inverse in self.kept]
-            losses, gradient = found, self._gradient()
+            losses, gradient = losses_there, self._gradient()
             self._keep(length[:, None] * direction, gradient - before)
         return began.sum()
 

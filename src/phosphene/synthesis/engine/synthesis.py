@@ -72,12 +72,12 @@ class Synthesis(Result):
     @property
     def caption(self) -> str:
         height, width = self.images.shape[-2:]
-        taken = (
+        steps_text = (
             counted(self.step, "step")
             if self.step == self.steps
             else f"stopped after {self.step} of {counted(self.steps, 'step')}"
         )
-        return f"{self.how}; {height} × {width} px, {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
+        return f"{self.how}; {height} × {width} px, {steps_text}, seed {self.seed}. Colours as they are, in [0, 1]."
 
     def to_dict(self) -> dict[str, Any]:
         return {
