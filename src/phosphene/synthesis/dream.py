@@ -197,8 +197,8 @@ def _aims(network: Network, layer: str, guide: Tensor | None) -> Callable[[Size]
     return at
 
 
-def guided_likeness(features: Tensor, guide_features: Tensor) -> Tensor:
-    """(N,): the mean over places of each feature's (N, C, P) product with the most alike of the guide (C, Q), over C."""
-    products = torch.einsum("ncp,cq->npq", features.detach(), guide_features)
-    best = guide_features.T[products.argmax(2)]  # (N, P, C)
+def guided_likeness(features: Tensor, guide: Tensor) -> Tensor:
+    """The mean over places of each feature's (N, C, P) product with the most alike of `guide` (C, Q), over C: (N,)."""
+    products = torch.einsum("ncp,cq->npq", features.detach(), guide)
+    best = guide.T[products.argmax(2)]  # (N, P, C)
     return (features.transpose(1, 2) * best).mean((1, 2))
