@@ -71,6 +71,7 @@ class Why(Result):
         ranges = self.ranges(range)
         blocks: list[Block] = []
         for index in indices:
+            # a target: its heading, the answer, and every method over the photo
             photo, frame = self.results[0].photo(index)
             text = f"{self.targets[index]} · {compact(float(self.results[0].scores[index]))}"
             blocks.append(TextBlock(text, size=20, weight="bold"))
@@ -82,11 +83,13 @@ class Why(Result):
                 notes = "; ".join(part for part in (ends(scale), one.note(index)) if part)
                 cells.append(over_block(photo, frame, shares, one.signed, WIDTH, name, notes))
             blocks += [Row(cells[at : at + COLUMNS], gap=GAP) for at in _range(0, len(cells), COLUMNS)]
+        # a bar for methods with a sign and one for those without
         for signed, label in ((True, "against · for"), (False, "little · much")):
             kinds = [scale for scale, one in zip(ranges, self.results, strict=True) if one.signed == signed]
             if kinds:
                 bar = Range(-1.0, 1.0, "-1:1") if signed else Range(0.0, 1.0, "unit")
                 blocks.append(ColourBar(colours(signed), bar, f"{label}, share of the range"))
+        # title and caption
         over_all = "one over all targets" if len(self.targets) > 1 else "stated below its picture"
         rules = " and ".join(dict.fromkeys(words(scale.rule) for scale in ranges))
         caption = f"Each method has its own range, {over_all} ({rules})."

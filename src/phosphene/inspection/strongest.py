@@ -68,9 +68,11 @@ class Strongest(Result):
         blocks: list[Any] = []
         cards = []
         for unit, values in zip(self.units, mapped.values01, strict=True):
+            # the photo under the unit's activation
             over = overlay(view.pixels, values, "sequential", 0.85 * values, box=input_box(view, frame))
             pictures = [_tall(over, height)]
             sees = "what it sees is not known"
+            # what the unit sees: a box on the photo, and beside it that patch
             if unit.box is not None and unit.box.empty:
                 sees = "sees nothing but padding"
             elif unit.box is not None:
@@ -83,6 +85,7 @@ class Strongest(Result):
                 patch = self.photo.crop((int(box.left), int(box.top), int(box.right), int(box.bottom)))
                 pictures.append(_fit(patch.pixels, height, PATCH))
                 sees = f"sees {int(box.width)} × {int(box.height)} px of the photo"
+            # both with their words
             heading = f"channel {unit.channel} · {compact(unit.value)}"
             caption = sees if self.place else f"row {unit.row}, column {unit.column}; {sees}"
             joined = [ImageBlock(pixels, crisp=False) for pixels in pictures]
@@ -90,6 +93,7 @@ class Strongest(Result):
             if len(joined) > 1:
                 joined[1] = ImageBlock(pictures[1], heading="its patch", crisp=False)
             cards.append(joined)
+        # the cards in rows, and the words above and below
         per_row = 2 if view.width / view.height < 1.3 else 1
         blocks = [Row(_aligned(cards, at, per_row), gap=20) for at in range(0, len(cards), per_row)]
         blocks.append(ColourBar("sequential", mapped.ranges[0], "activation"))

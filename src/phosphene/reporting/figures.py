@@ -21,7 +21,7 @@ LABEL = 22  # pixels that a label takes below its tile
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageImage:
     """An image to set into the page: its data URI and its size."""
 
     uri: str
@@ -29,20 +29,20 @@ class Shown:
     height: int
 
 
-def photograph(pixels: np.ndarray, longest: int | None = None) -> Shown:
+def compressed(pixels: np.ndarray, longest: int | None = None) -> PageImage:
     """Pixels (h, w, 3) as WebP with loss, brought to at most `longest` pixels a side."""
     image = Pillow.fromarray(np.ascontiguousarray(pixels))
     if longest and max(image.size) > longest:
         scale = longest / max(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Pillow.Resampling.LANCZOS)
-    return Shown(_uri(image, lossless=False), *image.size)
+    return PageImage(_uri(image, lossless=False), *image.size)
 
 
-def crisp(pixels: np.ndarray) -> Shown:
+def crisp(pixels: np.ndarray) -> PageImage:
     """Pixels (h, w, 3 or 4) as WebP without loss."""
     image = Pillow.fromarray(np.ascontiguousarray(pixels))
-    return Shown(_uri(image, lossless=True), *image.size)
+    return PageImage(_uri(image, lossless=True), *image.size)
 
 
 def tiles(sheet: Sheet, label: str, most: int | None = None) -> Markup:

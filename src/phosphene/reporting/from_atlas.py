@@ -18,7 +18,7 @@ from ..atlas.units.tiles import Scale, cuts
 from ..network import Layer, Network
 from ..picture import Photo, compact
 from .choose import Chosen
-from .figures import Shown, crisp, photograph
+from .figures import PageImage, compressed, crisp
 from .sections import Units
 
 PATCHES = 6  # of each unit
@@ -33,7 +33,7 @@ REACH = 6  # a layer that the atlas holds stands for one within this share of th
 class Tile:
     """A patch of the data set; `why` says why its photo can't be shown."""
 
-    image: Shown | None
+    image: PageImage | None
     says: str
     why: str = ""
 
@@ -50,7 +50,7 @@ class Best:
 class Near:
     """An image of the data set that is like the photo."""
 
-    image: Shown | None
+    image: PageImage | None
     title: str
     says: str
 
@@ -62,7 +62,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class Known:
+class AtlasPart:
     """All that the atlas says: by layer and channel the units' patches, and the images like the photo."""
 
     path: str
@@ -97,7 +97,7 @@ def layers_in_atlas(
     return tuple({part.layer.name: part for part in choices}.values())
 
 
-def atlas_part_of(atlas: Atlas, network: Network, photo: Photo, units: Sequence[Units]) -> Known:
+def atlas_part_of(atlas: Atlas, network: Network, photo: Photo, units: Sequence[Units]) -> AtlasPart:
     """What the atlas says of the units and of the photo."""
     images = 0
     best: dict[str, dict[int, Best]] = {}
@@ -122,7 +122,7 @@ def atlas_part_of(atlas: Atlas, network: Network, photo: Photo, units: Sequence[
             channel: _best(patches_of_unit, names[channel])
             for channel, patches_of_unit in zip(channels, patches, strict=True)
         }
-    return Known(atlas.path, images, best, _neighbours(atlas, network, photo))
+    return AtlasPart(atlas.path, images, best, _neighbours(atlas, network, photo))
 
 
 def _sweep(atlas: Atlas, network: Network, layer: str) -> Any:
@@ -137,7 +137,7 @@ def _best(patches: Sequence[Any], name: str) -> Best:
         image = None
         if cut.tile is not None:
             squares = max(cut.patch.box.width, cut.patch.box.height) <= SMALL
-            image = crisp(cut.tile) if squares else photograph(cut.tile)
+            image = crisp(cut.tile) if squares else compressed(cut.tile)
         tiles.append(Tile(image, says, cut.why))
     if not patches:
         return Best((), "")
@@ -163,7 +163,7 @@ def _neighbours(atlas: Atlas, network: Network, photo: Photo) -> Neighbours | No
         if number < 0:
             continue
         try:
-            image = photograph(neighbours.photo(int(number)).pixels, VIEW)
+            image = compressed(neighbours.photo(int(number)).pixels, VIEW)
         except (OSError, LookupError, ValueError):
             image = None
         near.append(Near(image, label or key, f"{key}, distance {compact(float(distance))}"))

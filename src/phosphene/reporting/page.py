@@ -23,7 +23,7 @@ from .synthesised import synthesised
 
 if TYPE_CHECKING:
     from ..atlas import Atlas
-    from .from_atlas import Known
+    from .from_atlas import AtlasPart
 
 PACKAGES = ("phosphene", "torch", "torchvision", "timm", "numpy", "pillow")
 SUFFIXES = (".html", ".htm")
@@ -58,13 +58,15 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
     """The report as HTML."""
     layers = network.layers(network.frame(photo).size)
     choices = choose(layers)
-    atlas_part: Known | None = None
+    # an atlas takes the place of layers that it does not hold by near ones that it does
+    atlas_part: AtlasPart | None = None
     belonging: Atlas | None = None
     if atlas is not None:
         from . import from_atlas
 
         belonging = from_atlas.belonging(atlas, network)
         choices = from_atlas.layers_in_atlas(belonging, network, choices, layers)
+    # the sections that others build on, and what the page is made of
     filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
@@ -79,6 +81,7 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
     if belonging is not None:
         atlas_part = from_atlas.atlas_part_of(belonging, network, photo, units)
         record["atlas"] = atlas_part.path
+    # the template asks for the rest
     environment = Environment(
         loader=PackageLoader("phosphene.reporting", "."),
         autoescape=True,

@@ -22,7 +22,7 @@ from ..network import Box, Guess, Network, NoScoresError
 from ..picture import Photo, Range, apply_range, compact, ends, overlay, ranges_caption
 from ..showing import input_box, seen
 from .choose import Chosen, deeper_convolution
-from .figures import Shown, body, crisp, gradient, photograph, tiles
+from .figures import PageImage, body, compressed, crisp, gradient, tiles
 
 ROWS = 4  # rows of maps that are shown of a layer
 KERNELS = 96  # kernels of a deeper layer that are shown, of one plane each; fewer if they have more
@@ -59,9 +59,9 @@ class Card:
     row: int
     column: int
     value: str
-    over: Shown
+    over: PageImage
     box: tuple[float, float, float, float] | None  # left, top, width, height
-    patch: Shown | None  # None where it is not known, or all that the network sees
+    patch: PageImage | None  # None where it is not known, or all that the network sees
     sees: str
 
 
@@ -83,7 +83,7 @@ class View:
     """One method's map over the photo, and its range in words."""
 
     name: str
-    over: Shown
+    over: PageImage
     range: str
 
 
@@ -115,9 +115,9 @@ def header(network: Network, photo: Photo) -> dict[str, Any]:
     pixels = (image.permute(1, 2, 0).cpu().numpy() * 255 + 0.5).astype(np.uint8)
     whole = frame.seen.round() == Box(0, 0, photo.width, photo.height)
     return {
-        "photo": photograph(photo.pixels, LONGEST),
+        "photo": compressed(photo.pixels, LONGEST),
         "seen": None if whole else _percent(frame.seen, Box(0, 0, photo.width, photo.height)),
-        "input": photograph(pixels, 512),
+        "input": compressed(pixels, 512),
         "size": frame.size,
         "how": network.preprocessing.describe(),
     }
@@ -147,7 +147,7 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
             shares = apply_range(one.maps[at].float().cpu().numpy(), scale)
             over = laid(*one.photo(at), shares, one.signed)
             note = "; ".join(part for part in (ends(scale), one.note(at)) if part)
-            views.append(View(name, photograph(over, VIEW), note))
+            views.append(View(name, compressed(over, VIEW), note))
         reasons.append(Reason(guess.label, compact(guess.score), str(result.answers[at] or ""), tuple(views)))
     caption = f"A method has one range for all classes; {ranges_caption(tuple(ranges))}."
     notes = tuple(f"Without {name}: {note.rstrip('.')}." for name, note in result.refused.items())
@@ -252,14 +252,14 @@ def units(network: Network, photo: Photo, choice: Chosen) -> Units:
         elif unit.box is not None:
             whole = unit.box
             cut = result.photo.crop((int(whole.left), int(whole.top), int(whole.right), int(whole.bottom)))
-            patch = photograph(cut.pixels, VIEW) if max(cut.pixels.shape[:2]) > 64 else crisp(cut.pixels)
+            patch = compressed(cut.pixels, VIEW) if max(cut.pixels.shape[:2]) > 64 else crisp(cut.pixels)
             inside = unit.box.within(view_box)
             box = _percent(inside, view_box)
             everything = inside == view_box
             sees = "sees all of it" if everything else f"sees {int(whole.width)} × {int(whole.height)} px of the photo"
             patch = None if everything else patch
         at = (unit.channel, unit.row, unit.column, compact(unit.value))
-        cards.append(Card(*at, photograph(over, VIEW), box, patch, sees))
+        cards.append(Card(*at, compressed(over, VIEW), box, patch, sees))
     rows, columns = result.maps.shape[1:]
     caption = f"Activation of a channel over the part of the photo that the network sees; {limits.caption()}."
     caption += f" Maps of {rows} × {columns} places; receptive field {choice.layer.field}, in pixels of the input."

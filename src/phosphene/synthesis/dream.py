@@ -122,6 +122,7 @@ def dream(
     - `size`: the longer side in pixels, where the photo's is above it; the photo's own if not given
     - `seed`: the shifts; the same seed gives the same picture
     """
+    # the sizes, and how many steps at each; zooms take fewer
     photos = photo_images(network, images, size)
     full = (int(photos.shape[-2]), int(photos.shape[-1]))
     sizes = octave_sizes(full, count(octaves, "octaves"), _above_one(scale))
@@ -131,6 +132,7 @@ def dream(
     check_room(total, 4 * len(photos), "steps and zooms, {} in all: a score of each")
     if not positive(enlarge, "enlarge") < 1:
         raise ValueError(f"enlarge is the part of the side that a zoom cuts off, below 1, not {enlarge:g}")
+    # what is raised, and how it is told
     guiding = None if guide is None else photo_images(network, guide, size or max(full))
     aim_at = _aims(network, layer, guiding)
     optimiser = normalised_steps(positive(rate, "rate"))
@@ -145,6 +147,7 @@ def dream(
         "originals": photos.cpu(), "sizes": tuple(sizes), "layer": address, "seed": seed, "steps": total,
         "guide": None if guiding is None else pixels(guiding)[0],
     }  # fmt: skip
+    # one climb through the sizes, then one at full size for every zoom
     current = photos
     for stage in range(1 + zoom):
         current = zoomed(current, enlarge) if stage else current

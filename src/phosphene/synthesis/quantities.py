@@ -147,6 +147,7 @@ def quantities(
     watched = objectives[3] + objectives[4]
     everything = objectives[0] + objectives[1] + objectives[2] + watched
     index = class_number(network, label, shape)
+    # what is filled in row by row: an image, all five values, two histories and gradients
     images = torch.full((5, 3, *shape), 0.5)
     values = torch.full((5, 5), torch.nan)
     ways = {kind: torch.full((2, steps), torch.nan) for kind in ASKED[3:]}
@@ -164,6 +165,7 @@ def quantities(
         "steps": 5 * steps,
         "seed": seed,
     }
+    # an ascent for each quantity; the two of the class are watched while they are raised
     for row, aim in enumerate(objectives):
         both = aim if row < 3 else aim + 0.0 * watched
         _, image, moments = followed(network, both, rule, 1, shape, steps=steps, seed=seed)
@@ -174,6 +176,7 @@ def quantities(
                 ways = {kind: way.clone() for kind, way in ways.items()}
                 for kind, one in zip(ASKED[3:], objectives[3:], strict=True):
                     ways[kind][row - 3, moment.step - 1] = moment.parts[one.name][0].cpu()
+            # after the last step the image is measured as it is
             if moment.step == steps:
                 final = current_images(image)
                 images[row], values[row] = final[0].cpu(), measured(network, everything, final)

@@ -35,10 +35,12 @@ def sheet_of(result: Placed, names: bool, side: int) -> Sheet:
         positions, changed = shortened(positions)
     points, width, height = on_plane(positions)
     photo_points = points[count:]
+    # the map as grey dots, some of them where there are many
     rows = np.random.default_rng(whole.reduction.seed).permutation(count)[:MOST]
     radius, _ = dot_size(len(rows))
     marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
     marks += [Circle(float(x), float(y), radius, GREY, 0.45) for x, y in points[rows]]
+    # the photos beside their points, and the names of classes where both leave room
     below = BELOW + 14 * (max(len(wrap(photo.name, 12.0, LONGEST, "bold")) for photo in result.photos) - 1)
     corners = _corners(photo_points, side, (width, height), below)
     boxes = [(x - 2, y - 2, x + side + 2, y + side + below) for x, y in corners]
@@ -48,6 +50,7 @@ def sheet_of(result: Placed, names: bool, side: int) -> Sheet:
         classes = often(counts)[:NAMES]
         named_groups = groups(points[:count], whole.labels, classes)
         marks += lettered(points[:count], named_groups, {}, (width, height), radius, [*boxes, *hidden]).marks
+    # each photo with a line to its point and its name
     for photo, (x, y), (left, top) in zip(result.photos, photo_points, corners, strict=True):
         middle = (left + side / 2, top + side / 2)
         if math.dist(middle, (x, y)) > 1:
@@ -59,6 +62,7 @@ def sheet_of(result: Placed, names: bool, side: int) -> Sheet:
             half = text_width(words, 12.0, "bold") / 2
             at = min(max(middle[0], half + 4), width - half - 4)
             marks += haloed(Text(at, top + side + 15 + 14 * line, words, 12.0, "bold", "middle"))
+    # title and caption
     many = f"{len(result.photos):,} photos" if len(result.photos) > 1 else result.photos[0].name
     caption = f"{result.words()} The map: {whole.words()} {whole.axes}{SHORTENED if changed else ''}"
     if len(rows) < count:

@@ -50,6 +50,7 @@ def sheet_of(result: Neighbours, rows: int, seen: bool) -> Sheet:
         Text(0, 13, "query", 13, "bold"),
         Text(side + APART, 13, "its nearest" if k == 1 else "from the nearest on", 13, "bold"),
     ]
+    # a row for each query
     y = 24.0
     rows_shown = min(rows, len(result.queries))
     for index in range(rows_shown):
@@ -60,6 +61,7 @@ def sheet_of(result: Neighbours, rows: int, seen: bool) -> Sheet:
     blocks: list = [DrawingBlock(Drawing(width, y, tuple(marks)))]
     if rows_shown < len(result.queries):
         blocks.append(TextBlock(f"{len(result.queries) - rows_shown} more queries are not shown.", "muted"))
+    # the words, of which each is said only where it applies
     distance = "Euclidean distance" if result.metric == "euclidean" else "cosine distance (1 − cosine)"
     subtitle = f"{result.network} · {distance} in {result.layer}, {result.length:,} values"
     labelled = any(label is not None for row in result.labels[:rows_shown] for label in row)

@@ -127,6 +127,7 @@ def atlas_patches(
     if k is not None and k < 1:
         raise ValueError(f"at least one patch is asked for, not {k}")
     atlas = opened(atlas)
+    # which sweep and network the unit belongs to
     address = Address.parse(unit)
     swept = atlas.sweep(address.layer, name=sweep)
     network = atlas.network(swept)
@@ -136,10 +137,12 @@ def atlas_patches(
     if checked.place is not None:
         raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
     target = Address(checked.layer, int(checked.channel))
+    # what the sweep wrote of it, and its patches
     units = units_of(atlas.store, swept, target.layer)
     row = units.slice(int(target.channel or 0), 1)
     (rows,) = patches_of(atlas, swept, network, target.layer, row.to_pylist(), k)
     measured, values = Measured.of(row), row.column("values")[0].as_py()
+    # what is made anew where asked for
     more: dict[str, Any] = {}
     if projection:
         more |= _patterns(network, rows, target)

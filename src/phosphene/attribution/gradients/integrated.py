@@ -104,6 +104,7 @@ def integrated_gradients(
         most = at_once(network, x, batch, back=True, of=None if steps == "auto" else steps)
         signals, below, point_counts = [], [], []
         for index in range(len(x)):
+            # a path from every baseline; their signals are averaged
             at = units.at[units.of(index)]
             lines = [
                 Line(

@@ -58,6 +58,7 @@ class Located(Result):
         blocks: list[Block] = []
         for at, index in enumerate(indices):
             photo, frame = self.map.photo(index)
+            # the photo and its map, each with the box
             over = laid(photo, frame, mapped.values01[at], self.map.signed, whole=True)
             text = f"{self.map.targets[index]} · {compact(float(self.map.scores[index]))}"
             left, top, right, bottom = self.boxes[index]
@@ -74,6 +75,7 @@ class Located(Result):
                 ),
                 ColourBar(kind, mapped.ranges[at], self.map.method),
             ]
+        # title and caption
         rule = f"round the largest region of at least {self.threshold:g} of the map's largest number"
         cropped = any(frame.seen != Box(0, 0, photo.width, photo.height) for photo, frame in self.map.photos)
         unseen = " What the network does not see keeps its colours." if cropped else ""

@@ -41,12 +41,14 @@ def sheet_of(result: Objects, page: int) -> Sheet:
     blocks: list[Block] = []
     for at, index in enumerate(indices):
         photo, frame = maps.photo(index)
+        # all at the size that they are drawn at
         width = min(WIDTH, TALLEST * photo.width / photo.height)
         size = (round(width * PER_PIXEL), round(width * PER_PIXEL * photo.height / photo.width))
         pixels = np.array(photo.pil().resize(size, Image.Resampling.LANCZOS))
         inside, outside = (resized(seeds[index], size, smooth=False) for seeds in (result.inside, result.outside))
         mask = resized(result.masks[index], size, smooth=True)
         over = np.array(Image.fromarray(map_over_photo(photo, frame, mapped.values01[at], maps.signed)).resize(size))
+        # heading, and the four pictures in a row
         share = f"{result.masks[index].mean():.0%} of the photo"
         text = f"{result.targets[index]} · {compact(float(maps.scores[index]))}"
         blocks.append(TextBlock(text, size=20, weight="bold"))
@@ -58,8 +60,9 @@ def sheet_of(result: Objects, page: int) -> Sheet:
             "seeds": sown(pixels, inside, outside),
             f"object, {share}": cut_out(pixels, mask),
         }
-        row = [ImageBlock(shown, heading=name, width=width, crisp=False) for name, shown in pictures.items()]
+        row = [ImageBlock(each, heading=name, width=width, crisp=False) for name, each in pictures.items()]
         blocks.append(Row(row, gap=24))
+    # title and caption
     cuts = f"{result.iterations} cut{'s' * (result.iterations > 1)}"
     smooth = f", smoothed by {result.smooth:.0%} of its side," if result.smooth else ""
     caption = (

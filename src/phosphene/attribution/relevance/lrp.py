@@ -110,12 +110,14 @@ def lrp(
     question = questions(network, x, target)
     if question.layer == "probabilities":
         raise ValueError("relevance is that of a score, which a sum makes; ask for logits: in place of probabilities:")
+    # how many targets may go through together
     limits = _limits(network, x)
     layers = network.layers((int(x.shape[-2]), int(x.shape[-1])))
     alone = network.steadiness(tuple(x.shape[-2:])).coupled if len(question.addresses) > 1 else ()
     together = 1 if alone or any(layer.batch for layer in layers) else AT_ONCE  # the account takes images to come first
     results: list[tuple[Tensor, Tensor, Tensor]] = []
     layer_rules: dict[str, str] = {}
+    # each run with an account of its own, which says what biases absorbed
     for start in range(0, len(question.addresses), together):
         rows = slice(start, start + together)
         rows_question = Question(question.layer, question.addresses[rows], ())
@@ -130,6 +132,7 @@ def lrp(
             )
         results.append((values, scores, account.absorbed.to(scores)))
         layer_rules = {name: str(one) for name, one in rules.layers.rules.items()}
+    # a line of the table that named no layer was a mistake
     if wrong := table.unused(list(layer_rules)):
         raise LookupError(
             f"no layer with weights of {network.name} that ran fits {', '.join(wrong)}; these did: {_some(layer_rules)}"

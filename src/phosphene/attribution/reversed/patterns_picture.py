@@ -56,6 +56,7 @@ def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
     every = [(pattern,) for pattern in result.units[0]] if single else list(result.units)
     indices, where = page_of(len(every), page, "units" if not single else "patterns")
     cards = [every[index] for index in indices]
+    # all cards alike in size, each with its ranges and its words
     ranges = _ranges(cards, rule, per)
     tile = _tile(cards)
     words = [_words(card, tile, single) for card in cards]
@@ -64,6 +65,7 @@ def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
         _card(card, card_ranges, tile, card_words, head)
         for card, card_ranges, card_words in zip(cards, ranges, words, strict=True)
     ]
+    # title and caption
     names = list(dict.fromkeys(result.looked_at))
     photos = ", ".join(names) if len(names) <= 3 else f"{len(result.looked_at)} photos"
     sizes_text = _told(cards, result.receptive_field)

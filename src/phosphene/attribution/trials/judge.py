@@ -75,6 +75,7 @@ def judge(
     unreadable: list[str] = []
     judgement = None
     for number, entry in enumerate(inputs(network, selected), 1):
+        # a file that can't be read comes as the sentence that says so
         if isinstance(entry, str):
             unreadable.append(entry)
             continue
@@ -86,6 +87,7 @@ def judge(
             raise ValueError(
                 f"methods are judged by one class for all images, not by {len(question.addresses)}; name one"
             )
+        # what the tests need of this image
         size = (int(x.shape[-2]), int(x.shape[-1]))
         if "randomised" in test_names and size not in random_networks:
             random_networks = {size: wholly_random(network, size, seed=seed)}
@@ -95,6 +97,7 @@ def judge(
             network, random_networks.get(size), x, str(address), address.channel, frame, photo_boxes, test_names,
             steps, seed, batch
         )  # fmt: skip
+        # every method and baseline takes the tests
         row: dict[str, dict[str, float]] = {}
         for contender in [*methods_asked, *baselines()]:
             numbers, refusal = trial.numbers(contender)
@@ -105,11 +108,13 @@ def judge(
                 refusals[contender.name] = refusal
         if not any(contender.name in answered for contender in methods_asked):
             raise ValueError("; ".join(dict.fromkeys(refusals.values())))
+        # the judgement so far; a method that answered for any image is in it
         columns.append((name, question.names[0], row))
         names = [contender.name for contender in methods_asked if contender.name in answered]
         never = {name: refusal for name, refusal in refusals.items() if name not in answered}
         judgement = _judgement(network, columns, names, unreadable, never, seed)
         yield replace(judgement, step=number, steps=len(selected))
+    # files after the last photo may be broken too
     if judgement is None:
         raise ValueError(f"none of the {len(unreadable)} images can be read; the first: {unreadable[0]}")
     if len(unreadable) != len(judgement.unreadable):

@@ -33,6 +33,7 @@ def sheet_of(result: Judgement) -> Sheet:
     tests = [test for test in WORDS if test in result.tests]
     width = NAME + len(tests) * (COLUMN + GAP) - GAP
     marks: list[Mark] = []
+    # the columns of numbers, then the names beside them
     for column, test in enumerate(tests):
         _column(marks, result, test, NAME + column * (COLUMN + GAP))
     for row, name in enumerate(result.names):
@@ -56,6 +57,7 @@ def sheet_of(result: Judgement) -> Sheet:
                     colour="ink" if is_method else "muted",
                 )
             )
+    # below them why others are missing
     blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(result.names) * ROW + 24, tuple(marks)))]
     blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in result.refused.items()]
     count = len(result.images)

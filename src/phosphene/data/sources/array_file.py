@@ -36,7 +36,7 @@ class Head:
     columns_first: bool
 
     @property
-    def pictures(self) -> bool:
+    def holds_images(self) -> bool:
         """Whether its rows can be pictures."""
         flat = len(self.shape) == 3 or (len(self.shape) == 4 and self.shape[3] in (1, 3, 4))
         return flat and 0 not in self.shape and self.dtype.kind in "uif" and not self.columns_first
@@ -52,14 +52,14 @@ def shards(path: str, array: str | None = None) -> list[Shard]:
     heads = _heads(path)
     if array and array not in heads:
         raise LookupError(f"{path!r} has no array {array!r}; it has {', '.join(heads)}")
-    picture_arrays = {name: head for name, head in heads.items() if head.pictures and array in (None, name)}
-    if not picture_arrays:
+    image_arrays = {name: head for name, head in heads.items() if head.holds_images and array in (None, name)}
+    if not image_arrays:
         held = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
         raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {held}")
     with _file(path) as file:
-        packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in picture_arrays}
+        packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in image_arrays}
     result = []
-    for name, head in picture_arrays.items():
+    for name, head in image_arrays.items():
         most = SHARD if packed[name] else FILES  # else it would be unpacked anew for every stretch
         part = {"array": name, "label": _label(name, head.shape[0], heads)}
         result += stretches("npz", path, head.shape[0], most, **part)

@@ -73,7 +73,7 @@ def steps(name: str) -> list[str]:
     return [step for step in name.replace("\\", "/").split("/") if step not in ("", ".", "..")]
 
 
-def is_picture(name: str) -> bool:
+def is_image_name(name: str) -> bool:
     """Whether a member's name is a picture's, and none that is hidden or that macOS adds."""
     way = steps(name)
     if not way or name.endswith("/") or not name.lower().endswith(SUFFIXES):

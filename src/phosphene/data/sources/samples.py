@@ -25,9 +25,9 @@ def parted(name: str) -> tuple[str, str]:
     return (match[1], match[2].lower()) if match else (name, "")
 
 
-def main_picture(pictures: list[str]) -> str:
+def main_image(image_names: list[str]) -> str:
     """The picture of a sample, where it has several: the one without more in its ending, as in 000017.seg.png."""
-    return next((name for name in pictures if f".{parted(name)[1]}" in SUFFIXES), pictures[0])
+    return next((name for name in image_names if f".{parted(name)[1]}" in SUFFIXES), image_names[0])
 
 
 def label(members: dict[str, bytes]) -> str | None:

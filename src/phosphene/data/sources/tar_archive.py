@@ -22,7 +22,7 @@ from typing import IO, Any
 from ...picture.reading import MAX_BYTES
 from . import broken, samples
 from .item import FILES, SHARD, Item, Shard
-from .listing import classes, cut, is_picture, real, sentence, unlisted
+from .listing import classes, cut, is_image_name, real, sentence, unlisted
 
 BLOCK = tarfile.BLOCKSIZE
 BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
@@ -95,14 +95,14 @@ def _listed(shard: Shard) -> Shard:
 
 def _members(archive: tarfile.TarFile, stream: IO[bytes]) -> Iterator[Member]:
     """Those that matter, each when the header after it was read, without which it may be cut off itself."""
-    pictures: dict[str, Member] = {}  # for links to them
+    images: dict[str, Member] = {}  # for links to them
     last: Member | None = None
     name = ""
     try:
         for header in _headers(archive, stream):
             if last:
                 yield last
-            last, name = _member(header, stream, pictures), header.name
+            last, name = _member(header, stream, images), header.name
     except BROKEN as error:
         if last and _is_whole(last, stream):
             yield last
@@ -134,14 +134,14 @@ def _headers(archive: tarfile.TarFile, stream: IO[bytes]) -> Iterator[tarfile.Ta
         raise tarfile.ReadError("what follows is no header")
 
 
-def _member(header: tarfile.TarInfo, stream: IO[bytes], pictures: dict[str, Member]) -> Member | None:
-    if is_picture(header.name) and not header.isdir():
-        linked = pictures.get(header.linkname)
+def _member(header: tarfile.TarInfo, stream: IO[bytes], images: dict[str, Member]) -> Member | None:
+    if is_image_name(header.name) and not header.isdir():
+        linked = images.get(header.linkname)
         if not (header.isreg() or linked):
             return Member(header.name, error=f"it is a link to {header.linkname!r}, no file")
         start, size = (linked.start, linked.size) if linked else (header.offset_data, header.size)
-        pictures[header.name] = Member(header.name, start, size)
-        return pictures[header.name]
+        images[header.name] = Member(header.name, start, size)
+        return images[header.name]
     if header.isreg() and samples.parted(header.name)[1] in samples.TOLD and header.size <= SMALL:
         stream.seek(header.offset_data)
         return Member(header.name, text=stream.read(header.size))
@@ -160,11 +160,11 @@ def _files(members: Iterable[Member]) -> Iterator[File]:
     """One picture of every sample, with its class; all of them where no members tell of classes."""
     for _, group in groupby(members, lambda member: (samples.parted(member.name)[0], member.error)):
         sample = list(group)
-        pictures = {member.name: member for member in sample if member.text is None and not member.error}
+        images = {member.name: member for member in sample if member.text is None and not member.error}
         class_texts = {samples.parted(member.name)[1]: member.text for member in sample if member.text is not None}
-        names = [samples.main_picture(list(pictures))] if pictures and class_texts else list(pictures)
+        names = [samples.main_image(list(images))] if images and class_texts else list(images)
         for name in names:
-            yield [name, samples.label(class_texts), pictures[name].start, pictures[name].size]
+            yield [name, samples.label(class_texts), images[name].start, images[name].size]
         yield from ([member.name, None, member.error] for member in sample if member.error)
 
 

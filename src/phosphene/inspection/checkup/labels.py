@@ -21,6 +21,7 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
         words = f"There are {count} labels for {answers.shape[1]} outputs: which output a label means is not known."
         numbers = {"labels": count, "outputs": answers.shape[1]}
         return Finding("labels", "fault", words, numbers, "Give one label for each output, in the outputs' order.")
+    # are they ImageNet's in another order? the photos then decide whether that is a fault
     names = network.labels.names
     shuffled = names is not None and names != imagenet() and sorted(names) == sorted(imagenet())
     if shuffled:
@@ -32,6 +33,7 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
             return Finding("labels", "warning", words, {"moved": moved}, advice)
     if answers is None:
         return Finding("labels", "note", f"{network.name} does not give one score a class, so no labels were judged.")
+    # the photos: how many are right in the stated order, and in others
     labelled = material.targets >= 0
     count = int(labelled.sum())
     if count < FEWEST:
@@ -48,6 +50,7 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
     if shuffled and accuracy >= accuracies.get("ImageNet's order", 0):
         evidence["moved"] = moved
         return Finding("labels", "fault", words, evidence, advice)
+    # is another order clearly better, or are sure answers wrong in all of them?
     if accuracies[best] > max(2 * accuracy, accuracy + 0.2) and accuracies[best] * count >= 3:
         words = f"The labels fit in {best}: accuracy {percent(accuracies[best])} instead of {percent(accuracy)}."
         return Finding("labels", "fault", words, evidence, f"Give the labels in {best}.")

@@ -69,6 +69,7 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150, *,
         "labelled": material.labelled,
         "stated": measures(answers, material),
     }
+    # each other preprocessing: its answers, and how much better they are, photo by photo
     gains: dict[str, Tensor] = {}
     for name, way in candidates(stated).items():
         tried = answer(network, way.normalise(material.images))
@@ -76,6 +77,7 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150, *,
         evidence[name] = {**measures(tried, material), "preprocessing": way.describe()}
         gains[name] = before - measured(tried, material)
         evidence[name]["t"] = round(paired_t(gains[name]), 2)
+    # what stands in the way of a judgement
     if not learned:
         words = "The network is untrained, so its answers can't tell whether the preprocessing fits."
         return Finding(
@@ -84,6 +86,7 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150, *,
     if len(before) < FEWEST:
         words = f"{len(before)} photo{'s' * (len(before) > 1)} can't tell whether the preprocessing fits."
         return Finding("preprocessing", "note", words, evidence, f"Give a folder with at least {ENOUGH} photos.")
+    # the best of the others, if it is clearly better
     best = max(gains, key=lambda name: float(gains[name].mean()))
     kind = "loss" if material.labelled else "entropy"
     if clear(gains[best], MARGIN):

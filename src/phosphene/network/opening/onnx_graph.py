@@ -134,10 +134,12 @@ def free_of_batch(model: Any) -> None:
             other_attributes = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
             del node.attribute[:]
             node.attribute.extend(other_attributes)
+    # how many images it was written down for
     images = graph.input[0].type.tensor_type.shape.dim
     fixed = images[0].dim_value if len(images) else 0
     if not fixed:
         return
+    # each reshape whose target begins with a number: that keeps its input's first side (0) or works it out (-1)
     inferred = shape_inference.infer_shapes(model).graph
     shapes = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.value_info, *graph.input)}
     for count, node in enumerate(node for node in graph.node if node.op_type == "Reshape"):
@@ -156,6 +158,7 @@ def free_of_batch(model: Any) -> None:
             continue
         node.input[1] = f"{node.input[1]} for any batch {count}"
         graph.initializer.append(numpy_helper.from_array(shape, node.input[1]))
+    # what was inferred for the fixed number no longer holds
     images[0].Clear()
     images[0].dim_param = "images"
     del graph.value_info[:]

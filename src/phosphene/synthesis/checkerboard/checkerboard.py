@@ -67,6 +67,7 @@ class Checkerboard(Result):
 
     def sheet(self) -> Sheet:
         """Each way's image, its middle large, where its energy lies within a stride, and the spectrum of its energy."""
+        # the pictures: the middle, the energy within a stride, and its spectrum
         height, width = self.images.shape[-2:]
         top, left = max(0, (height - PIECE) // 2), max(0, (width - PIECE) // 2)
         middle = self.images[..., top : top + PIECE, left : left + PIECE]
@@ -75,6 +76,7 @@ class Checkerboard(Result):
         shown_folds = map_range(folds, (0.0, 2.0))
         power = (self.spectra + self.spectra.amax((1, 2), keepdim=True) * 1e-12).log10()
         spectra = map_range(power.numpy(), "percentile:5:99.9", per="tile")
+        # the numbers below them, and in a table
         upto = self.variations[:, : self.strides.index(stride) + 1].square().sum(1).sqrt()
         labels = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in upto]
         header = ("way", "score", *(f"stride {each}" for each in self.strides))
@@ -91,6 +93,7 @@ class Checkerboard(Result):
                   "Spectrum of the energy: the mean in the middle, half a cycle a pixel at the edges"),
             Table(header, rows, heading=table),
         ]  # fmt: skip
+        # title and caption
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
             f"{self.target}; {height} × {width} px, {counted(self.steps // (len(WAYS) - 1), 'step')} each{stopped}, "
