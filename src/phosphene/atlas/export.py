@@ -124,8 +124,8 @@ def export(
         raise FileExistsError(f"a folder stands at {str(target)!r} already; name another place")
     vectors = None
     if features:
-        own, layer = features_sweep(atlas, None if features is True else features, sweep)
-        vectors = tables.features_table(own.name, layer)
+        swept, layer = features_sweep(atlas, None if features is True else features, sweep)
+        vectors = tables.features_table(swept.name, layer)
         if not atlas.store.holds(vectors):
             raise ValueError(f"no image has run through the network yet; go on building the atlas {atlas.path!r}")
     positions = None

@@ -33,8 +33,8 @@ def write_fiftyone(rows: Rows, folder: Path, target: Path) -> int:
     labels: set[str] = set()
     with open(folder / "samples.json", "w", encoding="utf-8") as file:
         file.write('{"samples": [')
-        for some in rows.batches():
-            for row in some:
+        for batch in rows.batches():
+            for row in batch:
                 sample = _sample(rows, row, folder)
                 if sample is None:
                     continue

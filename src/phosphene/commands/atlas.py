@@ -206,8 +206,8 @@ def index(
     from ..atlas import Atlas
 
     with show.working("building the index"):
-        found = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed, sweep=sweep)
-    show.stdout().print(str(found))
+        built = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed, sweep=sweep)
+    show.stdout().print(str(built))
 
 
 def export(

@@ -58,8 +58,8 @@ def word(field: Field) -> inspect.Parameter:
     """The field, which must be given, as a word of the command line; several words where it takes several."""
     kind = field.kind
     assert kind is not None
-    shown = kind.metavar if kind.type is Path else field.name.upper()
-    made = typer.Argument(metavar=shown, help=as_sentence(field.help), show_default=False)
+    metavar = kind.metavar if kind.type is Path else field.name.upper()
+    made = typer.Argument(metavar=metavar, help=as_sentence(field.help), show_default=False)
     return _parameter(field, Annotated[kind.type, made], field.default)
 
 

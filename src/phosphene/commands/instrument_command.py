@@ -109,8 +109,8 @@ def _words(plan: _Plan) -> None:
     photo, layer = form.one(Role.IMAGES, Role.IMAGE_SET), form.one(Role.LAYER)
     needed = [each for each in form.of(Role.PHOTO) if each.required]
     photo = needed[0] if photo is None and len(needed) == 1 else photo
-    asked = form.one(Role.TARGET, Role.UNIT)
-    if (asked is not None and asked.required) or form.one(Role.ATLAS):  # the target is the word then; an atlas
+    target = form.one(Role.TARGET, Role.UNIT)
+    if (target is not None and target.required) or form.one(Role.ATLAS):  # the target is the word then; an atlas
         layer = None  # knows its own layers
     plan.photo = None if photo is None else photo.name
     plan.layer = None if layer is None else layer.name
@@ -150,17 +150,17 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     arguments: dict[str, Any] = {"atlas": _atlas(plan, values)} if "atlas" in values else {}
     if plan.photo is not None:
         if plan.several and not plan.layer:  # a data set
-            given = photos or [str(Path(shared.shipped_photo()).parent)]
-            arguments[plan.photo] = [str(file) for file in files(given)]
+            value = photos or [str(Path(shared.shipped_photo()).parent)]
+            arguments[plan.photo] = [str(file) for file in files(value)]
         else:
             many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
             arguments[plan.photo] = photos if many else shared.open_photo(photo)
     if plan.layer:
         arguments[plan.layer] = layer
     for each in plan.form.of(Role.NETWORK, Role.NETWORKS):
-        given, how = values[each.name], _own(plan, values, NETWORK)
-        several = isinstance(given, list)
-        opened = [shared.open_network(spec, **how) for spec in (given if several else [given])]
+        value, how = values[each.name], _own(plan, values, NETWORK)
+        several = isinstance(value, list)
+        opened = [shared.open_network(spec, **how) for spec in (value if several else [value])]
         arguments[each.name] = opened if several else opened[0]
     network = plan.form.one(Role.NETWORK)
     if plan.needs_layer and layer is not None and network is not None:
@@ -169,8 +169,8 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
         name: converted(name, each.kind, values[name]) for name, each in plan.offered.items() if name not in arguments
     }
     if "target" in options:
-        given = options["target"]
-        options["target"] = shared.target_of([given] if isinstance(given, str) else given, values.get("classes"))
+        value = options["target"]
+        options["target"] = shared.target_of([value] if isinstance(value, str) else value, values.get("classes"))
     drawing = {each.name: options.pop(each.name) for each in plan.form.drawing}
 
     if plan.form.stepwise:
@@ -241,8 +241,8 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
     if "method" in plan.offered and values["method"] != plan.parameters["method"].default:
         option_names.append("method")
     for name in dict.fromkeys((*needed, *option_names)):
-        given = values.get(name)
-        for each in given if isinstance(given, (list, tuple)) else [given]:
+        value = values.get(name)
+        for each in value if isinstance(value, (list, tuple)) else [value]:
             if each is not None:
                 text = each.value if isinstance(each, Enum) else str(each)
                 if os.path.isdir(text):

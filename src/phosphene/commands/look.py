@@ -45,8 +45,8 @@ def look(
         raise ValueError("without a layer there is no picture to write; name one: phosphene look PHOTO LAYER")
     path = None
     if layer is not None and (out is not None or not json):
-        shown = photo or options.shipped_photo()
-        path = show.target(out, ("look", network, layer, Path(shown).stem), shown)
+        photo_path = photo or options.shipped_photo()
+        path = show.target(out, ("look", network, layer, Path(photo_path).stem), photo_path)
         show.check_saving(path, theme, scale)
     opened = options.open_photo(photo)
     opened_network = options.open_network(network, architecture, weights, seed, device, head)

@@ -133,8 +133,8 @@ ClassNames = Annotated[
 
 def target_of(targets: Sequence[str] | None, classes: Sequence[str] | None) -> str | list[str] | None:
     """What is asked about: the targets and the scores of the classes; None where neither is given."""
-    asked = [*(targets or ()), *(f"logits:{name}" for name in classes or ())]
-    return asked[0] if len(asked) == 1 else asked or None
+    names = [*(targets or ()), *(f"logits:{name}" for name in classes or ())]
+    return names[0] if len(names) == 1 else names or None
 
 
 def open_network(

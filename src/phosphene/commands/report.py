@@ -44,8 +44,8 @@ def report(
     ] = False,
 ) -> None:
     """A page about what a network sees in a photo: one HTML file that needs nothing else."""
-    shown = photo or options.shipped_photo()
-    path = show.target(out, ("report", network, Path(shown).stem), shown, (".html", ".htm"))
+    photo_path = photo or options.shipped_photo()
+    path = show.target(out, ("report", network, Path(photo_path).stem), photo_path, (".html", ".htm"))
     opened = options.open_photo(photo)
     opened_network = options.open_network(network, architecture, weights, seed, device, head)
     with show.working("writing the report"):

@@ -18,8 +18,8 @@ def usage_sentence(error: Any, ctx: Any) -> str:
     help = f"'{path} --help'"
     if hasattr(error, "possibilities"):
         return f"{no_such('option', error.option_name, _options(error))} {help} lists all{_is_a_word(error)}"
-    told = _told(error) or "name a command"
-    return f"{told} See {help}" if told.endswith("?") else f"{told}; see {help}"
+    sentence = _told(error) or "name a command"
+    return f"{sentence} See {help}" if sentence.endswith("?") else f"{sentence}; see {help}"
 
 
 def no_such(what: str, name: str, choices: Iterable[str]) -> str:

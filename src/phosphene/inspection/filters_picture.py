@@ -138,8 +138,8 @@ def planes_in_blocks(pixels: np.ndarray, shape: Sequence[int], groups: int, wher
         marks.append(Text(x - left + number - 8, middle, str(output), TYPE, "bold", anchor="end", mono=True))
         first = output // (outputs // groups) * inputs  # of the inputs of its group
         for line in range(block.rows if numbered else 0):
-            told = str(first + line * where.columns)
-            marks.append(Text(x - 8, middle + line * step, told, SMALL, anchor="end", colour="muted", mono=True))
+            label = str(first + line * where.columns)
+            marks.append(Text(x - 8, middle + line * step, label, SMALL, anchor="end", colour="muted", mono=True))
     rows = -(-len(blocks) // where.beside)
     width = min(where.beside, len(blocks)) * (left + wide + 2 * GAP) - 2 * GAP
     return DrawingBlock(Drawing(width, HEAD + rows * (high + gap) - gap, tuple(marks)))

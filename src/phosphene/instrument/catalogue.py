@@ -134,8 +134,8 @@ def _by_hand(package: Path, name: str) -> Entry:
 
 
 def _parameters(node: ast.FunctionDef) -> dict[str, str]:
-    given = (*node.args.args, *node.args.kwonlyargs)
-    return {each.arg: ast.unparse(each.annotation) if each.annotation else "" for each in given}
+    arguments = (*node.args.args, *node.args.kwonlyargs)
+    return {each.arg: ast.unparse(each.annotation) if each.annotation else "" for each in arguments}
 
 
 def _first_line(node: ast.FunctionDef | ast.Module) -> str:

@@ -78,7 +78,7 @@ def _choice(values: list[Any]) -> Kind:
     """Choices as an Enum of texts; the values come back as they were."""
     back = {str(value): value for value in values}
     choices = StrEnum("Choice", {text: text for text in back})  # type: ignore[misc]
-    return Kind(choices, convert=lambda given: back[given.value])
+    return Kind(choices, convert=lambda member: back[member.value])
 
 
 def _whole(text: str) -> Any:

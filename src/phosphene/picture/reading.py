@@ -39,9 +39,9 @@ def read(source: Any, *, background: Colour = "white", max_pixels: int = 100_000
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         path = os.fsdecode(path) if isinstance(path, bytes) else path
-        return from_bytes(bytes_at(path), os.path.basename(path), below, max_pixels, path=path, shown=repr(path))
+        return from_bytes(bytes_at(path), os.path.basename(path), below, max_pixels, path=path, display_name=repr(path))
     if isinstance(source, bytes | bytearray | memoryview):
-        return from_bytes(bytes(source), "bytes", below, max_pixels, shown="the file given as bytes")
+        return from_bytes(bytes(source), "bytes", below, max_pixels, display_name="the file given as bytes")
     if isinstance(source, Image.Image):
         return from_image(source, below, max_pixels)
     if is_tensor(source):
@@ -57,9 +57,9 @@ def read(source: Any, *, background: Colour = "white", max_pixels: int = 100_000
 
 
 def from_bytes(
-    data: bytes, name: str, below: tuple[int, int, int], max_pixels: int, *, path: str | None = None, shown: str
+    data: bytes, name: str, below: tuple[int, int, int], max_pixels: int, *, path: str | None = None, display_name: str
 ) -> Photo:
-    pixels, grey, notes = decode(data, shown, below, max_pixels)
+    pixels, grey, notes = decode(data, display_name, below, max_pixels)
     return Photo(pixels, grey, name, path, hashlib.sha256(data).hexdigest(), tuple(notes), data)
 
 
@@ -74,7 +74,7 @@ def from_file(file: Any, below: tuple[int, int, int], max_pixels: int) -> Photo:
     data = head + file.read(MAX_BYTES)
     if len(data) > MAX_BYTES:
         raise ValueError(f"{name} is longer than {MAX_BYTES:,} bytes, too large for a photo.")
-    return from_bytes(data, name, below, max_pixels, shown=name)
+    return from_bytes(data, name, below, max_pixels, display_name=name)
 
 
 def from_image(image: Image.Image, below: tuple[int, int, int], max_pixels: int) -> Photo:

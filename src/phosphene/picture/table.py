@@ -55,8 +55,8 @@ def set_table(block: Table, left: float, top: float, width: float) -> Typeset:
 def narrowed(widths: Sequence[float], room: float) -> list[float]:
     """The columns within `room`: what is narrower than an even share stays, the others share what is left."""
     result = list(widths)
-    for done, column in enumerate(sorted(range(len(result)), key=lambda column: result[column])):
-        share = room / (len(result) - done)
+    for narrowed_before, column in enumerate(sorted(range(len(result)), key=lambda column: result[column])):
+        share = room / (len(result) - narrowed_before)
         result[column] = min(result[column], share)
         room -= result[column]
     return result

@@ -57,8 +57,8 @@ class ClassImage(Synthesis):
 
     @property
     def labels(self) -> list[str]:
-        given = zip(self.titles, self.scores, self.probabilities, self.contrasts, strict=True)
-        return [caption_of(*each) for each in given]
+        values = zip(self.titles, self.scores, self.probabilities, self.contrasts, strict=True)
+        return [caption_of(*each) for each in values]
 
     @property
     def caption(self) -> str:
@@ -73,8 +73,8 @@ class ClassImage(Synthesis):
         return f"{self.label}: {compact(float(self.scores.float().mean()))}"
 
     def to_dict(self) -> dict[str, Any]:
-        own = {"label": self.label, "index": self.index, "recipe": self.recipe}
-        return super().to_dict() | own | {"probabilities": self.probabilities.tolist()}
+        fields = {"label": self.label, "index": self.index, "recipe": self.recipe}
+        return super().to_dict() | fields | {"probabilities": self.probabilities.tolist()}
 
 
 def contrasts(images: Tensor, recipes: Sequence[str]) -> Tensor:

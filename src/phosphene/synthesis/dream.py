@@ -152,8 +152,8 @@ def dream(
     for stage in range(1 + zoom):
         current = zoomed(current, enlarge) if stage else current
         begun = each * len(sizes) + later * (stage - 1) if stage else 0
-        taken = later if stage else each
-        moments = climbed(network, aim_at, current, [full] if stage else sizes, steps=taken, jitter=shift,
+        stage_steps = later if stage else each
+        moments = climbed(network, aim_at, current, [full] if stage else sizes, steps=stage_steps, jitter=shift,
                           optimiser=optimiser, seed=seed + 1000 * stage)  # fmt: skip
         for aim, moment, after in moments:
             step = begun + moment.step

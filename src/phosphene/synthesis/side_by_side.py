@@ -95,8 +95,8 @@ class SideBySide(Synthesis):
         heads = [wrap(self.names[index], HEADING, width, "bold") for index in indices]
         high = HEADING * 1.3 * max(map(len, heads)) + 8
         columns = max(1, min(self.columns, round(width / TILE)))
-        shown = min(width, columns * TILE * 1.3)
-        blocks = level([self._images(index, columns, shown) for index in indices])
+        column_width = min(width, columns * TILE * 1.3)
+        blocks = level([self._images(index, columns, column_width) for index in indices])
         columns_drawn: list[Block] = []
         for head, block in zip(heads, blocks, strict=True):
             marks: list[Mark] = [
@@ -135,12 +135,14 @@ class SideBySide(Synthesis):
     def caption(self) -> str:
         height, width = self.images.shape[-2:]
         each = self.steps // len(self.names)
-        done = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
-        return f"{self.how}; {height} × {width} px, {counted(each, 'step')} for each network{done}, seed {self.seed}."
+        stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
+        return (
+            f"{self.how}; {height} × {width} px, {counted(each, 'step')} for each network{stopped}, seed {self.seed}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        found = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]
-        return {**super().to_dict(), "names": list(self.names), "columns": self.columns, "judged": found}
+        judged = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]
+        return {**super().to_dict(), "names": list(self.names), "columns": self.columns, "judged": judged}
 
 
 def level(blocks: Sequence[ImageBlock]) -> list[ImageBlock]:

@@ -125,7 +125,7 @@ def style(
     - `size`: the longer side in pixels, of both images
     - `seed`: the noise; the same seed gives the same image
     """
-    photo, manner = (photo_images(network, given, count(size, "size")) for given in (content, style))
+    photo, manner = (photo_images(network, photos, count(size, "size")) for photos in (content, style))
     if len(photo) > 1 or len(manner) > 1:
         raise ValueError("one content image and one style image, please; give several ratios for several images")
     weights = [positive(each, "ratio", zero=True) for each in (ratios or [ratio])]
@@ -167,15 +167,17 @@ def styled(
         return torch.stack(errors).mean(0)
 
     content_features = content_code(content_value)
-    content_loss = objective(CONTENT, content_code.reads, lambda found: _apart(content_code(found), content_features))
+    content_loss = objective(
+        CONTENT, content_code.reads, lambda recorded: _apart(content_code(recorded), content_features)
+    )
     ratios = ratios.to(content)
     weighted = objective(
         "content loss times its ratio",
         content_code.reads,
-        lambda found: ratios * _apart(content_code(found), content_features),
+        lambda recorded: ratios * _apart(content_code(recorded), content_features),
     )
-    told = 0.0 * content_loss  # before its ratio, to be shown
-    return -weighted - objective(STYLE, list(manner), style_loss) - SMOOTH * total_variation() + told
+    content_part = 0.0 * content_loss  # before its ratio, to be shown
+    return -weighted - objective(STYLE, list(manner), style_loss) - SMOOTH * total_variation() + content_part
 
 
 def gram_matrix(features: Tensor) -> Tensor:

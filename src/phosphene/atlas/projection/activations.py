@@ -72,8 +72,8 @@ class ActivationAtlas(Zoomable, Parted):
 
     def frame(self) -> np.ndarray:
         """The cells at their places (height, width, 3), uint8, as one frame of a film; white where none is."""
-        found = self.pixels()
-        return np.where(found[..., 3:] > 0, found[..., :3], np.uint8(255))
+        pixels = self.pixels()
+        return np.where(pixels[..., 3:] > 0, pixels[..., :3], np.uint8(255))
 
     @property
     def labels(self) -> list[str]:

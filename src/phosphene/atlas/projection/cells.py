@@ -26,11 +26,11 @@ class Cells:
     @property
     def counts(self) -> tuple[int, ...]:
         """How many images each has."""
-        return tuple(len(some) for some in self.members)
+        return tuple(len(rows) for rows in self.members)
 
     def means(self, vectors: np.ndarray) -> np.ndarray:
         """The mean (M, D) of each cell's features, of those of all images (N, D)."""
-        return np.stack([vectors[some].mean(0, dtype=np.float64) for some in self.members])
+        return np.stack([vectors[rows].mean(0, dtype=np.float64) for rows in self.members])
 
 
 def cut(embedding: Embedding, across: int, fewest: int) -> Cells:

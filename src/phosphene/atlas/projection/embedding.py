@@ -213,5 +213,5 @@ def _named(atlas: OpenedAtlas, ids: np.ndarray) -> tuple[tuple[str | None, ...],
     """The images' labels and keys."""
     table = atlas.store.images()
     rows = np.searchsorted(table.column("id").to_numpy(), ids)
-    found = table.select(["label", "key"]).take(rows)
-    return tuple(found.column("label").to_pylist()), tuple(found.column("key").to_pylist())
+    columns = table.select(["label", "key"]).take(rows)
+    return tuple(columns.column("label").to_pylist()), tuple(columns.column("key").to_pylist())

@@ -65,8 +65,8 @@ class Mosaic(Zoomable):
         for index in np.flatnonzero(inside):
             x, y = (int(c) for c in at[index])
             part = canvas[max(0, y) : y + self.tile, max(0, x) : x + self.tile]
-            own = self.thumbnails.pixels[index][max(0, -y) :, max(0, -x) :]
-            part[..., :3] = own[: part.shape[0], : part.shape[1]]
+            tile = self.thumbnails.pixels[index][max(0, -y) :, max(0, -x) :]
+            part[..., :3] = tile[: part.shape[0], : part.shape[1]]
             part[..., 3] = 255
         return canvas
 

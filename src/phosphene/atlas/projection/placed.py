@@ -33,8 +33,8 @@ class Placed(Result):
         return tuple(self._label(row) for row in self.near)
 
     def _label(self, row: np.ndarray) -> str | None:
-        found = Counter(label for at in row if (label := self.embedding.labels[at]) is not None)
-        return max(found, key=found.__getitem__) if found else None
+        counts = Counter(label for at in row if (label := self.embedding.labels[at]) is not None)
+        return max(counts, key=counts.__getitem__) if counts else None
 
     def words(self) -> str:
         """What each photo came to lie among, and how."""

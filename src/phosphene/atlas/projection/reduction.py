@@ -168,8 +168,8 @@ class Reduced:
                 random_state=self.reduction.seed, n_jobs=1, negative_gradient_method="bh",
             )  # fmt: skip
             near = min(5.0, (len(positions) - 1) / 3)  # openTSNE's; one point needs few neighbours to find its place
-            found = standing.transform(points, perplexity=near)
-        return np.asarray(found, np.float64)
+            added = standing.transform(points, perplexity=near)
+        return np.asarray(added, np.float64)
 
     def _affinities(self, perplexities: tuple[float, ...]) -> Any:
         """Each image's distribution over its neighbours."""

@@ -125,13 +125,13 @@ class Attraction:
         """KL(p, q) with Z = `total`."""
         across, down = np.ascontiguousarray(y.numpy().T)
 
-        def told(rows: _Rows) -> float:
+        def part_of(rows: _Rows) -> float:
             p = rows.p.astype(np.float64)
             positive = p > 0
             apart = _plus_one(_apart(across, rows), _apart(down, rows))
             return float((p[positive] * np.log(p[positive] * apart[positive])).sum())
 
-        return sum(self.pool.map(told, self.rows)) + math.log(total)
+        return sum(self.pool.map(part_of, self.rows)) + math.log(total)
 
 
 def _apart(values: np.ndarray, rows: _Rows) -> np.ndarray:
@@ -180,9 +180,9 @@ class Repulsion:
     def _convolved(self, density: Tensor) -> Tensor:
         """The potential at the grid's points, flat; the grid is padded to twice its side, so that nothing wraps."""
         size = 2 * self.side
-        found = torch.fft.rfft2(density, (size, size)).mul_(self.kernel)
-        found = torch.fft.ifft(found, dim=0)[: self.side]  # half of the second transform is not asked for
-        return torch.fft.irfft(found, size, dim=1)[:, : self.side].flatten()
+        spectrum = torch.fft.rfft2(density, (size, size)).mul_(self.kernel)
+        spectrum = torch.fft.ifft(spectrum, dim=0)[: self.side]  # half of the second transform is not asked for
+        return torch.fft.irfft(spectrum, size, dim=1)[:, : self.side].flatten()
 
     def _fit(self, span: float) -> None:
         """Makes a grid for points that span so much, if the last one is too small, or much too large."""

@@ -44,8 +44,8 @@ def vectors_of(table: Any, numbers: Sequence[int]) -> dict[int, np.ndarray]:
     """What a table of features holds of these images, in float32, by their numbers; of some it may hold nothing."""
     if not len(numbers):
         return {}
-    found = table.search().where(among("id", numbers)).select(["id", "vector"]).limit(len(numbers)).to_arrow()
-    ids, vectors = to_features(found)
+    rows = table.search().where(among("id", numbers)).select(["id", "vector"]).limit(len(numbers)).to_arrow()
+    ids, vectors = to_features(rows)
     return dict(zip(ids.tolist(), vectors.astype(np.float32), strict=True))
 
 

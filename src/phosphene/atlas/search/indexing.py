@@ -116,10 +116,10 @@ def index_of(store: Store, sweep: Sweep, layer: str, table: Any, metric: str) ->
     """The index through which a layer's features can be searched by this metric, or None."""
     if _name(metric) not in [each.name for each in table.list_indices()]:
         return None
-    noted = store.find(TABLE)
-    rows = [] if noted is None else noted.to_arrow().to_pylist()
-    own = [row for row in rows if (row["sweep"], row["layer"], row["metric"]) == (sweep.name, layer, metric)]
-    return Index(**own[-1]) if own else None
+    records = store.find(TABLE)
+    rows = [] if records is None else records.to_arrow().to_pylist()
+    of_features = [row for row in rows if (row["sweep"], row["layer"], row["metric"]) == (sweep.name, layer, metric)]
+    return Index(**of_features[-1]) if of_features else None
 
 
 def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
@@ -147,8 +147,8 @@ def _set(table: Any, metric: str, groups: int, aimed_recall: float, seed: int) -
     true = exact(blocks(table), queries, NEAREST + 1, metric).without(query_numbers, NEAREST).numbers
 
     def share(part: slice, probes: int, refine: int) -> float:
-        found = approximate(table, queries[part], NEAREST + 1, metric, probes, refine)
-        return recall(found.without(query_numbers[part], NEAREST).numbers, true[part])
+        approximated = approximate(table, queries[part], NEAREST + 1, metric, probes, refine)
+        return recall(approximated.without(query_numbers[part], NEAREST).numbers, true[part])
 
     setting, measuring = slice(None, MEASURED), slice(MEASURED, None)
     aim = 1 - (1 - aimed_recall) / STRICTER
@@ -175,8 +175,8 @@ def _rising(groups: int, again: int) -> Iterator[int]:
 def _drawn(table: Any, count: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers and vectors of images drawn at random, of those that have a distance."""
     rows = np.random.default_rng(seed).permutation(table.count_rows())[: 2 * count]
-    found = table.take_offsets(sorted(rows.tolist())).select(["id", "vector"]).to_arrow()
-    numbers, vectors = tables.to_features(found)
+    sample = table.take_offsets(sorted(rows.tolist())).select(["id", "vector"]).to_arrow()
+    numbers, vectors = tables.to_features(sample)
     good = np.isfinite(vectors.astype(np.float32)).all(1) & (vectors.any(1) | (metric == "euclidean"))
     order = np.random.default_rng(seed).permutation(int(good.sum()))[:count]
     if len(order) < count:

@@ -73,9 +73,9 @@ class Neighbours(Result):
                     "number": query.number,
                     "label": query.label,
                     "neighbours": [
-                        {"number": int(found), "key": key, "label": label, "distance": float(distance)}
-                        for found, key, label, distance in zip(*row, strict=True)
-                        if found != NONE
+                        {"number": int(number), "key": key, "label": label, "distance": float(distance)}
+                        for number, key, label, distance in zip(*row, strict=True)
+                        if number != NONE
                     ],
                 }
                 for query, *row in zip(

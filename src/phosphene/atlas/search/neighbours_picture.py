@@ -89,8 +89,8 @@ def _row(result: Neighbours, index: int, side: float, across: int, seen: bool) -
     """The marks of one query and its neighbours, wrapped after `across` of these, and their height."""
     query = result.queries[index]
     take = partial(_tile, result, seen, side)
-    own = query.photo
-    marks = take((lambda: own) if own is not None else partial(result.photo, query.number or 0))
+    query_photo = query.photo
+    marks = take((lambda: query_photo) if query_photo is not None else partial(result.photo, query.number or 0))
     marks.append(Rect(-2.5, -2.5, side + 5, side + 5, stroke="accent", stroke_width=2.0))
     where = "in the atlas" if query.number is not None else "not in the atlas"
     words, high = _words(_name_of(query), where, query.name if query.label is not None else "", side, "ink")

@@ -51,8 +51,8 @@ def _query(atlas: OpenedAtlas, image: Any) -> Query:
         if rows:
             return _of_row(rows[0]) if len(rows) == 1 else _several(image, rows)
         if not Path(image).is_file():
-            some = atlas.store.table("images").search().select(["key"]).limit(NAMED).to_arrow()
-            keys = some.column("key").to_pylist()
+            sample = atlas.store.table("images").search().select(["key"]).limit(NAMED).to_arrow()
+            keys = sample.column("key").to_pylist()
             raise LookupError(
                 f"{image!r} is neither an image of the atlas {atlas.path!r} nor a file{near(image, keys)}"
             )
@@ -85,8 +85,8 @@ def _several(key: str, rows: Sequence[Mapping[str, Any]]) -> Query:
 
 def _with_key(atlas: OpenedAtlas, key: str) -> list[dict[str, Any]]:
     text = key.replace("'", "''")
-    found = atlas.store.table("images").search().where(f"key = '{text}'").limit(100)
-    return found.to_arrow().sort_by("id").to_pylist()
+    query = atlas.store.table("images").search().where(f"key = '{text}'").limit(100)
+    return query.to_arrow().sort_by("id").to_pylist()
 
 
 def _read_from(atlas: OpenedAtlas, path: str) -> dict[str, Any] | None:

@@ -96,8 +96,10 @@ def approximate(table: Any, queries: np.ndarray, k: int, metric: str, probes: in
     aims = prepared(queries, metric)
     numbers, squares = np.full((len(aims), k), NONE), np.full((len(aims), k), np.inf)
     for at, (query, scaled) in enumerate(zip(queries, aims, strict=True)):
-        asked = table.search(query.astype(np.float32), vector_column_name="vector").distance_type(LANCE[metric])
-        rows = asked.nprobes(probes).refine_factor(refine).limit(k).select(["id", "vector", "_distance"]).to_arrow()
+        lance_query = table.search(query.astype(np.float32), vector_column_name="vector").distance_type(LANCE[metric])
+        rows = (
+            lance_query.nprobes(probes).refine_factor(refine).limit(k).select(["id", "vector", "_distance"]).to_arrow()
+        )
         if not rows.num_rows:
             continue
         ids, vectors = to_features(rows)
@@ -110,7 +112,7 @@ def approximate(table: Any, queries: np.ndarray, k: int, metric: str, probes: in
 
 def recall(result: np.ndarray, true: np.ndarray) -> float:
     """The share of the true neighbours (N, k) that are among those found (N, k)."""
-    hits = sum(len(np.intersect1d(some, wanted[wanted != NONE])) for some, wanted in zip(result, true, strict=True))
+    hits = sum(len(np.intersect1d(hit, wanted[wanted != NONE])) for hit, wanted in zip(result, true, strict=True))
     return hits / max(1, int((true != NONE).sum()))
 
 

@@ -48,8 +48,8 @@ def arrow() -> Any:
 
 def whole(column: Any) -> Any:
     """A column of a table, or of a batch of one, in one piece."""
-    found = column.combine_chunks() if hasattr(column, "combine_chunks") else column
-    return found.chunk(0) if hasattr(found, "chunk") else found
+    combined = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    return combined.chunk(0) if hasattr(combined, "chunk") else combined
 
 
 def among(column: str, numbers: Iterable[int]) -> str:
@@ -75,7 +75,7 @@ def map_table(sweep: str, layer: str, method: str) -> str:
 
 def _plain(layer: str) -> str:
     """A layer's name in the letters of a table's."""
-    return re.sub("[^A-Za-z0-9_.]", lambda found: "".join(f"-{byte:02X}" for byte in found[0].encode()), layer)
+    return re.sub("[^A-Za-z0-9_.]", lambda match: "".join(f"-{byte:02X}" for byte in match[0].encode()), layer)
 
 
 def shards_schema() -> pa.Schema:

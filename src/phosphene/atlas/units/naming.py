@@ -79,8 +79,8 @@ def named(store: Store, sweep: Sweep, units: Any, level: float = LEVEL) -> list[
     rows = store.images(sorted(set().union(*lists))).select(["id", "label"]).to_pylist()
     code = {label: at for at, label in enumerate(labels)}
     codes = {row["id"]: code[row["label"]] for row in rows if row["label"] is not None}
-    own = [np.array([codes[id] for id in some if id in codes], int) for some in lists]
-    return _judged(own, totals, labels, level)
+    labels_by_unit = [np.array([codes[id] for id in images if id in codes], int) for images in lists]
+    return _judged(labels_by_unit, totals, labels, level)
 
 
 def tied(values: Sequence[float], k: int) -> int:

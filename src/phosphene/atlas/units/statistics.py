@@ -127,8 +127,8 @@ class Statistics(Result):
         if not self.dead:
             return f"Each of the {many} units is above 0 somewhere."
         listed = ", ".join(map(str, self.dead[:40])) + (" …" if len(self.dead) > 40 else "")
-        some = "1 is" if len(self.dead) == 1 else f"{len(self.dead)} are"
-        return f"Of {many} units {some} never above 0, and dead where a rectifier follows: {listed}."
+        count_text = "1 is" if len(self.dead) == 1 else f"{len(self.dead)} are"
+        return f"Of {many} units {count_text} never above 0, and dead where a rectifier follows: {listed}."
 
     def _extremes(self) -> Table:
         """The layer's span: for each number the lowest, the middle and the highest unit."""

@@ -135,5 +135,5 @@ def page(data: Mapping[str, Any]) -> str:
         "DATA": json.dumps(dict(data), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
     }
     return re.sub(
-        r"\{\{ ([A-Z]+) \}\}", lambda found: filled[found[1]], parts["html"]
+        r"\{\{ ([A-Z]+) \}\}", lambda match: filled[match[1]], parts["html"]
     )  # in one go: data may hold anything

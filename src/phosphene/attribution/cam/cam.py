@@ -52,8 +52,8 @@ def cam(network: Network, images: Images, target: Target = None) -> ClassMap:
     x = network.inputs(images).detach()
     question = questions(network, x, target)
     if question.layer == "probabilities":
-        asked = str(question.addresses[0]).replace("probabilities", "logits")
-        raise NoMeanError(f"a probability is no sum over places, a score is; ask for '{asked}', or use grad_cam")
+        logits_name = str(question.addresses[0]).replace("probabilities", "logits")
+        raise NoMeanError(f"a probability is no sum over places, a score is; ask for '{logits_name}', or use grad_cam")
     layer, raw, bias, scores = class_maps(network, x, question)
     size = (int(x.shape[-2]), int(x.shape[-1]))
     return ClassMap(

@@ -65,8 +65,8 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
 
 def _one_by_one(network: Network, x: Tensor, question: Question, layers: Sequence[str]) -> tuple[list[Grid], Tensor]:
     """`grids` of images that would change each other's values in one run."""
-    own = [Question(question.layer, (address,), ()) for address in question.addresses]
-    runs = [grids(network, one, asked, layers) for one, asked in zip(x.split(1), own, strict=True)]
+    single_questions = [Question(question.layer, (address,), ()) for address in question.addresses]
+    runs = [grids(network, one, single, layers) for one, single in zip(x.split(1), single_questions, strict=True)]
     several = zip(*(of_one for of_one, _ in runs), strict=True)
     return [_together(each) for each in several], torch.cat([scores for _, scores in runs])
 
@@ -147,8 +147,8 @@ def last_grid(network: Network, x: Tensor, question: Question) -> tuple[Grid, Te
 
 def _parts(network: Network, name: str, size: tuple[int, int]) -> list[bool]:
     """Of each of the network's layers whether it is the one named, or inside it."""
-    own = network.layer(name, size).name
-    return [layer.name == own or layer.name.startswith(f"{name}.") for layer in network.layers(size)]
+    name_of_layer = network.layer(name, size).name
+    return [layer.name == name_of_layer or layer.name.startswith(f"{name}.") for layer in network.layers(size)]
 
 
 def computed_after(network: Network, name: str, other: str, size: tuple[int, int]) -> bool:

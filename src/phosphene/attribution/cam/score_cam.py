@@ -59,8 +59,8 @@ def _weights(
     for index in range(len(x)):
         of = at if len(x) == 1 else at[index : index + 1]
         parts = []
-        for some in maps[index].split(batch):
-            masks = stretched(some, size)
+        for maps_at_once in maps[index].split(batch):
+            masks = stretched(maps_at_once, size)
             low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
             masks = torch.where(high > low, (masks - low) / torch.where(high > low, high - low, 1.0), 0.0)
             value = main_tensor(network.record(x[index : index + 1] * masks[:, None], target)[target])

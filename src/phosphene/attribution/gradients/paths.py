@@ -47,8 +47,11 @@ class Line:
 
     def values(self, alphas: Sequence[float]) -> Tensor:
         """(T, n), in float64 where there is such a thing."""
-        found = [values(self.network, self.points(some), self.layer, self.at) for some in batches(alphas, self.batch)]
-        return torch.cat(found, 1).cpu().double()
+        batches_of_values = [
+            values(self.network, self.points(alphas_at_once), self.layer, self.at)
+            for alphas_at_once in batches(alphas, self.batch)
+        ]
+        return torch.cat(batches_of_values, 1).cpu().double()
 
     def zeros(self) -> Tensor:
         return self.image.new_zeros(len(self.at), *self.image.shape)

@@ -157,8 +157,8 @@ def _moment(
     squares = torch.zeros_like(mean) if kind == "variance" else mean[:0]
     count = 0
     for copies in noisy(image, sigma, samples, seed, batch):
-        for row, (_, found) in enumerate(gradients(network, copies, units.layer, at, rules)):
-            for number, (copy, signal) in enumerate(zip(copies, found, strict=True), start=count + 1):
+        for row, (_, signals) in enumerate(gradients(network, copies, units.layer, at, rules)):
+            for number, (copy, signal) in enumerate(zip(copies, signals, strict=True), start=count + 1):
                 signal = signal * copy if of == "input_x_gradient" else signal
                 signal = signal.square() if kind == "square" else signal
                 off = signal - mean[row]

@@ -48,8 +48,8 @@ class Method:
         return INSTRUMENTS[self.name](network, images, target, **self.options)
 
     def __str__(self) -> str:
-        given = ", ".join(f"{key} {value}" for key, value in self.options.items())
-        return f"{METHODS[self.name]} ({given})" if given else METHODS[self.name]
+        options = ", ".join(f"{key} {value}" for key, value in self.options.items())
+        return f"{METHODS[self.name]} ({options})" if options else METHODS[self.name]
 
 
 def method(spec: str) -> Method:

@@ -58,24 +58,24 @@ class Signal(Attribution):
         for at, index in enumerate(indices):
             photo, frame = self.photo(index)
             shares = mapped.values01[at]
-            told = self.headings[index] if self.headings else self._heading(index)
+            heading = self.headings[index] if self.headings else self._heading(index)
             cut = max(abs(mapped.ranges[at].low), abs(mapped.ranges[at].high))
             numbers = [
                 ImageBlock(_coloured(values[at], cut), heading="signal", width=WIDTH, crisp=False),
                 ImageBlock(colour(shares, kind), heading=name, width=WIDTH, crisp=False),
             ]
             bars = [ColourBar(kind, mapped.ranges[at], name)]
-            blocks += map_rows(told, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
+            blocks += map_rows(heading, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
         grey = "the signal's grey is zero; it is cut where the map is"
         caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in indices)} on {self.names}"
-        told = "; ".join(part for part in (caption, self.foot, mapped.caption()) if part)
+        text = "; ".join(part for part in (caption, self.foot, mapped.caption()) if part)
         return Sheet(
             capital(self.method),
             f"{self.network} on {self.names}{where}",
             blocks,
             caption=" ".join(f"{capital(part)}." for part in (self.foot, grey, mapped.caption()) if part),
             width=sheet_width(4, WIDTH),
-            description=told,
+            description=text,
             ranges=mapped.ranges,
         )
 

@@ -71,8 +71,8 @@ def units(network: Network, question: Question, value: Tensor, size: tuple[int, 
         else:
             among = index_maps[address.channel]
             among = among if among.ndim == 2 else among.reshape(1, -1)
-            own = value[min(index, len(value) - 1)].detach().flatten()
-            row, column = peaks(own[among.to(own.device)].double().cpu().numpy())
+            values_of_image = value[min(index, len(value) - 1)].detach().flatten()
+            row, column = peaks(values_of_image[among.to(values_of_image.device)].double().cpu().numpy())
             at = among[row, column]
         indices.append(at)
     return torch.stack(indices).to(value.device)

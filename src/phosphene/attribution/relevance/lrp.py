@@ -42,8 +42,8 @@ class Relevance(Signal):
 
     def note(self, index: int) -> str:
         """How much of the score the pixels hold."""
-        score, kept, gap = (float(part[index]) for part in (self.scores, self.absorbed, self.gap))
-        return parts_of_score(score - kept + gap, kept, -gap, score)
+        score, absorbed, gap = (float(part[index]) for part in (self.scores, self.absorbed, self.gap))
+        return parts_of_score(score - absorbed + gap, absorbed, -gap, score)
 
     def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
         """Each relevance beside its photo: warm where a pixel speaks for the target, cold where it speaks against it.
@@ -60,8 +60,8 @@ class Relevance(Signal):
 
     def to_dict(self) -> dict[str, Any]:
         result = super().to_dict()
-        for signal, kept, gap in zip(result["signals"], self.absorbed, self.gap, strict=True):
-            signal |= {"absorbed": float(kept), "gap": float(gap)}
+        for signal, absorbed, gap in zip(result["signals"], self.absorbed, self.gap, strict=True):
+            signal |= {"absorbed": float(absorbed), "gap": float(gap)}
         return {**result, "rule": self.rule, "rules": dict(self.rules)}
 
 

@@ -69,7 +69,7 @@ class Patterns(Result):
             "unreadable": list(self.unreadable),
             "units": [
                 {
-                    "unit": f"{found[0].address.layer}:{found[0].address.channel}",
+                    "unit": f"{patterns[0].address.layer}:{patterns[0].address.channel}",
                     "patterns": [
                         {
                             "address": str(pattern.address),
@@ -79,10 +79,10 @@ class Patterns(Result):
                             "largest": float(pattern.signal.abs().max()),
                             "outside": pattern.outside,
                         }
-                        for pattern in found
+                        for pattern in patterns
                     ],
                 }
-                for found in self.units
+                for patterns in self.units
             ],
         }
 

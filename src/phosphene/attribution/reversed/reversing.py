@@ -74,8 +74,8 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
         values = value.detach().flatten(1)
         if len(x) == len(at):
             seeds = torch.zeros_like(value).flatten(1).scatter(1, at[:, None], 1.0).view_as(value)
-            (found,) = torch.autograd.grad(value, x, seeds)
-            return found, values.gather(1, at[:, None])[:, 0], question.names
+            (gradients,) = torch.autograd.grad(value, x, seeds)
+            return gradients, values.gather(1, at[:, None])[:, 0], question.names
         several = _in_pieces(network, x, question.layer, value, at, reversal)
         return _whole(x, value, at) if several is None else several, values[0, at], question.names
 

@@ -121,8 +121,8 @@ def selectivity(
     for index in range(len(x)):
         image = x[index : index + 1]
         generator = torch.Generator().manual_seed(seed + index)
-        for group, where, told, seeds in starts_of(network, image, layer, units, generator):
-            first.setdefault(group, told)
+        for group, where, start_names, seeds in starts_of(network, image, layer, units, generator):
+            first.setdefault(group, start_names)
             for rule in names:
                 projected = projections(network, image, where, seeds, RULES[rule])
                 if index == 0 and group == "strongest":
@@ -149,8 +149,8 @@ def projections(network: Network, x: Tensor, layer: str, seeds: Tensor, reversal
         x = x.detach().clone().requires_grad_()
         value = main_tensor(network.record(x, layer, rules=reversal.rules())[layer])
         assert value is not None
-        (found,) = torch.autograd.grad(value, x, seeds.to(value)[:, None], is_grads_batched=True)
-    return found[:, 0].detach()
+        (gradients,) = torch.autograd.grad(value, x, seeds.to(value)[:, None], is_grads_batched=True)
+    return gradients[:, 0].detach()
 
 
 # ---- how alike they are

@@ -174,5 +174,7 @@ def _first(
 def _probabilities(network: Network, x: Tensor, classes: Sequence[Any] | None, count: int) -> np.ndarray:
     if classes is None:
         return np.full(count, np.nan)
-    found = network.record(x, "probabilities")["probabilities"].detach().double().cpu().numpy()
-    return found[np.arange(count) if len(found) > 1 else np.zeros(count, int), [int(c) for c in classes]]
+    probabilities = network.record(x, "probabilities")["probabilities"].detach().double().cpu().numpy()
+    return probabilities[
+        np.arange(count) if len(probabilities) > 1 else np.zeros(count, int), [int(c) for c in classes]
+    ]

@@ -56,8 +56,10 @@ def sheet_of(result: Cascade) -> Sheet:
         "stage's name: the class's probability."
     )
     if result.unused:
-        some = ", ".join(result.unused[:3]) + (f" and {len(result.unused) - 3} more" if len(result.unused) > 3 else "")
-        caption += f" No value is computed with the weights of {some}; they go with the last stage."
+        unused = ", ".join(result.unused[:3]) + (
+            f" and {len(result.unused) - 3} more" if len(result.unused) > 3 else ""
+        )
+        caption += f" No value is computed with the weights of {unused}; they go with the last stage."
     title = "Does the map notice that the weights are random?"
     photo = result.photos[0][0].name if len(result.photos) == 1 or count == 1 else f"{count} images, the first shown"
     return Sheet(title, f"{result.network} on {photo}, {result.targets[0]}", blocks, caption=caption, width=width + 96)

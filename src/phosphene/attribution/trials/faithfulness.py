@@ -107,8 +107,8 @@ def drops(network: Network, x: Tensor, classes: Tensor, sets: Tensor, *, fill: s
         other = fill_values_of(image, fill, index, "pixels are replaced by")
         clean = _scores(network, image, classes[index])
         covered = [
-            _scores(network, torch.where(some[:, None], other, image), classes[index])
-            for some in sets.to(x.device).split(batch)
+            _scores(network, torch.where(sets_at_once[:, None], other, image), classes[index])
+            for sets_at_once in sets.to(x.device).split(batch)
         ]
         score_drops.append(clean - torch.cat(covered))
     return torch.stack(score_drops)

@@ -42,8 +42,8 @@ class Parts:
 
 def parametrised(network: Network, size: tuple[int, int] | None = None) -> list[str]:
     """The names of all parts that hold weights of their own, in the order in which they are used; unused ones first."""
-    found = parts(network, size)
-    return [*found.unused, *found.used]
+    network_parts = parts(network, size)
+    return [*network_parts.unused, *network_parts.used]
 
 
 def parts(network: Network, size: tuple[int, int] | None = None, x: Tensor | None = None) -> Parts:
@@ -105,8 +105,8 @@ def stages(network: Network, count: int, size: tuple[int, int] | None = None, x:
     if not groups:
         return [Stage(names[-1], (*names, *whole.unused))]
     ends = [round(len(rest) * (index + 1) / groups) for index in range(groups)]
-    found = [names[:1], *(rest[start:end] for start, end in zip([0, *ends], ends, strict=False))]
-    return [Stage(part[-1], part if part is not found[-1] else (*part, *whole.unused)) for part in found]
+    stage_names = [names[:1], *(rest[start:end] for start, end in zip([0, *ends], ends, strict=False))]
+    return [Stage(part[-1], part if part is not stage_names[-1] else (*part, *whole.unused)) for part in stage_names]
 
 
 def randomised(network: Network, modules: Iterable[str], *, how: How = "permute", seed: int = 0) -> Network:

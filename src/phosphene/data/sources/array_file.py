@@ -54,8 +54,8 @@ def shards(path: str, array: str | None = None) -> list[Shard]:
         raise LookupError(f"{path!r} has no array {array!r}; it has {', '.join(heads)}")
     image_arrays = {name: head for name, head in heads.items() if head.holds_images and array in (None, name)}
     if not image_arrays:
-        held = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
-        raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {held}")
+        listing = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
+        raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {listing}")
     with _file(path) as file:
         packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in image_arrays}
     result = []
@@ -132,8 +132,8 @@ def _labels(file: zipfile.ZipFile, name: str | None) -> tuple[Any, Any]:
         return (), ()
     try:
         labels = _read(file, name)
-        told = next((key for key in NAMES if f"{key}.npy" in file.namelist()), None)
-        names = _read(file, told) if told else np.array([])
+        label_key = next((key for key in NAMES if f"{key}.npy" in file.namelist()), None)
+        names = _read(file, label_key) if label_key else np.array([])
     except BROKEN as error:
         raise ValueError(f"the classes {name!r} of {file.filename!r} can't be read ({sentence(error)})") from None
     return labels, names.tolist() if names.ndim == 1 and names.dtype.kind == "U" else ()

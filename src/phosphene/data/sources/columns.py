@@ -68,8 +68,8 @@ def _features(schema: pa.Schema) -> dict[str, Any]:
 
 
 def _names(features: dict[str, Any], column: str) -> tuple[str, ...]:
-    told = features.get(column)
-    names = told.get("names") if isinstance(told, dict) and told.get("_type") == "ClassLabel" else None
+    feature = features.get(column)
+    names = feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
     return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
@@ -91,8 +91,8 @@ def _image(schema: pa.Schema, features: dict[str, Any], table: str) -> str:
     ]
     if paths:
         return paths[0]
-    held = ", ".join(f"{field.name} ({field.type})" for field in schema) or "no columns"
-    raise ValueError(f"{table} has no column of images, which are bytes; it has {held}")
+    listing = ", ".join(f"{field.name} ({field.type})" for field in schema) or "no columns"
+    raise ValueError(f"{table} has no column of images, which are bytes; it has {listing}")
 
 
 def holds_bytes(kind: pa.DataType) -> bool:

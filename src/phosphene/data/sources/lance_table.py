@@ -69,8 +69,8 @@ def _only(where: str) -> str:
     names = _names(_database(where))
     if len(names) == 1:
         return names[0]
-    held = f"it holds {', '.join(names)}; add # and one of them" if names else "it holds none"
-    raise LookupError(f"the database {where!r} has to be asked for one table: {held}")
+    listing = f"it holds {', '.join(names)}; add # and one of them" if names else "it holds none"
+    raise LookupError(f"the database {where!r} has to be asked for one table: {listing}")
 
 
 def _opened(where: str, table: str) -> Any:

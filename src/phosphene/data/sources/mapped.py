@@ -23,7 +23,7 @@ def shards(dataset: Any) -> list[Shard]:
     """The items of a data set that is given in Python."""
     if not len(dataset):
         raise ValueError(f"the data set of type {type(dataset).__name__} has no items")
-    where = next((where for where, held in _HELD.items() if held is dataset), None) or _named(dataset)
+    where = next((where for where, other in _HELD.items() if other is dataset), None) or _named(dataset)
     _HELD[where] = dataset
     return stretches("mapped", where, len(dataset))
 
@@ -83,8 +83,8 @@ def names_of(dataset: Any) -> Sequence[str]:
 def _named(dataset: Any) -> str:
     """A name by which the same data set is known again: its type, length, what it says of itself, and three items."""
     kind = type(dataset)
-    told = repr(dataset) if kind.__repr__ is not object.__repr__ else ""
-    hasher = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__} {len(dataset)} {told}".encode())
+    description = repr(dataset) if kind.__repr__ is not object.__repr__ else ""
+    hasher = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__} {len(dataset)} {description}".encode())
     for index in sorted({0, len(dataset) // 2, len(dataset) - 1}):
         try:
             image, label = parted(dataset[index])

@@ -26,8 +26,8 @@ def kind_in(text: str) -> str | None:
 def shards(text: str) -> list[Shard]:
     """The shards of a source with its kind in front. LookupError for an option that the kind does not have."""
     kind, _, rest = text.partition(":")
-    what, _, asked = rest.partition("?")
-    options = dict(parse_qsl(asked, keep_blank_values=True))
+    what, _, options_text = rest.partition("?")
+    options = dict(parse_qsl(options_text, keep_blank_values=True))
     make, option_names = KINDS[kind]
     if not what:
         raise ValueError(f"{text!r} does not say which; such a source is written as {EXAMPLES[kind]}")

@@ -85,8 +85,8 @@ def _of_text(text: str) -> list[Shard]:
     if os.path.exists(path):
         return _of_file(path)
     if is_pattern(path):
-        found = [file for one in matching_files(path) for file in _pictures_in(one)]
-        return _of_files([one for one in found if kind_of(one) not in (None, "list")] or found, fixed(path))
+        files = [file for one in matching_files(path) for file in _pictures_in(one)]
+        return _of_files([one for one in files if kind_of(one) not in (None, "list")] or files, fixed(path))
     if os.path.lexists(path):
         raise FileNotFoundError(f"the source {text!r} is a link that leads nowhere")
     kinds = ", ".join(f"{kind}:" for kind in named.KINDS)

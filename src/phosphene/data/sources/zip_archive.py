@@ -74,8 +74,8 @@ def _bytes(archive: zipfile.ZipFile, name: str) -> bytes:
 def _archive(path: str) -> zipfile.ZipFile:
     """The archive, opened. FileNotFoundError, or ValueError for what is none."""
     try:
-        found = os.stat(path)
-        return _opened(path, found.st_size, found.st_mtime_ns, os.getpid())
+        status = os.stat(path)
+        return _opened(path, status.st_size, status.st_mtime_ns, os.getpid())
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no archive {path!r}") from None
     except BROKEN as error:

@@ -120,8 +120,12 @@ def answer(network: Network, x: Tensor) -> Tensor | None:
             scores.append(network.scores(part).detach().cpu().double())
         except NoScoresError:
             return None
-    found = network.log_probabilities(torch.cat(scores)).clamp(min=LEAST)
-    return found if found.shape[1] > 1 and bool((found.exp().sum(1) - 1).abs().max() < 1e-3) else None
+    log_probabilities = network.log_probabilities(torch.cat(scores)).clamp(min=LEAST)
+    return (
+        log_probabilities
+        if log_probabilities.shape[1] > 1 and bool((log_probabilities.exp().sum(1) - 1).abs().max() < 1e-3)
+        else None
+    )
 
 
 def entropies(answers: Tensor) -> Tensor:

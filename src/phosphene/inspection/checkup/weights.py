@@ -164,8 +164,8 @@ def untrained(network: Network) -> Finding:
 def first_values(root: nn.Module, part: nn.Module) -> bool:
     wanted = (("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1))
     read = [(weight_of(root, part, name), value) for name, value in wanted]
-    found = [(tensor, value) for tensor, value in read if tensor is not None]
-    return len(found) > 1 and all(bool((tensor == value).all()) for tensor, value in found)
+    pairs = [(tensor, value) for tensor, value in read if tensor is not None]
+    return len(pairs) > 1 and all(bool((tensor == value).all()) for tensor, value in pairs)
 
 
 def initial(weight: Tensor) -> str | None:

@@ -177,8 +177,8 @@ def _compared(path: Path, module: nn.Module, way: Preprocessing, channels_last: 
     options.log_severity_level = 4
     try:
         runs = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        given = image.permute(0, 2, 3, 1) if channels_last else image
-        expected = runs.run(None, {runs.get_inputs()[0].name: given.numpy()})
+        laid_out = image.permute(0, 2, 3, 1) if channels_last else image
+        expected = runs.run(None, {runs.get_inputs()[0].name: laid_out.numpy()})
     except Exception:  # a runtime that can't run the file has nothing to compare with
         return ""
     with torch.no_grad():

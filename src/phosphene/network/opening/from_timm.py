@@ -112,7 +112,7 @@ def checked_name(name: str) -> None:
     if not timm.is_model(architecture):
         hint = near(architecture, timm.list_models())
         raise LookupError(f"'{architecture}' is not a network of timm{hint}; 'phosphene networks timm' lists all")
-    tags = [found.partition(".")[2] for found in _tagged(architecture)]
+    tags = [spec.partition(".")[2] for spec in _tagged(architecture)]
     if tag and tag not in tags and _cfg(name) is None:
         raise LookupError(f"timm:{architecture} has no weights '{tag}'; it has {', '.join(tags) or 'none'}")
 
@@ -152,8 +152,8 @@ def _with_weights(name: str, cfg: Any, spec: str) -> nn.Module:
 def here(cfg: Any) -> Path | None:
     """The file with these weights on this machine, or None. Asks no server."""
     if not cfg.hf_hub_id:
-        kept = hub_file(cfg.url) if cfg.url else None
-        return kept if kept and kept.exists() else None
+        path = hub_file(cfg.url) if cfg.url else None
+        return path if path and path.exists() else None
     from huggingface_hub import try_to_load_from_cache
 
     repo, _, revision = cfg.hf_hub_id.partition("@")
@@ -169,8 +169,8 @@ def _snapshot(repo: str, revision: str | None) -> Path | None:
 
     if repo.count("/") != 1:
         raise LookupError(f"'hf-hub:{repo}' does not name a model; write hf-hub:OWNER/NAME")
-    found = try_to_load_from_cache(repo, "config.json", revision=revision)
-    return Path(found).parent if isinstance(found, str) else None
+    cached = try_to_load_from_cache(repo, "config.json", revision=revision)
+    return Path(cached).parent if isinstance(cached, str) else None
 
 
 def _hub_answers() -> bool:

@@ -74,7 +74,7 @@ def edited(
     if spared_at_most(survey, layer, sides, top, left) * max(len(every), FEW) < CLEAN + CHECKED:
         return Edited(torch.cat(all_whole(every)), 0.0)
     plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
-    together = sorted(batches(layers, sides, top, left, max(batch, 2)), key=lambda some: abs(len(some) - EACH))
+    together = sorted(batches(layers, sides, top, left, max(batch, 2)), key=lambda indices: abs(len(indices) - EACH))
     threads = torch.get_num_threads() if image.device.type == "cpu" else 1
     parts: list[Tensor] = []
     followed: list[int] = []

@@ -69,8 +69,8 @@ class Adversarial(Synthesis):
 
     @property
     def heading(self) -> str:
-        asked = "A photo" if len(self.images) == 1 else f"{len(self.images)} photos"
-        return f"{asked} changed so that the answer changes"
+        subject = "A photo" if len(self.images) == 1 else f"{len(self.images)} photos"
+        return f"{subject} changed so that the answer changes"
 
     @property
     def caption(self) -> str:
@@ -84,8 +84,8 @@ class Adversarial(Synthesis):
     def _size(self) -> str:
         height, width = self.images.shape[-2:]
         steps = counted(self.steps, "step")
-        taken = f"{self.step} of {steps}" if self.step != self.steps else steps
-        return f"{height} × {width} px, {taken}, seed {self.seed}."
+        steps_text = f"{self.step} of {steps}" if self.step != self.steps else steps
+        return f"{height} × {width} px, {steps_text}, seed {self.seed}."
 
     def sheet(self, *, gain: float = 10.0, rows: int = 4, top: int = 3) -> Sheet:  # type: ignore[override]
         """Each image before, its change, and after, with what the network answers to each.

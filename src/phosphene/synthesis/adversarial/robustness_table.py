@@ -48,8 +48,8 @@ class Robustness(Result):
 
     def same(self, method: str, epsilon: int) -> Share:
         """The share of photos that keep the network's own answer at radius number `epsilon`."""
-        kept = self.kept[self.methods.index(method), epsilon]
-        return share(int(kept.sum()), len(kept))
+        same = self.kept[self.methods.index(method), epsilon]
+        return share(int(same.sum()), len(same))
 
     def accuracy(self, method: str | None = None, epsilon: int = 0) -> Share:
         """The share of photos with a stated class that are answered right and stay so; without `method`, unattacked."""

@@ -216,5 +216,5 @@ def _coloured(values01: np.ndarray) -> Tensor:
 
 
 def _cells(score: Tensor, variations: Tensor) -> list[str]:
-    told = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in variations]
-    return [compact(float(score)) if torch.isfinite(score) else "", *told]
+    shares = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in variations]
+    return [compact(float(score)) if torch.isfinite(score) else "", *shares]

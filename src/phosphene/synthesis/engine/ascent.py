@@ -154,8 +154,8 @@ class _Scoring:
             images = self.image()
             if step == 1 and not trial:
                 _check_room(self.network, self.objective, images)
-            shown = images if self.transform is None else self.transform(images, self.generator)
-            values = evaluated(self.network, self.objective, shown, self.precise) | {IMAGES: images}
+            transformed = images if self.transform is None else self.transform(images, self.generator)
+            values = evaluated(self.network, self.objective, transformed, self.precise) | {IMAGES: images}
             parts, scores = self.objective.parts(values), self.objective.score(values)
         if not trial and not torch.isfinite(scores.detach().sum()):
             raise ValueError(f"the objective is not finite at step {step}; take smaller steps or lighter priors")

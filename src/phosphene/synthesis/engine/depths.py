@@ -37,15 +37,15 @@ def first_of_each_size(network: Network, size: Size) -> list[str]:
     groups = _by_size(layers)
     if len(groups) < FEWEST:
         return _spread([layer for layer in layers if layer.module])
-    rectified = [found for group in groups if (found := _rectified(group))]
-    return [found[0].name for found in rectified or [_modules(group) or group for group in groups]]
+    rectified = [candidates for group in groups if (candidates := _rectified(group))]
+    return [candidates[0].name for candidates in rectified or [_modules(group) or group for group in groups]]
 
 
 def second_of_last_but_one_size(network: Network, size: Size) -> str | None:
     """The second rectified value at the last but one size of maps, as relu4_2 of VGG; None where there is none."""
     groups = _by_size(network.layers(size))
-    found = [rectified for group in groups if (rectified := _rectified(group))]
-    return found[-2][1].name if len(found) >= FEWEST and len(found[-2]) > 1 else None
+    names = [rectified for group in groups if (rectified := _rectified(group))]
+    return names[-2][1].name if len(names) >= FEWEST and len(names[-2]) > 1 else None
 
 
 def _by_size(layers: Sequence[Layer]) -> list[list[Layer]]:

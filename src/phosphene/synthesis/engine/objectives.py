@@ -73,7 +73,7 @@ class Objective:
         return self + -other
 
     def __mul__(self, weight: float) -> Objective:
-        return Objective(tuple((own * weight, each) for own, each in self.terms))
+        return Objective(tuple((factor * weight, each) for factor, each in self.terms))
 
     __rmul__ = __mul__
 

@@ -104,8 +104,8 @@ def tiled(
     """The images in rows, with a label under each, as wide as there is room."""
     columns = max(1, min(columns, len(images)))
     tiles = grid(pixels(images), columns=columns, gutter=max(2, images.shape[-1] // 14))
-    shown = min(width, tiles.pixels.shape[1] * max(1.0, min(2.0, 300 / images.shape[-1])))
-    return ImageBlock(tiles.pixels, heading=heading, cells=tiles.cells, labels=labels, width=shown, crisp=False)
+    width_px = min(width, tiles.pixels.shape[1] * max(1.0, min(2.0, 300 / images.shape[-1])))
+    return ImageBlock(tiles.pixels, heading=heading, cells=tiles.cells, labels=labels, width=width_px, crisp=False)
 
 
 def trace(history: Tensor, name: str, width: float = 460.0) -> Block:

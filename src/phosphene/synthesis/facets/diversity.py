@@ -112,8 +112,8 @@ class Diverse(Synthesis):
             ("Gram distance", before.gram, after.gram, _ratio(before.gram, after.gram)),
             ("pixel distance", before.pixels, after.pixels, _ratio(before.pixels, after.pixels)),
         ]
-        told = [(name, compact(first), compact(second), ratio) for name, first, second, ratio in rows]
-        return Table(["", "by itself", "pushed apart", "ratio"], told)
+        cells = [(name, compact(first), compact(second), ratio) for name, first, second, ratio in rows]
+        return Table(["", "by itself", "pushed apart", "ratio"], cells)
 
     @property
     def heading(self) -> str:

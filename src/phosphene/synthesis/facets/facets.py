@@ -92,8 +92,8 @@ def facets(
     image = started(kinds.begun, seed)
     base, alike = unit(network, address, shape), likeness(at.between)
     closeness = nearest(at.between, kinds.centres[at.between.name])
-    asked = drawn_to_kinds(base, at.pulling, kinds.centres, pull) if pull else base
-    watched = asked + 0 * alike + 0 * closeness  # which are told, but ask for nothing
+    raised = drawn_to_kinds(base, at.pulling, kinds.centres, pull) if pull else base
+    watched = raised + 0 * alike + 0 * closeness  # which are told, but ask for nothing
     history = torch.empty(steps, 2 * many)
     for moment in in_phases(network, watched, image, steps=steps, rate=rate, seed=seed):
         final, parts = moment.images, moment.parts

@@ -66,8 +66,8 @@ def kinds_of(
     for group in range(many):
         inside = torch.nonzero(assigned == group)[:, 0]
         away = (points[inside] - points[inside].mean(0)).norm(dim=1)
-        kept = min(NEAREST, math.ceil(len(inside) / 3))
-        near = [int(best[index]) for index in inside[away.argsort(stable=True)][:kept]]
+        count = min(NEAREST, math.ceil(len(inside) / 3))
+        near = [int(best[index]) for index in inside[away.argsort(stable=True)][:count]]
         images = torch.cat([fitted(answers.image(network, index), size) for index in near])
         groups.append(Group(len(inside), tuple(answers.names[index] for index in near), images[:SHOWN]))
         begun.append(images.mean(0, keepdim=True))

@@ -42,8 +42,8 @@ def nearest(layer: Layer, centres: Tensor) -> Objective:
     """1 where an image is nearer to its own kind than to any other, else 0 (N,); no gradient."""
 
     def measure(codes: Tensor) -> Tensor:
-        found = affinities(codes.detach(), centres)
-        return (found.argmax(1) == torch.arange(len(found), device=found.device)).to(codes)
+        likeness = affinities(codes.detach(), centres)
+        return (likeness.argmax(1) == torch.arange(len(likeness), device=likeness.device)).to(codes)
 
     return _of_the_first(f"nearest to its own kind at {layer.name}", layer, len(centres), measure)
 

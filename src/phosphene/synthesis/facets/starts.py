@@ -129,8 +129,8 @@ def starts(
     moments = ascend(network, objective, image, steps=steps, optimiser=optimiser,
                      transform=PIECES if robust else None, seed=seed)  # fmt: skip
     how = f"{SPACES[space]}{', seen in pieces, turned and under noise' if robust else ''}, Adam with rate {rate:g}"
-    told = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
-    yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **told)
+    fields = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
+    yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **fields)
 
 
 def beginnings(

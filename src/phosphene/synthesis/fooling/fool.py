@@ -102,8 +102,8 @@ def fool(
 def _by_gradient(network: Network, classes: list[int], size: Size, steps: int, seed: int) -> Iterator[dict[str, Any]]:
     """Raises each image's log-probability from noise; what a step gives are the fields of a result that change."""
     image = Pixels(noise(len(classes), size, generator=generator(seed)))
-    asked = towards(network, classes, "the label")
-    for _ in ascend(network, asked, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
+    aim = towards(network, classes, "the label")
+    for _ in ascend(network, aim, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
         images = rounded(current_images(image))
         probabilities = answers(network, images)
         scores = probabilities[torch.arange(len(classes)), classes]

@@ -81,7 +81,7 @@ def described(network: Network, goal: Tensor) -> Tensor:
 def like(descriptor: Tensor) -> Objective:
     """Minus the squared distance of a descriptor from the one that is wanted (1, D), over its squared length."""
     length = descriptor.square().sum()
-    return objective(ERROR, "logits", lambda found: -(found - descriptor).square().sum(1) / length)
+    return objective(ERROR, "logits", lambda value: -(value - descriptor).square().sum(1) / length)
 
 
 def unevenness() -> Objective:

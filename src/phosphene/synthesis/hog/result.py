@@ -95,8 +95,8 @@ class HogImages(Synthesis):
 
     def _far(self, image: np.ndarray) -> str:
         near = distance(image, self.goal.pixels, self.settings)
-        told = "0" if near < 1e-9 else compact(near)
-        return f"descriptor {told} apart, pixels {compact(apart(image, self.goal.pixels))}"
+        distance_text = "0" if near < 1e-9 else compact(near)
+        return f"descriptor {distance_text} apart, pixels {compact(apart(image, self.goal.pixels))}"
 
     def _way(self) -> Drawing:
         """How far the descriptors were at each step, the mean over the images."""

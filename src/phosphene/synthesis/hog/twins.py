@@ -107,5 +107,5 @@ def _levelled(
     for temperature in np.geomspace(HOT, COLD, sweeps):
         levels.sweep(float(temperature))
         now = levels.image[..., None].repeat(3, -1)
-        found = torch.from_numpy(now).permute(2, 0, 1)[None].float() / 255
-        yield found, torch.tensor([-(distance(now, goal.pixels, settings) ** 2)], dtype=torch.float32)
+        images = torch.from_numpy(now).permute(2, 0, 1)[None].float() / 255
+        yield images, torch.tensor([-(distance(now, goal.pixels, settings) ** 2)], dtype=torch.float32)

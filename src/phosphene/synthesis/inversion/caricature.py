@@ -119,4 +119,4 @@ def along(read: Code, value: Tensor) -> Objective:
     norm = features.square().sum(1)
     if not norm.all():
         raise ValueError(f"{read.reads} is 0 everywhere for this photo: it sees nothing to exaggerate; choose another")
-    return objective(PRODUCT, read.reads, lambda found: (read(found) * features).sum(1) / norm)
+    return objective(PRODUCT, read.reads, lambda recorded: (read(recorded) * features).sum(1) / norm)

@@ -214,7 +214,7 @@ def inverted(read: Code, value: Tensor, before: Code | None) -> Objective:
         raise ValueError(
             f"{read.reads} is 0 everywhere for this photo: there is nothing to invert; choose another layer"
         )
-    error = objective(ERROR, read.reads, lambda found: (read(found) - features).square().sum(1) / norm)
+    error = objective(ERROR, read.reads, lambda recorded: (read(recorded) - features).square().sum(1) / norm)
     return -error if before is None else -error - cut_off(read, before, features, norm)
 
 

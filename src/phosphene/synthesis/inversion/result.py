@@ -61,8 +61,8 @@ class Inversion(Parted):
         return f"{super().caption} Errors are {text}."
 
     def to_dict(self) -> dict[str, Any]:
-        own = {"layer": self.layer, "errors": self.errors.tolist(), "distances": self.distances.tolist()}
-        return {**super().to_dict(), **own}
+        fields = {"layer": self.layer, "errors": self.errors.tolist(), "distances": self.distances.tolist()}
+        return {**super().to_dict(), **fields}
 
 
 def percent(share: float) -> str:
