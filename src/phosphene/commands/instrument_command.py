@@ -137,7 +137,7 @@ def _words(plan: _Plan) -> None:
 def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     layer, photos = _given_words(plan, values)
     photo = photos[0] if photos else None
-    output = _own(plan, values, OUTPUT)
+    output = _command_values(plan, values, OUTPUT)
     as_json = output["json"] or not plan.form.draws
     stepping.check_film(values.get("film"))
     path = page = None
@@ -158,7 +158,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     if plan.layer:
         arguments[plan.layer] = layer
     for each in plan.form.of(Role.NETWORK, Role.NETWORKS):
-        value, how = values[each.name], _own(plan, values, NETWORK)
+        value, how = values[each.name], _command_values(plan, values, NETWORK)
         several = isinstance(value, list)
         opened = [shared.open_network(spec, **how) for spec in (value if several else [value])]
         arguments[each.name] = opened if several else opened[0]
@@ -196,7 +196,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
 
 def _atlas(plan: _Plan, values: Mapping[str, Any]) -> Any:
     """The atlas: its path, or opened where something was said of its network."""
-    how = _own(plan, values, ATLAS)
+    how = _command_values(plan, values, ATLAS)
     trust, spec = how.pop("trust"), how.pop("network")
     if spec is None and any(how.values()):
         raise ValueError(f"--{next(name for name in how if how[name])} is for the network; name it with --network")
@@ -221,14 +221,14 @@ def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str |
     data_set = plan.several and not plan.layer
     source_photo = None if plan.photo is None or data_set else photo or shared.shipped_photo()
     layer = layer if plan.layer else None
-    words = list(_asked(plan, values))
+    words = list(_words_of_call(plan, values))
     network = values.get("network") or (None if layer or source_photo or words else shared.EMBEDDED_NAME)
     return show.target(
         out, (plan.form.name, network, layer, source_photo and Path(source_photo).stem, *words), source_photo
     )
 
 
-def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
+def _words_of_call(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
     """The other words of the command line as parts of a name: the atlas, what must be given, what is asked, and how.
 
     A file or a folder stands there as its name, without folders on the way to it and without a photo's suffix.
@@ -253,7 +253,7 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
                     yield str(Path(text).with_suffix("")) if Path(text).suffix.lower() in SUFFIXES else text
 
 
-def _own(plan: _Plan, values: Mapping[str, Any], names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+def _command_values(plan: _Plan, values: Mapping[str, Any], names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     """The command line's own options; their defaults where the instrument has taken the name for itself."""
     return {
         name: default if name in plan.offered else values.get(name, default) for name, (_, default) in names.items()

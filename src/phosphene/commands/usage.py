@@ -18,7 +18,7 @@ def usage_sentence(error: Any, ctx: Any) -> str:
     help = f"'{path} --help'"
     if hasattr(error, "possibilities"):
         return f"{no_such('option', error.option_name, _options(error))} {help} lists all{_is_a_word(error)}"
-    sentence = _told(error) or "name a command"
+    sentence = _explanation(error) or "name a command"
     return f"{sentence} See {help}" if sentence.endswith("?") else f"{sentence}; see {help}"
 
 
@@ -28,7 +28,7 @@ def no_such(what: str, name: str, choices: Iterable[str]) -> str:
     return f"no such {what} {name};" + (f" did you mean {' or '.join(near)}?" if near else "")
 
 
-def _told(error: Any) -> str:
+def _explanation(error: Any) -> str:
     """Typer's own words for the rest, made to fit into a sentence."""
     parameter = getattr(error, "param", None)
     if parameter is None:

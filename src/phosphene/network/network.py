@@ -130,7 +130,7 @@ class Network(Intake):
         if not addresses:
             raise ValueError("name at least one layer to record; network.layers() lists them all")
         x = self.inputs(images)
-        parsed = self._asked(x, addresses)
+        parsed = self._parsed(x, addresses)
         values = self._run(x, parsed.values(), rules)
         return {text: self._picked(values, address, x) for text, address in parsed.items()}
 
@@ -154,11 +154,11 @@ class Network(Intake):
         x = self.inputs(images)
         name = self.address(Address.parse(layer).layer, tuple(x.shape[-2:])).layer
         name = OUTPUT if name in OUTPUTS else name
-        call, parsed = Call(name), self._asked(x, addresses)
+        call, parsed = Call(name), self._parsed(x, addresses)
         values = self._run(x, [Address(name), *parsed.values()], None, call)
         return call, {text: self._picked(values, address, x) for text, address in parsed.items()}
 
-    def _asked(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
+    def _parsed(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
         """Each address, as given, checked if it names more than a layer."""
         parsed = {str(address): Address.parse(address) for address in addresses}
         if not all(names_a_layer(address) for address in parsed.values()):

@@ -192,12 +192,12 @@ def side_by_side(
     several = _checked(networks)
     shape, steps = input_size(several[0], size), step_count(steps)
     many = image_count(images, "images", shape, several[0], [] if target is None else [target])
-    targets = [_asked(network, target, depth, channel, many, shape) for network in several]
+    targets = [_targets_of(network, target, depth, channel, many, shape) for network in several]
     titles = [_title(network, each) for network, addresses in zip(several, targets, strict=True) for each in addresses]
     columns = len(targets[0])
     images_now, scores = torch.full((len(titles), 3, *shape), 0.5), torch.full((len(titles),), float("nan"))
     history = torch.full((steps, len(titles)), float("nan"))
-    heading = titles[0] if depth is None else f"Channel {channel} at {_told(depth)} of the depth"
+    heading = titles[0] if depth is None else f"Channel {channel} at {_depth_in_words(depth)} of the depth"
     result = SideBySide(
         network=", ".join(network.name for network in several), names=tuple(network.name for network in several),
         objective=heading, titles=tuple(titles), columns=columns, images=images_now, scores=scores, history=history,
@@ -217,7 +217,7 @@ def side_by_side(
             images_now[result.row(index)], scores[result.row(index)] = now.float().cpu(), reached.float().cpu()
             step = index * steps + moment.step
             end = step == result.steps and depth is None and _is_class(several, targets, shape)
-            judged = _judged(several, [addresses[0] for addresses in targets], images_now, columns) if end else ()
+            judged = _judge_images(several, [addresses[0] for addresses in targets], images_now, columns) if end else ()
             yield replace(result, images=images_now, scores=scores, history=history, step=step, judged=judged)
 
 
@@ -229,7 +229,7 @@ def _checked(networks: Any) -> list[Network]:
     return list(networks)
 
 
-def _asked(
+def _targets_of(
     network: Network, target: str | None, depth: Sequence[float] | float | None, channel: int, images: int, size: Size
 ) -> list[Address]:
     """What each of a network's images is of."""
@@ -289,11 +289,11 @@ def _title(network: Network, address: Address) -> str:
     return named(network, address)
 
 
-def _told(depth: Sequence[float] | float) -> str:
+def _depth_in_words(depth: Sequence[float] | float) -> str:
     return ", ".join(f"{share:g}" for share in ([depth] if isinstance(depth, (int, float)) else depth))
 
 
-def _judged(
+def _judge_images(
     networks: Sequence[Network], addresses: Sequence[Address], images: Tensor, columns: int
 ) -> tuple[tuple[Judged, ...], ...]:
     """What each network makes of all images: [made for][seen by]."""

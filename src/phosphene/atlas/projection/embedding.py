@@ -186,7 +186,7 @@ def atlas_map(
     ):
         _, positions, account = stored_map
     else:
-        positions, account = _made(reduction, vectors, labels)
+        positions, account = _computed_map(reduction, vectors, labels)
         with contextlib.suppress(OSError, RuntimeError, ValueError):  # it can be looked at where it can't be kept
             whole.store.keep_map(name, ids, positions, account)
     return Embedding(
@@ -195,7 +195,7 @@ def atlas_map(
     )  # fmt: skip
 
 
-def _made(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, ...]) -> tuple[np.ndarray, dict]:
+def _computed_map(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, ...]) -> tuple[np.ndarray, dict]:
     reduced = Reduced(reduction, vectors)
     positions, kl = reduced.positions()
     return positions, {

@@ -101,7 +101,7 @@ def build(
             raise ValueError(
                 f"an index pays from many thousand images on, and {layer} has {images:,}: searching all of them is fast"
             )
-        kind, groups = _made(table, metric, images)
+        kind, groups = _build_index(table, metric, images)
         probes, refine, reached = _set(table, metric, groups, recall, seed)
         index = Index(
             swept.name, layer, metric, kind, groups, probes, refine, reached, NEAREST, MEASURED, images,
@@ -122,7 +122,7 @@ def index_of(store: Store, sweep: Sweep, layer: str, table: Any, metric: str) ->
     return Index(**of_features[-1]) if of_features else None
 
 
-def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
+def _build_index(table: Any, metric: str, images: int) -> tuple[str, int]:
     """Builds the index; its kind and the number of its groups. Those of other metrics go."""
     from lancedb.index import IvfRq, IvfSq
 

@@ -72,7 +72,7 @@ def sheet_of(result: Neighbours, rows: int, seen: bool) -> Sheet:
         sentences.append("A label stands out where it is the query's.")
     sentences.append(f"{result.how[0].upper()}{result.how[1:]}.")
     if any(query.number is not None for query in result.queries[:rows_shown]):
-        sentences.append("A query of the atlas is not its own neighbour." if not _own(result) else "")
+        sentences.append("A query of the atlas is not its own neighbour." if not _holds_itself(result) else "")
     if seen:
         sentences.append("Each image as far as the network sees it.")
     caption = " ".join(filter(None, sentences))
@@ -81,7 +81,7 @@ def sheet_of(result: Neighbours, rows: int, seen: bool) -> Sheet:
     return Sheet(title, subtitle, blocks, caption=caption, description=description, width=max(640.0, width + 96))
 
 
-def _own(result: Neighbours) -> bool:
+def _holds_itself(result: Neighbours) -> bool:
     return any(query.number in row for query, row in zip(result.queries, result.numbers.tolist(), strict=True))
 
 

@@ -201,7 +201,7 @@ class Store(Database):
             if shard not in self._brought:
                 new += shard_rows
                 continue
-            stored = self._known([row.id for row in shard_rows])
+            stored = self._widths_and_labels([row.id for row in shard_rows])
             new += [row for row in shard_rows if row.id not in stored]
             dark = [row for row in shard_rows if row.id in stored and not stored[row.id][0]]
             mended += [row for row in dark if row.width or row.label not in (None, stored[row.id][1])]
@@ -210,7 +210,7 @@ class Store(Database):
         if mended:
             table.merge_insert("id").when_matched_update_all().execute(tables.of_rows(mended))
 
-    def _known(self, ids: Sequence[int]) -> dict[int, tuple[int, str | None]]:
+    def _widths_and_labels(self, ids: Sequence[int]) -> dict[int, tuple[int, str | None]]:
         """The widths and labels of these images, as far as there are such, by their numbers."""
         first, last = min(ids), max(ids)
         whole = last - first < 2 * len(ids)  # else they lie far apart

@@ -69,7 +69,7 @@ class Sweep:
         return cls(name, network.name, network.fingerprint, network.opening, preprocessing, labels, work)
 
 
-def chosen(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
+def chosen_layers(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The layers asked for by name, by pattern ('blocks.*') or as 'convolutions', in the network's order.
 
     None: all convolutions, or where there are none, all layers with places that a module outside of others gives.
@@ -93,7 +93,7 @@ def chosen(network: Network, names_asked: str | Sequence[str] | None) -> tuple[s
     return tuple(dict.fromkeys(layer.name for layer in every if layer.name in names))
 
 
-def described(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
+def described_layers(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The layers whose features are kept; None: the last one before the scores."""
     if names_asked is None:
         every = [layer for layer in network.layers() if _usable(layer)]

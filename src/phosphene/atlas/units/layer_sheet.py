@@ -58,7 +58,9 @@ class LayerSheet(Result):
         wide = (WIDTH + GAP) / COLUMNS - GAP
         scale = Scale.of(patches, (wide + GUTTER) / across - GUTTER)
         ready_cuts = iter(cuts(patches, scale))
-        lines = max((len(wrap(_told(unit), SMALL, wide)) for unit in self.units if unit.name is not None), default=0)
+        lines = max(
+            (len(wrap(_name_in_words(unit), SMALL, wide)) for unit in self.units if unit.name is not None), default=0
+        )
         head = UNNAMED + LINE * lines + 2 * (lines > 0)
         cards = [
             _card(unit, [next(ready_cuts) for _ in unit.patches], scale, across, wide, head) for unit in self.units
@@ -175,7 +177,7 @@ def _ordered(measured: Measured, names: Sequence[Name] | None, order: str) -> li
     return [int(channel) for channel in channels]
 
 
-def _told(unit: Unit) -> str:
+def _name_in_words(unit: Unit) -> str:
     """The unit's name."""
     return unit.name.name if unit.name is not None and unit.name.name else "no name"
 
@@ -192,7 +194,7 @@ def _card(unit: Unit, tiles: Sequence[Cut], scale: Scale, across: int, wide: flo
         colour = "accent" if unit.name.name else "muted"
         marks += [
             Text(0, 32 + LINE * at, line, SMALL, colour=colour)
-            for at, line in enumerate(wrap(_told(unit), SMALL, wide))
+            for at, line in enumerate(wrap(_name_in_words(unit), SMALL, wide))
         ]
     for index, tile in enumerate(tiles):
         row, column = divmod(index, across)

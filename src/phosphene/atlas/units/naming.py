@@ -80,7 +80,7 @@ def named(store: Store, sweep: Sweep, units: Any, level: float = LEVEL) -> list[
     code = {label: at for at, label in enumerate(labels)}
     codes = {row["id"]: code[row["label"]] for row in rows if row["label"] is not None}
     labels_by_unit = [np.array([codes[id] for id in images if id in codes], int) for images in lists]
-    return _judged(labels_by_unit, totals, labels, level)
+    return _tested_names(labels_by_unit, totals, labels, level)
 
 
 def tied(values: Sequence[float], k: int) -> int:
@@ -89,7 +89,7 @@ def tied(values: Sequence[float], k: int) -> int:
     return alike if len(values) >= k and alike > 1 else 0
 
 
-def _judged(
+def _tested_names(
     labels_of_unit: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str], level: float
 ) -> list[Name]:
     """Names of units from the codes of their images' labels and the number of images of each label."""

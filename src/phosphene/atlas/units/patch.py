@@ -117,12 +117,12 @@ def patches_of(
                 network.preprocessing.frame(image["height"], image["width"]), Box(0, 0, 0, 0), Box(0, 0, 0, 0),
                 shards[image["shard"]],
             )  # fmt: skip
-            unit_patches.append(_placed(start, network, Address(layer, channel)))
+            unit_patches.append(_with_boxes(start, network, Address(layer, channel)))
         result.append(unit_patches)
     return result
 
 
-def _placed(patch: Patch, network: Network, unit: Address) -> Patch:
+def _with_boxes(patch: Patch, network: Network, unit: Address) -> Patch:
     """The patch with the part of the photo that the unit sees from its place."""
     frame = patch.frame
     whole = frame.whole_input

@@ -40,7 +40,7 @@ def thumbnails(atlas: OpenedAtlas, ids: Sequence[int], keys: Sequence[str], side
         file.truncate(max(1, len(ids) * side * side * 3))
         pixels: np.ndarray = np.memmap(file, np.uint8, "r+", shape=(len(ids), side, side, 3))
     missing, first = [], None
-    for row, tile in _made(_items(atlas, ids, keys), side):
+    for row, tile in _thumbnails(_items(atlas, ids, keys), side):
         if isinstance(tile, Exception):
             first = first or tile
             missing.append(row)
@@ -59,7 +59,9 @@ def _items(atlas: OpenedAtlas, ids: Sequence[int], keys: Sequence[str]) -> Itera
         yield int(row), shards[shard], index, keys[row]
 
 
-def _made(items: Iterator[tuple[int, Shard, int, str]], side: int) -> Iterator[tuple[int, np.ndarray | Exception]]:
+def _thumbnails(
+    items: Iterator[tuple[int, Shard, int, str]], side: int
+) -> Iterator[tuple[int, np.ndarray | Exception]]:
     waiting: deque[tuple[int, Future[np.ndarray | Exception]]] = deque()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="thumbnail") as pool:
         for row, shard, index, key in items:

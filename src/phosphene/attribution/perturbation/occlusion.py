@@ -167,7 +167,7 @@ def occlusion(
             question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
         )
         fill_values = fill_values_of(x[index : index + 1], fill, index)
-        clean, covered, share = _covered(
+        clean, covered, share = _answers_covered(
             network, x[index : index + 1], image_question, fill_values, shape, tops, lefts, batch
         )
         drops.append((clean[:, None] - covered).view(-1, len(tops), len(lefts)))
@@ -181,7 +181,7 @@ def occlusion(
     )  # fmt: skip
 
 
-def _covered(
+def _answers_covered(
     network: Network, image: Tensor, question: Question, cover: Tensor, shape: Tensor, tops: Sequence[int],
     lefts: Sequence[int], batch: int | None,
 ) -> tuple[Tensor, Tensor, float]:  # fmt: skip
@@ -193,12 +193,12 @@ def _covered(
     top, left = [t for t, _ in corners], [x for _, x in corners]
     layer = OUTPUT if question.layer == "probabilities" else question.layer
     edits = edited(network, image, patches, top, left, layer, batch)
-    covered = _asked(network, question, edits.values, image)
-    clean = _asked(network, question, main_tensor(network.record(image, layer)[layer]), image)[:, 0]
+    covered = _answers_to(network, question, edits.values, image)
+    clean = _answers_to(network, question, main_tensor(network.record(image, layer)[layer]), image)[:, 0]
     return clean, covered, edits.saved
 
 
-def _asked(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:
+def _answers_to(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:
     """The value of each question for each image: (T, n)."""
     assert value is not None
     if question.layer in OUTPUTS and (scores := per_image(value, len(value))) is not None:

@@ -68,7 +68,7 @@ def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
     # title and caption
     names = list(dict.fromkeys(result.looked_at))
     photos = ", ".join(names) if len(names) <= 3 else f"{len(result.looked_at)} photos"
-    sizes_text = _told(cards, result.receptive_field)
+    sizes_text = _sizes_in_words(cards, result.receptive_field)
     title = f"Patterns that {result.layer if not single else 'unit ' + _unit(cards[0][0])} answers to"
     subtitle = f"{result.network} on {photos} · {sizes_text}{where}"
     all_ranges = tuple(each for card_ranges in ranges for each in card_ranges)
@@ -246,7 +246,7 @@ def _unit(pattern: Pattern) -> str:
     return pattern.name if pattern.address.place is None else f"{pattern.address.layer}:{pattern.address.channel}"
 
 
-def _told(cards: Sequence[Sequence[Pattern]], field: str) -> str:
+def _sizes_in_words(cards: Sequence[Sequence[Pattern]], field: str) -> str:
     """What the units on the page see."""
     sees = [pattern.sees for card in cards for pattern in card]
     if all(one is WHOLE for one in sees):

@@ -29,16 +29,16 @@ def shards(dataset: Any) -> list[Shard]:
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
-    dataset = _held(shard)
+    dataset = _dataset_of(shard)
     for index in range(start, shard.images or 0):
         yield item_of(dataset, shard, index, shard.where.partition("-")[0])
 
 
 def item(shard: Shard, index: int, key: str = "") -> Item:
-    return item_of(_held(shard), shard, index, shard.where.partition("-")[0])
+    return item_of(_dataset_of(shard), shard, index, shard.where.partition("-")[0])
 
 
-def _held(shard: Shard) -> Any:
+def _dataset_of(shard: Shard) -> Any:
     if shard.where not in _HELD:
         raise LookupError(
             f"the data set {shard.where!r} was given in Python and is not in this process; give it again, as the "

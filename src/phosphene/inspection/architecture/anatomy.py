@@ -95,7 +95,7 @@ def anatomy(network: Network, images: Images, layer: LayerName, *, target: UnitN
     source_layer = network.layer(layer, size)
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
-        call, z, name = _seen(network, x, source_layer.name, target)
+        call, z, name = _recorded_call(network, x, source_layer.name, target)
         if call.module is None or call.value is None:
             raise LookupError(_function(network, source_layer.name, size))
         (dy,) = torch.autograd.grad(z, call.edge, allow_unused=True) if call.edge and z.requires_grad else (None,)
@@ -125,7 +125,7 @@ def anatomy(network: Network, images: Images, layer: LayerName, *, target: UnitN
     )
 
 
-def _seen(network: Network, x: Tensor, layer: str, target: str | None) -> tuple[Call, Tensor, str]:
+def _recorded_call(network: Network, x: Tensor, layer: str, target: str | None) -> tuple[Call, Tensor, str]:
     """The layer's call, z, and what z is in words."""
     call, values = network.call_of(x, layer, target or "logits")
     value = main_tensor(values[target or "logits"])

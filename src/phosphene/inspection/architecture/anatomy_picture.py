@@ -74,14 +74,14 @@ def sheet_of(result: Anatomy, channels: int | Sequence[int]) -> Sheet:
     what = parts(result.y, result.layouts[1])
     caption = (
         f"The anatomy of {result.layer} ({result.kind}) of {result.network}: forward above, reversed below, for z = "
-        f"{result.target}. {_chosen(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
+        f"{result.target}. {_how_many(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
         "column to one of x, where the layer mixes channels. Each panel has its own range, said beneath it; where "
         "values are signed, blue is below zero, white zero and red above."
     )
     return Sheet(title, subtitle, [DrawingBlock(drawing)], caption=caption, ranges=ranges, description=caption)
 
 
-def _chosen(channels: int | Sequence[int], count: int, total: int, what: str) -> str:
+def _how_many(channels: int | Sequence[int], count: int, total: int, what: str) -> str:
     if count >= total:
         return f"All {what} of y are shown."
     how = "those that z depends on most" if isinstance(channels, int) else "as asked for"

@@ -69,12 +69,12 @@ class Architecture(Result):
             "parameters": self.parameters,
             "operations": self.operations,
             "values": self.values,
-            "loose_parameters": {"names": list(self.loose), "count": self.parameters - self._held},
+            "loose_parameters": {"names": list(self.loose), "count": self.parameters - self._parameters_of_rows},
             "rows": [_as_dict(row) for row in self.rows],
         }
 
     @property
-    def _held(self) -> int:
+    def _parameters_of_rows(self) -> int:
         return sum(row.parameters for row in self.rows)
 
 

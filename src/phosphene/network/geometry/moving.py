@@ -94,7 +94,7 @@ def _sliced(place: Place | None, x: Tensor, dim: int, at: slice) -> Place | None
         return replace(place, parts=parts)
     if role in "hw" and len(index):
         which = 0 if role == "h" else 1
-        return replace(place, parts=tuple((count, _taken(window, which, index)) for count, window in place.parts))
+        return replace(place, parts=tuple((count, _window_at(window, which, index)) for count, window in place.parts))
     return _some_tokens(place, index) if role == "t" and len(index) else None
 
 
@@ -165,11 +165,11 @@ def _reordered(place: Place | None, orders: dict[int, np.ndarray]) -> Place | No
             parts = ((0, place.window),)
         elif role in "hw":
             which = 0 if role == "h" else 1
-            parts = tuple((count, _taken(window, which, order)) for count, window in parts)
+            parts = tuple((count, _window_at(window, which, order)) for count, window in parts)
     return replace(place, parts=parts)
 
 
-def _taken(window: Window | None, which: int, index: np.ndarray) -> Window | None:
+def _window_at(window: Window | None, which: int, index: np.ndarray) -> Window | None:
     """The units at `index` along rows (0) or columns (1)."""
     if window is None or len(window[which]) == 1:
         return window

@@ -98,7 +98,7 @@ class Tracking:
             return
         if name in pointwise.LIKE_ANOTHER and args and self.place(args[0]) is None:
             return
-        places = self._found(name, args, kwargs, out)
+        places = self._places_by_rule(name, args, kwargs, out)
         if not isinstance(places, list):
             places = [places] * len(results)
         for target in written:
@@ -117,14 +117,14 @@ class Tracking:
             place = place or _forgotten(result)
             self._places[result] = place.blind() if doubtful else place
 
-    def _found(self, name: str, args: tuple, kwargs: dict, out: Any) -> Any:
+    def _places_by_rule(self, name: str, args: tuple, kwargs: dict, out: Any) -> Any:
         """What the rules for `name` say; None where there is none or the call has a form it doesn't expect."""
         tracked = [value for value in tensors_in((args, kwargs)) if value in self._places]
         if not any(isinstance(self._places[value], Scatter) for value in tracked):
-            result = _asked(RULES.get(name), self, out, args, kwargs)
+            result = _answer_of(RULES.get(name), self, out, args, kwargs)
             if result is not None and not (isinstance(result, list) and None in result):
                 return result
-        return _asked(_settling(SCATTER_RULES.get(name)), self, out, args, kwargs)
+        return _answer_of(_settling(SCATTER_RULES.get(name)), self, out, args, kwargs)
 
     def _overwritten(self, target: Tensor) -> None:
         """What shares memory with a value that was written to lies as before, but what it sees is not known."""
@@ -144,7 +144,7 @@ def _unversioned(func: Callable, value: Tensor) -> bool:
     return value.is_inference() or getattr(func, "__name__", "") == "__set__"
 
 
-def _asked(rule: Rule | None, tracker: Tracking, out: Any, args: tuple, kwargs: dict) -> Any:
+def _answer_of(rule: Rule | None, tracker: Tracking, out: Any, args: tuple, kwargs: dict) -> Any:
     kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     try:
         return rule and rule(tracker, out, *args, **kwargs)

@@ -63,10 +63,10 @@ def _timm() -> Iterator[Listed]:
         {folder.name for folder in cache.iterdir() if any(folder.glob("snapshots/*/*"))} if cache.is_dir() else set()
     )
     for name in timm.list_pretrained():
-        yield Listed(f"timm:{name}", "timm", _kept(timm.get_pretrained_cfg(name), downloaded))
+        yield Listed(f"timm:{name}", "timm", _is_cached(timm.get_pretrained_cfg(name), downloaded))
 
 
-def _kept(cfg: Any, downloaded: set[str]) -> bool:
+def _is_cached(cfg: Any, downloaded: set[str]) -> bool:
     """A folder of the model counts, whichever of its files came: opening them all would take seconds."""
     if cfg.hf_hub_id:
         return f"models--{cfg.hf_hub_id.partition('@')[0].replace('/', '--')}" in downloaded

@@ -30,7 +30,7 @@ def open_torchvision(name: str, weights: str | None, *, seed: int = 0, classes: 
     if classes is not None:
         known = f"torchvision:{name}@none, or a weights file with architecture='torchvision:{name}'"
         raise ValueError(f"classes={classes} is for networks without ready-made weights: {known}")
-    entry = _chosen(name, weights)
+    entry = _weights_entry(name, weights)
     preprocessing = Preprocessing.from_torchvision(entry)
     _ensure_here(name, entry)
     with undisturbed(seed):
@@ -126,7 +126,7 @@ def _default(name: str) -> Any:
     return models.get_model_weights(name)["DEFAULT"]
 
 
-def _chosen(name: str, weights: str | None) -> Any:
+def _weights_entry(name: str, weights: str | None) -> Any:
     from torchvision import models
 
     entries = models.get_model_weights(name).__members__

@@ -115,18 +115,18 @@ def mismatch(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str
     other = [name for name in expected if name in state and expected[name].shape != state[name].shape]
     parts = []
     if missing:
-        parts.append(f"{len(missing)} missing ({_some(missing)})")
+        parts.append(f"{len(missing)} missing ({_first_names(missing)})")
     if unexpected:
-        parts.append(f"{len(unexpected)} unexpected ({_some(unexpected)}{near(unexpected[0], missing)})")
+        parts.append(f"{len(unexpected)} unexpected ({_first_names(unexpected)}{near(unexpected[0], missing)})")
     if other:
         shapes = [f"{n} is {tuple(state[n].shape)} for {tuple(expected[n].shape)}" for n in other]
-        parts.append(f"{len(other)} of another shape ({_some(shapes)})")
+        parts.append(f"{len(other)} of another shape ({_first_names(shapes)})")
     if parts and "/" in next(iter(state)):
         parts.append(_beginnings(state, ""))
     return ", ".join(parts)
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 

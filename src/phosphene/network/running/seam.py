@@ -76,7 +76,7 @@ class Run(TorchFunctionMode):
         self.observe = observe
         self.call = call
         self.enter = enter
-        self.only = None if only is None else frozenset(self._met(only))  # ids of the modules to look at
+        self.only = None if only is None else frozenset(self._watched_ids(only))  # ids of the modules to look at
         self.gauge = gauge or (lambda: 0)  # something that grows while the network computes: operations, seconds
         self.spent: float = 0  # by how much it grew for the value being observed
         self.stack: list[tuple[str, bool]] = [("", False)]  # of the modules that run: path, whether unnamed inside
@@ -86,7 +86,7 @@ class Run(TorchFunctionMode):
         self.module: nn.Module | None = None  # that returned the value being observed; None if a function did
         self.observing = False  # while an observer works, what it computes is not the network's
 
-    def _met(self, only: Collection[str]) -> Iterator[int]:
+    def _watched_ids(self, only: Collection[str]) -> Iterator[int]:
         for key, (path, module) in self.modules.items():
             hides = "_orig_mod" in module._modules or is_compiled(module) or is_scripted(module)
             if (path or OUTPUT) in only or hides or is_quantised(module):  # what is compiled would hide those inside

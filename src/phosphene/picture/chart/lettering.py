@@ -85,7 +85,7 @@ def lettered(
 
     None stands upon the boxes that are `occupied`; one for which there is no place is left out.
     """
-    every = _covered(points, size, radius)
+    every = _coverage(points, size, radius)
     total = _sums(every)
     middles = np.array([group.middle for group in result]).reshape(-1, 2)
     full, names = list(occupied), []
@@ -98,7 +98,7 @@ def lettered(
         words = wrap(group.label, type, LONGEST, weight)
         widest = max(text_width(line, type, weight) for line in words)
         wide, high = widest + 4 + (DOT if style else 0), type + 3 + LEADING * type * (len(words) - 1)
-        other_points = _sums(every & ~_covered(points[group.rows], size, radius))
+        other_points = _sums(every & ~_coverage(points[group.rows], size, radius))
         best, least = None, math.inf
         for x, y, away in _around(group.box, wide, high):
             box = (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
@@ -175,7 +175,7 @@ def _lead(box: Box, group: Box) -> list[Mark]:
     return [Line(x1, y1, x2, y2, "muted", 1.0)] if math.hypot(x2 - x1, y2 - y1) > FAR else []
 
 
-def _covered(points: np.ndarray, size: tuple[float, float], radius: float) -> np.ndarray:
+def _coverage(points: np.ndarray, size: tuple[float, float], radius: float) -> np.ndarray:
     """Which cells of the plot have a point in or near them."""
     shape = (math.ceil(size[1] / CELL), math.ceil(size[0] / CELL))
     columns, rows = (points / CELL).astype(int).T

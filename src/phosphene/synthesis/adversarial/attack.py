@@ -56,14 +56,14 @@ class Adversarial(Synthesis):
     @property
     def success(self) -> Tensor:
         """Whether each image, rounded to 8 bits as it would be saved, is answered as was wanted, (N,)."""
-        return self._wanted(self.saved)
+        return self._is_success(self.saved)
 
     @property
     def success_unrounded(self) -> Tensor:
         """The same of the images as they are, before rounding, (N,)."""
-        return self._wanted(self.after)
+        return self._is_success(self.after)
 
-    def _wanted(self, probabilities: Tensor) -> Tensor:
+    def _is_success(self, probabilities: Tensor) -> Tensor:
         met = probabilities.argmax(1) == torch.tensor(self.goals)
         return met if self.targeted else ~met
 
@@ -100,7 +100,7 @@ class Adversarial(Synthesis):
         blocks: list[Block] = []
         rows_drawn = min(max(1, rows), len(self.images))
         for index in range(rows_drawn):
-            blocks.append(TextBlock(self._told(index), size=15, weight="bold"))
+            blocks.append(TextBlock(self._caption(index), size=15, weight="bold"))
             blocks.append(self._row(index, gain, top))
         if len(self.images) > rows_drawn:
             blocks.append(TextBlock(f"{len(self.images) - rows_drawn} more images are not drawn.", colour="muted"))
@@ -119,7 +119,7 @@ class Adversarial(Synthesis):
             ranges=[Range(-most, most, "fixed")],
         )
 
-    def _told(self, index: int) -> str:
+    def _caption(self, index: int) -> str:
         met = "" if bool(self.success[index]) else ": not reached" if self.targeted else ": not left"
         return f"{self.titles[index]}{met}"
 

@@ -59,7 +59,7 @@ def minimal_perturbations(
     weight, start = 1.0, torch.zeros_like(original)
     for _ in range(searches):
         change = minimised(network, aim, original, weight, start, iterations)
-        judged = _judged(network, original, change, label, weight)
+        judged = _as_change(network, original, change, label, weight)
         best = _better(best, judged, survive)
         if judged.survives if survive else judged.reached:
             reached_at, start = weight, change
@@ -98,7 +98,7 @@ def minimised(
     return torch.from_numpy(minimum.x).to(original).view_as(original)
 
 
-def _judged(network: Network, original: Tensor, change: Tensor, label: int, weight: float) -> Change:
+def _as_change(network: Network, original: Tensor, change: Tensor, label: int, weight: float) -> Change:
     image = (original + change).clamp(0, 1)  # adding rounds, and may leave the box by that
     reached, survives = (answers(network, torch.cat([image, rounded(image)])).argmax(1) == label).tolist()
     return Change(image, float((image - original).double().norm()), reached, reached and survives, weight)
