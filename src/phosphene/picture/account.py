@@ -60,5 +60,5 @@ def _is_image(value: Any) -> bool:
         return False
     if "tensor" in value:
         return isinstance(value["tensor"], list)
-    key = "pixels" if value.get("path") is None else "path"
-    return all(isinstance(value.get(key), str) for key in ("name", "sha256", key))
+    stored_as = "pixels" if value.get("path") is None else "path"
+    return all(isinstance(value.get(key), str) for key in ("name", "sha256", stored_as))

@@ -135,7 +135,7 @@ def lrp(
     # a line of the table that named no layer was a mistake
     if wrong := table.unused(list(layer_rules)):
         raise LookupError(
-            f"no layer with weights of {network.name} that ran fits {', '.join(wrong)}; these did: {_names(layer_rules)}"
+            f"no layer with weights of {network.name} that ran fits {', '.join(wrong)}; these did: {_few(layer_rules)}"
         )
     values, scores, absorbed = (torch.cat(part) for part in zip(*results, strict=True))
     return Relevance(
@@ -169,6 +169,6 @@ def _propagated(network: Network, x: Tensor, question: Question, rules: Any) -> 
     return relevance_of(x.detach(), signal), picked.detach(), value.detach().abs().flatten(1).amax(1)
 
 
-def _names(layer_rules: Mapping[str, str]) -> str:
+def _few(layer_rules: Mapping[str, str]) -> str:
     names = list(layer_rules)
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -55,7 +55,7 @@ def _by_size(layers: Sequence[Layer]) -> list[list[Layer]]:
         grid = layer.maps_shape[1:]
         if layer.layout is not None and min(grid) > 1 and layer.depth > 0:  # at 0 stands the whole network
             groups.setdefault(grid, []).append(layer)
-    order = sorted(groups, key=lambda places: -places[0] * places[1])
+    order = sorted(groups, key=lambda grid: -grid[0] * grid[1])
     sizes = [groups[grid] for grid in order]
     return [group for group in sizes if any(layer.parameters for layer in group)]  # pooling alone computes nothing new
 
