@@ -65,8 +65,8 @@ def test_kl_is_that_of_the_definition(digits):
 def test_a_map_is_kept_and_made_anew_only_where_it_would_be_another(digits, monkeypatch):
     first = digits.map()
     made = []
-    real = embedding_file._made
-    monkeypatch.setattr(embedding_file, "_made", lambda *given: made.append(1) or real(*given))
+    real = embedding_file._computed_map
+    monkeypatch.setattr(embedding_file, "_computed_map", lambda *given: made.append(1) or real(*given))
     again = ph.Atlas(digits.path, digits._network).map()
     assert not made
     assert (again.positions == first.positions).all()

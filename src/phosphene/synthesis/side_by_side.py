@@ -32,7 +32,7 @@ from ..picture import (
     compact,
     counted,
     grid,
-    place,
+    set_block,
     wrap,
 )
 from ..picture.sheet import label_lines
@@ -102,7 +102,7 @@ class SideBySide(Synthesis):
             marks: list[Mark] = [
                 Text(0, HEADING * (0.9 + 1.3 * at), line, HEADING, "bold") for at, line in enumerate(head)
             ]
-            images = place(block, 0, high, width)
+            images = set_block(block, 0, high, width)
             columns_drawn.append(DrawingBlock(Drawing(width, high + images.height, (*marks, *images.marks))))
         return Row(columns_drawn, GAP)
 
