@@ -193,7 +193,7 @@ def test_photos_may_be_open_or_a_tensor():
     assert seen.values == pytest.approx(maps.amax((1, 2)).double().numpy())
     assert seen.features == pytest.approx(features.numpy())
     photo = ph.read((inputs[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy())
-    assert look_through(network, [photo], network.address("logits:1")).places.tolist() == [[-1, -1]]
+    assert look_through(network, [photo], network.address("logits:1")).cells.tolist() == [[-1, -1]]
 
 
 def test_what_makes_no_sense_is_said(folder, tmp_path):
