@@ -455,8 +455,8 @@ def test_a_layer_that_a_norm_follows_is_shared_out_once(monkeypatch):
     x = torch.rand(1, 3, 9, 9)
     network = ph.Network(module)
     rule = composite("zplus").table[0][1]
-    shares = type(rule).shares
-    monkeypatch.setattr(type(rule), "shares", lambda *given: calls.append(given[1]) or shares(*given))
+    portions = type(rule).portions
+    monkeypatch.setattr(type(rule), "portions", lambda *given: calls.append(given[1]) or portions(*given))
     ph.lrp(network, x, "logits:1", rule="zplus")
     assert len(calls) == 2  # of the convolution with its norm, and of the linear layer
 

@@ -130,8 +130,8 @@ def export(
             raise ValueError(f"no image has run through the network yet; go on building the atlas {atlas.path!r}")
     positions = None
     if map is not None:
-        places = zip(np.asarray(map.ids).tolist(), np.asarray(map.positions, np.float64).tolist(), strict=True)
-        positions = {number: (x, y) for number, (x, y) in places}
+        pairs = zip(np.asarray(map.ids).tolist(), np.asarray(map.positions, np.float64).tolist(), strict=True)
+        positions = {number: (x, y) for number, (x, y) in pairs}
     rows = Rows(atlas, vectors, positions, kind == "embedding-atlas")
     write = write_fiftyone if kind == "fiftyone" else _write_parquet
     _whole(target, lambda spare: write(rows, spare, target))

@@ -68,8 +68,8 @@ def _reopened_image(account: Mapping[str, Any], origin: Origin) -> Photo:
             raise damaged(picture, f"the photo in it can't be read: {error}") from error
         return replace(carried, name=account["name"], path=None, sha256=account["sha256"])
     original = Path(account["path"])
-    places = [origin.photo] if origin.photo else [original, picture.parent / original.name]
-    files = [place for place in places if place.is_file()]
+    candidates = [origin.photo] if origin.photo else [original, picture.parent / original.name]
+    files = [candidate for candidate in candidates if candidate.is_file()]
     if not files:
         raise FileNotFoundError(
             f"{picture} was made from the photo {account['path']}, which is not there; say where it is with --photo"

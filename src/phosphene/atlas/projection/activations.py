@@ -105,8 +105,8 @@ class ActivationAtlas(Zoomable, Parted):
     def _boxes(self) -> list[tuple[int, int, int, int]]:
         """Each cell's left, top, right and bottom in the pixels; the map's empty border is left out."""
         height, width = self.images.shape[-2:]
-        places = self.cells.places - self.cells.places.min(0)
-        corners = places * [height + max(2, round(height * GAP)), width + max(2, round(width * GAP))]
+        cells = self.cells.places - self.cells.places.min(0)
+        corners = cells * [height + max(2, round(height * GAP)), width + max(2, round(width * GAP))]
         return [(left, top, left + width, top + height) for top, left in corners.tolist()]
 
     @property

@@ -156,4 +156,4 @@ def computed_after(network: Network, name: str, other: str, size: tuple[int, int
     if other in OUTPUTS:
         return False
     one, two = (_parts(network, each, size) for each in (name, other))
-    return one.index(True) > max(place for place, inside in enumerate(two) if inside)
+    return one.index(True) > max(position for position, inside in enumerate(two) if inside)

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from ...network import near
 from .account import Bias
-from .sharing import Share, standing
+from .sharing import Portion, standing
 
 Run = Callable[[Tensor, Tensor], Tensor]  # the layer's own operation on an input and a weight, without bias
 Range = tuple[Tensor, Tensor]  # lowest and highest value of an image's channels (1, C, 1, 1)
@@ -49,46 +49,48 @@ class Rule:
         """Whether it divides by sums of numbers of one sign only, which can't cancel."""
         return self.name in STEADY
 
-    def shares(self, run: Run, x: Tensor, weight: Tensor, bias: Tensor | float, limits: Range | None) -> list[Share]:
+    def portions(
+        self, run: Run, x: Tensor, weight: Tensor, bias: Tensor | float, limits: Range | None
+    ) -> list[Portion]:
         """What shares an output's relevance, for the input x, a weight, and a bias that fits the output."""
-        return _RULES[self.name].shares(run, x, weight, bias, limits, *self.numbers)
+        return _RULES[self.name].portions(run, x, weight, bias, limits, *self.numbers)
 
 
-def _epsilon(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, epsilon: float) -> list[Share]:
-    return [Share(run(x, w), b, epsilon=epsilon)]
+def _epsilon(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, epsilon: float) -> list[Portion]:
+    return [Portion(run(x, w), b, epsilon=epsilon)]
 
 
-def _gamma(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, gamma: float) -> list[Share]:
+def _gamma(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, gamma: float) -> list[Portion]:
     up, down = w + gamma * w.clamp(min=0), w + gamma * w.clamp(max=0)
     b_up, b_down = b + gamma * b.clamp(min=0), b + gamma * b.clamp(max=0)
-    return [Share(_split(run, x, up, down), b_up, sign=1), Share(_split(run, x, down, up), b_down, sign=-1)]
+    return [Portion(_split(run, x, up, down), b_up, sign=1), Portion(_split(run, x, down, up), b_down, sign=-1)]
 
 
-def _zplus(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
-    return [Share(_split(run, x, w.clamp(min=0), w.clamp(max=0)), b.clamp(min=0))]
+def _zplus(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
+    return [Portion(_split(run, x, w.clamp(min=0), w.clamp(max=0)), b.clamp(min=0))]
 
 
 def _alphabeta(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, alpha: float, beta: float) -> list:
     up, down = w.clamp(min=0), w.clamp(max=0)
     return [
-        Share(_split(run, x, up, down), b.clamp(min=0), factor=alpha),
-        Share(_split(run, x, down, up), b.clamp(max=0), factor=-beta),
+        Portion(_split(run, x, up, down), b.clamp(min=0), factor=alpha),
+        Portion(_split(run, x, down, up), b.clamp(max=0), factor=-beta),
     ]
 
 
-def _flat(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
-    return [Share(run(standing(x, 1.0), torch.ones_like(w)))]
+def _flat(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
+    return [Portion(run(standing(x, 1.0), torch.ones_like(w)))]
 
 
-def _wsquare(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
-    return [Share(run(standing(x, 1.0), w.square()))]
+def _wsquare(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
+    return [Portion(run(standing(x, 1.0), w.square()))]
 
 
-def _zbox(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
+def _zbox(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
     if limits is None or x.ndim != 4 or x.shape[1] != limits[0].shape[1]:
         raise ValueError("zbox is a rule of the layer that sees the image, and of no other: write first=zbox,…")
     low, high = (standing(x, limit) for limit in limits)
-    return [Share(run(x, w) - run(low, w.clamp(min=0)) - run(high, w.clamp(max=0)))]
+    return [Portion(run(x, w) - run(low, w.clamp(min=0)) - run(high, w.clamp(max=0)))]
 
 
 def _split(run: Run, x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -101,7 +103,7 @@ def _split(run: Run, x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Kind:
-    shares: Callable[..., list[Share]]
+    portions: Callable[..., list[Portion]]
     numbers: tuple[float, ...] = ()  # those it takes where none are given
 
 

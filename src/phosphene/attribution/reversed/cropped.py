@@ -74,7 +74,7 @@ class Pieces:
         (top, left), (rows, columns) = self.begin(unit), self.axes
         return unit[0], unit[1] - top // rows.stride, unit[2] - left // columns.stride
 
-    def shares(self, units: Sequence[Unit]) -> list[list[int]]:
+    def unit_groups(self, units: Sequence[Unit]) -> list[list[int]]:
         """The indices of the units of each piece, most first."""
         together: dict[tuple[int, int], list[int]] = {}
         for index, unit in enumerate(units):
@@ -85,7 +85,7 @@ class Pieces:
     def work(self, units: Sequence[Unit]) -> float:
         """In passes of a whole image through the network, either way, with the two that check."""
         (height, width), (high, wide) = self.image, self.size
-        return 2 + high * wide / (height * width) * (len(self.shares(units)) + len(units))
+        return 2 + high * wide / (height * width) * (len(self.unit_groups(units)) + len(units))
 
 
 def pieces(network: Network, layer: str, image: tuple[int, int], units: Sequence[Unit]) -> Pieces | None:
@@ -110,17 +110,17 @@ def signals_in(
     values, signals = x.new_zeros(len(units)), x.new_zeros(len(units), *x.shape[1:])
     layout, (high, wide) = plan.layer.layout, plan.size
     assert layout is not None
-    shares, at_once = plan.shares(units), max(1, room(x) // (high * wide))
-    for first in range(0, len(shares), at_once):
-        group = shares[first : first + at_once]
-        begins = [plan.begin(units[share[0]]) for share in group]
+    pieces, at_once = plan.unit_groups(units), max(1, room(x) // (high * wide))
+    for first in range(0, len(pieces), at_once):
+        group = pieces[first : first + at_once]
+        begins = [plan.begin(units[piece[0]]) for piece in group]
         cut = torch.cat([x[..., top : top + high, left : left + wide] for top, left in begins])
         value = main_tensor(network.record(cut.requires_grad_(), plan.layer.name, rules=rules)[plan.layer.name])
         assert value is not None
         maps = layout.maps(value)
         turns = len(group[0])
         for turn in range(turns):
-            indexed_units = [(index, share[turn]) for index, share in enumerate(group) if turn < len(share)]
+            indexed_units = [(index, piece[turn]) for index, piece in enumerate(group) if turn < len(piece)]
             seeds = torch.zeros_like(maps)
             for index, unit in indexed_units:
                 spot = (index, *plan.within(units[unit]))

@@ -89,8 +89,8 @@ def orders(network: Network, classes: int) -> dict[str, Tensor]:
 
 
 def ranks(texts: list[str]) -> Tensor:
-    place = {index: rank for rank, index in enumerate(sorted(range(len(texts)), key=texts.__getitem__))}
-    return torch.tensor([place[index] for index in range(len(texts))])
+    rank_of = {index: rank for rank, index in enumerate(sorted(range(len(texts)), key=texts.__getitem__))}
+    return torch.tensor([rank_of[index] for index in range(len(texts))])
 
 
 def share(predicted: Tensor, targets: Tensor) -> float:

@@ -114,7 +114,7 @@ def _converted(model: Any, path: Path, *, channels_last: bool) -> fx.GraphModule
     """The graph as a module whose layers have the names of their places."""
     import onnx2torch
 
-    names = onnx_graph.places(model.graph)
+    names = onnx_graph.node_names(model.graph)
     for number, node in enumerate(model.graph.node):
         node.name = f"phosphene_{number}"
     try:

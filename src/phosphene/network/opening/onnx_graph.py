@@ -166,7 +166,7 @@ def free_of_batch(model: Any) -> None:
         output.type.tensor_type.ClearField("shape")
 
 
-def places(graph: Any) -> list[str]:
+def node_names(graph: Any) -> list[str]:
     """A dotted name for every node, in order: that of the module it was exported from, where the file says so.
 
     `/layer1/layer1.0/conv1/Conv` is `layer1.0.conv1` where nothing else is computed there, and `/layer1/layer1.0/Add`

@@ -89,8 +89,8 @@ def fold(energy: Tensor, stride: int) -> Tensor:
     """The mean energy at each of the places within a stride (stride, stride), over the mean of all."""
     height, width = (side - side % stride for side in energy.shape)
     cut = energy[:height, :width].double()
-    places = cut.reshape(height // stride, stride, width // stride, stride).mean((0, 2))
-    return places / places.mean().clamp(min=1e-300)
+    means = cut.reshape(height // stride, stride, width // stride, stride).mean((0, 2))
+    return means / means.mean().clamp(min=1e-300)
 
 
 def power_of(values: Tensor) -> Tensor:

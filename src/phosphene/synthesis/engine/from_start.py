@@ -53,6 +53,6 @@ def middle(size: tuple[int, int], margin: float) -> Tensor:
         return torch.ones(size)
     ramps = []
     for side in size:
-        places = (torch.arange(side) + 0.5) / side
-        ramps.append(((torch.minimum(places, 1 - places) - margin) / (margin / 2)).clamp(0, 1))
+        positions = (torch.arange(side) + 0.5) / side
+        ramps.append(((torch.minimum(positions, 1 - positions) - margin) / (margin / 2)).clamp(0, 1))
     return ramps[0][:, None] * ramps[1]

@@ -139,8 +139,8 @@ def _each(network: Network, addresses: Sequence[Address], size: Size) -> Callabl
         units = tensor[torch.arange(len(tensor)), channels].reshape(len(tensor), -1)
         columns = layer.maps_shape[2]
         whole = units.mean(1)
-        placed = [i for i, address in enumerate(addresses) if address.place]
-        if not placed:
+        with_place = [i for i, address in enumerate(addresses) if address.place]
+        if not with_place:
             return whole
         at = [a.place[0] * columns + a.place[1] if a.place else 0 for a in addresses]
         single = units[torch.arange(len(tensor)), at]
