@@ -22,7 +22,7 @@ class Answered:
 
     best: str
     best_probability: float
-    target: str
+    asked: str
     probability: float
     rank: int  # 1 for the best
     classes: int
@@ -38,7 +38,7 @@ class Answered:
     def to_dict(self) -> dict[str, Any]:
         return {
             "answer": {"class": self.best, "probability": self.best_probability},
-            "asked": {"class": self.target, "probability": self.probability, "rank": self.rank},
+            "asked": {"class": self.asked, "probability": self.probability, "rank": self.rank},
         }
 
 
@@ -74,7 +74,7 @@ def why_title(names: Sequence[str], answers: Sequence[Answered | None]) -> str:
     """What a sheet that explains these targets is called: it is the answer's why only where the answer was asked."""
     if all(one is not None and one.rank == 1 for one in answers):
         return "Why this answer"
-    subjects = [name if one is None else one.target for name, one in zip(names, answers, strict=True)]
+    subjects = [name if one is None else one.asked for name, one in zip(names, answers, strict=True)]
     subjects = list(dict.fromkeys(subjects))
     return (
         f"What speaks for {' and '.join(subjects)}" if len(subjects) < 3 else f"What speaks for {len(subjects)} targets"
