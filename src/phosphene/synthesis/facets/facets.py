@@ -8,8 +8,8 @@ feature visualization (A. Nguyen, J. Yosinski and J. Clune, 2016) starts the asc
     3. for each group, start gradient ascent at the mean of the photos nearest to its centre
     4. go in phases, more and more in the middle of the image (`phases.py`)
 
-Two things are ours. The image keeps its start: what is optimised is added to it and fades (`from_start.py`). And each facet
-is drawn to its photos not by its start alone but by its code as well: the objective is
+Two things are ours. The image keeps its start: what is optimised is added to it and fades (`from_start.py`). And each
+facet is drawn to its photos not by its start alone but by its code as well: the objective is
 
     score(i) + pull · |mean score| · sum over two layers of affinity(i, i),
 
