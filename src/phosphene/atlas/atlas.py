@@ -19,13 +19,13 @@ from .projection.placed import atlas_place
 from .search.indexing import build as index
 from .search.neighbours import atlas_neighbours
 from .store.relocating import relocate
-from .store.work import K, Work, chosen, described
+from .store.work import K, Work, chosen_layers, described_layers
 from .sweep.running import run
 from .sweep.sweep import Progress, Runner
 from .sweep.sweep import build as sweeping
 from .units.layer_sheet import atlas_layer
 from .units.naming import atlas_names
-from .units.patches import atlas_patches
+from .units.patches_of_unit import atlas_patches
 from .units.statistics import atlas_statistics
 
 TOGETHER, TOGETHER_GPU = 4, 64  # images that run together, if it is not said
@@ -103,7 +103,7 @@ class Atlas(OpenedAtlas):
         """
         usual = TOGETHER if network.device.type == "cpu" else TOGETHER_GPU
         together = usual if batch is None else batch
-        work = Work(chosen(network, layers), described(network, features), k, each, pool, half, together)
+        work = Work(chosen_layers(network, layers), described_layers(network, features), k, each, pool, half, together)
         runner: Runner = run
         if ray is not None:
             from .sweep.ray_run import on_ray

@@ -40,7 +40,7 @@ def again(
         theme, scale = saved.get("theme", "light"), saved.get("scale")
         verdict = compared(file.read_bytes(), picture.encode(suffix, theme, scale), suffix)
         picture.save(path, theme, scale)
-    show.told(path, open)
+    show.print_path(path, open)
     show.note(f"{verdict} {file}")
 
 

@@ -39,11 +39,11 @@ class _Named(TyperGroup):
     """Says which command is near one that is not there."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        known = self.list_commands(ctx)
-        if args[0] not in known and args[0].replace("_", "-") in known:
+        command_names = self.list_commands(ctx)
+        if args[0] not in command_names and args[0].replace("_", "-") in command_names:
             args = [args[0].replace("_", "-"), *args[1:]]
-        if args[0] not in known and not ctx.resilient_parsing:
-            ctx.fail(no_such("command", args[0], known).rstrip(";"))
+        if args[0] not in command_names and not ctx.resilient_parsing:
+            ctx.fail(no_such("command", args[0], command_names).rstrip(";"))
         return super().resolve_command(ctx, args)
 
 
@@ -129,20 +129,20 @@ def build(
     """
     with show.working("importing"):
         from ..atlas import Atlas
-    found = options.open_network(network, architecture, weights, seed, device, head)
+    opened = options.open_network(network, architecture, weights, seed, device, head)
     steps: Generator[Progress] = Atlas.building(
-        found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
+        opened, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
         workers=workers, ray=ray, retry=retry, missing=missing,
     )  # fmt: skip
     _tell_what_is_gone(to)
     last: Progress | None = None
     begun = time.monotonic()
-    with stopping() as asked:
+    with stopping() as stop:
         for step in followed(steps, "atlas build"):
             last = step
-            if asked.is_set():
+            if stop.is_set():
                 break
-    if asked.is_set():
+    if stop.is_set():
         steps.close()
         show.note("stopped; what ran is kept, and the same command goes on from there")
         raise KeyboardInterrupt
@@ -165,14 +165,14 @@ def _tell_what_is_gone(path: str) -> None:
     from ..atlas.store.store import Store
 
     try:
-        places = gone(Store(path))
+        paths = gone(Store(path))
     except (FileNotFoundError, ValueError):  # there is no atlas yet, or what is there is refused later
         return
-    if places:
-        more = f" (nor are {len(places) - 1:,} others)" if len(places) > 1 else ""
+    if paths:
+        more = f" (nor are {len(paths) - 1:,} others)" if len(paths) > 1 else ""
         show.note(
-            f"{places[0]} is not there any more{more}; if it has moved, tell the atlas before you build from the new "
-            f"place, which would take in its images once more: phosphene atlas relocate {path} {places[0]} NEW"
+            f"{paths[0]} is not there any more{more}; if it has moved, tell the atlas before you build from the new "
+            f"place, which would take in its images once more: phosphene atlas relocate {path} {paths[0]} NEW"
         )
 
 
@@ -180,11 +180,11 @@ def info(atlas: options.AtlasWord, *, json: show.Json = False) -> None:
     """The contents of an atlas: networks, layers, images, unreadable images, and its progress."""
     from ..atlas import Atlas
 
-    found = Atlas(atlas).info()
+    content = Atlas(atlas).info()
     if json:
-        show.print_json(found.to_dict())
+        show.print_json(content.to_dict())
     else:
-        show.stdout().print(str(found))
+        show.stdout().print(str(content))
 
 
 def index(
@@ -207,8 +207,8 @@ def index(
     from ..atlas import Atlas
 
     with show.working("building the index"):
-        found = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed, sweep=sweep)
-    show.stdout().print(str(found))
+        built = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed, sweep=sweep)
+    show.stdout().print(str(built))
 
 
 def export(
@@ -230,11 +230,11 @@ def export(
     from ..atlas import Atlas
     from ..atlas.export import check_name
 
-    found = Atlas(atlas)
+    opened = Atlas(atlas)
     check_name(path, kind)
     with show.working(f"writing {path}"):
-        places = None if map is None else found.map(features or "features", method=map, sweep=sweep)
-        show.told(found.export(path, kind, map=places, features=features, sweep=sweep), False)
+        embedding = None if map is None else opened.map(features or "features", method=map, sweep=sweep)
+        show.print_path(opened.export(path, kind, map=embedding, features=features, sweep=sweep), False)
 
 
 def relocate(
@@ -253,8 +253,8 @@ def relocate(
     """
     from ..atlas import Atlas
 
-    found = Atlas(atlas)
+    opened = Atlas(atlas)
     with show.working(f"looking at {new}"):
-        images = found.relocate(old, new)
+        images = opened.relocate(old, new)
     show.note(f"{images:,} images are read from {new} now")
     show.stdout().print(atlas)

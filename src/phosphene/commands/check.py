@@ -62,8 +62,10 @@ def check(
         show.print_json([_as_dict(finding) for finding in findings])
     counts: Counter[str] = Counter(finding.verdict for finding in findings)
     if not json:
-        told = [f"{counts[verdict]} {verdict}{'s' * (counts[verdict] > 1 and verdict != 'good')}" for verdict in SIGNS]
-        show.note(f"{opened.name}: " + ", ".join(text for text in told if not text.startswith("0 ")))
+        counts_text = [
+            f"{counts[verdict]} {verdict}{'s' * (counts[verdict] > 1 and verdict != 'good')}" for verdict in SIGNS
+        ]
+        show.note(f"{opened.name}: " + ", ".join(text for text in counts_text if not text.startswith("0 ")))
     if path is not None:
         show.save(result.picture(), path, theme, scale, open, quiet=json)
     if counts["warning"] or counts["fault"]:

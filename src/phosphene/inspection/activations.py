@@ -70,7 +70,7 @@ class Activations(Result):
         tiled = grid(colour(mapped.values01, map), columns=columns, scale=scale, gutter=6)
         labels = [str(number) for number in numbers]
         where = f" · page {page} of {pages}" if pages > 1 else ""
-        subtitle = f"{self.network} on {self._shown} · {len(maps)} channels of {rows} × {wide}{where}"
+        subtitle = f"{self.network} on {self._photo_names} · {len(maps)} channels of {rows} × {wide}{where}"
         block = ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels, width=min(WIDTH, tiled.pixels.shape[1]))
         width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
         caption = f"{self.network}, {self.layer} on {self.photo.name}: activations by channel; {mapped.caption()}"
@@ -102,7 +102,7 @@ class Activations(Result):
             ]
         )
         rows, columns = self.values.shape[2:]
-        subtitle = f"{self.network} on {self._shown} · {rows} × {columns} places"
+        subtitle = f"{self.network} on {self._photo_names} · {rows} × {columns} places"
         blocks: list[Block] = [row, ColourBar(map, mapped.ranges[0], "activation")]
         caption = f"{self.network}, {self.layer}:{self.channel} on {self.photo.name}; {mapped.caption()}"
         return Sheet(
@@ -115,7 +115,7 @@ class Activations(Result):
         )
 
     @property
-    def _shown(self) -> str:
+    def _photo_names(self) -> str:
         return first_of(self.photo.name, len(self.values))
 
     def to_dict(self) -> dict[str, Any]:

@@ -49,13 +49,13 @@ def _arguments(function: Callable[..., Any], account: Mapping[str, Any], origin:
     for group in _groups(account):
         kind = kind_in(group)
         for key, value in account[group].items():
-            own = kind if kind is not None else kind_for(form_of(function)[key].role)
-            if own is None or (kind is None and not isinstance(value, str)):
+            argument_kind = kind if kind is not None else kind_for(form_of(function)[key].role)
+            if argument_kind is None or (kind is None and not isinstance(value, str)):
                 arguments[key] = value
             elif isinstance(value, list):
-                arguments[key] = [own.reopen(part, origin) for part in value]
+                arguments[key] = [argument_kind.reopen(part, origin) for part in value]
             else:
-                arguments[key] = own.reopen(value, origin)
+                arguments[key] = argument_kind.reopen(value, origin)
     return arguments
 
 
@@ -86,10 +86,10 @@ def _instrument(name: str, path: Path) -> Callable[..., Any]:
 
 def _check_names(function: Callable[..., Any], account: Mapping[str, Any], path: Path) -> None:
     parameters = inspect.signature(function).parameters
-    given = [name for group in _groups(account) for name in account[group]]
+    stated_names = [name for group in _groups(account) for name in account[group]]
     needed = [name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty]
-    for name in given:
-        if name not in parameters or given.count(name) > 1:
+    for name in stated_names:
+        if name not in parameters or stated_names.count(name) > 1:
             raise damaged(path, f"{account['instrument']} has no option {name!r}")
-    if missing := [name for name in needed if name not in given]:
+    if missing := [name for name in needed if name not in stated_names]:
         raise damaged(path, f"it does not say {', '.join(missing)}")

@@ -90,13 +90,13 @@ class Network(Intake):
 
     def survey(self, size: int | Sequence[int] | None = None) -> Survey:
         """All values for an input of `size` (height, width) pixels, without computing them; the result is cached."""
-        wanted = pair(size) or self.preprocessing.size
-        self._check_dimensions((self.channels or 3, *wanted))
+        input_size = pair(size) or self.preprocessing.size
+        self._check_dimensions((self.channels or 3, *input_size))
         with self._lock:
-            if wanted not in self._surveys:
-                shape = (self.channels or 3, *wanted)
-                self._surveys[wanted] = survey(self.module, shape, self.dtype, self.device)
-            return self._surveys[wanted]
+            if input_size not in self._surveys:
+                shape = (self.channels or 3, *input_size)
+                self._surveys[input_size] = survey(self.module, shape, self.dtype, self.device)
+            return self._surveys[input_size]
 
     def layers(self, size: int | Sequence[int] | None = None) -> list[Layer]:
         """Every value that the network computes from an image of `size` pixels, in order."""
@@ -104,14 +104,14 @@ class Network(Intake):
 
     def layer(self, name: str, size: int | Sequence[int] | None = None) -> Layer:
         """The layer of that name. LookupError, with near names, if there is none."""
-        found = self.survey(size)
+        survey_at_size = self.survey(size)
         name = OUTPUT if name in OUTPUTS else name
-        for layer in found.layers:
+        for layer in survey_at_size.layers:
             if layer.name == name:
                 return layer
         if name == OUTPUT:
-            raise LookupError(no_scores(self.name, found.output))
-        raise self._unknown(name, [layer.name for layer in found.layers])
+            raise LookupError(no_scores(self.name, survey_at_size.output))
+        raise self._unknown(name, [layer.name for layer in survey_at_size.layers])
 
     def address(self, target: str | Address, size: int | Sequence[int] | None = None) -> Address:
         """The address with its layer, channel and place checked and a class's name replaced by its number."""
@@ -130,9 +130,9 @@ class Network(Intake):
         if not addresses:
             raise ValueError("name at least one layer to record; network.layers() lists them all")
         x = self.inputs(images)
-        asked = self._asked(x, addresses)
-        values = self._run(x, asked.values(), rules)
-        return {text: self._picked(values, address, x) for text, address in asked.items()}
+        parsed = self._parsed(x, addresses)
+        values = self._run(x, parsed.values(), rules)
+        return {text: self._picked(values, address, x) for text, address in parsed.items()}
 
     def reduce(self, images: Images, functions: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
         """The results of a function for each layer, called on the layer's value during the run; nothing else is stored.
@@ -154,26 +154,26 @@ class Network(Intake):
         x = self.inputs(images)
         name = self.address(Address.parse(layer).layer, tuple(x.shape[-2:])).layer
         name = OUTPUT if name in OUTPUTS else name
-        call, asked = Call(name), self._asked(x, addresses)
-        values = self._run(x, [Address(name), *asked.values()], None, call)
-        return call, {text: self._picked(values, address, x) for text, address in asked.items()}
+        call, parsed = Call(name), self._parsed(x, addresses)
+        values = self._run(x, [Address(name), *parsed.values()], None, call)
+        return call, {text: self._picked(values, address, x) for text, address in parsed.items()}
 
-    def _asked(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
+    def _parsed(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
         """Each address, as given, checked if it names more than a layer."""
-        asked = {str(address): Address.parse(address) for address in addresses}
-        if not all(names_a_layer(address) for address in asked.values()):
-            asked = {text: self.address(address, tuple(x.shape[-2:])) for text, address in asked.items()}
-        return asked
+        parsed = {str(address): Address.parse(address) for address in addresses}
+        if not all(names_a_layer(address) for address in parsed.values()):
+            parsed = {text: self.address(address, tuple(x.shape[-2:])) for text, address in parsed.items()}
+        return parsed
 
     def _run(
         self,
         x: Tensor,
-        asked: Iterable[Address],
+        addresses: Iterable[Address],
         rules: Rules | None,
         call: Call | None = None,
         keep: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> dict:
-        names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in asked}
+        names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in addresses}
         if len(x) > 1 and call is None and keep is None and self.steadiness(tuple(x.shape[-2:])).coupled:
             each = [self._run(one, map(Address, names), rules) for one in x.split(1)]
             holds = {layer.name: layer.batch for layer in self.layers(tuple(x.shape[-2:]))}
@@ -205,10 +205,10 @@ class Network(Intake):
         Tokens without a place (cls, registers) are left out; `layer@cls` records them.
         """
         x = self.inputs(images)
-        found = self.layer(layer, tuple(x.shape[-2:]))
+        source_layer = self.layer(layer, tuple(x.shape[-2:]))
         value = main_tensor(self.record(x, layer)[layer])
         assert value is not None
-        return laid(value, found, self.name)
+        return laid(value, source_layer, self.name)
 
     def _unknown(self, name: str, names: Sequence[str]) -> LookupError:
         count = len(set(names))
@@ -222,17 +222,17 @@ class Network(Intake):
         """
         weights = changes(self.module.parameters())
         if self._steadiness is None or self._steadiness[0] != weights:
-            wanted = pair(size) or self.preprocessing.size
+            input_size = pair(size) or self.preprocessing.size
             channels = self.channels or self.preprocessing.channels
-            images = very_different(channels, wanted)
+            images = very_different(channels, input_size)
             if channels == 3 == self.preprocessing.channels:
                 images = self.normalise(images)
             try:
-                names = {layer.name for layer in self.layers(wanted)}
-                found = tried(self.module, images.to(self.device, self.dtype), names)
+                names = {layer.name for layer in self.layers(input_size)}
+                outcome = tried(self.module, images.to(self.device, self.dtype), names)
             except Exception:  # anybody's forward: who asks for its values is told why it does not run
                 return Steadiness()
-            self._steadiness = weights, found
+            self._steadiness = weights, outcome
         return self._steadiness[1]
 
     # ---- receptive fields
@@ -278,9 +278,11 @@ class Network(Intake):
 
     def _head_at(self, size: tuple[int, ...]) -> Head:
         if self._head is None:
-            seen = next(iter(self._surveys.values()), None) or self.survey(size)
-            shape = (self.channels or 3, *seen.size)
-            self._head = head_of(seen, lambda: main_tensor(self._run(noise(shape), [Address(OUTPUT)], None)[OUTPUT]))
+            any_survey = next(iter(self._surveys.values()), None) or self.survey(size)
+            shape = (self.channels or 3, *any_survey.size)
+            self._head = head_of(
+                any_survey, lambda: main_tensor(self._run(noise(shape), [Address(OUTPUT)], None)[OUTPUT])
+            )
         return self._head
 
     def probabilities(self, scores: Tensor) -> Tensor:

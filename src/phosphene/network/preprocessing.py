@@ -73,9 +73,9 @@ class Preprocessing:
             "colour": _CHANNELS,
             "centring": ("even", "down"),
         }
-        for name, known in known_values.items():
-            if getattr(self, name) not in tuple(known):
-                raise ValueError(f"{name} {getattr(self, name)!r} is not known; it is one of {', '.join(known)}")
+        for name, choices in known_values.items():
+            if getattr(self, name) not in tuple(choices):
+                raise ValueError(f"{name} {getattr(self, name)!r} is not known; it is one of {', '.join(choices)}")
         for name in ("mean", "std"):
             values = tuple(float(value) for value in getattr(self, name))
             if len(values) != self.channels:
@@ -103,20 +103,24 @@ class Preprocessing:
         Segmentation networks crop nothing; detection networks resize and normalise within themselves. Raises
         ValueError for weights whose input is not one image (video, optical flow).
         """
-        made = weights.transforms()
-        kind = type(made).__name__
+        transforms = weights.transforms()
+        kind = type(transforms).__name__
         if kind == "ObjectDetection":
             return cls((800, 800), crop="none")  # 800: the shorter side that most of them resize to within
         if kind not in ("ImageClassification", "SemanticSegmentation"):
             raise ValueError(
                 f"{weights} takes {kind} input, not one image; phosphene opens networks that see one image"
             )
-        resize = tuple(made.resize_size) * 2 if made.resize_size else None
-        common = {"mean": tuple(made.mean), "std": tuple(made.std), "interpolation": made.interpolation.value}
+        resize = tuple(transforms.resize_size) * 2 if transforms.resize_size else None
+        common = {
+            "mean": tuple(transforms.mean),
+            "std": tuple(transforms.std),
+            "interpolation": transforms.interpolation.value,
+        }
         if kind == "SemanticSegmentation":
-            return cls(resize or (520, 520), resize, "none", antialias=made.antialias is not False, **common)
-        size = tuple(made.crop_size) * 2
-        return cls(size[:2], resize and resize[:2], antialias=made.antialias is not False, **common)
+            return cls(resize or (520, 520), resize, "none", antialias=transforms.antialias is not False, **common)
+        size = tuple(transforms.crop_size) * 2
+        return cls(size[:2], resize and resize[:2], antialias=transforms.antialias is not False, **common)
 
     @classmethod
     def from_timm(cls, model_or_cfg: Any) -> "Preprocessing":
@@ -273,5 +277,5 @@ def _pair(size: int | tuple[int, int], name: str) -> tuple[int, int]:
 
 
 def _listed(values: tuple[float, ...]) -> str:
-    shown = values[:1] if len(set(values)) == 1 else values
-    return ", ".join(f"{value:.4g}" for value in shown)
+    numbers = values[:1] if len(set(values)) == 1 else values
+    return ", ".join(f"{value:.4g}" for value in numbers)

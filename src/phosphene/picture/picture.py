@@ -97,7 +97,7 @@ class Picture:
         return {
             "made": dict(self.made),
             "caption": self.caption,
-            "ranges": [shown.as_dict() for shown in self.ranges],
+            "ranges": [limits.as_dict() for limits in self.ranges],
             "saved": saved,
         }
 

@@ -127,9 +127,9 @@ def from_svg(data: bytes) -> str | None:
 
 
 def between(text: str, start: str, end: str) -> str | None:
-    _, found, rest = text.partition(start)
+    _, separator, rest = text.partition(start)
     inside, ended, _ = rest.partition(end)
-    return html.unescape(inside) if found and ended else None
+    return html.unescape(inside) if separator and ended else None
 
 
 def looks_like_svg(data: bytes) -> bool:

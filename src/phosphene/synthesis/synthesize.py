@@ -22,8 +22,8 @@ from ..picture import Photo
 from ..showing import named
 from .engine.ascent import adam, ascend
 from .engine.cppn import CPPN
+from .engine.from_start import DECAY
 from .engine.images import Fourier, Image, Pixels, noise
-from .engine.kept import DECAY
 from .engine.objectives import Size, unit
 from .engine.options import generator, image_count, start_images, start_size, step_count
 from .engine.painted import Painted
@@ -72,8 +72,8 @@ def synthesize(
     targets = [target] if isinstance(target, str) else list(target)
     batch = image_count(batch, "batch", (height, width), network, targets, each=max(1, len(targets)))
     titles = [named(network, network.address(each, (height, width))) for each in targets for _ in range(batch)]
-    asked = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
-    objective = unit(network, asked, (height, width))
+    repeated = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
+    objective = unit(network, repeated, (height, width))
     if space not in _EVERY:
         raise ValueError(f"an image is optimised as {' or '.join(_EVERY)}, not {space!r}")
     if start is None:
@@ -86,8 +86,8 @@ def synthesize(
                      transform=transform, seed=seed)  # fmt: skip
     how = f"{_EVERY[space]}{' from a given start' if start is not None else ''}"
     how += f"{', seen in pieces, turned and under noise' if transform else ''}, Adam with rate {rate:g}"
-    found = stepped(network, objective, image, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
-    for result in found:
+    results = stepped(network, objective, image, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
+    for result in results:
         yield painted(result, image) if isinstance(image, CPPN) else result
 
 

@@ -21,7 +21,7 @@ from ...picture import Sheet, files
 from ...picture.chart.classes import STYLES
 from ..opened import opened
 from ..scatter import scatter
-from ..search.features import features_of, kept
+from ..search.features import features_of, features_sweep
 from ..store.tables import map_table
 from ..store.work import Sweep
 from . import preservation
@@ -82,19 +82,19 @@ class Embedding(Result):
     def words(self) -> str:
         """How the map was made, and what was measured of it."""
         components = min(self.reduction.components, len(self.ids) - 1)
-        made = [f"{NAMES[self.method]} of {components} principal components"]
-        made[0] += f" ({self.variance:.0%} of the variance)"
+        steps = [f"{NAMES[self.method]} of {components} principal components"]
+        steps[0] += f" ({self.variance:.0%} of the variance)"
         if self.method == "pca" and self.shares:
             first, second = (f"{share:.0%}" for share in self.shares)
-            made = [f"PCA: the first two principal components, with {first} and {second} of the variance"]
+            steps = [f"PCA: the first two principal components, with {first} and {second} of the variance"]
         if self.method == "tsne":
             values = " and ".join(f"{value:g}" for value in self.reduction.perplexities(len(self.ids)))
-            made.append(f"perplexity {values}")
+            steps.append(f"perplexity {values}")
             if (last := self.reduction.last_exaggeration(len(self.ids))) > 1:
-                made.append(f"exaggeration {last:g}")
+                steps.append(f"exaggeration {last:g}")
         if self.method == "umap":
-            made.append(f"{min(self.reduction.neighbours, len(self.ids) - 1)} neighbours")
-        text = ", ".join(made)
+            steps.append(f"{min(self.reduction.neighbours, len(self.ids) - 1)} neighbours")
+        text = ", ".join(steps)
         text += f"; KL(p, q) {self.kl:.3g}" if self.kl is not None else ""
         count = min(preservation.KEPT, len(self.ids) - 1)
         text += f". Of the {count} nearest neighbours among the features {self.preservation:.0%} are such on the map."
@@ -173,25 +173,29 @@ def atlas_map(
     - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     whole = opened(atlas)
-    own, layer = kept(whole, features, sweep)
+    swept, layer = features_sweep(whole, features, sweep)
     reduction = Reduction(method, components, float(perplexity), multiscale, exaggeration, neighbours, seed)
-    name = map_table(own.name, layer, method)
-    ids, vectors = whole.store.features(own, layer)
+    name = map_table(swept.name, layer, method)
+    ids, vectors = whole.store.features(swept, layer)
     labels, keys = _named(whole, ids)
-    made = whole.store.map(name)
-    if made is not None and made[2]["reduction"] == asdict(reduction) and np.array_equal(made[0], ids):
-        _, positions, told = made
+    stored_map = whole.store.map(name)
+    if (
+        stored_map is not None
+        and stored_map[2]["reduction"] == asdict(reduction)
+        and np.array_equal(stored_map[0], ids)
+    ):
+        _, positions, account = stored_map
     else:
-        positions, told = _made(reduction, vectors, labels)
+        positions, account = _computed_map(reduction, vectors, labels)
         with contextlib.suppress(OSError, RuntimeError, ValueError):  # it can be looked at where it can't be kept
-            whole.store.keep_map(name, ids, positions, told)
+            whole.store.keep_map(name, ids, positions, account)
     return Embedding(
-        ids=ids, positions=positions, labels=labels, keys=keys, network=own.network, layer=layer, reduction=reduction,
-        atlas=whole, sweep=own, **{key: value for key, value in told.items() if key != "reduction"},
+        ids=ids, positions=positions, labels=labels, keys=keys, network=swept.network, layer=layer, reduction=reduction,
+        atlas=whole, sweep=swept, **{key: value for key, value in account.items() if key != "reduction"},
     )  # fmt: skip
 
 
-def _made(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, ...]) -> tuple[np.ndarray, dict]:
+def _computed_map(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, ...]) -> tuple[np.ndarray, dict]:
     reduced = Reduced(reduction, vectors)
     positions, kl = reduced.positions()
     return positions, {
@@ -199,7 +203,7 @@ def _made(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, .
         "variance": reduced.components.share,
         "shares": reduced.components.shares[:2].tolist(),
         "kl": kl,
-        "preservation": preservation.kept(vectors, positions),
+        "preservation": preservation.kept_neighbours(vectors, positions),
         "accuracy": preservation.accuracy(positions, labels),
         "accuracy_of_features": preservation.accuracy(vectors, labels),
     }
@@ -209,5 +213,5 @@ def _named(atlas: OpenedAtlas, ids: np.ndarray) -> tuple[tuple[str | None, ...],
     """The images' labels and keys."""
     table = atlas.store.images()
     rows = np.searchsorted(table.column("id").to_numpy(), ids)
-    found = table.select(["label", "key"]).take(rows)
-    return tuple(found.column("label").to_pylist()), tuple(found.column("key").to_pylist())
+    columns = table.select(["label", "key"]).take(rows)
+    return tuple(columns.column("label").to_pylist()), tuple(columns.column("key").to_pylist())

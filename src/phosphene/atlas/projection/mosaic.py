@@ -65,8 +65,8 @@ class Mosaic(Zoomable):
         for index in np.flatnonzero(inside):
             x, y = (int(c) for c in at[index])
             part = canvas[max(0, y) : y + self.tile, max(0, x) : x + self.tile]
-            own = self.thumbnails.pixels[index][max(0, -y) :, max(0, -x) :]
-            part[..., :3] = own[: part.shape[0], : part.shape[1]]
+            tile = self.thumbnails.pixels[index][max(0, -y) :, max(0, -x) :]
+            part[..., :3] = tile[: part.shape[0], : part.shape[1]]
             part[..., 3] = 255
         return canvas
 
@@ -117,11 +117,11 @@ class Mosaic(Zoomable):
 
     @property
     def page(self) -> Mapping[str, Any]:
-        shown = np.setdiff1d(np.arange(len(self.rows)), self.thumbnails.missing)
+        drawn_rows = np.setdiff1d(np.arange(len(self.rows)), self.thumbnails.missing)
         images = [
             [int(self.corners[index][0]), int(self.corners[index][1]), self.embedding.keys[row],
              self.embedding.labels[row]]
-            for index, row in zip(shown, self.rows[shown], strict=True)
+            for index, row in zip(drawn_rows, self.rows[drawn_rows], strict=True)
         ]  # fmt: skip
         return {
             "title": self._title, "subtitle": self._subtitle, "caption": self.words(), "map": self.embedding.words(),
@@ -129,7 +129,7 @@ class Mosaic(Zoomable):
         }  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        there = set(self.thumbnails.missing)
+        missing_tiles = set(self.thumbnails.missing)
         return {
             "grid": self.grid,
             "tile": self.tile,
@@ -143,7 +143,7 @@ class Mosaic(Zoomable):
                 {"id": int(self.embedding.ids[row]), "image": self.embedding.keys[row],
                  "left": int(left), "top": int(top)}
                 for index, (row, (left, top)) in enumerate(zip(self.rows, self.corners, strict=True))
-                if index not in there
+                if index not in missing_tiles
             ],
         }  # fmt: skip
 
@@ -188,9 +188,9 @@ def atlas_mosaic(
         positions, changed = shortened(positions)
     laid = on_grid(positions, tile, side) if grid else on_map(positions, tile, side, shift, seed)
     ids = embedding.ids[laid.rows]
-    made = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in laid.rows], laid.tile)
+    tiles = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in laid.rows], laid.tile)
     return Mosaic(
         embedding=embedding, grid=grid, rows=laid.rows, corners=laid.corners, tile=laid.tile, width=laid.width,
         height=laid.height, shift=laid.shift, hidden=len(embedding.ids) - len(laid.rows), shortened=changed,
-        thumbnails=made,
+        thumbnails=tiles,
     )  # fmt: skip

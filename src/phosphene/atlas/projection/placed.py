@@ -33,18 +33,18 @@ class Placed(Result):
         return tuple(self._label(row) for row in self.near)
 
     def _label(self, row: np.ndarray) -> str | None:
-        found = Counter(label for at in row if (label := self.embedding.labels[at]) is not None)
-        return max(found, key=found.__getitem__) if found else None
+        counts = Counter(label for at in row if (label := self.embedding.labels[at]) is not None)
+        return max(counts, key=counts.__getitem__) if counts else None
 
     def words(self) -> str:
         """What each photo came to lie among, and how."""
-        told = [
+        sentences = [
             f"{photo.name} lies among {label}" if label is not None else f"{photo.name} lies near {self._key(row)}"
             for photo, label, row in zip(self.photos[:6], self.labels, self.near, strict=False)
         ]
         more = f", and {len(self.photos) - 6:,} more" if len(self.photos) > 6 else ""
         how = "along its axes" if self.embedding.method == "pca" else "by their nearest neighbours among its images"
-        return f"{'; '.join(told)}{more}. The map stays as it is; photos are placed on it {how}."
+        return f"{'; '.join(sentences)}{more}. The map stays as it is; photos are placed on it {how}."
 
     def _key(self, row: np.ndarray) -> str:
         return self.embedding.keys[row[0]]
@@ -98,9 +98,9 @@ def atlas_place(
     - `seed`: seed of the random numbers
     - `sweep`: whose features to use, if the atlas stores those of several networks
     """
-    given = tuple(read(one) for one in files(photos))
+    opened_photos = tuple(read(one) for one in files(photos))
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
-    positions = embedding.place(list(given))
+    positions = embedding.place(list(opened_photos))
     apart = np.linalg.norm(positions[:, None] - embedding.positions[None], axis=2)
     near = apart.argsort(axis=1, kind="stable")[:, :VOTERS]
-    return Placed(embedding=embedding, photos=given, positions=positions, near=near)
+    return Placed(embedding=embedding, photos=opened_photos, positions=positions, near=near)

@@ -127,15 +127,15 @@ class Statistics(Result):
         if not self.dead:
             return f"Each of the {many} units is above 0 somewhere."
         listed = ", ".join(map(str, self.dead[:40])) + (" …" if len(self.dead) > 40 else "")
-        some = "1 is" if len(self.dead) == 1 else f"{len(self.dead)} are"
-        return f"Of {many} units {some} never above 0, and dead where a rectifier follows: {listed}."
+        count_text = "1 is" if len(self.dead) == 1 else f"{len(self.dead)} are"
+        return f"Of {many} units {count_text} never above 0, and dead where a rectifier follows: {listed}."
 
     def _extremes(self) -> Table:
         """The layer's span: for each number the lowest, the middle and the highest unit."""
-        shown = [("mean", self.mean), ("active places, %", 100 * self.active), ("99 % quantile", self._quantile(0.99)),
+        cases = [("mean", self.mean), ("active places, %", 100 * self.active), ("99 % quantile", self._quantile(0.99)),
                  ("largest value", self.largest)]  # fmt: skip
         rows = []
-        for name, values in shown:
+        for name, values in cases:
             low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
             rows.append(
                 [name, float(values[low]), f"unit {low}", float(np.nanmedian(values)), float(values[high]),
@@ -183,12 +183,12 @@ def atlas_statistics(atlas: AtlasLike, layer: LayerName, *, sweep: str | None = 
     - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     atlas = opened(atlas)
-    found = atlas.sweep(layer, name=sweep)
-    units = units_of(atlas.store, found, layer)
+    swept = atlas.sweep(layer, name=sweep)
+    units = units_of(atlas.store, swept, layer)
     measured = Measured.of(units)
-    images = count_of(atlas.store, found)
+    images = count_of(atlas.store, swept)
     return Statistics(
-        network=found.network, layer=layer, images=images, places=measured.count // max(images, 1),
+        network=swept.network, layer=layer, images=images, places=measured.count // max(images, 1),
         mean=measured.mean, active=measured.active, largest=measured.largest, shares=SHARES,
         quantiles=measured.quantiles(), dead=measured.dead,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import Images, LayerName, Target
 from ...network import Network
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.signal import Signal
 from ..maps.targets import Question, questions
 from ..reversed.reversing import Reversal, signals
@@ -64,12 +64,12 @@ def class_map(network: Network, images: Any, target: Target, layer: Layers, name
     """The maps by a formula, at one layer, at several that are joined, or at the last that has places."""
     x = network.inputs(images).detach()
     question = questions(network, x, target)
-    found, scores = chosen(network, x, question, layer)
-    raws = [formula(grid.maps, grid.gradients) for grid in found]
-    return joined(network, images, x, question, found, raws, scores, name)
+    layer_grids, scores = grids_and_scores(network, x, question, layer)
+    raws = [formula(grid.maps, grid.gradients) for grid in layer_grids]
+    return joined(network, images, x, question, layer_grids, raws, scores, name)
 
 
-def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> tuple[list[Grid], Tensor]:
+def grids_and_scores(network: Network, x: Tensor, question: Question, layer: Layers) -> tuple[list[Grid], Tensor]:
     """The layers named, or the last one on whose places the targets hang, and the targets' values (B,)."""
     if layer is None:
         grid, scores = last_grid(network, x, question)
@@ -101,7 +101,7 @@ def joined(
     named = ", ".join(grid.layer for grid in result)
     return ClassMap(
         method=f"{name} at {named}", targets=question.names, scores=scores, raw=raw, values=values, layer=named,
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip
 
 
@@ -172,5 +172,5 @@ def guided_grad_cam(network: Network, images: Images, target: Target = None, *, 
     fine, scores, names = signals(network, network.inputs(images), target, Reversal("both"))
     return Signal(
         method=coarse.method, targets=names, values=fine * coarse.values[:, None], scores=scores,
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip

@@ -19,7 +19,7 @@ from ...network.running.outputs import main_tensor
 from ..maps.fixed_units import whole
 from ..maps.targets import questions, units
 from .class_map import ClassMap, stretched
-from .grad_cam import Layers, chosen, joined
+from .grad_cam import Layers, grids_and_scores, joined
 
 
 @instrument
@@ -39,15 +39,15 @@ def score_cam(
     whole(batch, "batch", 1)
     x = network.inputs(images).detach()
     question = questions(network, x, target)
-    found, scores = chosen(network, x, question, layer)
+    layer_grids, scores = grids_and_scores(network, x, question, layer)
     value = main_tensor(network.record(x, question.layer)[question.layer])
     assert value is not None
     at = units(network, question, value, (int(x.shape[-2]), int(x.shape[-1])))
     raws = []
-    for grid in found:
+    for grid in layer_grids:
         weights = _weights(network, x, grid.maps, at, question.layer, batch).softmax(1)
         raws.append((weights[:, :, None, None] * grid.maps).sum(1).relu())
-    return joined(network, images, x, question, found, raws, scores, "Score-CAM")
+    return joined(network, images, x, question, layer_grids, raws, scores, "Score-CAM")
 
 
 def _weights(
@@ -59,8 +59,8 @@ def _weights(
     for index in range(len(x)):
         of = at if len(x) == 1 else at[index : index + 1]
         parts = []
-        for some in maps[index].split(batch):
-            masks = stretched(some, size)
+        for maps_at_once in maps[index].split(batch):
+            masks = stretched(maps_at_once, size)
             low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
             masks = torch.where(high > low, (masks - low) / torch.where(high > low, high - low, 1.0), 0.0)
             value = main_tensor(network.record(x[index : index + 1] * masks[:, None], target)[target])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.signal import Signal
 from ..reversed.reversing import Reversal, signals
 
@@ -31,5 +31,5 @@ def input_x_gradient(network: Network, images: Images, target: Target = None) ->
     values, scores, names = signals(network, x, target, Reversal())
     return Signal(
         method="input × gradient", targets=names, values=x * values, scores=scores, shares=True,
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip

@@ -22,8 +22,8 @@ from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network
 from ...picture import compact
-from ..maps.attribution import shown
-from ..maps.fixed_units import at_once, pinned, whole
+from ..maps.attribution import photo_fields
+from ..maps.fixed_units import at_once, fix_units, whole
 from ..maps.signal import Signal
 from .baselines import baselines
 from .paths import Integral, Line, Rule, adaptive, fixed, rule_points
@@ -97,31 +97,33 @@ def integrated_gradients(
         integral = partial(fixed, points=rule_points(rule, whole(steps, "steps (a number, or 'auto')", 1)))
     with torch.inference_mode(False):
         x = network.inputs(images).detach().clone()
-        units = pinned(network, x, target)
+        units = fix_units(network, x, target)
         steady = network.steadiness((int(x.shape[-2]), int(x.shape[-1])))
         steady.insist(network.name, units.layer, "integrated gradients sum to the difference of two answers")
         starts, names = baselines(network, x, baseline)
         most = at_once(network, x, batch, back=True, of=None if steps == "auto" else steps)
-        signals, below, taken = [], [], []
+        signals, below, point_counts = [], [], []
         for index in range(len(x)):
-            own = units.at[units.of(index)]
+            # a path from every baseline; their signals are averaged
+            at = units.at[units.of(index)]
             lines = [
                 Line(
                     network,
                     x[index],
                     start(index)[0],
                     units.layer,
-                    own,
+                    at,
                     most,
                 )
                 for start in starts
             ]
-            found = [integral(line) for line in lines]
-            signals.append(torch.stack([signal for signal, _ in found]).mean(0))
+            integrals = [integral(line) for line in lines]
+            signals.append(torch.stack([signal for signal, _ in integrals]).mean(0))
             below.append(torch.stack([line.values([0.0])[:, 0] for line in lines]).mean(0))
-            taken += [sum(points for _, points in found)] * len(own)
+            point_counts += [sum(points for _, points in integrals)] * len(at)
     return Integrated(
         method="integrated gradients", targets=units.names, values=torch.cat(signals), scores=units.scores,
-        shares=True, baseline=names, rule="where the value changes" if steps == "auto" else rule, steps=tuple(taken),
-        baseline_scores=torch.cat(below).to(units.scores), **shown(network, images),
+        shares=True, baseline=names, rule="where the value changes" if steps == "auto" else rule,
+        steps=tuple(point_counts),
+        baseline_scores=torch.cat(below).to(units.scores), **photo_fields(network, images),
     )  # fmt: skip

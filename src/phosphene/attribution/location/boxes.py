@@ -69,5 +69,5 @@ def largest_region(mask: np.ndarray) -> PixelBox:
                 below += 1
     region = np.array([root(run) for run in range(len(row))])
     sizes = np.bincount(region, right - left)
-    own = region == sizes.argmax()
-    return int(left[own].min()), int(row[own].min()), int(right[own].max()), int(row[own].max()) + 1
+    largest = region == sizes.argmax()
+    return int(left[largest].min()), int(row[largest].min()), int(right[largest].max()), int(row[largest].max()) + 1

@@ -119,18 +119,19 @@ def objects(
     if iterations < 1:
         raise ValueError(f"there is at least one cut, not {iterations}")
     opencv()
-    found = named(method)(network, images, target)
+    attribution = named(method)(network, images, target)
     x = network.inputs(images).detach()
     masks, inside, outside = [], [], []
-    for index in range(len(found.targets)):
-        photo, _ = found.photo(index)
-        pixels, values = _reduced(photo, found.in_photo(index))
+    for index in range(len(attribution.targets)):
+        photo, _ = attribution.photo(index)
+        pixels, values = _reduced(photo, attribution.in_photo(index))
         mask, *seeds = grown(pixels, values, foreground, background, smooth, iterations, seed)
         masks.append(_enlarged(mask, photo))
         inside.append(seeds[0])
         outside.append(seeds[1])
     return Objects(
-        attribution=found, masks=tuple(masks), inside=tuple(inside), outside=tuple(outside), foreground=foreground,
+        attribution=attribution, masks=tuple(masks), inside=tuple(inside), outside=tuple(outside),
+        foreground=foreground,
         background=background, smooth=smooth, iterations=iterations,
         answers=answered(network, x, questions(network, x, target)),
     )  # fmt: skip

@@ -29,7 +29,7 @@ from ...picture import Sheet, files, read
 from ...showing import of_channel, peaks, photo_of
 from ..maps.fixed_units import whole
 from .patterns_picture import sheet_of
-from .projecting import Pattern, Place, projected
+from .projecting import Pattern, PhotoUnit, projected
 from .rectifiers import Mask
 from .reversing import Reversal
 from .unpooling import Pooling, Reading
@@ -69,7 +69,7 @@ class Patterns(Result):
             "unreadable": list(self.unreadable),
             "units": [
                 {
-                    "unit": f"{found[0].address.layer}:{found[0].address.channel}",
+                    "unit": f"{patterns[0].address.layer}:{patterns[0].address.channel}",
                     "patterns": [
                         {
                             "address": str(pattern.address),
@@ -79,10 +79,10 @@ class Patterns(Result):
                             "largest": float(pattern.signal.abs().max()),
                             "outside": pattern.outside,
                         }
-                        for pattern in found
+                        for pattern in patterns
                     ],
                 }
-                for found in self.units
+                for patterns in self.units
             ],
         }
 
@@ -122,19 +122,19 @@ def patterns(
     if first is None:
         raise ValueError(f"none of the {len(unreadable)} files can be read as a photo; the first: {unreadable[0]}")
     layer, channel = of_channel(network, first[1], layer)
-    seen = [_answered(network, source, image, layer) for source, image in chain([first], following)]
+    answers = [_answered(network, source, image, layer) for source, image in chain([first], following)]
     x = network.inputs(first[1])
     flat = network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).layout is None
-    places = _strongest(seen, layer, channel, units, patches, flat)
+    photo_units = _strongest(answers, layer, channel, units, patches, flat)
     reversal = Reversal(relu or "forward", pooling, reading)
     if relu is None and rectified(network, x, layer):
         reversal = Reversal("both", pooling, reading)
-    found = iter(projected(network, [place for unit in places for place in unit], reversal))
+    projections = iter(projected(network, [photo_unit for unit in photo_units for photo_unit in unit], reversal))
     return Patterns(
         network=network.name, layer=layer if channel is None else f"{layer}:{channel}", method=str(reversal),
         receptive_field=str(network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).field),
-        units=tuple(tuple(next(found) for _ in unit) for unit in places),
-        looked_at=tuple(one.name for one in seen), unreadable=tuple(unreadable),
+        units=tuple(tuple(next(projections) for _ in unit) for unit in photo_units),
+        looked_at=tuple(one.name for one in answers), unreadable=tuple(unreadable),
     )  # fmt: skip
 
 
@@ -178,23 +178,25 @@ def _answered(network: Network, source: Any, image: Any, layer: str) -> _Answers
 
 
 def _strongest(
-    seen: Sequence[_Answers], layer: str, channel: int | None, units: int, patches: int, flat: bool
-) -> list[list[Place]]:
+    answers: Sequence[_Answers], layer: str, channel: int | None, units: int, patches: int, flat: bool
+) -> list[list[PhotoUnit]]:
     """For each of the strongest units its strongest places, at most one an image.
 
     Channels are ordered by their largest activation, then by their mean; images alike.
     """
-    values, mean = (np.stack(parts) for parts in ([one.largest for one in seen], [one.mean for one in seen]))
+    values, mean = (
+        np.stack(parts) for parts in ([answer.largest for answer in answers], [answer.mean for answer in answers])
+    )
     best = np.lexsort((-mean.mean(0), -values.max(0)))[:units] if channel is None else [channel]
-    shown: dict[int, Any] = {}  # each image that is shown is opened once more
-    result: list[list[Place]] = []
+    opened_photos: dict[int, Any] = {}  # each image that is shown is opened once more
+    result: list[list[PhotoUnit]] = []
     for unit in map(int, best):
-        places: list[Place] = []
+        photo_units: list[PhotoUnit] = []
         for index in np.lexsort((-mean[:, unit], -values[:, unit]))[:patches]:
-            one = seen[index]
-            if index not in shown:
-                shown[index] = read(one.source) if isinstance(one.source, Path) else one.source
-            row, column = one.at[unit].tolist()
-            places.append((shown[index], Address(layer, unit, None if flat else (row, column))))
-        result.append(places)
+            answer = answers[index]
+            if index not in opened_photos:
+                opened_photos[index] = read(answer.source) if isinstance(answer.source, Path) else answer.source
+            row, column = answer.at[unit].tolist()
+            photo_units.append((opened_photos[index], Address(layer, unit, None if flat else (row, column))))
+        result.append(photo_units)
     return result

@@ -18,7 +18,7 @@ from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network, Rules
 from ...network.running.outputs import main_tensor
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.signal import Signal
 from ..maps.targets import check_gradient, questions, units
 from .cropped import alike, pieces, room, signals_in
@@ -38,13 +38,13 @@ class Reversal:
     reading: Reading = "sum"
 
     def __post_init__(self) -> None:
-        for name, value, known in (
+        for name, value, choices in (
             ("relu", self.relu, MASKS),
             ("pooling", self.pooling, ("places", "centre")),
             ("reading", self.reading, ("sum", "overwrite")),
         ):
-            if value not in known:
-                raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
+            if value not in choices:
+                raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")
 
     def __str__(self) -> str:
         name = METHODS[self.relu]
@@ -74,8 +74,8 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
         values = value.detach().flatten(1)
         if len(x) == len(at):
             seeds = torch.zeros_like(value).flatten(1).scatter(1, at[:, None], 1.0).view_as(value)
-            (found,) = torch.autograd.grad(value, x, seeds)
-            return found, values.gather(1, at[:, None])[:, 0], question.names
+            (gradients,) = torch.autograd.grad(value, x, seeds)
+            return gradients, values.gather(1, at[:, None])[:, 0], question.names
         several = _in_pieces(network, x, question.layer, value, at, reversal)
         return _whole(x, value, at) if several is None else several, values[0, at], question.names
 
@@ -83,9 +83,9 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
 def _whole(x: Tensor, value: Tensor, at: Tensor) -> Tensor:
     """The signals (B, C, H, W) of the units `at` (B,), flat indices into the `value` of the one image `x`."""
     parts = []
-    for some in at.split(max(1, 4 * room(x) // (x.shape[-2] * x.shape[-1]))):
-        seeds = torch.zeros(len(some), value.numel(), dtype=value.dtype, device=value.device)
-        seeds = seeds.scatter(1, some[:, None], 1.0).view(-1, *value.shape)
+    for units_at_once in at.split(max(1, 4 * room(x) // (x.shape[-2] * x.shape[-1]))):
+        seeds = torch.zeros(len(units_at_once), value.numel(), dtype=value.dtype, device=value.device)
+        seeds = seeds.scatter(1, units_at_once[:, None], 1.0).view(-1, *value.shape)
         (part,) = torch.autograd.grad(value, x, seeds, is_grads_batched=True, retain_graph=True)
         parts.append(part[:, 0])
     return torch.cat(parts)
@@ -103,23 +103,25 @@ def _in_pieces(network: Network, x: Tensor, layer: str, value: Tensor, at: Tenso
     numbers = layout.maps(torch.arange(value.numel()).view(value.shape))[0]
     order = numbers.flatten().argsort()
     rows, columns = numbers.shape[1:]
-    places = [(i // (rows * columns), i // columns % rows, i % columns) for i in order[at.cpu()].tolist()]
-    plan = pieces(network, layer, size, places)
+    positions = [(i // (rows * columns), i // columns % rows, i % columns) for i in order[at.cpu()].tolist()]
+    plan = pieces(network, layer, size, positions)
     if plan is None:
         return None
     try:
-        own, found = signals_in(network, x, plan, places, reversal.rules())
+        unit_values, unit_signals = signals_in(network, x, plan, positions, reversal.rules())
     except (RuntimeError, TypeError, ValueError, LookupError, AssertionError):  # a size that it was not made for
         return None
-    ends = sorted(range(len(at)), key=lambda index: places[index][1:])[:: len(at) - 1]  # the uppermost and the lowest
-    same = alike(own, value.detach().flatten()[at]) and alike(found[ends], _whole(x, value, at[ends]))
-    return found if same else None
+    ends = sorted(range(len(at)), key=lambda index: positions[index][1:])[
+        :: len(at) - 1
+    ]  # the uppermost and the lowest
+    same = alike(unit_values, value.detach().flatten()[at]) and alike(unit_signals[ends], _whole(x, value, at[ends]))
+    return unit_signals if same else None
 
 
 def _signal(network: Network, images: Any, target: Target, reversal: Reversal) -> Signal:
     x = network.inputs(images)
     values, scores, names = signals(network, x, target, reversal)
-    return Signal(method=str(reversal), targets=names, values=values, scores=scores, **shown(network, images))
+    return Signal(method=str(reversal), targets=names, values=values, scores=scores, **photo_fields(network, images))
 
 
 @instrument

@@ -69,12 +69,12 @@ class Architecture(Result):
             "parameters": self.parameters,
             "operations": self.operations,
             "values": self.values,
-            "loose_parameters": {"names": list(self.loose), "count": self.parameters - self._held},
+            "loose_parameters": {"names": list(self.loose), "count": self.parameters - self._parameters_of_rows},
             "rows": [_as_dict(row) for row in self.rows],
         }
 
     @property
-    def _held(self) -> int:
+    def _parameters_of_rows(self) -> int:
         return sum(row.parameters for row in self.rows)
 
 
@@ -93,10 +93,10 @@ def draw(network: Network, *, size: int | None = None, depth: int | None = None)
     survey = network.survey(size)
     modules = dict(network.module.named_modules())
     root = tree(survey.layers, modules)
-    shown = open_to(root, depth) if depth is not None else opened(root)
+    open_nodes = open_to(root, depth) if depth is not None else opened(root)
     counted: set[int] = set()
     rows: list[Row] = []
-    for node in visible(shown, math.prod((network.channels or 3, *survey.size))) or [root]:
+    for node in visible(open_nodes, math.prod((network.channels or 3, *survey.size))) or [root]:
         layer, module = node.layer, node.module
         fresh = [p for p in module.parameters() if id(p) not in counted] if module is not None else []
         counted |= {id(p) for p in fresh}

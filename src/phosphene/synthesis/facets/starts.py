@@ -117,10 +117,10 @@ def starts(
     """
     if space not in SPACES:
         raise ValueError(f"an image is optimised as {' or '.join(SPACES)}, not {space!r}")
-    wanted, steps = input_size(network, size), step_count(steps)
-    objective = unit(network, single(network, target, wanted), wanted)
+    shape, steps = input_size(network, size), step_count(steps)
+    objective = unit(network, single(network, target, shape), shape)
     begun, titles = beginnings(
-        network, start, image_count(random, "random", wanted, network, [target], least=0), wanted, seed
+        network, start, image_count(random, "random", shape, network, [target], least=0), shape, seed
     )
     image = image_at(space, begun)
     with torch.no_grad():
@@ -129,8 +129,8 @@ def starts(
     moments = ascend(network, objective, image, steps=steps, optimiser=optimiser,
                      transform=PIECES if robust else None, seed=seed)  # fmt: skip
     how = f"{SPACES[space]}{', seen in pieces, turned and under noise' if robust else ''}, Adam with rate {rate:g}"
-    told = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
-    yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **told)
+    fields = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
+    yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **fields)
 
 
 def beginnings(
@@ -139,12 +139,12 @@ def beginnings(
     """The starts (N, 3, H, W) in [0, 1] and what each is: zero, strong noise, the photo, weak noises."""
     draws = generator(seed)
     zero = network.denormalise(torch.zeros(1, network.preprocessing.channels, *size)).clamp(0, 1)
-    found = {"the network's zero": zero, "strong noise": noise(1, size, deviation=STRONG, generator=draws)}
+    images_by_name = {"the network's zero": zero, "strong noise": noise(1, size, deviation=STRONG, generator=draws)}
     if photo is not None:
-        found[photo.name] = fitted(seen_images(network, photo).float().cpu(), size)
+        images_by_name[photo.name] = fitted(seen_images(network, photo).float().cpu(), size)
     for number in range(1, random + 1):
-        found[f"weak noise {number}"] = noise(1, size, deviation=STRONG / 5, generator=draws)
-    return torch.cat(list(found.values())), tuple(found)
+        images_by_name[f"weak noise {number}"] = noise(1, size, deviation=STRONG / 5, generator=draws)
+    return torch.cat(list(images_by_name.values())), tuple(images_by_name)
 
 
 def fitted(images: Tensor, size: Size) -> Tensor:

@@ -25,7 +25,7 @@ from ..engine.bounded import towards
 from ..engine.images import Pixels, noise
 from ..engine.objectives import Size
 from ..engine.options import count, generator, input_size, positive, step_count, whole_seed
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from .archive import Archive
 from .encodings import Direct, Encoding
 from .evolution import evolve
@@ -83,28 +83,28 @@ def fool(
         "objective": "probability" if len(classes) > 1 else f"probability of {in_words(network, classes[0])}",
     }
     if method == "gradient":
-        found = _by_gradient(network, classes, measured, most, seed)
+        moments = _by_gradient(network, classes, measured, most, seed)
     else:
         many_children = count(children, "children")
         if method == "evolve":
             check_room(many_children, 12 * measured[0] * measured[1], "children={}: their images")
         encoding: Encoding = Direct(measured) if method == "evolve" else Patterns(measured)
-        found = _by_evolution(network, classes, encoding, most, many_children, seed)
+        moments = _by_evolution(network, classes, encoding, most, many_children, seed)
     history: list[Tensor] = []
-    for step, now in enumerate(found, 1):
+    for step, now in enumerate(moments, 1):
         history.append(now["scores"])
-        done = bool((now["scores"] > sure).all())
-        yield Fooling(history=torch.stack(history), step=step, steps=step if done else most, **now, **common)
-        if done:
+        fooled = bool((now["scores"] > sure).all())
+        yield Fooling(history=torch.stack(history), step=step, steps=step if fooled else most, **now, **common)
+        if fooled:
             return
 
 
 def _by_gradient(network: Network, classes: list[int], size: Size, steps: int, seed: int) -> Iterator[dict[str, Any]]:
     """Raises each image's log-probability from noise; what a step gives are the fields of a result that change."""
     image = Pixels(noise(len(classes), size, generator=generator(seed)))
-    asked = towards(network, classes, "the label")
-    for _ in ascend(network, asked, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
-        images = rounded(shown(image))
+    aim = towards(network, classes, "the label")
+    for _ in ascend(network, aim, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
+        images = rounded(current_images(image))
         probabilities = answers(network, images)
         scores = probabilities[torch.arange(len(classes)), classes]
         yield {
@@ -128,7 +128,7 @@ def _by_evolution(
             "confidences": archive.confidences.clone(),
             "others": archive.images[best].float() / 255,
             "other_classes": tuple(best),
-            "how": f"MAP-Elites over {len(archive.confidences):,} classes, {encoding.told}, {children} children a step",
+            "how": f"MAP-Elites over {len(archive.confidences):,} classes, {encoding.text}, {children} children a step",
         }
 
 

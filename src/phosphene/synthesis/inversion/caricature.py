@@ -115,8 +115,8 @@ def caricature(
 
 def along(read: Code, value: Tensor) -> Objective:
     """The inner product with the code of `value`, over its squared norm: (N,)."""
-    wanted = read(value).detach()
-    norm = wanted.square().sum(1)
+    features = read(value).detach()
+    norm = features.square().sum(1)
     if not norm.all():
         raise ValueError(f"{read.reads} is 0 everywhere for this photo: it sees nothing to exaggerate; choose another")
-    return objective(PRODUCT, read.reads, lambda found: (read(found) * wanted).sum(1) / norm)
+    return objective(PRODUCT, read.reads, lambda recorded: (read(recorded) * features).sum(1) / norm)
