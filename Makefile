@@ -15,15 +15,15 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make report              set up and write a report on the photo that comes along'
-	@echo 'make report PHOTO=my.jpg ... on yours (REPORT=file.html says where to)'
-	@echo 'make atlas               build a small atlas, of pictures that installed packages bring along (ATLAS=folder says where to)'
-	@echo 'make test                set up and run the tests'
+	@echo 'make report              install everything and write a report on the included photo'
+	@echo 'make report PHOTO=my.jpg ... on your photo (REPORT=file.html names the file)'
+	@echo 'make atlas               build a small atlas of images that installed packages contain (ATLAS=folder names its folder)'
+	@echo 'make test                install everything and run the tests'
 	@echo 'make check               formatting, lint and types'
 	@echo 'make docs                build the documentation into docs/_build/html'
 	@echo 'make bench DATA=folder   run every script in benchmarks/ on your data'
 	@echo
-	@echo 'PYTHON=python3.12 chooses the Python, VENV=folder the place of the set-up.'
+	@echo 'PYTHON=python3.12 chooses the Python, VENV=folder the folder of the installation.'
 
 report: $(STAMPS)/run
 	@$(BIN)/phosphene report "$(PHOTO)" --out "$(REPORT)"
