@@ -29,6 +29,7 @@ from .naming import Name, named, tied
 from .patch import Patch, patches_of
 from .patch_sheet import sheet_of
 from .statistics import SHARES, Measured
+from .unit import unit_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -127,15 +128,7 @@ def atlas_patches(
     if k is not None and k < 1:
         raise ValueError(f"at least one patch is asked for, not {k}")
     atlas = opened(atlas)
-    address = Address.parse(unit)
-    found = atlas.sweep(address.layer, name=sweep)
-    network = atlas.network(found)
-    checked = network.address(address)
-    if checked.channel is None:
-        raise ValueError(f"{unit!r} is a whole layer; name one of its channels, such as '{address.layer}:17'")
-    if checked.place is not None:
-        raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
-    own = Address(checked.layer, int(checked.channel))
+    found, network, own = unit_of(atlas, unit, sweep)
     units = units_of(atlas.store, found, own.layer)
     row = units.slice(int(own.channel or 0), 1)
     (rows,) = patches_of(atlas, found, network, own.layer, row.to_pylist(), k)
