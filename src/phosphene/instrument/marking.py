@@ -72,7 +72,8 @@ def instrument(function: Callable[..., Any]) -> Any:
         account = account_of(name, arguments(args, kwargs))
         with keep_wrapper():
             for number, result in enumerate(function(*args, **kwargs), 1):
-                yield replace(result, made={**account, "step": number})
+                where = {} if result.finished else {"step": number}
+                yield replace(result, made={**account, **where})
 
     @functools.wraps(function)
     def recorded(*args: Any, **kwargs: Any) -> Any:

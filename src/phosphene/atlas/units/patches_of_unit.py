@@ -29,6 +29,7 @@ from .naming import Name, named, tied
 from .patch import Patch, patches_of
 from .patch_sheet import sheet_of
 from .statistics import SHARES, Measured
+from .unit import unit_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -128,15 +129,7 @@ def atlas_patches(
         raise ValueError(f"at least one patch is asked for, not {k}")
     atlas = opened(atlas)
     # which sweep and network the unit belongs to
-    address = Address.parse(unit)
-    swept = atlas.sweep(address.layer, name=sweep)
-    network = atlas.network(swept)
-    checked = network.address(address)
-    if checked.channel is None:
-        raise ValueError(f"{unit!r} is a whole layer; name one of its channels, such as '{address.layer}:17'")
-    if checked.place is not None:
-        raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
-    target = Address(checked.layer, int(checked.channel))
+    swept, network, target = unit_of(atlas, unit, sweep)
     # what the sweep wrote of it, and its patches
     units = units_of(atlas.store, swept, target.layer)
     row = units.slice(int(target.channel or 0), 1)
