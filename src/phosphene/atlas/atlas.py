@@ -88,7 +88,7 @@ class Atlas(OpenedAtlas):
         are added, and nothing is run twice.
 
         - `layers`: whose units' strongest patches and statistics are kept: names, patterns such as 'blocks.*', or
-          'convolutions'; all convolutions if not given
+          'convolutions'; all convolutions and the outputs of blocks, such as blocks.3, if not given
         - `features`: layers of which every image's feature vector is kept; the last before the scores if not given
         - `k`: patches for every unit
         - `each`: how many of them may be of one image

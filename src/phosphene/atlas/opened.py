@@ -128,7 +128,11 @@ class OpenedAtlas:
             own = layer.rpartition(":")[0]
             if own in every:
                 raise LookupError(f"{layer!r} is one unit; name its layer, {own!r}")
-            raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
+            adding = f"phosphene atlas build SOURCE --to {self.path} --{'features' if features else 'layers'} {layer}"
+            raise LookupError(
+                f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}. "
+                f"A layer of the network is added by building again: {adding}"
+            )
         return self.newest(found, f"a layer {layer!r}")
 
     def photo(self, image: int) -> Photo:

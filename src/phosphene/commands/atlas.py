@@ -84,8 +84,8 @@ def build(
         typer.Option(
             "--layers",
             metavar="LAYER|PATTERN",
-            help="A layer whose units are kept, a pattern such as 'blocks.*', or 'convolutions', which are meant if "
-            "none is given; may come several times.",
+            help="A layer whose units are kept, a pattern such as 'blocks.*', or 'convolutions'; if none is given, all "
+            "convolutions and the outputs of blocks, such as blocks.3. May come several times.",
         ),
     ] = None,
     features: Annotated[
