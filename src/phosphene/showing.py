@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .network import OUTPUTS, Address, Frame, Network
+from .network import OUTPUTS, Address, Frame, Labels, Network
 from .picture import Photo, map_range, read
 
 
@@ -37,8 +37,13 @@ def first_of(name: str, count: int) -> str:
 def named(network: Network, address: Address) -> str:
     """The address in words, with the class's name."""
     channel = address.channel
-    if address.layer in OUTPUTS and isinstance(channel, int) and channel < len(network.labels):
-        return f"{address} ({network.labels[channel]})"
+    return with_class(network.labels, address)
+
+
+def with_class(labels: Labels, address: Address) -> str:
+    """The address in words, with the name that the labels give to its class."""
+    if address.layer in OUTPUTS and isinstance(channel, int) and channel < len(labels):
+        return f"{address} ({labels[channel]})"
     return str(address)
 
 

@@ -113,7 +113,7 @@ def known(atlas: Atlas, network: Network, photo: Photo, units: Sequence[Units]) 
             names = [""] * table.num_rows
         channels = [card.channel for card in layer.cards]
         rows = table.take(channels).to_pylist()
-        patches = patches_of(atlas, sweep, atlas.network(sweep), name, rows, PATCHES)
+        patches = patches_of(atlas, sweep, name, rows, PATCHES)
         best[name] = {channel: _best(own, names[channel]) for channel, own in zip(channels, patches, strict=True)}
     return Known(atlas.path, images, best, _neighbours(atlas, network, photo))
 

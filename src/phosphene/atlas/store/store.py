@@ -23,6 +23,7 @@ from ..sweep.summary import Summary
 from . import tables
 from .conditions import covered, met
 from .database import Database
+from .fields import Fields
 from .work import Sweep, Work
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ class Store(Database):
         sweep = Sweep.of(name, network, work)
         self.table("sweeps").add(tables.of_sweep(sweep))
         return sweep
+
+    def keep_fields(self, sweep: Sweep, network: Network) -> None:
+        """Notes what the units of the sweep's layers see, where it is not noted yet, as in atlases of old."""
+        name = tables.fields_table(sweep.name)
+        if sweep.work.layers and not self.holds(name):
+            self.append(name, tables.of_fields({layer: Fields.of(network, layer) for layer in sweep.work.layers}))
 
     def resume(self, sweep: Sweep) -> tuple[Coverage, dict[str, Summary]]:
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
@@ -238,6 +245,14 @@ class Store(Database):
             return None
         name = layer.replace("'", "''")
         return table.search().where(f"layer = '{name}'").limit(table.count_rows()).to_arrow().sort_by("channel")
+
+    def fields(self, sweep: Sweep, layer: str) -> Fields | None:
+        """What a layer's units see; None where it is not noted."""
+        table = self.find(tables.fields_table(sweep.name))
+        if table is None:
+            return None
+        kept = {row["layer"]: row["fields"] for row in table.to_arrow().to_pylist()}
+        return Fields.from_json(kept[layer]) if layer in kept else None
 
     def features(self, sweep: Sweep, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """The images' numbers (N,) and their features (N, D), in the order of the numbers. ValueError without any."""

@@ -89,6 +89,7 @@ def build(
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in [*sweeps, *([store.begin(network, rest)] if rest else [])]:
             if retry:
+            store.keep_fields(sweep, network)
                 try:
                     store.reopen(sweep, [shard for shard, what in known.items() if lost(what)])
                 except (OSError, RuntimeError) as error:

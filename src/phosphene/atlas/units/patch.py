@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...data.sources import Shard, photo_of, place
-from ...network import Address, Box, Field, Frame, Network
+from ...network import Box, Field, Frame
+from ...network.opening.reopening import read_preprocessing
 from ...picture import Photo, Picture, compact, plain
 
 if TYPE_CHECKING:
     from ..opened import OpenedAtlas
+    from ..store.fields import Run
     from ..store.work import Sweep
 
 
@@ -96,42 +98,43 @@ class Patch:
 def patches_of(
     atlas: OpenedAtlas,
     sweep: Sweep,
-    network: Network,
     layer: str,
     rows: Sequence[Mapping[str, Any]],
     k: int | None = None,
 ) -> list[list[Patch]]:
     """The strongest patches of the units in rows of the sweep's table, best first, at most `k` each."""
+    fields, preprocessing = atlas.fields(sweep, layer), read_preprocessing(sweep.preprocessing)
     wanted = [number for row in rows for number in row["images"][:k]]
     images = {row["id"]: row for row in atlas.store.images(wanted).to_pylist()}
     shards = atlas.store.shards([place(number)[0] for number in wanted])
     result = []
     for row in rows:
         channel = int(row["channel"])
+        run = fields.channel(channel)
         own: list[Patch] = []
         for value, number, at in list(zip(row["values"], row["images"], row["places"], strict=True))[:k]:
             told = images[number]
             line, column = divmod(at, row["columns"])
             start = Patch(
                 value, told["key"], told["label"], line, column, Box(0, 0, 0, 0), number, f"{layer}:{channel}", True,
-                network.preprocessing.frame(told["height"], told["width"]), Box(0, 0, 0, 0), Box(0, 0, 0, 0),
+                preprocessing.frame(told["height"], told["width"]), Box(0, 0, 0, 0), Box(0, 0, 0, 0),
                 shards[told["shard"]],
             )  # fmt: skip
-            own.append(_placed(start, network, Address(layer, channel)))
+            own.append(_placed(start, run))
         result.append(own)
     return result
 
 
-def _placed(patch: Patch, network: Network, unit: Address) -> Patch:
-    """The patch with the part of the photo that the unit sees from its place."""
+def _placed(patch: Patch, run: Run) -> Patch:
+    """The patch with the part of the photo that its unit, of a run of channels, sees from its place."""
     frame = patch.frame
     whole = frame.whole_input
-    box = network.receptive_field(unit, (patch.row, patch.column), frame.size)
+    box = run.box(patch.row, patch.column)
     # a unit may see nothing but padding, the network's or the input's
-    known = isinstance(box, Box) and not box.empty and not frame.source(box).empty
-    if not isinstance(box, Box) or not known or box == whole:
+    known = box is not None and not box.empty and not frame.source(box).empty
+    if box is None or not known or box == whole:
         return replace(patch, box=frame.source(whole), sees=whole, window=whole, known=known)
-    window = _window(network.receptive_field(unit, None, frame.size), patch, whole)
+    window = _window(run.field, patch, whole)
     inside = window.left <= box.left and window.top <= box.top
     inside = inside and window.right >= box.right and window.bottom >= box.bottom
     return replace(patch, box=frame.source(box), sees=box, window=window if inside else box)

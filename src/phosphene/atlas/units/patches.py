@@ -18,9 +18,10 @@ from ...attribution.reversed.projecting import Pattern, projected
 from ...attribution.reversed.reversing import Reversal
 from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike, UnitName
-from ...network import Address, Network
+from ...network import Address, Labels, Network
+from ...network.picking import channel_of
 from ...picture import Photo, Sheet
-from ...showing import named as shown_as
+from ...showing import with_class
 from ...synthesis import synthesize
 from ...synthesis.engine.synthesis import pixels
 from ..opened import opened
@@ -129,31 +130,32 @@ def atlas_patches(
     atlas = opened(atlas)
     address = Address.parse(unit)
     found = atlas.sweep(address.layer, name=sweep)
-    network = atlas.network(found)
-    checked = network.address(address)
-    if checked.channel is None:
+    fields, labels = atlas.fields(found, address.layer), Labels(found.labels) if found.labels else Labels()
+    channel = channel_of(address, fields.channels, labels, found.network)
+    if channel is None:
         raise ValueError(f"{unit!r} is a whole layer; name one of its channels, such as '{address.layer}:17'")
-    if checked.place is not None:
-        raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
-    own = Address(checked.layer, int(checked.channel))
+    if address.place is not None or address.token is not None:
+        raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{channel}'")
+    own = Address(address.layer, channel)
     units = units_of(atlas.store, found, own.layer)
-    row = units.slice(int(own.channel or 0), 1)
-    (rows,) = patches_of(atlas, found, network, own.layer, row.to_pylist(), k)
+    row = units.slice(channel, 1)
+    (rows,) = patches_of(atlas, found, own.layer, row.to_pylist(), k)
     measured, values = Measured.of(row), row.column("values")[0].as_py()
     more: dict[str, Any] = {}
-    if projection:
+    network = atlas.network(found) if projection or synthesis else None  # all else is noted in the atlas
+    if network is not None and projection:
         more |= _patterns(network, rows, own)
-    if synthesis:
+    if network is not None and synthesis:
         made = synthesize(network, str(own), steps=steps, seed=seed)
         more |= {"image": pixels(made.images)[0], "reached": float(made.scores[0]), "how": made.caption}
     images = count_of(atlas.store, found)
     return Patches(
-        network=network.name, unit=str(own), title=shown_as(network, own), sees=str(network.receptive_field(own)),
+        network=found.network, unit=str(own), title=with_class(labels, own), sees=str(fields.channel(channel).field),
         images=images, places=measured.count // max(images, 1), patches=tuple(rows),
         mean=float(measured.mean[0]), active=float(measured.active[0]), largest=float(measured.largest[0]),
         tied=max(0, tied(values, found.work.k) - (len(values) - len(rows))),
         shares=SHARES, quantiles=tuple(measured.quantiles()[0].tolist()), counts=measured.counts[0],
-        name=_name(atlas, found, units, int(own.channel or 0)), **more,
+        name=_name(atlas, found, units, channel), **more,
     )  # fmt: skip
 
 
