@@ -40,6 +40,32 @@ def spaced(wanted: np.ndarray, side: int, reach: float, bounds: tuple[int, int],
     return result
 
 
+def filled(wanted: np.ndarray, corners: np.ndarray, side: int, bounds: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """The corners of `spaced`, with those that were left out in the cells of a grid that are free, as far as there are.
+
+    Each takes the nearest cell that is left, in an order drawn at random.
+    """
+    columns, rows = (length // side for length in bounds)
+    taken = np.zeros((rows + 2, columns + 2), bool)
+    result = corners.copy()
+    placed = corners[corners[:, 0] >= 0]
+    cell, over = placed // side, placed % side > 0  # a square that lies over the edge of a cell takes the next as well
+    for across, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        those = (over[:, 0] | (not across)) & (over[:, 1] | (not down))
+        taken[cell[those, 1] + down, cell[those, 0] + across] = True
+    free = np.argwhere(~taken[:rows, :columns])[:, ::-1] * side
+    left = np.ones(len(free), bool)
+    for row in np.random.default_rng(seed).permutation(len(corners)):
+        if corners[row, 0] >= 0:
+            continue
+        if not left.any():
+            break
+        squares = np.where(left, ((free - wanted[row]) ** 2).sum(1), np.iinfo(np.int64).max)
+        best = int(squares.argmin())
+        result[row], left[best] = free[best], False
+    return result
+
+
 def _nearest_free(
     place: np.ndarray, taken: np.ndarray, side: int, reach: float, limit: np.ndarray
 ) -> np.ndarray | None:

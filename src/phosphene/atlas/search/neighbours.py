@@ -49,7 +49,7 @@ class Neighbours(Result):
     def how(self) -> str:
         """How it was searched, and where that can miss neighbours, how often it does."""
         if self.index is None:
-            return f"all {self.images:,} images were looked at"
+            return "the one image was looked at" if self.images == 1 else f"all {self.images:,} images were looked at"
         return f"searched through {self.index}"
 
     def sheet(self, *, rows: int = 8, seen: bool = True) -> Sheet:

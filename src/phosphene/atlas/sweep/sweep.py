@@ -17,6 +17,7 @@ from ...data.coverage import Coverage
 from ...data.sources import Shard, lost, news, picked, place, shards_of
 from ...network import Network, Preprocessing
 from ...network.room import check_room
+from ...picture import counted
 from ..store.store import Store
 from ..store.work import Sweep, Work
 from .running import Ran, run, summaries
@@ -88,8 +89,8 @@ def build(
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in [*sweeps, *([store.begin(network, rest)] if rest else [])]:
-            if retry:
             store.keep_fields(sweep, network)
+            if retry:
                 try:
                     store.reopen(sweep, [shard for shard, what in known.items() if lost(what)])
                 except (OSError, RuntimeError) as error:
@@ -202,6 +203,6 @@ def _told(error: Exception, store: Store, kept: int) -> Exception:
         return error
     return OSError(
         errno.ENOSPC,
-        f"the disk that holds the atlas {store.path!r} is full; it holds the first {kept} images of this run, whole. "
-        "Make room and build again: it goes on from there",
+        f"the disk that holds the atlas {store.path!r} is full; it holds the first {counted(kept, 'image')} of this "
+        "run, whole. Make room and build again: it goes on from there",
     )
