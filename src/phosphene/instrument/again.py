@@ -27,8 +27,9 @@ FACES = ("commands", "reporting", "instrument")  # packages without instruments
 def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = None, *, trust: bool = False) -> Picture:
     """The picture in a file made anew, from what the file says of how it was made.
 
-    The photo is looked for where it was and beside the picture; `photo` names it where it has moved. A file may name
-    any Python code as its network, and any atlas, which may name some: such code is run only with `trust`. Raises
+    The photo is looked for where it was and beside the picture; `photo` names it where it has moved. It is known by its
+    content, and goes by the name that it had then, so that a renamed file gives the same picture. A picture may
+    name any Python code as its network, and any atlas, which may name some: such code is run only with `trust`. Raises
     ValueError where the file is damaged, where it asks for code, and where the photo or the network is not the one that
     the picture was made with.
     """
