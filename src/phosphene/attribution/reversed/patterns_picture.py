@@ -66,6 +66,10 @@ def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
     photos = ", ".join(names) if len(names) <= 3 else f"{len(result.looked_at)} photos"
     told = _told(cards, result.receptive_field)
     title = f"Patterns that {result.layer if not single else 'unit ' + _unit(cards[0][0])} answers to"
+    if result.place is not None:
+        layer = cards[0][0].address.layer
+        who = f"the units of {layer} answer" if not single else f"unit {_unit(cards[0][0])} answers"
+        title = f"Patterns that {who} to at row {result.place[0]}, column {result.place[1]}"
     subtitle = f"{result.network} on {photos} · {told}{where}"
     shown = tuple(shown for own in ranges for shown in own)
     said = ranges_caption(shown)
