@@ -475,6 +475,28 @@ def test_a_picture_made_again_is_identical(runner: CliRunner, tmp_path: Path, su
     assert (tmp_path / f"maps{suffix}").read_bytes() == (tmp_path / f"maps-again{suffix}").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_a_renamed_photo_gives_the_same_picture(runner: CliRunner, tmp_path: Path, suffix: str) -> None:
+    photo = tmp_path / "mine.jpg"
+    photo.write_bytes(Path(shipped_photo()).read_bytes())
+    assert run(runner, "activations", "conv_stem", "mine.jpg", "-o", f"maps{suffix}").exit_code == 0
+    photo.rename(tmp_path / "another name.jpg")
+    result = run(runner, "again", f"maps{suffix}", "--photo", "another name.jpg")
+    assert result.exit_code == 0, result.output
+    same = "identical, pixel for pixel, to" if suffix == ".png" else "identical but for the record of how it was made"
+    assert same in " ".join(result.stderr.split())
+
+
+def test_pictures_that_differ_are_not_called_the_same() -> None:
+    from phosphene.commands.again import compared
+
+    record = b'<metadata id="phosphene">%s</metadata>'
+    old, new = (b"<svg>" + record % said + b"<rect/></svg>" for said in (b"a.jpg", b"b.jpg"))
+    assert compared(old, old, ".svg").startswith("identical, byte for byte")
+    assert compared(old, new, ".svg").startswith("identical but for the record")
+    assert compared(old, new.replace(b"rect", b"path"), ".svg") == "not identical to"
+
+
 def test_filters_draw_and_anatomy_write_pictures(runner: CliRunner, tmp_path: Path) -> None:
     from phosphene.network.opening.embedded import NAME
 

@@ -91,7 +91,7 @@ class Atlas(OpenedAtlas):
         are added, and nothing runs twice.
 
         - `layers`: whose units' strongest patches and statistics are stored: names, patterns such as 'blocks.*', or
-          'convolutions'; all convolutions if not given
+          'convolutions'; all convolutions and the outputs of blocks, such as blocks.3, if not given
         - `features`: layers whose feature vectors are stored for every image; the last before the scores if not given
         - `k`: how many patches for every unit
         - `each`: how many of a unit's patches may come from one image

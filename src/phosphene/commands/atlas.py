@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..instrument.catalogue import members
+from ..picture import counted
 from . import options, show
 from .command import prepared
 from .stepping import followed
@@ -84,8 +85,8 @@ def build(
         typer.Option(
             "--layers",
             metavar="LAYER|PATTERN",
-            help="A layer whose units are kept, a pattern such as 'blocks.*', or 'convolutions', which are meant if "
-            "none is given; may come several times.",
+            help="A layer whose units are kept, a pattern such as 'blocks.*', or 'convolutions'; if none is given, all "
+            "convolutions and the outputs of blocks, such as blocks.3. May come several times.",
         ),
     ] = None,
     features: Annotated[
@@ -149,13 +150,15 @@ def build(
     if last is None:
         show.note("nothing is new: the atlas holds all of it already")
     elif last.images and last.unreadable == last.images:
-        raise ValueError(f"none of the {last.images:,} images could be used; phosphene atlas info {to} says why")
+        raise ValueError(
+            f"none of the {counted(last.images, 'image')} could be used; phosphene atlas info {to} says why"
+        )
     else:
         speed = last.images / max(time.monotonic() - begun, 1e-9)
         broken = (
             f", {last.unreadable:,} of them could not be read (phosphene atlas info {to})" if last.unreadable else ""
         )
-        show.note(f"{last.images:,} images{broken}; {speed:.3g} images a second")
+        show.note(f"{counted(last.images, 'image')}{broken}; {speed:.3g} images a second")
     show.stdout().print(to)
 
 
@@ -256,5 +259,5 @@ def relocate(
     opened = Atlas(atlas)
     with show.working(f"looking at {new}"):
         images = opened.relocate(old, new)
-    show.note(f"{images:,} images are read from {new} now")
+    show.note(f"{counted(images, 'image')} {'is' if images == 1 else 'are'} read from {new} now")
     show.stdout().print(atlas)

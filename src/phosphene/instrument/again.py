@@ -27,7 +27,8 @@ FACES = ("commands", "reporting", "instrument")  # packages without instruments
 def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = None, *, trust: bool = False) -> Picture:
     """The picture in a file, made again from the record in the file.
 
-    The photo is read from its old place, or from the picture's folder; if it has moved, name it with `photo`. A file
+    The photo is read from its old place, or from the picture's folder; if it has moved, name it with `photo`. It is
+    known by its content and keeps its old name in the picture, so a renamed file gives the same picture. A file
     may name any Python code as its network, or an atlas that names such code: this code runs only with `trust`. Raises
     ValueError if the file is damaged, if it names code, and if the photo or the network is not the one that the picture
     was made with.

@@ -88,7 +88,7 @@ class SideBySide(Synthesis):
         ]
         if self.judged:
             blocks.append(self._table())
-        return self.sheet_of(blocks, f"{len(self.names)} networks")
+        return self.sheet_of(blocks, counted(len(self.names), "network"))
 
     def _beside(self, indices: Sequence[int], width: float) -> Row:
         """These networks, each with its name over its images, in equal columns."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..instrument import instrument
 from ..instrument.roles import Photos, UnitName
 from ..network import UNKNOWN, Address, Network
-from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, grid
+from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, counted, grid
 from ..picture.chart import over_steps
 from .engine.ascent import ascend, evaluated
 from .engine.collection import PhotoAnswers, look_through
@@ -60,12 +60,12 @@ class UnitImage(Synthesis):
 
     def sheet(self) -> Sheet:  # type: ignore[override]
         """The images, the patches below them, the way of the scores, and the best image beside the best photo."""
-        labels = [compact(float(score)) for score in self.scores]
+        labels = [f"score {compact(float(score))}" for score in self.scores]
         blocks: list[Block] = [tiled(self.images, labels, len(labels), "What it would like to see")]
         if self.patches:
             tiles = grid(self.patch_pixels, columns=min(8, len(self.patches)), gutter=16)
-            heading = f"What it answers to most among {self.looked_at} photos"
-            labels = [compact(patch.value) for patch in self.patches]
+            heading = f"What it answers to most among {counted(self.looked_at, 'photo')}"
+            labels = [f"{compact(patch.value)} · {patch.photo}" for patch in self.patches]
             width = WIDTH * min(1, len(self.patches) / 4 if len(self.patches) < 4 else min(8, len(self.patches)) / 8)
             block = ImageBlock(tiles.pixels, heading, cells=tiles.cells, labels=labels, width=width, crisp=False)
             blocks.append(block)

@@ -48,26 +48,29 @@ def atlas_sensitivities(
         raise ValueError(f"at least one patch is asked for, not {k}")
     check_where(where)
     atlas = opened(atlas)
-    found, network, own = unit_of(atlas, unit, sweep)
-    row = units_of(atlas.store, found, own.layer).slice(int(own.channel or 0), 1)
-    (patches,) = patches_of(atlas, found, network, own.layer, row.to_pylist(), k)
+    swept, target = unit_of(atlas, unit, sweep)
+    network = atlas.network(swept)
+    row = units_of(atlas.store, swept, target.layer).slice(int(target.channel or 0), 1)
+    (patches,) = patches_of(atlas, swept, target.layer, row.to_pylist(), k)
     first: dict[int, Patch] = {}
     for patch in patches:
         first.setdefault(patch.number, patch)
-    images = count_of(atlas.store, found)
+    images = count_of(atlas.store, swept)
     if not first:
-        raise ValueError(f"the atlas {atlas.path!r} has found no image that {own} answers to")
+        raise ValueError(f"the atlas {atlas.path!r} has found no image that {target} answers to")
     missing: list[str] = []
     places: list[Place] = []
     for patch in first.values():
         try:
-            places.append(_place(network, patch, own, where))
+            places.append(_place(network, patch, target, where))
         except (OSError, LookupError, ValueError) as error:
             missing.append(str(error))
     if not places:
         raise ValueError(f"none of the {len(missing)} photos can be asked again; the first: {missing[0]}")
     places.sort(key=lambda place: -place.value)
-    return sensitivities_of(network, own, places, looked_at=images, where=where, seed=seed, unreadable=tuple(missing))
+    return sensitivities_of(
+        network, target, places, looked_at=images, where=where, seed=seed, unreadable=tuple(missing)
+    )
 
 
 def _place(network: Network, patch: Patch, unit: Address, where: Where) -> Place:

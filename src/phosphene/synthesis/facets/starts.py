@@ -68,7 +68,7 @@ class Starts(Synthesis):
 
     @property
     def heading(self) -> str:
-        return f"{self.objective} from {len(self.images)} starts"
+        return f"{self.objective} from {counted(len(self.images), 'start')}"
 
     @property
     def caption(self) -> str:
