@@ -8,12 +8,11 @@ answer for a network says so at the foot of the sheet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..instrument import Result, instrument
-from ..instrument.roles import Images, Target
+from ..instrument.roles import Images, MethodNames, Target
 from ..network import Network
 from ..picture import (
     Block,
@@ -119,7 +118,7 @@ _range = range  # `picture` has an option of that name
 
 
 @instrument
-def why(network: Network, images: Images, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
+def why(network: Network, images: Images, target: Target = None, *, methods: MethodNames | None = None) -> Why:
     """Why the network says so: several methods' maps of the same answer, side by side.
 
     The sheet also says which class is the network's answer, and how the asked one stands.
@@ -128,13 +127,13 @@ def why(network: Network, images: Images, target: Target = None, *, method: Sequ
     are not there, ValueError where none of the methods can answer.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
-    - `method`: one of those that `phosphene judge` knows, with its options, such as grad_cam or
-      occlusion:window=48,stride=24; several with commas between them; if not given, a choice of seven
+    - `methods`: those that `phosphene judge` knows, each with its options, such as 'grad_cam,
+      occlusion:window=48,stride=24'; if not given, a choice of seven
     """
     x = network.inputs(images)
     question = questions(network, x, target)
     asked = [str(address) for address in question.addresses]
-    named = contenders(method if method else list(DEFAULT))
+    named = contenders(methods if methods else list(DEFAULT))
     found: list[tuple[Contender, Attribution]] = []
     refused: dict[str, str] = {}
     for one in named:

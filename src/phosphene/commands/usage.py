@@ -17,7 +17,7 @@ def usage_sentence(error: Any, ctx: Any) -> str:
     path = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip() if error.ctx is None else error.ctx.command_path
     help = f"'{path} --help'"
     if hasattr(error, "possibilities"):
-        return f"{no_such('option', error.option_name, _options(error))} {help} lists all{_is_a_word(error)}"
+        return f"{no_such('option', error.option_name, _options(error))} {help} lists all{_is_called(error)}"
     told = _told(error) or "name a command"
     return f"{told} See {help}" if told.endswith("?") else f"{told}; see {help}"
 
@@ -56,8 +56,14 @@ def _options(error: Any) -> list[str]:
     return [name for each in parameters for name in (*each.opts, *each.secondary_opts) if name.startswith("--")]
 
 
-def _is_a_word(error: Any) -> str:
-    """Says so where what was given as an option is a word without one, as in `phosphene look --layer conv1`."""
-    wanted = error.option_name.lstrip("-").upper()
-    words = [each.metavar for each in error.ctx.command.get_params(error.ctx) if each.param_type_name == "argument"]
-    return f"; {wanted} is a word by itself" if wanted in words else ""
+def _is_called(error: Any) -> str:
+    """How that is said which was given as an option of this name: as a word by itself, as in `phosphene look --layer
+    conv1`, or as an option of another name.
+    """
+    wanted = error.option_name.lstrip("-").replace("-", "_")
+    for each in error.ctx.command.get_params(error.ctx):
+        if each.param_type_name == "argument" and wanted.upper() in (each.name.upper(), each.metavar):
+            return f"; {each.metavar} is a word by itself"
+        if each.name == wanted:
+            return f"; it is {max(each.opts, key=len)} here"
+    return ""

@@ -29,7 +29,13 @@ class Role(StrEnum):
     UNIT = "unit"
     LABEL = "label"  # a class, by its name or number
     LABELS = "labels"
+    METHOD = "method"  # a way to do it, by its name
+    METHODS = "methods"
+    QUERY = "query"  # images of an atlas, by key or number, or photos to compare with them
     OPTION = "option"
+
+
+WORDS = {Role.LABEL: "class", Role.LABELS: "class"}  # what faces call a role, whatever the parameter's name
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,26 @@ class Field:
     help: str
     default: Any
     kind: Kind | None
+    former: tuple[str, ...] = ()  # names that it had before
 
     @property
     def required(self) -> bool:
         """Whether it must be given."""
         return self.default is REQUIRED
+
+    @property
+    def word(self) -> str:
+        """What it is called where it is written as text: by its role where that has a word of its own."""
+        return WORDS.get(self.role, self.name).replace("_", "-")
+
+    def read(self, given: Any) -> Any:
+        """The value that a text, or a list of texts, stands for. ValueError names the field."""
+        if given is None or self.kind is None:
+            return given
+        if not self.required and given == self.kind.shown(self.default):
+            return self.default
+        try:
+            return self.kind.convert(given)
+        except ValueError as error:
+            text = " ".join(map(str, given)) if isinstance(given, list) else given
+            raise ValueError(f"--{self.word} {text}: {error}") from error

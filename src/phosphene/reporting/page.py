@@ -108,7 +108,7 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         themes=THEMES,
         versions=versions,
         script=script(network, photo, known.path if known else None),
-        command=command(network, "report", [], photo, {"atlas": known.path} if known else None),
+        command=command(network, "report", [], photo, ["--atlas", known.path] if known else ()),
         record=json.dumps(record, ensure_ascii=False, indent=1).replace("<", "\\u003c"),
     )
 

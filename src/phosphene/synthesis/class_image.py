@@ -23,9 +23,11 @@ from ..network.answers import no_classifier
 from ..picture import compact, grid
 from .engine.answers import LOGITS, in_words
 from .engine.ascent import Moment, evaluated
+from .engine.named import Priors, Transforms
 from .engine.objectives import Objective, Size, Term, unit
 from .engine.options import image_count, input_size, precision, step_count
 from .engine.recipes import RecipeName, followed, recipe_of
+from .engine.settings import varied
 from .engine.stepping import stepped
 from .engine.synthesis import Synthesis, pixels
 
@@ -114,6 +116,8 @@ def class_image(
     steps: int | None = None,
     batch: int = 1,
     seed: int = 0,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[ClassImage]:
     """What the network takes for the best example of a class.
 
@@ -129,8 +133,10 @@ def class_image(
     - `steps`: how many steps of gradient ascent to take; the recipe's own number if not given
     - `batch`: images of the class, from different starts
     - `seed`: the start and the transforms; the same seed gives the same images
+    - `priors`: others than the recipe's, such as tv:0.05, or none; as for synthesize
+    - `transforms`: others than the recipe's, such as jitter:16, or none; as for synthesize
     """
-    chosen = recipe_of(recipe)
+    chosen = varied(recipe_of(recipe), priors, transforms)
     shape = input_size(network, size)
     many = image_count(batch, "batch", shape, network, [LOGITS])
     steps = chosen.steps if steps is None else step_count(steps)

@@ -39,12 +39,12 @@ from ..picture.sheet import label_lines
 from ..showing import named
 from .engine.ascent import ascend, evaluated, scored
 from .engine.layers import places
+from .engine.named import Priors, Transforms
 from .engine.objectives import Objective, Size, objective, unit
-from .engine.options import generator, image_count, input_size, precision, step_count
-from .engine.recipes import fading, fourier
+from .engine.options import image_count, input_size, precision, step_count
+from .engine.settings import usual_settings
 from .engine.stepping import shown
 from .engine.synthesis import WIDTH, Synthesis, pixels
-from .engine.transforms import PIECES
 
 ACROSS = 5  # networks beside each other, at most
 GAP, TILE, HEADING = 32.0, 260.0, 15.0  # between networks, an image's side, the type of networks' names
@@ -168,6 +168,8 @@ def side_by_side(
     steps: int = 256,
     seed: int = 0,
     rate: float = 0.02,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[SideBySide]:
     """What several networks would like to see, on one sheet: the same class, or a channel at the same depth of each.
 
@@ -183,8 +185,11 @@ def side_by_side(
     - `steps`: how many steps of gradient ascent to take for each network
     - `seed`: the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
+    - `priors`: what images are like, such as tv:0.05, or none; as for synthesize
+    - `transforms`: what the network sees of the image, such as jitter:16, or none; as for synthesize
     """
     several = _checked(networks)
+    settings = usual_settings().given(priors, transforms)
     wanted, steps = input_size(several[0], size), step_count(steps)
     many = image_count(images, "images", wanted, several[0], [] if target is None else [target])
     asked = [_asked(network, target, depth, channel, many, wanted) for network in several]
@@ -197,14 +202,17 @@ def side_by_side(
         network=", ".join(network.name for network in several), names=tuple(network.name for network in several),
         objective=heading, titles=tuple(titles), columns=columns, images=made, scores=scores, history=history,
         step=0, steps=steps * len(several), seed=seed,
-        how=f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}",
+        how=f"{settings.how()}, Adam with rate {rate:g}",
     )  # fmt: skip
     for index, (network, own) in enumerate(zip(several, asked, strict=True)):
-        image = fourier(columns, wanted, generator(seed))
+        image = settings.spectrum(columns, wanted, seed)
         raised = each_its_own(network, own, wanted)
-        for moment in ascend(network, raised, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed):
+        for moment in ascend(
+            network, settings.lessened(raised), image, steps=steps, optimiser=settings.optimiser(rate),
+            transform=settings.transform, seed=seed,
+        ):  # fmt: skip
             made, scores, history = made.clone(), scores.clone(), history.clone()
-            now, reached = moment.images, moment.scores
+            now, reached = moment.images, moment.parts[raised.name]
             history[moment.step - 1, found.row(index)] = reached.float().cpu()
             if moment.step == steps:
                 now = shown(image)

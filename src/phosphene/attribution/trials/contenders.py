@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...instrument.roles import Target
+from ...instrument.texts import specs
 from ...network import Network
 from ..maps.attribution import Attribution
 from ..maps.methods import METHODS, Method, method
@@ -79,16 +80,16 @@ BASELINES: dict[str, tuple[str, Callable[[Tensor, int], Tensor]]] = {
 }
 
 
-def contenders(specs: str | Sequence[str] | None) -> list[Contender]:
+def contenders(named: str | Sequence[str] | None) -> list[Contender]:
     """The methods that the texts name, or all but the slow ones; one text may name several, with commas between them.
 
     A comma may also stand between the options of a method: 'occlusion:window=48,stride=24,guided' are two. Raises
     LookupError for a name that is not there and ValueError where a name stands twice or none does.
     """
-    if specs is None:
-        specs = [name for name in METHODS if name not in SLOW]
+    if named is None:
+        named = [name for name in METHODS if name not in SLOW]
     result: list[Contender] = []
-    for spec in split([specs] if isinstance(specs, str) else specs):
+    for spec in specs([named] if isinstance(named, str) else named):
         if spec in BASELINES:
             raise ValueError(f"{spec!r} is a baseline, which stands beside the methods in any case; leave it out")
         one = method(spec)
@@ -102,18 +103,6 @@ def contenders(specs: str | Sequence[str] | None) -> list[Contender]:
 
 def baselines() -> list[Contender]:
     return [Contender(spec, name, None, draw) for spec, (name, draw) in BASELINES.items()]
-
-
-def split(texts: Sequence[str]) -> list[str]:
-    """The specs in texts that may hold several: what follows a comma and has a '=' but no ':' is one more option."""
-    specs: list[str] = []
-    for text in texts:
-        for at, part in enumerate(text.split(",")):
-            if at and "=" in part and ":" not in part:
-                specs[-1] += "," + part.strip()
-            elif part.strip():
-                specs.append(part.strip())
-    return specs
 
 
 def with_signs(result: Attribution) -> Tensor:

@@ -7,6 +7,7 @@ number says what an attack could not do, not what no attack can: it is an upper 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 
 from ...instrument import instrument
+from ...instrument.roles import Folder, MethodNames
+from ...instrument.texts import names as named
 from ...network import Network
 from ...network.describing.stated import stated_class
 from ...picture import Photo, labelled, read
@@ -29,9 +32,9 @@ METHODS = ("fgsm", "pgd")
 @instrument
 def robustness(
     network: Network,
-    folder: str | Sequence[Photo],
+    folder: Folder | Sequence[Photo],
     *,
-    methods: str = "fgsm,pgd",
+    methods: MethodNames = "fgsm,pgd",
     epsilons: str | Sequence[float] = "0.25/255,0.5/255,1/255,2/255,4/255",
     norm: Norm = "linf",
     steps: int | None = None,
@@ -46,9 +49,8 @@ def robustness(
 
     - `folder`: photos; where its sub-folders are named as the classes, or files as 0207_n02099601.jpg, accuracy is told
       against these, too. In Python, also a list of photos
-    - `methods`: fgsm, pgd, or both with a comma between them
-    - `epsilons`: how far each value may be changed, in units of pixels in [0, 1]: numbers or fractions, with commas
-      between them
+    - `methods`: fgsm, pgd, or both
+    - `epsilons`: how far each value may be changed, in units of pixels in [0, 1]: numbers or fractions
     - `norm`: what the radii are measured in: linf, the largest change of any value, or l2, the root of the sum of
       squares
     - `steps`: gradient steps of pgd; 10 if not given
@@ -56,7 +58,7 @@ def robustness(
     - `batch`: photos that run through the network together
     - `seed`: where in the ball pgd starts
     """
-    ways = tuple(way.strip() for way in methods.split(",") if way.strip())
+    ways = tuple(dict.fromkeys(named([methods] if isinstance(methods, str) else methods)))
     if not ways or any(way not in METHODS for way in ways):
         raise ValueError(f"methods are {', '.join(METHODS)}, with commas between them, not {methods!r}")
     several = isinstance(epsilons, Sequence) and not isinstance(epsilons, str)
@@ -113,9 +115,9 @@ def _held(
     return held
 
 
-def _photos(network: Network, folder: str | Sequence[Photo]) -> list[tuple[Path | Photo, int]]:
+def _photos(network: Network, folder: Folder | Sequence[Photo]) -> list[tuple[Path | Photo, int]]:
     """What there is to read, each with the class that its name states, or -1."""
-    if isinstance(folder, (str, Path)):
+    if isinstance(folder, (str, os.PathLike)):
         return [(path, stated_class(network.labels, path, name)) for path, name in labelled(folder)]
     given = [folder] if isinstance(folder, Photo) else list(folder)
     if not given or not all(isinstance(one, Photo) for one in given):
