@@ -182,7 +182,7 @@ def _words(given: Given) -> Iterator[str]:
     own = [each for each in plan.offered.values() if each not in plan.form.drawing]
     names = [each.name for each in own if each.required or each.role is Role.PHOTOS]
     names += [each.name for each in own if each.role in (Role.TARGET, Role.UNIT)]
-    names += [plan.class_option] * (plan.class_option is not None)
+    names += [plan.class_option] * (plan.classes is not None)
     names += [each.name for each in own if each.role in (Role.METHOD, Role.METHODS) and _is_other(each, values)]
     for name in dict.fromkeys(names):
         said = values.get(name)

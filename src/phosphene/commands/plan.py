@@ -53,12 +53,11 @@ class Plan:
         return self.form.one(Role.ATLAS)
 
     @property
-    def class_option(self) -> str | None:
-        """The parameter of --class: the field's own, but where a word or another option has that."""
-        if self.classes is None:
-            return None
-        is_class = self.classes.role in (Role.LABEL, Role.LABELS)
-        return self.classes.name if is_class and not self.classes.required else CLASSES
+    def class_option(self) -> str:
+        """The parameter of --class, if there is one: the field's own, but where a word or another option has that."""
+        field = self.classes
+        is_class = field is not None and field.role in (Role.LABEL, Role.LABELS)
+        return field.name if field is not None and is_class and not field.required else CLASSES
 
     @property
     def several(self) -> bool:
@@ -99,7 +98,7 @@ def plan_of(form: Form) -> Plan:
             plan.add(each.name, shared.AtlasWord, inspect.Parameter.empty)
         elif each.name not in plan.parameters:
             plan.offer(each)
-    if plan.classes is not None and plan.class_option is not None:
+    if plan.classes is not None:
         plan.add(plan.class_option, _class_option(plan.classes), None)
     for each in form.drawing:
         plan.offer(each, PICTURE)

@@ -147,9 +147,10 @@ def varied(recipe: Recipe, priors: Priors | None, transforms: Transforms | None)
     """The recipe with other priors or transforms, which its words then say."""
     if priors is None and transforms is None:
         return recipe
-    own = [*([] if recipe.cost is None else [recipe.cost]), *recipe.priors]
-    fades = [Fade()] if recipe.space == "fourier" else []
-    new = Settings(recipe.space, (*own, *fades), recipe.transform).given(priors, transforms)
+    own: list[Objective | OfSpectrum | Prior] = [*recipe.priors]
+    own += [] if recipe.cost is None else [recipe.cost]
+    own += [Fade()] if recipe.space == "fourier" else []
+    new = Settings(recipe.space, tuple(own), recipe.transform).given(priors, transforms)
     said = ", ".join(filter(None, (new.seen, new.liked)))
     changed = replace(
         recipe, how=f"{recipe.how}; changed: {said}", transform=new.transform, cost=new.cost, priors=new.changes
