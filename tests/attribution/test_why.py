@@ -126,9 +126,9 @@ def test_boxes_and_objects_say_what_the_network_answers():
     network, x = classifier(), torch.rand(1, 3, 32, 32)
     order = network.record(x, "logits")["logits"][0].argsort(descending=True)
     asked, best = int(order[1]), network.labels[int(order[0])]
-    results = [ph.locate(network, x, f"logits:{asked}", methods="layer_cam")]
+    results = [ph.locate(network, x, f"logits:{asked}", method="layer_cam")]
     if importlib.util.find_spec("cv2"):
-        results.append(ph.objects(network, x, f"logits:{asked}", methods="gradient"))
+        results.append(ph.objects(network, x, f"logits:{asked}", method="gradient"))
     for found in results:
         assert f"The network answers {best}, " in foot(found)
         assert "rank 2 of 4" in foot(found)

@@ -206,7 +206,7 @@ def test_named_priors_of_pixels_are_those_of_the_engine(network):
     assert torch.equal(named.images, image().detach())
     torch.testing.assert_close(named.history, torch.stack([moment.parts[asked.name] for moment in moments]))
     assert named.objective == asked.name
-    assert "priors tv:0.3, decay:0.1, blur:0.5, every=2" in named.how
+    assert "priors tv:0.3,decay:0.1,blur:0.5,every=2" in named.how
     assert "seen under jitter:3" in named.how
 
 
@@ -214,7 +214,7 @@ def test_the_ways_of_a_spectrum_are_those_of_its_image(network):
     named = ph.synthesize(network, "3:1", steps=3, priors="spectrum:0.5,colours:rgb", transforms="none", rate=0.0)
     image = Fourier(1, (24, 24), decay=0.5, decorrelated=False, generator=generator(0)).double()
     torch.testing.assert_close(named.images, image().detach(), rtol=0, atol=1e-6)
-    assert "Fourier image in red, green and blue, seen as it is, priors spectrum:0.5, colours:rgb" in named.how
+    assert "Fourier image in red, green and blue, seen as it is, priors spectrum:0.5,colours:rgb" in named.how
 
 
 def test_without_fading_a_spectrum_stays_where_nothing_moves_it(network):
@@ -286,7 +286,10 @@ def test_other_instruments_take_both_and_usual_is_their_default(network, make):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_under_its_usual_settings_is_itself(network, recipe):
     same = ph.class_image(network, "goose", recipe=recipe, steps=3, priors="usual", transforms="usual")
-    assert torch.equal(same.images, ph.class_image(network, "goose", recipe=recipe, steps=3).images)
+    own = ph.class_image(network, "goose", recipe=recipe, steps=3)
+    assert torch.equal(same.images, own.images)
+    assert own.heading == f"goose, by recipe {recipe}"
+    assert same.heading == f"goose, by recipe {recipe}, changed"
 
 
 def test_a_caricature_is_seen_under_what_is_asked(network):

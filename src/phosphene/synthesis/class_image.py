@@ -68,7 +68,8 @@ class ClassImage(Synthesis):
 
     @property
     def heading(self) -> str:
-        return f"{self.label}, by recipe {self.recipe}"
+        changed = "" if self.how == recipe_of(self.recipe).how else ", changed"
+        return f"{self.label}, by recipe {self.recipe}{changed}"
 
     @property
     def progress(self) -> str:

@@ -46,10 +46,10 @@ class Settings:
             own = priors_of(priors, self.priors)
             for each in own:
                 self._check(each)
-            result = replace(result, priors=own, liked=f"priors {_spaced(','.join(map(spec_of, own))) or 'none'}")
+            result = replace(result, priors=own, liked=f"priors {','.join(map(spec_of, own)) or 'none'}")
         if transforms is not None:
             transform = transform_of(transforms, self.transform)
-            seen = "seen as it is" if transform is None else f"seen under {_spaced(spec_of(transform))}"
+            seen = "seen as it is" if transform is None else f"seen under {spec_of(transform)}"
             result = replace(result, transform=transform, seen=seen)
         return result
 
@@ -159,7 +159,3 @@ def varied(recipe: Recipe, priors: Priors | None, transforms: Transforms | None)
         return changed
     start = partial(fourier, power=new.power, decorrelated=new.decorrelated)
     return replace(changed, start=start, optimiser=new.optimiser(RATE))
-
-
-def _spaced(spec: str) -> str:
-    return spec.replace(",", ", ")
