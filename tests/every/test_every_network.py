@@ -230,7 +230,7 @@ INSTRUMENTS: dict[str, Callable[[Case], Any]] = {
     "cascade": lambda case: ph.cascade(case.network, case.image, case.target, methods="gradient", depths=2),
     "sensitivities": _sensitivities,
     "judge": lambda case: ph.judge(case.network, case.image, methods="gradient", steps=2, tests="insertion,randomised"),
-    "why": lambda case: ph.why(case.network, case.image, case.target, method=["gradient", "grad_cam"]).picture(),
+    "why": lambda case: ph.why(case.network, case.image, case.target, methods=["gradient", "grad_cam"]).picture(),
     "integrated_gradients": _integrated,
     "smooth_grad": lambda case: ph.smooth_grad(case.network, case.image, case.target, samples=2),
     "rise": _rise,

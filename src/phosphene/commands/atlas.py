@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..instrument.catalogue import members
+from ..instrument.texts import names
 from ..picture import counted
 from . import options, show
 from .command import prepared
@@ -84,17 +85,17 @@ def build(
         list[str] | None,
         typer.Option(
             "--layers",
-            metavar="LAYER|PATTERN",
-            help="A layer whose units are kept, a pattern such as 'blocks.*', or 'convolutions'; if none is given, all "
-            "convolutions and the outputs of blocks, such as blocks.3. May come several times.",
+            metavar="LAYER,PATTERN,…",
+            help="Layers whose units are stored, patterns such as 'blocks.*', or 'convolutions'; if none is given, all "
+            "convolutions and the outputs of blocks, such as blocks.3. With commas between them, or one by one.",
         ),
     ] = None,
     features: Annotated[
         list[str] | None,
         typer.Option(
             "--features",
-            metavar="LAYER",
-            help="A layer of which every image's features are kept; the last before the scores if none is given.",
+            metavar="LAYER,LAYER,…",
+            help="Layers of which every image's features are kept; the last before the scores if none is given.",
         ),
     ] = None,
     k: int = 9,
@@ -132,8 +133,8 @@ def build(
         from ..atlas import Atlas
     opened = options.open_network(network, architecture, weights, seed, device, head)
     steps: Generator[Progress] = Atlas.building(
-        opened, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
-        workers=workers, ray=ray, retry=retry, missing=missing,
+        opened, source, to, layers=layers and names(layers), features=features and names(features), k=k, each=each,
+        pool=pool, half=half, batch=batch, workers=workers, ray=ray, retry=retry, missing=missing,
     )  # fmt: skip
     _tell_what_is_gone(to)
     last: Progress | None = None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...instrument import instrument
-from ...instrument.roles import ImageSet, Target
+from ...instrument.roles import ImageSet, MethodNames, Target
 from ...network import OUTPUTS, Network, near
 from ..maps.fixed_units import whole
 from ..maps.targets import questions
@@ -32,7 +32,7 @@ def judge(
     images: ImageSet,
     target: Target = None,
     *,
-    methods: str | Sequence[str] | None = None,
+    methods: MethodNames | None = None,
     tests: str | Sequence[str] | None = None,
     boxes: Any = None,
     limit: int | None = None,
