@@ -64,6 +64,7 @@ def fill(folder, photos, count, half):
     from phosphene.atlas.store.store import Store
     from phosphene.atlas.store.work import Work
     from phosphene.data.batches import Row
+    from phosphene.data.coverage import Coverage
     from phosphene.data.sources import number
 
     seeds, _ = seeds_and_questions(folder, photos)
@@ -98,6 +99,7 @@ def fill(folder, photos, count, half):
     store.db.create_table(
         tables.features_table(sweep.name, LAYER), batches(), schema=tables.features_schema(LENGTH, half)
     )
+    store.commit(sweep, {}, [], Coverage({0}))
 
 
 def index(folder):

@@ -125,9 +125,12 @@ def style() -> Result:
     return replace(found, made={**found.made, "images": {**found.made["images"], "style": whose}})
 
 
-def unit_image() -> Result:
-    """Beside the shipped photos and those that come with scikit-image and scikit-learn; LookupError without these."""
-    found, given = [], ["src/phosphene/photos"]
+def beside() -> tuple[list[str], list[str]]:
+    """The shipped photos and those that come with scikit-image and scikit-learn, and how their paths are written.
+
+    LookupError without these packages.
+    """
+    found, given = ["src/phosphene/photos"], ["src/phosphene/photos"]
     for package, names in BESIDE.items():
         spec = find_spec(package.split("/")[0])
         folder = Path(spec.origin).parent.parent / package if spec and spec.origin else None
@@ -135,8 +138,19 @@ def unit_image() -> Result:
             raise LookupError(f"{package}, which has photos, is not installed")
         found += [str(folder / name) for name in names.split()]
         given += [f"{package}/{name}" for name in names.split()]
-    made = ph.unit_image(net, UNIT, ["src/phosphene/photos", *found], size=128, steps=96)
+    return found, given
+
+
+def unit_image() -> Result:
+    found, given = beside()
+    made = ph.unit_image(net, UNIT, found, size=128, steps=96)
     return replace(made, made={**made.made, "options": {**made.made["options"], "photos": given}})
+
+
+def sensitivities() -> Result:
+    found, given = beside()
+    made = ph.sensitivities(net, found, UNIT)
+    return replace(made, made={**made.made, "options": {**made.made["options"], "images": given}})
 
 
 def robustness() -> Result:
@@ -244,6 +258,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "cam": lambda: (ph.cam(net, photo("coffee"), ["logits:espresso", "logits:tray"]), {}),
     "locate": lambda: (ph.locate(net, photo("coffee"), "logits:espresso"), {}),
     "selectivity": lambda: (ph.selectivity(net, photo("cat")), {}),
+    "sensitivities": lambda: (sensitivities(), {}),
     "cascade": lambda: (ph.cascade(net, photo("cat"), methods=SHOWN, depths=7), {}),
     "inversions": lambda: (ph.inversions(net, photo("cat")), {}),
     "caricature": lambda: (ph.caricature(net, photo("cat"), "blocks.2"), {}),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from phosphene.commands.show import target
 from phosphene.instrument import INSTRUMENTS, Result, instrument
 from phosphene.instrument.catalogue import GROUPS, Entry, members
 from phosphene.instrument.docstring import described
+from phosphene.instrument.fields import Role
 from phosphene.instrument.kinds import kind_of
 from phosphene.instrument.roles import LayerName, Target
 from phosphene.network import Network
@@ -152,8 +153,9 @@ def test_a_pictures_name_holds_what_is_asked_so_that_the_next_one_does_not_repla
 ) -> None:
     @instrument
     def opinion(
-        network: Network, label: str, *, target: Target = None, method: Literal["survey", "oracle"] = "survey"
-    ) -> Means:
+        network: Network, label: str, *, target: Target = None,
+        way: Annotated[Literal["survey", "oracle"], Role.METHOD] = "survey",
+    ) -> Means:  # fmt: skip
         """What is thought of a label."""
         return Means(values=np.zeros(1), given={})
 
@@ -166,8 +168,8 @@ def test_a_pictures_name_holds_what_is_asked_so_that_the_next_one_does_not_repla
             (("goose", "-n", "tiny.py:build"), "opinion-tiny.py_build-goose.png"),
             (("goose", "--class", "lynx", "--class", "tabby"), "opinion-goose-lynx-tabby.png"),
             (("tiny.py",), "opinion-tiny.png"),
-            (("goose", "--method", "oracle"), "opinion-goose-oracle.png"),
-            (("goose", "--method", "survey"), "opinion-goose.png"),
+            (("goose", "--way", "oracle"), "opinion-goose-oracle.png"),
+            (("goose", "--way", "survey"), "opinion-goose.png"),
             (("鵞" * 200,), f"opinion-{'鵞' * 64}.png"),
         ):
             written = run(runner, *words, app=app)
@@ -228,8 +230,10 @@ def test_words_that_are_two_photos_or_no_layer_are_refused() -> None:
         (str | int, "goose", "goose"),
         (int | tuple[int, int] | None, "224", 224),
         (int | tuple[int, int] | None, "8x16", (8, 16)),
-        (int | list[int], "1,2", [1, 2]),
-        (list[float], [1.0], [1.0]),
+        (int | list[int], ["1,2"], [1, 2]),
+        (int | list[int], ["1"], 1),
+        (list[float], ["1.0", "2,3"], [1.0, 2.0, 3.0]),
+        (str | list[str], ["a,b", "c"], ["a", "b", "c"]),
         (Any, "words", "words"),
     ],
 )
@@ -473,6 +477,28 @@ def test_a_picture_made_again_is_identical(runner: CliRunner, tmp_path: Path, su
     assert "identical" in result.stderr
     assert "not identical" not in result.stderr
     assert (tmp_path / f"maps{suffix}").read_bytes() == (tmp_path / f"maps-again{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_a_renamed_photo_gives_the_same_picture(runner: CliRunner, tmp_path: Path, suffix: str) -> None:
+    photo = tmp_path / "mine.jpg"
+    photo.write_bytes(Path(shipped_photo()).read_bytes())
+    assert run(runner, "activations", "conv_stem", "mine.jpg", "-o", f"maps{suffix}").exit_code == 0
+    photo.rename(tmp_path / "another name.jpg")
+    result = run(runner, "again", f"maps{suffix}", "--photo", "another name.jpg")
+    assert result.exit_code == 0, result.output
+    same = "identical, pixel for pixel, to" if suffix == ".png" else "identical but for the record of how it was made"
+    assert same in " ".join(result.stderr.split())
+
+
+def test_pictures_that_differ_are_not_called_the_same() -> None:
+    from phosphene.commands.again import compared
+
+    record = b'<metadata id="phosphene">%s</metadata>'
+    old, new = (b"<svg>" + record % said + b"<rect/></svg>" for said in (b"a.jpg", b"b.jpg"))
+    assert compared(old, old, ".svg").startswith("identical, byte for byte")
+    assert compared(old, new, ".svg").startswith("identical but for the record")
+    assert compared(old, new.replace(b"rect", b"path"), ".svg") == "not identical to"
 
 
 def test_filters_draw_and_anatomy_write_pictures(runner: CliRunner, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_picture_of_an_earlier_version_is_made_again(path, tmp_path):
     picture = ph.again(path, str(PHOTO))
     made = ph.read_made(path)["made"]
     assert picture.made["instrument"] == made["instrument"] == path.stem
-    assert picture.made["options"] == made["options"]
+    assert made["options"].items() <= picture.made["options"].items()  # others have come since
     assert made["picture"].items() <= picture.made["picture"].items()
     again = pixels(picture.save(tmp_path / path.name, scale=0.5))
     if path.stem not in AXES:

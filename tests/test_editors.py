@@ -24,6 +24,8 @@ reveal_type(network)  # is Network
 reveal_type(network.classify(photo)[0].label)  # is str
 reveal_type(ph.occlusion(network, photo))  # is Occlusion
 reveal_type(ph.occlusion(network, [photo, photo], "logits:3", window=16).picture())  # is Picture
+reveal_type(ph.occlusion.steps(network, photo))  # is Iterator[Occlusion]
+reveal_type(atlas.sensitivities("layer3:17", k=3))  # is Sensitivities
 reveal_type(ph.invert(network, photo, "blocks.3"))  # is Inversion
 reveal_type(ph.invert.steps(network, photo, "blocks.3"))  # is Iterator[Inversion]
 reveal_type(atlas.patches("layer3:17", k=3))  # is Patches

@@ -21,7 +21,7 @@ _HOMES = {
     "instrument.again": "again",
     "inspection": "filters activations strongest draw anatomy check",
     "attribution": "gradient deconvnet guided reverse occlusion lrp patterns objects cam grad_cam grad_cam_plus_plus"
-    " x_grad_cam layer_cam score_cam guided_grad_cam boxes locate selectivity cascade judge why"
+    " x_grad_cam layer_cam score_cam guided_grad_cam boxes locate selectivity cascade judge why sensitivities"
     " input_x_gradient integrated_gradients smooth_grad var_grad rise",
     "synthesis": "synthesize adversarial robustness fool diverse facets starts unit_image side_by_side"
     " class_image class_recipes quantities checkerboard hog"
@@ -58,6 +58,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
     from .attribution import rise as rise
     from .attribution import score_cam as score_cam
     from .attribution import selectivity as selectivity
+    from .attribution import sensitivities as sensitivities
     from .attribution import smooth_grad as smooth_grad
     from .attribution import var_grad as var_grad
     from .attribution import why as why

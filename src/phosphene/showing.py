@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from .network import OUTPUTS, Address, Frame, Network
+from .network import OUTPUTS, Address, Frame, Labels, Network
 from .picture import Photo, map_range, read
 
 
@@ -36,16 +37,21 @@ def first_of(name: str, count: int) -> str:
 
 def named(network: Network, address: Address) -> str:
     """The address in words, with the class's name."""
+    return with_class(network.labels, address)
+
+
+def with_class(labels: Labels, address: Address) -> str:
+    """The address in words, with the name that the labels give to its class."""
     channel = address.channel
-    if address.layer in OUTPUTS and isinstance(channel, int) and channel < len(network.labels):
-        return f"{address} ({network.labels[channel]})"
+    if address.layer in OUTPUTS and isinstance(channel, int) and channel < len(labels):
+        return f"{address} ({labels[channel]})"
     return str(address)
 
 
-def of_channel(network: Network, images: Any, layer: str, channel: Any = None) -> tuple[str, int | None]:
-    """The layer and the channel that are meant by a name or an address, such as 'blocks.2:17', and a channel's number.
+def units_of(network: Network, images: Any, layer: str, channel: Any = None) -> Address:
+    """The layer, channel and place that are meant by a name or an address, such as 'blocks.2:17' or 'blocks.2@5,6'.
 
-    Raises ValueError for an address of a place or token and for two channels, TypeError for a channel that is none.
+    Raises ValueError for an address of a token and for two channels, TypeError for a channel that is none.
     """
     if channel is not None:
         try:
@@ -53,15 +59,15 @@ def of_channel(network: Network, images: Any, layer: str, channel: Any = None) -
         except TypeError:
             raise TypeError(f"a channel is a whole number, not {channel!r}") from None
     if ":" not in layer and "@" not in layer:
-        return layer, channel
+        return Address(layer, channel)
     address = address_of(network, images, layer)
-    if address.place is not None or address.token is not None:
-        ranked = "" if address.place is None else "; strongest says which channels answer most there"
-        raise ValueError(f"{layer!r} is one place; name a layer or a channel, such as {address.layer!r}{ranked}")
-    address_channel = None if address.channel is None else int(address.channel)
-    if channel is not None and address_channel is not None and channel != address_channel:
+    if address.token is not None:
+        raise ValueError(
+            f"{layer!r} is a token, which has no place in the photo; name a layer, such as {address.layer!r}"
+        )
+    if channel is not None and address.channel is not None and channel != address.channel:
         raise ValueError(f"{layer!r} and channel={channel} name two channels; give one")
-    return address.layer, address_channel if channel is None else channel
+    return replace(address, channel=channel if address.channel is None else address.channel)
 
 
 def address_of(network: Network, images: Any, layer: str) -> Address:

@@ -12,9 +12,12 @@ import pytest
 import torch
 from atlas_helpers import contents, draw, ended_before
 from PIL import Image
+from pyarrow import parquet
 
 import phosphene as ph
+from phosphene.atlas.store import tables
 from phosphene.atlas.store.store import Store
+from phosphene.atlas.store.sweep_rows import images_of
 from phosphene.atlas.sweep import sketch, sweep
 
 LAYERS = ("0", "3", "6")
@@ -264,7 +267,7 @@ def test_what_it_holds_is_plain_lancedb(network, folder, tmp_path):
 
     ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3", features="2")
     db = lancedb.connect(tmp_path / "atlas")
-    own = {"Sequential.units", "Sequential.features.2", "Sequential.unreadable"}
+    own = {"Sequential.units", "Sequential.features.2", "Sequential.fields", "Sequential.unreadable"}
     assert set(db.list_tables().tables) == {"images", "shards", "sweeps", *own}
     units = db.open_table("Sequential.units")
     assert json.loads(units.schema.metadata[b"done"])["finished"] == [[0, 0]]
@@ -292,6 +295,41 @@ def test_a_build_that_ends_between_any_two_writings_goes_on_to_the_same_atlas(
         ph.Atlas.build(network, folder, tmp_path / "ended", **work)
     assert 0 < len(Store(tmp_path / "ended").images()) <= 39
     assert contents(ph.Atlas.build(network, folder, tmp_path / "ended", **work).store) == whole
+
+
+@pytest.mark.parametrize("writings", [0, 5])
+def test_features_of_a_batch_that_was_not_written_whole_do_not_count(network, folder, tmp_path, monkeypatch, writings):
+    """Ended before the units of a batch are written: its rows lie in the tables until the build is resumed."""
+    work = {"layers": LAYERS, "features": ["2", "5"], "batch": 4}
+    ph.Atlas.build(network, folder, tmp_path / "whole", **work)
+    whole = ph.Atlas(tmp_path / "whole", network)
+    monkeypatch.setattr(sweep, "EVERY_S", 0.0)
+    with ended_before(writings, names=("overwrite",)):
+        ph.Atlas.build(network, folder, tmp_path / "ended", **work)
+    atlas = ph.Atlas(tmp_path / "ended", network)
+    (swept,) = atlas.sweeps()
+    rows = {layer: atlas.store.find(tables.features_table(swept.name, layer)) for layer in work["features"]}
+    assert rows["2"] is not None
+    if atlas.store.find(tables.units_table(swept.name)) is None:
+        for ask in (lambda: atlas.store.features(swept, "2"), lambda: atlas.neighbours(folder / "a" / "00.png")):
+            with pytest.raises(ValueError, match="no image has run through Sequential yet"):
+                ask()
+        return
+    covered = images_of(atlas.store, swept).column("id").to_numpy()
+    assert rows["2"].count_rows() > len(covered) > 12
+    everything, vectors = whole.store.features(whole.sweeps()[0], "2")
+    ids, features = atlas.store.features(swept, "2")
+    np.testing.assert_array_equal(ids, covered)
+    np.testing.assert_array_equal(features, vectors[np.isin(everything, covered)])
+    np.testing.assert_array_equal(atlas.map(method="pca").ids, covered)
+    near = atlas.neighbours("a/00.png", k=39)
+    assert near.images == len(covered)
+    assert set(near.numbers[near.numbers >= 0].tolist()) == {*covered.tolist()} - {int(covered[0])}
+    late = next(number for number in rows["2"].to_arrow().column("id").to_pylist() if number not in covered)
+    with pytest.raises(LookupError):
+        atlas.neighbours(late)
+    path = atlas.export(tmp_path / "rows.parquet", features="2")
+    assert sorted(parquet.read_table(path).column("id").to_pylist()) == covered.tolist()
 
 
 def test_an_atlas_grows_on_when_versions_of_its_tables_are_gone(network, folder, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from atlas_helpers import contents
 
 import phosphene as ph
 from phosphene.atlas.store.store import Store
+from phosphene.atlas.store.sweep_rows import images_of
 from phosphene.atlas.sweep import sweep
 
 
@@ -40,8 +41,10 @@ def test_a_full_disk_ends_in_a_sentence_and_leaves_a_whole_atlas(network, folder
     assert f"is full; it holds the first {last.images} images of this run, whole" in sentence
     atlas = ph.Atlas(disk / "atlas", network)
     ids, _ = atlas.store.features(atlas.sweeps()[0], "0")
+    covered = images_of(atlas.store, atlas.sweeps()[0]).column("id").to_pylist()
     broken = atlas.store.unreadable(atlas.sweeps()[0])
-    assert len(ids) == last.images - sum(number < last.images for number in broken)
+    assert len(covered) == last.images - sum(number < last.images for number in broken)
+    assert set(covered) <= set(ids.tolist()), "of what was begun after them there may be more"
     enlarge()
     ph.Atlas.build(network, folder, disk / "atlas", **how)
     assert contents(Store(disk / "atlas")) == whole

@@ -58,7 +58,7 @@ def test_most_images_have_room_whatever_the_maps_shape(shape):
         "groups": rng.random((25, 2))[np.arange(250) % 25] * 10 + rng.normal(size=(250, 2)) * 0.15,
     }[shape]
     found = on_map(positions, None, None, None, 0)
-    assert len(found.rows) >= 0.9 * len(positions)
+    assert len(found.rows) == len(positions)
     assert found.width * found.height < 16 * len(positions) * found.tile**2
     narrow = on_map(positions, 20, 300, None, 0)
     assert max(narrow.width, narrow.height) == 300
@@ -176,3 +176,45 @@ def test_its_numbers_are_json(atlas):
     told = json.loads(json.dumps(atlas.mosaic(tile=8, method="pca").to_dict()))
     assert told["tile"] == 8
     assert {"id", "image", "left", "top"} == set(told["images"][0])
+
+
+def apart(corners, side):
+    """Whether no two squares of the side overlap."""
+    distance = np.abs(corners[:, None] - corners[None]).max(2)
+    return bool((distance[np.triu_indices(len(corners), 1)] >= side).all())
+
+
+@pytest.mark.parametrize("side", [1024, 546])
+def test_all_photos_are_shown_where_there_are_cells_enough(side):
+    """Two dense groups far apart: 400 thumbnails in many more cells, and in few more."""
+    rng = np.random.default_rng(0)
+    positions = np.where(np.arange(400)[:, None] % 2, [0.0, 0.0], [30.0, 19.0]) + rng.normal(size=(400, 2))
+    found = on_map(positions, 20, side, None, 0)
+    assert max(found.width, found.height) == side
+    rows, columns = ((length + gap(20)) // 21 for length in (found.height, found.width))
+    assert rows * columns >= 400, "the test has too few cells"
+    assert found.rows.tolist() == list(range(400))
+    assert apart(found.corners, 21)
+    assert (found.corners >= 0).all()
+    assert (found.corners + 20 <= [found.width, found.height]).all()
+    near = on_map(positions, 20, side, 1.0, 0)
+    assert len(near.rows) < 400, "without a limit on the shift nothing would have been gained"
+    assert apart(near.corners, 21)
+
+
+def test_as_many_as_there_are_cells_are_shown_where_they_are_too_few():
+    positions = np.random.default_rng(0).normal(size=(400, 2))
+    found = on_map(positions, 20, 208, None, 0)
+    assert 60 < len(found.rows) < 100
+    assert apart(found.corners, 21)
+
+
+def test_who_is_moved_goes_to_the_nearest_free_cell():
+    from phosphene.atlas.projection.spacing import filled
+
+    wanted = np.array([[40, 40], [42, 41], [43, 43]])
+    corners = np.array([[41, 40], [-1, -1], [-1, -1]])
+    found = filled(wanted, corners, 20, (100, 100), 0)
+    assert found[0].tolist() == [41, 40]
+    assert {tuple(corner) for corner in found[1:].tolist()} <= {(20, 40), (40, 20), (40, 60), (60, 20), (60, 60)}
+    assert apart(found, 20)

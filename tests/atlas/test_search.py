@@ -8,6 +8,7 @@ from phosphene.atlas.store import tables
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.store.work import Work
 from phosphene.data.batches import Row
+from phosphene.data.coverage import Coverage
 from phosphene.data.sources import number
 
 
@@ -111,6 +112,7 @@ def filled(tmp_path_factory, network):
     sweep = store.begin(network, Work((), ("3",)))
     store.table("images").add(tables.of_rows([Row(at, 0, f"{at}.png", "abc"[at % 3], 32, 32) for at in ids]))
     store.db.create_table(tables.features_table(sweep.name, "3"), tables.of_features(ids, vectors, False))
+    store.commit(sweep, {}, [], Coverage({0}))
     return path, vectors
 
 

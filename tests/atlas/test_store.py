@@ -7,6 +7,7 @@ from phosphene.atlas.store import database, tables
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.store.work import Work
 from phosphene.data.batches import Row
+from phosphene.data.coverage import Coverage
 from phosphene.data.sources import Shard, number
 
 COUNT = 300
@@ -26,6 +27,7 @@ def store(network, tmp_path):
     vectors = np.random.default_rng(0).standard_normal((COUNT, 8)).astype(np.float32)
     name = tables.features_table(sweep.name, "3")
     store.db.create_table(name, tables.of_features([number(0, at) for at in range(COUNT)], vectors, False))
+    store.commit(sweep, {}, [], Coverage({0}))
     return store, name, vectors
 
 
@@ -91,6 +93,7 @@ def test_an_index_of_vectors_leaves_those_of_numbers(network, tmp_path, monkeypa
     vectors = np.random.default_rng(0).standard_normal((1100, 8)).astype(np.float32)
     name = tables.features_table(sweep.name, "3")
     store.db.create_table(name, tables.of_features(ids, vectors, False))
+    store.commit(sweep, {}, [], Coverage({0}))
     atlas = ph.Atlas(store.path)
     for metric in ("cosine", "euclidean"):
         atlas.index(metric=metric, recall=0.5)
@@ -118,6 +121,8 @@ def test_what_another_process_writes_is_seen(network, tmp_path):
     name = tables.features_table(sweep.name, "3")
     for value in (1, 2):  # dropped and made again, as where a build was killed before its first writing
         writing.db.create_table(name, tables.of_features([0], np.full((1, 4), value, np.float32), False))
-        assert reading.features(sweep, "3")[1].tolist() == [[value] * 4]
+        assert tables.to_features(reading.find(name).to_arrow())[1].tolist() == [[value] * 4]
+        with pytest.raises(ValueError, match="no image has run through Sequential yet"):
+            reading.features(sweep, "3")
         assert writing.resume(sweep)[0].finished == set()
         assert not reading.holds(name)

@@ -48,16 +48,16 @@ def photo():
 
 
 ASKS = {
-    "patches": lambda atlas, photo: atlas.patches("0:1"),
     "projection": lambda atlas, photo: atlas.patches("0:1", projection=True),
     "synthesis": lambda atlas, photo: atlas.patches("0:1", synthesis=True, steps=1),
-    "layer": lambda atlas, photo: atlas.layer("0"),
     "neighbours": lambda atlas, photo: atlas.neighbours(photo),
     "place": lambda atlas, photo: atlas.map("2", method="pca").place([photo]),
     "activations": lambda atlas, photo: atlas.activations("2", method="pca", cells=2, fewest=1, steps=1, size=32),
 }
 NEEDS_NONE = {
     "info": lambda atlas: atlas.info(),
+    "patches": lambda atlas: atlas.patches("0:1").picture(),
+    "layer": lambda atlas: atlas.layer("0").picture(),
     "statistics": lambda atlas: atlas.statistics("0"),
     "neighbours": lambda atlas: atlas.neighbours("1.png", k=2),
     "map": lambda atlas: atlas.map("2", method="pca"),
@@ -104,7 +104,7 @@ def test_a_report_beside_an_atlas_runs_no_code_of_the_atlas(there, ran, photo, t
 
 def test_a_picture_that_names_an_atlas_hands_its_trust_on(there, ran, tmp_path):
     atlas = ph.Atlas(there / "my.atlas", trust=True)
-    saved = atlas.patches("0:1", k=2).save(tmp_path / "patches.png")
+    saved = atlas.patches("0:1", k=2, projection=True).save(tmp_path / "patches.png")
     (there / "ran").unlink()
     with pytest.raises(ValueError, match=REFUSED):
         ph.again(saved)
@@ -119,7 +119,7 @@ def test_the_command_line_runs_it_on_trust_or_where_it_is_named(there, ran, tmp_
     runner = CliRunner()
 
     def run(*more):
-        words = ["atlas", "patches", str(there / "my.atlas"), "0:1", "--json", *more]
+        words = ["atlas", "patches", str(there / "my.atlas"), "0:1", "--projection", "--json", *more]
         return runner.invoke(phosphene.cli.app, words)
 
     refused = run()

@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 import phosphene as ph
 import phosphene.cli
 from phosphene.attribution.maps.methods import METHODS
-from phosphene.attribution.trials.contenders import baselines, contenders, noise, split
+from phosphene.attribution.trials.contenders import baselines, contenders, noise
 from phosphene.attribution.trials.faithfulness import area, deletion, drops, insertion, sensitivity_n, subsets
 from phosphene.attribution.trials.judgement import Judgement
 from phosphene.attribution.trials.likeness import spearman
 from phosphene.attribution.trials.randomised import parametrised, randomised
 from phosphene.attribution.trials.stability import max_sensitivity
+from phosphene.instrument.texts import specs as texts_split
 
 SIZE = 28
 
@@ -185,7 +186,7 @@ def test_a_picture_says_how_many_images_and_how_it_was_made(network, tmp_path):
     ],
 )
 def test_a_text_may_name_several_methods(texts, specs):
-    assert split([texts] if isinstance(texts, str) else texts) == specs
+    assert texts_split([texts] if isinstance(texts, str) else texts) == specs
 
 
 def test_without_names_all_that_take_few_passes_stand():

@@ -555,7 +555,7 @@ def test_relevance_says_how_much_of_the_score_it_holds():
     kept = float(relevance.absorbed[0] / relevance.scores[0])
     said = relevance.note(0)
     assert said == parts_of_score(pixels, kept, 0.0, 1.0)
-    assert said in written(ph.why(network, x, "logits:2", method="lrp:rule=composite"))
+    assert said in written(ph.why(network, x, "logits:2", methods="lrp:rule=composite"))
     assert said in written(relevance)
 
 

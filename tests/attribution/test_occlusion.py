@@ -10,7 +10,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.attribution.maps.fills import blurred
-from phosphene.network.partial import plan
+from phosphene.network.partial import editing, plan
 from phosphene.network.partial.changed import Changed
 from phosphene.network.partial.editing import edited
 from phosphene.network.partial.plan import Plan
@@ -248,6 +248,64 @@ def test_a_changed_tensor_is_the_maps_it_stands_for():
     padded = F.pad(full, (2, 2, 2, 2), value=9.0)
     for index, (top, left) in enumerate([(-1, 5), (3, -2), (1, 1)]):
         assert torch.equal(seen[index], padded[index, :, top + 2 : top + 6, left + 2 : left + 6])
+
+
+def test_steps_cover_more_and_more_places_and_end_at_the_same_bits(resnet, unchanged):
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    options = {"window": 16, "stride": 8, "batch": 10}
+    for image, target in ((x[:1], ["logits:3", "logits:5"]), (x, "logits:3")):
+        whole = ph.occlusion(resnet, image, target, **options)
+        with unchanged(resnet.module):
+            steps = list(ph.occlusion.steps(resnet, image, target, **options))
+        assert len(steps) > 3
+        assert [each.step for each in steps] == sorted({each.step for each in steps})
+        assert {each.steps for each in steps} == {49 * len(image)}
+        for each in steps:
+            assert torch.equal(each.covered, ~each.drops.isnan())
+            assert torch.equal(each.drops[each.covered], whole.drops[each.covered])
+            assert torch.equal(each.scores, whole.scores)
+            assert each.finished == (each is steps[-1])
+            assert ("step" in each.made) != each.finished  # made again, a finished one takes as many as there are
+        assert torch.equal(steps[-1].drops, whole.drops)
+        assert torch.equal(steps[-1].values, whole.values)
+        assert steps[-1].saved == whole.saved
+        assert whole.made == steps[-1].made
+
+
+def test_a_step_on_the_way_is_clear_where_nothing_is_covered_yet(resnet):
+    x = torch.rand(1, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    first, *_, whole = ph.occlusion.steps(resnet, x, "logits:3", window=16, stride=16, batch=4)
+    assert 0 < first.step < 16
+    values = first.values[0]
+    for row, top in enumerate(first.tops):
+        for column, left in enumerate(first.lefts):
+            there = values[top : top + 16, left : left + 16]
+            known = bool(first.covered[0, row, column])
+            assert (there == whole.drops[0, row, column]).all() if known else there.isnan().all()
+            shown = first.frame()[top : top + 16, left : left + 16]
+            if not known:
+                assert (shown == first.photos[0][0].pixels[top : top + 16, left : left + 16]).all()
+    assert first.frame().shape == whole.frame().shape == (64, 64, 3)
+    assert f"stopped after {first.step} of 16 places" in first.picture().caption
+    assert "stopped" not in whole.picture().caption
+    assert first.progress.startswith("largest drop ")
+
+
+def test_steps_begin_again_where_the_last_of_them_does_not_agree_with_a_plain_run(resnet, monkeypatch):
+    x = torch.randn(1, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
+    options = {"window": 16, "stride": 8, "fill": "zero", "batch": 10}
+    expected = ph.occlusion(resnet, x, "logits:3", **options)
+    checks = iter([True, False])
+    monkeypatch.setattr(editing, "_alike", lambda *_: next(checks))
+    steps = list(ph.occlusion.steps(resnet, x, "logits:3", **options))
+    counts = [each.step for each in steps]
+    again = next(at for at in range(1, len(counts)) if counts[at] < counts[at - 1])
+    assert again > 1
+    assert counts[again:] == [10, 20, 30, 40, 49]  # in plain batches, from the first place
+    for each in steps[again:]:
+        assert int((~each.drops.isnan()).sum()) == each.step
+    assert steps[-1].saved == 0
+    torch.testing.assert_close(steps[-1].drops, expected.drops, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -239,13 +239,54 @@ def _texts(found) -> str:
     ({"layer": "join", "units": 0}, ValueError, "units is a whole number, at least 1, not 0"),
     ({"layer": "join", "units": 1.5}, ValueError, "units is a whole number, at least 1, not 1.5"),
     ({"layer": "join", "patches": True}, ValueError, "patches is a whole number, at least 1, not True"),
-    ({"layer": "join:3@1,1"}, ValueError, "is one place"),
+    ({"layer": "join@99,1"}, LookupError, "no place 99,1"),
+    ({"layer": "join:99@1,1"}, LookupError, "no 99"),
     ({"layer": "join", "relu": "up"}, ValueError, "relu is one of"),
 ])  # fmt: skip
 def test_a_wrong_question_is_one_sentence(options, error, sentence):
     network = ph.Network(Branches())
     with pytest.raises(error, match=sentence):
         ph.patterns(network, torch.rand(1, 3, 40, 40), **options)
+
+
+def test_at_a_place_units_are_those_that_answer_most_there():
+    torch.manual_seed(0)
+    network = ph.Network(Branches())
+    x = torch.rand(3, 3, 40, 40)
+    maps = network.record(x, "join")["join"]
+    found = ph.patterns(network, x, "join@4,5", units=3, patches=2)
+    there = maps[:, :, 4, 5]
+    best = there.amax(0).topk(3).indices.tolist()
+    assert [unit[0].address.channel for unit in found.units] == best
+    assert (found.layer, found.place) == ("join@4,5", (4, 5))
+    for unit, channel in zip(found.units, best, strict=True):
+        values, photos = there[:, channel].topk(2)
+        assert [pattern.address.place for pattern in unit] == [(4, 5)] * 2
+        assert torch.allclose(torch.tensor([pattern.value for pattern in unit]), values.float())
+        assert [float(maps[photo, channel, 4, 5]) for photo in photos] == pytest.approx(values.tolist())
+    text = _texts(found)
+    assert "Patterns that the units of join answer to at row 4, column 5" in text
+    assert f"{ph.picture.compact(found.units[0][0].value)} @4,5" in text
+    (one,) = ph.patterns(network, x[:1], "join:2@4,5").units
+    assert str(one[0].address) == "join:2@4,5"
+
+
+def test_each_tile_of_several_photos_says_its_value_and_photo(tmp_path):
+    from PIL import Image as Pillow
+
+    network = ph.Network(Branches(), ph.Preprocessing.plain(40))
+    names = ["one.png", "a name that is far too long for one line.png", "three.png"]
+    for index, name in enumerate(names):
+        pixels = np.random.default_rng(index).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Pillow.fromarray(pixels).save(tmp_path / name)
+    found = ph.patterns(network, [str(tmp_path / name) for name in names], "join", units=2, patches=3)
+    lines = _texts(found).replace("\n", " ")
+    for unit in found.units:
+        for pattern in unit:
+            row, column = pattern.address.place
+            assert f"{ph.picture.compact(pattern.value)} @{row},{column}" in lines
+    assert lines.count("three.png") >= 2
+    assert "".join(lines.split()).count("anamethatisfartoolongforoneline.png") >= 2
 
 
 # ---- drawing

@@ -26,7 +26,7 @@ def foot(found):
 def test_every_map_is_what_its_instrument_gives(unchanged):
     network, x = classifier(), torch.rand(1, 3, 32, 32)
     with unchanged(network.module):
-        found = ph.why(network, x, "logits:bee", method="gradient,cam,occlusion:window=16,stride=8")
+        found = ph.why(network, x, "logits:bee", methods="gradient,cam,occlusion:window=16,stride=8")
     torch.testing.assert_close(found.results[0].maps, ph.gradient(network, x, "logits:bee").maps)
     torch.testing.assert_close(found.results[1].maps, ph.cam(network, x, "logits:bee").maps)
     expected = ph.occlusion(network, x, "logits:bee", window=16, stride=8)
@@ -36,7 +36,7 @@ def test_every_map_is_what_its_instrument_gives(unchanged):
 
 def test_a_method_has_one_range_for_all_targets():
     network, x = classifier(), torch.rand(1, 3, 32, 32)
-    found = ph.why(network, x, ["logits:bee", "logits:dog"], method=["gradient", "cam"])
+    found = ph.why(network, x, ["logits:bee", "logits:dog"], methods=["gradient", "cam"])
     gradients = found.results[0].maps
     assert found.ranges("minmax")[0].high == pytest.approx(float(gradients.max()))
     assert len(found.picture().ranges) == 2
@@ -52,12 +52,12 @@ def test_a_method_that_cannot_answer_is_named_at_the_foot():
     assert "class activation map" in found.refused
     assert "Without guided backprop: " in foot(found)
     with pytest.raises(ValueError, match="found no ReLU"):
-        ph.why(network, x, "logits:1", method="guided")
+        ph.why(network, x, "logits:1", methods="guided")
 
 
 def test_what_is_asked_is_fixed_before_the_methods_run():
     network, x = classifier(), torch.rand(2, 3, 32, 32)
-    found = ph.why(network, x, method="gradient,occlusion:window=16,stride=16")
+    found = ph.why(network, x, methods="gradient,occlusion:window=16,stride=16")
     best = network.record(x, "logits")["logits"].argmax(1)
     assert [target.partition(" ")[0] for target in found.targets] == [f"logits:{int(b)}" for b in best]
     assert found.to_dict()["methods"][1]["name"].startswith("occlusion")
@@ -65,7 +65,7 @@ def test_what_is_asked_is_fixed_before_the_methods_run():
 
 def test_a_wrong_method_gets_a_sentence():
     with pytest.raises(LookupError, match="near it: gradient"):
-        ph.why(classifier(), torch.rand(1, 3, 32, 32), method="gradint")
+        ph.why(classifier(), torch.rand(1, 3, 32, 32), methods="gradint")
 
 
 def test_many_targets_are_laid_out_on_pages():
@@ -74,7 +74,7 @@ def test_many_targets_are_laid_out_on_pages():
     x = torch.rand(1, 3, 16, 16)
     targets = [f"logits:{number}" for number in range(15)]
     for found in (
-        ph.why(network, x, targets, method="gradient"),
+        ph.why(network, x, targets, methods="gradient"),
         ph.occlusion(network, x, targets, window=8, stride=8),
     ):
         first, second = (" ".join(_told(found.picture(page=page))) for page in (1, 2))
@@ -99,22 +99,22 @@ def test_the_sheet_says_what_the_network_answers_and_how_the_asked_class_stands(
     order = probabilities.argsort(descending=True)
     names = ["ant", "bee", "cat", "dog"]
     best, third = names[order[0]], names[order[2]]
-    found = foot(ph.why(network, x, f"logits:{third}", method="gradient"))
+    found = foot(ph.why(network, x, f"logits:{third}", methods="gradient"))
     assert f"What speaks for {third}" in found
     assert "Why this answer" not in found
     assert f"The network answers {best}, {100 * probabilities.max():.1f} %" in found
     assert f"this class has {100 * probabilities[order[2]]:.1f} %, rank 3 of 4" in found
-    asked = foot(ph.why(network, x, f"logits:{best}", method="gradient"))
+    asked = foot(ph.why(network, x, f"logits:{best}", methods="gradient"))
     assert "Why this answer" in asked
     assert f"The network's answer, {100 * probabilities.max():.1f} %." in asked
-    both = ph.why(network, x, [f"logits:{best}", f"logits:{third}"], method="gradient")
+    both = ph.why(network, x, [f"logits:{best}", f"logits:{third}"], methods="gradient")
     assert f"What speaks for {best} and {third}" in foot(both)
     assert both.to_dict()["answers"][1]["asked"]["rank"] == 3
 
 
 def test_each_image_has_its_own_answer():
     network, x = classifier(), torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(2)) * 4
-    found = ph.why(network, x, "logits:cat", method="gradient")
+    found = ph.why(network, x, "logits:cat", methods="gradient")
     probabilities = network.record(x, "probabilities")["probabilities"]
     for index, answer in enumerate(found.answers):
         assert answer.rank == 1 + int((probabilities[index] > probabilities[index, 2]).sum())
@@ -136,11 +136,11 @@ def test_boxes_and_objects_say_what_the_network_answers():
 
 def test_of_what_is_no_class_nothing_is_said():
     network, x = classifier(), torch.rand(1, 3, 32, 32)
-    unit = foot(ph.why(network, x, "0:2", method="gradient"))
+    unit = foot(ph.why(network, x, "0:2", methods="gradient"))
     assert "What speaks for 0:2" in unit
     assert "answer" not in unit
     maps = ph.Network(nn.Conv2d(3, 4, 3), ph.Preprocessing.plain(16))
-    found = ph.why(maps, torch.rand(1, 3, 16, 16), "logits:1", method="gradient")
+    found = ph.why(maps, torch.rand(1, 3, 16, 16), "logits:1", methods="gradient")
     assert found.answers == (None,)
     assert "answers" not in foot(found)
 

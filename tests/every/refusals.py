@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-COLOURS = "synthesize class_image invert caricature dream diverse adversarial fool robustness".split()
+COLOURS = "synthesize class_image invert caricature dream diverse adversarial fool robustness sensitivities".split()
 CLASSES = "classify judge adversarial robustness fool class_image".split()  # need a score for each class of an image
 ADDRESSES = ["probabilities", "occlusion of a probability", "place of a class"]  # name a class of the output
 SEGMENTING, DETECTING = ("maps", "maps of one class"), ("boxes in dicts", "boxes in a tensor")

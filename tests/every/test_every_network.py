@@ -165,6 +165,15 @@ def _rise(case: Case) -> None:
         assert case.close(found.scores, case.probabilities(case.image).max(1).values)
 
 
+def _sensitivities(case: Case) -> None:
+    """Of the layer's channel of the largest value, over an image and another."""
+    images = torch.cat([case.image, case.image.flip(1, 2)])
+    maps = case.network.maps(images, case.layer)
+    channel = int(maps.float().amax((0, 2, 3)).argmax())
+    found = ph.sensitivities(case.network, images, f"{case.layer}:{channel}")
+    assert case.close(found.original[0], maps[:, channel].float().max())
+
+
 def _adversarial(case: Case) -> None:
     found = ph.adversarial(case.network, case.image, method="fgsm", epsilon="8/255")
     assert case.close(found.before, case.probabilities(case.image))
@@ -219,8 +228,9 @@ INSTRUMENTS: dict[str, Callable[[Case], Any]] = {
     "locate": lambda case: ph.locate(case.network, case.image, case.target).picture(),
     "selectivity": lambda case: ph.selectivity(case.network, case.image, rules="gradient", units=2),
     "cascade": lambda case: ph.cascade(case.network, case.image, case.target, methods="gradient", depths=2),
+    "sensitivities": _sensitivities,
     "judge": lambda case: ph.judge(case.network, case.image, methods="gradient", steps=2, tests="insertion,randomised"),
-    "why": lambda case: ph.why(case.network, case.image, case.target, method=["gradient", "grad_cam"]).picture(),
+    "why": lambda case: ph.why(case.network, case.image, case.target, methods=["gradient", "grad_cam"]).picture(),
     "integrated_gradients": _integrated,
     "smooth_grad": lambda case: ph.smooth_grad(case.network, case.image, case.target, samples=2),
     "rise": _rise,

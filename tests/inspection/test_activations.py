@@ -157,10 +157,60 @@ def test_an_address_names_a_channel(network, cat):
     assert activations(network, cat, "logits:Egyptian cat").channel == 285
     with pytest.raises(ValueError, match="name two channels"):
         activations(network, cat, "blocks.0:3", channel=4)
-    with pytest.raises(ValueError, match=r"is one place; .*; strongest says which channels answer most there"):
+    with pytest.raises(
+        ValueError, match=r"'blocks.0:3@1,2' is one unit, .* one number; strongest shows it on the photo"
+    ):
         activations(network, cat, "blocks.0:3@1,2")
     with pytest.raises(LookupError, match="no 99"):
         activations(network, cat, "blocks.0:99")
+
+
+@pytest.mark.parametrize("order", ["index", "strongest"])
+def test_activations_at_a_place_are_those_of_all_channels_there(network, cat, order):
+    maps = network.maps(cat, "blocks.3")[0]
+    found = activations(network, cat, "blocks.3@5,6")
+    assert (found.layer, found.channel, found.place) == ("blocks.3", None, (5, 6))
+    np.testing.assert_array_equal(found.values[0, :, 0, 0], maps[:, 5, 6].numpy())
+    assert found.box == network.window("blocks.3", cat, (5, 6))
+    text = [mark.string for mark in found.picture(order=order).drawing.marks if hasattr(mark, "string")]
+    assert "blocks.3 at row 5, column 6" in text
+    best = maps[:, 5, 6].topk(3)
+    for value, channel in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        assert str(channel) in text
+        assert ph.picture.compact(value) in text
+    assert any(f"sees, {int(found.box.width)} × {int(found.box.height)} px" in line for line in text)
+    whole = activations(network, cat, "bn2@3,3").picture().caption
+    assert "this place sees all that the network sees of the photo" in whole
+    assert found.to_dict()["place"] == [5, 6]
+    assert activations(network, cat, "blocks.3").to_dict()["place"] is None
+    with pytest.raises(LookupError, match=r"blocks\.3 has 14 rows and 14 columns of units, no place 14,0"):
+        activations(network, cat, "blocks.3@14,0")
+
+
+def test_bars_of_a_place_stand_in_the_order_asked_for(network, cat):
+    from phosphene.picture import Rect
+
+    def heights(order):
+        marks = found.sheet(order=order).blocks[0].blocks[1].drawing.marks
+        bars = [mark for mark in marks if isinstance(mark, Rect) and mark.fill != "panel"]
+        return [bar.height for bar in sorted(bars, key=lambda bar: bar.left)]
+
+    found = activations(network, cat, "blocks.3@5,6")
+    values = np.abs(found.values[0, :, 0, 0])
+    drawn = np.array(heights("index"))
+    np.testing.assert_allclose(drawn / drawn.max(), values / values.max(), atol=1e-3)
+    ranked = found.values[0, :, 0, 0][np.argsort(-found.values[0, :, 0, 0])]
+    drawn = np.array(heights("strongest"))
+    np.testing.assert_allclose(drawn / drawn.max(), np.abs(ranked) / values.max(), atol=1e-3)
+
+
+def test_a_token_without_a_place_is_refused_in_a_sentence(cat):
+    vit = ph.load("timm:vit_tiny_patch16_224@none")
+    with pytest.raises(ValueError, match=r"'blocks\.1@cls' is a token, which has no place in the photo"):
+        activations(vit, cat, "blocks.1@cls")
+    at = activations(vit, cat, "blocks.1@3,4")
+    np.testing.assert_array_equal(at.values[0, :, 0, 0], vit.maps(cat, "blocks.1")[0][:, 3, 4].numpy())
+    assert at.picture()
 
 
 def test_the_strongest_units_at_a_place_are_those_with_the_largest_activation_there(network, cat, unchanged):

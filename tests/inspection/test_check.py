@@ -20,7 +20,7 @@ from phosphene.inspection.checkup.activity import outputs_fit
 from phosphene.inspection.checkup.check import check, checks
 from phosphene.inspection.checkup.finding import Finding, clear, paired_t
 from phosphene.inspection.checkup.labels import labels_in_order
-from phosphene.inspection.checkup.photos import Material, gather
+from phosphene.inspection.checkup.photos import Material, gather, photos_found
 from phosphene.inspection.checkup.preprocessing import answer, preprocessing_fits
 from phosphene.inspection.checkup.running import mode
 from phosphene.inspection.checkup.weights import (
@@ -294,6 +294,20 @@ def test_bad_folders_are_refused_and_broken_pictures_reported(healthy: Network, 
     first = next(checks(healthy, str(tmp_path)))
     assert first.verdict == "warning"
     assert len(first.evidence["unreadable"]) == 1
+
+
+def test_photos_without_classes_are_said_to_have_none_and_how_to_tell_them(tmp_path: Path) -> None:
+    network = ph.Network(torch.nn.Conv2d(3, 2, 1), ph.Preprocessing.plain(8), labels=["a", "b"])
+    for index in range(2):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{index}.png")
+    flat = photos_found(gather(network, tmp_path, 9))
+    assert flat.sentence == "Looked at 2 of 2 photos; no photo's class is known."
+    assert (flat.verdict, "sub-folder that is named after the class" in flat.advice) == ("note", True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "0.png").rename(tmp_path / "b" / "0.png")
+    some = photos_found(gather(network, tmp_path, 9))
+    assert some.verdict == "good"
+    assert some.sentence == "Looked at 2 of 2 photos; the classes of 1 are known."
 
 
 def test_a_gain_must_be_clear_of_chance() -> None:

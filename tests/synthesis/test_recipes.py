@@ -22,11 +22,10 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_four_mixes_are_the_published_ones(name):
     found = {type(prior): prior for prior in RECIPES[name].priors}
-    blur = found.get(Blur, Blur(0, 0))
     told = (
         found[Decay].rate if Decay in found else 0,
-        blur.sigma_px,
-        blur.every,
+        found[Blur].sigma_px if Blur in found else 0,
+        found[Blur].every if Blur in found else 0,
         found[ClipNorm].percentile if ClipNorm in found else 0,
         found[ClipContribution].percentile if ClipContribution in found else 0,
     )

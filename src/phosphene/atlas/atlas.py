@@ -26,6 +26,7 @@ from .sweep.sweep import build as sweeping
 from .units.layer_sheet import atlas_layer
 from .units.naming import atlas_names
 from .units.patches_of_unit import atlas_patches
+from .units.sensitivities import atlas_sensitivities
 from .units.shared import atlas_shared
 from .units.statistics import atlas_statistics
 
@@ -52,6 +53,7 @@ class Atlas(OpenedAtlas):
     names = atlas_names
     statistics = atlas_statistics
     shared = atlas_shared
+    sensitivities = atlas_sensitivities
     neighbours = atlas_neighbours
     map = atlas_map
     place = atlas_place
@@ -91,7 +93,7 @@ class Atlas(OpenedAtlas):
         are added, and nothing runs twice.
 
         - `layers`: whose units' strongest patches and statistics are stored: names, patterns such as 'blocks.*', or
-          'convolutions'; all convolutions if not given
+          'convolutions'; all convolutions and the outputs of blocks, such as blocks.3, if not given
         - `features`: layers whose feature vectors are stored for every image; the last before the scores if not given
         - `k`: how many patches for every unit
         - `each`: how many of a unit's patches may come from one image

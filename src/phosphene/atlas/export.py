@@ -44,7 +44,7 @@ class Rows:
     """The images of an atlas as batches of a table, with what was asked for of each."""
 
     atlas: OpenedAtlas
-    vectors: str | None  # the features' table that is added
+    features: tuple[Any, str | None] | None  # the table of those that are added, and which of its rows count
     positions: dict[int, tuple[float, float]] | None  # by number
     pictures: bool
 
@@ -58,8 +58,8 @@ class Rows:
             columns += [("x", pa.float32()), ("y", pa.float32())]
         if self.pictures:
             columns.append(("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])))
-        if self.vectors is not None:
-            length = self.atlas.store.table(self.vectors).schema.field("vector").type.list_size
+        if self.features is not None:
+            length = self.features[0].schema.field("vector").type.list_size
             columns.append(("vector", pa.list_(pa.float32(), length)))
         return pa.schema(columns)
 
@@ -67,16 +67,15 @@ class Rows:
         """The rows, some at a time: memory does not grow with the atlas but for the images' names."""
         store = self.atlas.store
         shards = store.shards()
-        table = None if self.vectors is None else store.table(self.vectors)
         images = store.images()
         images = images.filter(tables.arrow().compute.field("width") > 0)  # those that could be read
         for batch in images.to_batches(max_chunksize=ROWS):
             rows = []
             numbers = batch.column("id").to_pylist()
-            vectors = {} if table is None else vectors_of(table, numbers)
+            vectors = {} if self.features is None else vectors_of(self.features[0], numbers, self.features[1])
             for row in batch.to_pylist():
                 number = row["id"]
-                if table is not None and number not in vectors:  # has not run through that network yet
+                if self.features is not None and number not in vectors:  # has not run through that network yet
                     continue
                 if self.positions is not None and number not in self.positions:
                     continue
@@ -122,17 +121,15 @@ def export(
         raise FileNotFoundError(f"there is no folder {str(target.parent)!r} to write {target.name!r} in; make it first")
     if target.is_dir():
         raise FileExistsError(f"a folder stands at {str(target)!r} already; name another place")
-    vectors = None
+    feature_rows = None
     if features:
         swept, layer = features_sweep(atlas, None if features is True else features, sweep)
-        vectors = tables.features_table(swept.name, layer)
-        if not atlas.store.holds(vectors):
-            raise ValueError(f"no image has run through the network yet; go on building the atlas {atlas.path!r}")
+        feature_rows = atlas.store.features_rows(swept, layer)
     positions = None
     if map is not None:
         pairs = zip(np.asarray(map.ids).tolist(), np.asarray(map.positions, np.float64).tolist(), strict=True)
         positions = {number: (x, y) for number, (x, y) in pairs}
-    rows = Rows(atlas, vectors, positions, kind == "embedding-atlas")
+    rows = Rows(atlas, feature_rows, positions, kind == "embedding-atlas")
     write = write_fiftyone if kind == "fiftyone" else _write_parquet
     _whole(target, lambda spare: write(rows, spare, target))
     return target

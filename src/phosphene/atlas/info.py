@@ -12,6 +12,7 @@ from ..data.sources import SHARD, Shard
 from ..instrument import Result, instrument
 from ..instrument.roles import AtlasLike
 from ..network import Preprocessing
+from ..picture import counted
 from .opened import opened
 from .store import tables
 from .store.store import Store
@@ -52,10 +53,10 @@ class Swept:
     def progress(self) -> str:
         """How far it is, in words."""
         if self.finished:
-            return f"done, {self.done:,} images"
+            return f"done, {counted(self.done, 'image')}"
         if self.of is None:
-            return f"{self.done:,} images so far"
-        return f"{self.done:,} of {self.of:,} images, {100 * self.done / self.of:.0f} %"
+            return f"{counted(self.done, 'image')} so far"
+        return f"{self.done:,} of {counted(self.of, 'image')}, {100 * self.done / self.of:.0f} %"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,7 +76,7 @@ class Info(Result):
         size = "" if self.bytes is None else f", {sized(self.bytes)}"
         lines = [f"{self.path}{size}", ""]
         named = sum(self.labels.values())
-        labels = f"{len(self.labels)} labels" if named == self.images else f"{len(self.labels)} labels on {named:,}"
+        labels = counted(len(self.labels), "label") + ("" if named == self.images else f" on {named:,}")
         lines.append(_line("images", f"{self.images:,}" + (f", {labels}" if self.labels else ", no labels")))
         lines += [_line("from" if at == 0 else "", source) for at, source in enumerate(self.sources)]
         if self.unreadable:

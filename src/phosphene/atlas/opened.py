@@ -13,6 +13,7 @@ from ..network import Network, Preprocessing, near
 from ..network.opening.reopening import read_preprocessing, reopened
 from ..picture import Photo
 from .store import tables
+from .store.fields import Fields
 from .store.store import Store
 from .store.work import Sweep
 
@@ -103,8 +104,8 @@ class OpenedAtlas:
             )
         if not sweep.opening:
             raise ValueError(
-                f"the network {sweep.network} was given as a module; open the atlas with it: "
-                "phosphene.Atlas(path, network)"
+                f"the network {sweep.network} was given as a module, and this question needs it: name it with "
+                "--network module:function, or open the atlas with it, phosphene.Atlas(path, network)"
             )
         how = "--trust, or trust=True in Atlas(...) and again(...); or give the network yourself, with --network"
         by = f"the atlas {self.path!r}"
@@ -132,8 +133,16 @@ class OpenedAtlas:
             layer_name = layer.rpartition(":")[0]
             if layer_name in every:
                 raise LookupError(f"{layer!r} is one unit; name its layer, {layer_name!r}")
-            raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
+            adding = f"phosphene atlas build SOURCE --to {self.path} --{'features' if features else 'layers'} {layer}"
+            raise LookupError(
+                f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}. "
+                f"A layer of the network is added by building again: {adding}"
+            )
         return self.newest(holding, f"a layer {layer!r}")
+
+    def fields(self, sweep: Sweep, layer: str) -> Fields:
+        """What a layer's units see: as it was noted when the atlas was built, or as the network says."""
+        return self.store.fields(sweep, layer) or Fields.of(self.network(sweep), layer)
 
     def photo(self, image: int) -> Photo:
         """The photo of this number, read from its source.

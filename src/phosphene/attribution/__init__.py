@@ -19,6 +19,7 @@ from .relevance.lrp import Relevance, lrp
 from .reversed.patterns import Patterns, patterns
 from .reversed.reversing import deconvnet, gradient, guided, reverse
 from .reversed.selectivity import Selectivity, selectivity
+from .sensitivities.sensitivities import Sensitivities, sensitivities
 from .trials.cascade import Cascade, cascade
 from .trials.judge import judge
 from .trials.judgement import Judgement
@@ -38,6 +39,7 @@ __all__ = [
     "Relevance",
     "Rise",
     "Selectivity",
+    "Sensitivities",
     "Signal",
     "Smoothed",
     "Why",
@@ -63,6 +65,7 @@ __all__ = [
     "rise",
     "score_cam",
     "selectivity",
+    "sensitivities",
     "smooth_grad",
     "var_grad",
     "why",

@@ -8,12 +8,11 @@ answer for a network says so at the foot of the sheet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..instrument import Result, instrument
-from ..instrument.roles import Images, Target
+from ..instrument.roles import Images, MethodNames, Target
 from ..network import Network
 from ..picture import (
     Block,
@@ -122,7 +121,7 @@ _range = range  # `picture` has an option of that name
 
 
 @instrument
-def why(network: Network, images: Images, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
+def why(network: Network, images: Images, target: Target = None, *, methods: MethodNames | None = None) -> Why:
     """Why the network gives an answer: saliency maps of several methods, side by side.
 
     The sheet also says which class is the network's answer, and the probability and rank of the class you ask about.
@@ -131,13 +130,13 @@ def why(network: Network, images: Images, target: Target = None, *, method: Sequ
     methods that do not exist, ValueError if none of the methods works.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
-    - `method`: a method that `phosphene judge` knows, with its options, such as grad_cam or
-      occlusion:window=48,stride=24; several with commas between them; seven methods if not given
+    - `methods`: the methods, of those that `phosphene judge` knows, each with its options, such as 'grad_cam,
+      occlusion:window=48,stride=24'; seven methods if not given
     """
     x = network.inputs(images)
     question = questions(network, x, target)
     target_names = [str(address) for address in question.addresses]
-    named = contenders(method if method else list(DEFAULT))
+    named = contenders(methods if methods else list(DEFAULT))
     answers: list[tuple[Contender, Attribution]] = []
     refused: dict[str, str] = {}
     for one in named:

@@ -15,6 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from ..instrument.catalogue import members
+from ..instrument.texts import names
+from ..picture import counted
 from . import options, show
 from .command import prepared
 from .stepping import followed
@@ -83,17 +85,17 @@ def build(
         list[str] | None,
         typer.Option(
             "--layers",
-            metavar="LAYER|PATTERN",
-            help="A layer whose units are kept, a pattern such as 'blocks.*', or 'convolutions', which are meant if "
-            "none is given; may come several times.",
+            metavar="LAYER,PATTERN,…",
+            help="Layers whose units are stored, patterns such as 'blocks.*', or 'convolutions'; if none is given, all "
+            "convolutions and the outputs of blocks, such as blocks.3. With commas between them, or one by one.",
         ),
     ] = None,
     features: Annotated[
         list[str] | None,
         typer.Option(
             "--features",
-            metavar="LAYER",
-            help="A layer of which every image's features are kept; the last before the scores if none is given.",
+            metavar="LAYER,LAYER,…",
+            help="Layers of which every image's features are kept; the last before the scores if none is given.",
         ),
     ] = None,
     k: int = 9,
@@ -131,8 +133,8 @@ def build(
         from ..atlas import Atlas
     opened = options.open_network(network, architecture, weights, seed, device, head)
     steps: Generator[Progress] = Atlas.building(
-        opened, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
-        workers=workers, ray=ray, retry=retry, missing=missing,
+        opened, source, to, layers=layers and names(layers), features=features and names(features), k=k, each=each,
+        pool=pool, half=half, batch=batch, workers=workers, ray=ray, retry=retry, missing=missing,
     )  # fmt: skip
     _tell_what_is_gone(to)
     last: Progress | None = None
@@ -149,13 +151,15 @@ def build(
     if last is None:
         show.note("nothing is new: the atlas holds all of it already")
     elif last.images and last.unreadable == last.images:
-        raise ValueError(f"none of the {last.images:,} images could be used; phosphene atlas info {to} says why")
+        raise ValueError(
+            f"none of the {counted(last.images, 'image')} could be used; phosphene atlas info {to} says why"
+        )
     else:
         speed = last.images / max(time.monotonic() - begun, 1e-9)
         broken = (
             f", {last.unreadable:,} of them could not be read (phosphene atlas info {to})" if last.unreadable else ""
         )
-        show.note(f"{last.images:,} images{broken}; {speed:.3g} images a second")
+        show.note(f"{counted(last.images, 'image')}{broken}; {speed:.3g} images a second")
     show.stdout().print(to)
 
 
@@ -256,5 +260,5 @@ def relocate(
     opened = Atlas(atlas)
     with show.working(f"looking at {new}"):
         images = opened.relocate(old, new)
-    show.note(f"{images:,} images are read from {new} now")
+    show.note(f"{counted(images, 'image')} {'is' if images == 1 else 'are'} read from {new} now")
     show.stdout().print(atlas)

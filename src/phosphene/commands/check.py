@@ -26,6 +26,7 @@ def check(
     ] = None,
     *,
     limit: int = 200,
+    overfit: bool = False,
     network: options.Spec = None,
     architecture: options.Architecture = None,
     weights: options.Weights = None,
@@ -43,6 +44,8 @@ def check(
     Ends with exit code 0 if all is good, 1 if there are warnings or faults.
 
     - `limit`: how many photos of the folder to use at most
+    - `overfit`: train a copy of the network on a few of the photos, which it should learn by heart; takes seconds to
+      minutes
     """
     if folder is None and spec is not None and os.path.isdir(spec):
         spec, folder = None, spec
@@ -54,7 +57,7 @@ def check(
     opened = options.open_network(spec, architecture, weights, seed, device, head)
     with show.working("importing"):
         from ..inspection import check as instrument
-    for result in followed(instrument.steps(opened, folder, limit=limit), "check"):
+    for result in followed(instrument.steps(opened, folder, limit=limit, overfit=overfit), "check"):
         if not json:
             _print(result.findings[-1])
     findings = result.findings

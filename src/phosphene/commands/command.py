@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -12,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from ..instrument.docstring import described
-from ..instrument.fields import Field, Role
+from ..instrument.fields import REQUIRED, Field, Role
 from ..instrument.kinds import Kind, kind_of
 from .failures import wants_traceback
 
@@ -42,10 +43,10 @@ def sign(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> N
 
 
 def option(field: Field, panel: str | None = None) -> inspect.Parameter:
-    """The field as Typer's option `--name`, or `--name/--no-name` for what is on unless switched off."""
+    """The field as Typer's option `--word`, or `--word/--no-word` for what is on unless switched off."""
     kind = field.kind
     assert kind is not None
-    name = "--" + field.name.replace("_", "-")
+    name = f"--{field.word}"
     flag = f"{name}/--no-{name[2:]}" if kind.type is bool and field.default is True else name
     typer_option = typer.Option(flag, help=as_sentence(field.help), metavar=kind.metavar, rich_help_panel=panel)
     if field.required:
@@ -54,23 +55,27 @@ def option(field: Field, panel: str | None = None) -> inspect.Parameter:
     return _parameter(field, Annotated[kind.type if default is not None else kind.type | None, typer_option], default)
 
 
-def word(field: Field) -> inspect.Parameter:
-    """The field, which must be given, as a word of the command line; several words where it takes several."""
+def former_options(field: Field) -> list[inspect.Parameter]:
+    """Options under the names that the field had before, which help does not list."""
+    assert field.kind is not None
+    made = [(name, typer.Option(f"--{name.replace('_', '-')}", hidden=True)) for name in field.former]
+    return [_parameter(replace(field, name=name), Annotated[field.kind.type | None, each], None) for name, each in made]
+
+
+def word(field: Field, optional: bool = False) -> inspect.Parameter:
+    """The field as a word of the command line, or several words where it takes several."""
     kind = field.kind
     assert kind is not None
-    metavar = kind.metavar if kind.type is Path else field.name.upper()
-    made = typer.Argument(metavar=metavar, help=as_sentence(field.help), show_default=False)
-    return _parameter(field, Annotated[kind.type, made], field.default)
+    metavar = kind.metavar if kind.type is Path else field.word.upper()
+    argument = typer.Argument(metavar=metavar, help=as_sentence(field.help), show_default=False)
+    if optional:
+        return _parameter(field, Annotated[kind.type | None, argument], None)
+    return _parameter(field, Annotated[kind.type, argument], REQUIRED)
 
 
 def converted(name: str, kind: Kind | None, text: Any) -> Any:
     """The value that an option's text stands for. ValueError names the option."""
-    if text is None or kind is None:
-        return text
-    try:
-        return kind.convert(text)
-    except ValueError as error:
-        raise ValueError(f"--{name.replace('_', '-')} {text}: {error}") from error
+    return Field(name, Role.OPTION, "", None, kind).read(text)
 
 
 def _parameter(field: Field, annotation: Any, default: Any) -> inspect.Parameter:

@@ -16,12 +16,13 @@ from . import options
 from .added_options import NETWORK
 from .command import prepared, sign
 
-PHOTOS = ("Images", "ImageSet")  # the types of what takes the photo
+PHOTOS = ("Images", "ImageSet")  # the types of what takes the photo, and of what takes the layer
+LAYER = ("LayerName", "LayerName | None", "Layers")
 
 
 def completion_stub(entry: Entry, words: Sequence[str], real: Callable[[], Any]) -> Any:
     """A command that completes what follows `words`: a light one if it can, else the real one."""
-    if "layer" not in entry.parameters:
+    if not any(kind in LAYER for kind in entry.parameters.values()):
         return real()
     light = _light(entry)
     known = {name for parameter in light.params for name in parameter.opts}
@@ -35,8 +36,9 @@ def _light(entry: Entry) -> Any:
     def command(**values: Any) -> None:
         """Never run."""
 
-    hints: dict[str, Any] = {"layer": options.LayerWord}
-    hints |= {name: options.PhotoWord for name, kind in entry.parameters.items() if kind in PHOTOS}
+    words = entry.parameters.items()
+    hints: dict[str, Any] = {name: options.LayerWord for name, kind in words if kind in LAYER}
+    hints |= {name: options.PhotoWord for name, kind in words if kind in PHOTOS}
     hints |= {"network": options.Spec} | {name: annotation for name, (annotation, _) in NETWORK.items()}
     keyword = inspect.Parameter.KEYWORD_ONLY
     sign(command, [inspect.Parameter(name, keyword, default=None, annotation=hint) for name, hint in hints.items()])

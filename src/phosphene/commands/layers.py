@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..picture import counted
 from . import options, show
 from .command import converted
 
@@ -91,6 +92,7 @@ def _print(network: Any, size: tuple[int, int], rows: list[Any], every: list[Any
             f"{layer.operations:,}" if layer.operations else "",
         )
     show.stdout().print(table)
-    count = f"{len(every)} layers" if len(rows) == len(every) else f"{len(rows)} of {len(every)} layers"
+    every_count = counted(len(every), "layer")
+    count = every_count if len(rows) == len(every) else f"{len(rows)} of {every_count}"
     total = sum(tensor.numel() for tensor in network.module.parameters())
     show.note(f"{count} · {total:,} parameters in all")

@@ -121,22 +121,6 @@ LayerWord = Annotated[
 ]
 
 
-ClassNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--class",
-        metavar="NAME|NUMBER",
-        help="A class: short for --target logits:NAME. Both may be given several times.",
-    ),
-]
-
-
-def target_of(targets: Sequence[str] | None, classes: Sequence[str] | None) -> str | list[str] | None:
-    """What is asked about: the targets and the scores of the classes; None where neither is given."""
-    names = [*(targets or ()), *(f"logits:{name}" for name in classes or ())]
-    return names[0] if len(names) == 1 else names or None
-
-
 def open_network(
     spec: str | None = None,
     architecture: str | None = None,

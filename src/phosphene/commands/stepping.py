@@ -17,7 +17,7 @@ Film = Annotated[
         "--film",
         metavar="FILE",
         rich_help_panel=show.OUTPUT,
-        help="Also write a film of the optimisation, as .mp4, .webp or .gif.",
+        help="Also write a film of the steps, as .mp4, .webp or .gif.",
     ),
 ]
 SECONDS, PER_SECOND = 8, 24

@@ -17,7 +17,7 @@ def usage_sentence(error: Any, ctx: Any) -> str:
     path = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip() if error.ctx is None else error.ctx.command_path
     help = f"'{path} --help'"
     if hasattr(error, "possibilities"):
-        return f"{no_such('option', error.option_name, _options(error))} {help} lists all{_is_a_word(error)}"
+        return f"{no_such('option', error.option_name, _options(error))} {help} lists all{_right_form(error)}"
     sentence = _explanation(error) or "name a command"
     return f"{sentence} See {help}" if sentence.endswith("?") else f"{sentence}; see {help}"
 
@@ -56,8 +56,14 @@ def _options(error: Any) -> list[str]:
     return [name for each in parameters for name in (*each.opts, *each.secondary_opts) if name.startswith("--")]
 
 
-def _is_a_word(error: Any) -> str:
-    """Says so where what was given as an option is a word without one, as in `phosphene look --layer conv1`."""
-    option_word = error.option_name.lstrip("-").upper()
-    words = [each.metavar for each in error.ctx.command.get_params(error.ctx) if each.param_type_name == "argument"]
-    return f"; {option_word} is a word by itself" if option_word in words else ""
+def _right_form(error: Any) -> str:
+    """How to write what was written as an option of this name: as a word by itself, as for `phosphene look --layer
+    conv1`, or as an option of another name.
+    """
+    name = error.option_name.lstrip("-").replace("-", "_")
+    for each in error.ctx.command.get_params(error.ctx):
+        if each.param_type_name == "argument" and name.upper() in (each.name.upper(), each.metavar):
+            return f"; {each.metavar} is a word by itself"
+        if each.name == name:
+            return f"; it is {max(each.opts, key=len)} here"
+    return ""

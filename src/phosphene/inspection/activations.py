@@ -1,4 +1,7 @@
-"""Activation maps: what every channel of a layer gives on an image, as tiles, or one channel over the photo."""
+"""Activation maps: what every channel of a layer gives on an image, as tiles, or one channel over the photo.
+
+At one place of the layer, `blocks.3@5,6`, a channel gives one number: all of them side by side, and the largest.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ import numpy as np
 
 from ..instrument import Result, instrument
 from ..instrument.roles import Images, LayerName
-from ..network import Frame, Network
-from ..picture import Block, ColourBar, ImageBlock, Photo, Row, Sheet, colour, grid, map_range, overlay
-from ..showing import first_of, input_box, of_channel, photo_of, seen
+from ..network import Box, Frame, Network
+from ..picture import Block, ColourBar, ImageBlock, Photo, Row, Sheet, colour, counted, grid, map_range, overlay
+from ..showing import first_of, input_box, photo_of, seen, units_of
+from .place_picture import sheet_of_place
 
 TILES_A_PAGE = 256
 WIDTH = 1104  # pixels inside a sheet's margins
@@ -27,6 +31,8 @@ class Activations(Result):
     values: np.ndarray = field(repr=False)  # (N, C, rows, columns)
     photo: Photo = field(repr=False)  # the first image, and where the network's input lies in it
     frame: Frame = field(repr=False)
+    place: tuple[int, int] | None = None  # row and column, where one place was asked about; values are of it alone
+    box: Box | None = None  # what its units see, in the photo's pixels; None where that is not known, or of all places
 
     def sheet(
         self,
@@ -39,6 +45,8 @@ class Activations(Result):
         columns: int | None = None,
     ) -> Sheet:
         """The first image's maps: all channels as tiles, or the chosen channel beside and over the photo.
+
+        At one place the channels' activations are bars, in the `order` asked for, beside the photo with what they see.
 
         - `range`: how activations become brightness: minmax (the tiles' default), symmetric (one channel's, if it goes
           below zero), percentile, unit or low:high
@@ -53,6 +61,8 @@ class Activations(Result):
             raise ValueError(f"order is index or strongest, not {order!r}")
         if columns is not None and columns < 1:
             raise ValueError(f"a grid has at least one column, not {columns}")
+        if self.place is not None:
+            return sheet_of_place(self, self._photo_names, self.place, order)
         if self.channel is not None:
             return self._over_the_photo(range, options)
         maps = self.values[0]
@@ -70,7 +80,7 @@ class Activations(Result):
         tiled = grid(colour(mapped.values01, map), columns=columns, scale=scale, gutter=6)
         labels = [str(number) for number in numbers]
         where = f" · page {page} of {pages}" if pages > 1 else ""
-        subtitle = f"{self.network} on {self._photo_names} · {len(maps)} channels of {rows} × {wide}{where}"
+        subtitle = f"{self.network} on {self._photo_names} · {counted(len(maps), 'channel')} of {rows} × {wide}{where}"
         block = ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels, width=min(WIDTH, tiled.pixels.shape[1]))
         width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
         caption = f"{self.network}, {self.layer} on {self.photo.name}: activations by channel; {mapped.caption()}"
@@ -102,7 +112,7 @@ class Activations(Result):
             ]
         )
         rows, columns = self.values.shape[2:]
-        subtitle = f"{self.network} on {self._photo_names} · {rows} × {columns} places"
+        subtitle = f"{self.network} on {self._photo_names} · {rows} × {columns} place{'s' * (rows * columns != 1)}"
         blocks: list[Block] = [row, ColourBar(map, mapped.ranges[0], "activation")]
         caption = f"{self.network}, {self.layer}:{self.channel} on {self.photo.name}; {mapped.caption()}"
         return Sheet(
@@ -124,6 +134,7 @@ class Activations(Result):
         return {
             "network": self.network,
             "layer": self.layer,
+            "place": None if self.place is None else list(self.place),
             "shape": list(self.values.shape),
             "channels": [
                 {
@@ -145,10 +156,15 @@ def activations(network: Network, images: Images, layer: LayerName, *, channel: 
     Transformers' tokens are arranged on their grid; vectors are maps of one place. Raises LookupError for a layer or
     channel that does not exist.
 
-    - `layer`: which layer's maps, or one channel's ('blocks.2:17'); `phosphene layers` lists them
+    - `layer`: which layer's maps, one channel's ('blocks.2:17'), or what all channels give at one place, row and column
+      from 0 ('blocks.2@5,6'); `phosphene layers` lists them
     - `channel`: one channel only, drawn over the photo
     """
-    layer, channel = of_channel(network, images, layer, channel)
+    units = units_of(network, images, layer, channel)
+    place, channel = units.place, None if units.channel is None else int(units.channel)
+    if place is not None and channel is not None:
+        raise ValueError(f"{str(units)!r} is one unit, and its activation one number; strongest shows it on the photo")
+    layer = units.layer
     values = network.maps(images, layer)
     if channel is not None:
         if not 0 <= channel < values.shape[1]:
@@ -156,6 +172,11 @@ def activations(network: Network, images: Images, layer: LayerName, *, channel: 
             raise LookupError(f"{layer} of {network.name} has channels 0 to {last}, no {channel}")
         values = values[:, channel : channel + 1]
     photo, frame = photo_of(network, images)
+    box = None
+    if place is not None:
+        values = values[:, :, place[0] : place[0] + 1, place[1] : place[1] + 1]
+        field = network.receptive_field(layer, place, frame.size)
+        box = frame.source(field) if isinstance(field, Box) else None
     return Activations(
         layer=layer,
         network=network.name,
@@ -163,4 +184,6 @@ def activations(network: Network, images: Images, layer: LayerName, *, channel: 
         values=values.detach().float().cpu().numpy(),
         photo=photo,
         frame=frame,
+        place=place,
+        box=box,
     )

@@ -27,6 +27,7 @@ from ..picture import (
     TextBlock,
     as_rgb,
     colour,
+    counted,
     map_range,
 )
 from .faint import faint
@@ -113,7 +114,7 @@ class Filters(Result):
             tiled = planes_in_blocks(planes_of, shape, self.groups, where)
         blocks: list[Block] = [tiled]
         kind = f"colour kernels, {min(where.beside, outputs)} in a row" if flat else order(shape, self.groups, where)
-        subtitle = f"{outputs} filters of {depth} × {height} × {wide} · {kind} · {where.outputs_in_words}"
+        subtitle = f"{counted(outputs, 'filter')} of {depth} × {height} × {wide} · {kind} · {where.outputs_in_words}"
         if self.note:
             blocks.append(TextBlock(self.note, "muted"))
         caption = f"{self.network}, {self.layer}: filters; {mapped.caption()}"

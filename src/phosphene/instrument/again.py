@@ -18,6 +18,7 @@ from ..picture import Picture, read_made
 from ..picture.account import account_of, damaged
 from . import things  # noqa: F401  (networks, photos and tensors travel)
 from .form import form_of
+from .former_names import current_names
 from .marking import INSTRUMENTS, last
 from .travelling import OPTIONS, Origin, kind_for, kind_in
 
@@ -27,7 +28,8 @@ FACES = ("commands", "reporting", "instrument")  # packages without instruments
 def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = None, *, trust: bool = False) -> Picture:
     """The picture in a file, made again from the record in the file.
 
-    The photo is read from its old place, or from the picture's folder; if it has moved, name it with `photo`. A file
+    The photo is read from its old place, or from the picture's folder; if it has moved, name it with `photo`. It is
+    known by its content and keeps its old name in the picture, so a renamed file gives the same picture. A file
     may name any Python code as its network, or an atlas that names such code: this code runs only with `trust`. Raises
     ValueError if the file is damaged, if it names code, and if the photo or the network is not the one that the picture
     was made with.
@@ -35,6 +37,7 @@ def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = N
     path = Path(path)
     account = account_of(read_made(path), path)
     function = _instrument(account["instrument"], path)
+    account = _with_current_names(account, path)
     _check_names(function, account, path)
     arguments = _arguments(function, account, Origin(path, Path(photo) if photo else None, trust))
     try:
@@ -82,6 +85,15 @@ def _instrument(name: str, path: Path) -> Callable[..., Any]:
     if name not in INSTRUMENTS:
         raise damaged(path, f"it names the instrument {name!r}, which this Phosphene does not have")
     return INSTRUMENTS[name]
+
+
+def _with_current_names(account: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The account under the names that parameters have today."""
+    try:
+        now = {group: current_names(account["instrument"], account[group]) for group in _groups(account)}
+    except TypeError as error:
+        raise damaged(path, str(error)) from error
+    return {**account, **now}
 
 
 def _check_names(function: Callable[..., Any], account: Mapping[str, Any], path: Path) -> None:

@@ -22,7 +22,13 @@ GROUP = "atlas"  # a command with commands of its own, and the folder that holds
 
 # title -> the folders and files of its commands, in the order of help; what lies deeper goes before what holds it
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Look into a network": ("commands.report", "commands.look", "commands.layers", "inspection"),
+    "Look into a network": (
+        "commands.report",
+        "commands.look",
+        "commands.layers",
+        "inspection",
+        "attribution.sensitivities",
+    ),
     "Explain an answer": ("attribution.why", "attribution.location.locate", "attribution"),
     "Project a unit back to the pixels": ("attribution.reversed.reversing", "attribution.reversed"),
     "Test explanations": ("attribution.trials.judge", "attribution.trials", "attribution.reversed.selectivity"),

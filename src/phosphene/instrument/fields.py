@@ -30,7 +30,13 @@ class Role(StrEnum):
     UNIT = "unit"
     LABEL = "label"  # a class, by its name or number
     LABELS = "labels"
+    METHOD = "method"  # a way to do it, by its name
+    METHODS = "methods"
+    QUERY = "query"  # images of an atlas, by key or number, or photos to compare with them
     OPTION = "option"
+
+
+WORDS = {Role.LABEL: "class", Role.LABELS: "class"}  # what faces call a role, whatever the parameter's name
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,26 @@ class Field:
     help: str
     default: Any
     kind: Kind | None
+    former: tuple[str, ...] = ()  # names that it had before
 
     @property
     def required(self) -> bool:
         """Whether it must be given."""
         return self.default is REQUIRED
+
+    @property
+    def word(self) -> str:
+        """What it is called where it is written as text: by its role where that has a word of its own."""
+        return WORDS.get(self.role, self.name).replace("_", "-")
+
+    def read(self, text: Any) -> Any:
+        """The value that a text, or a list of texts, stands for. ValueError names the field."""
+        if text is None or self.kind is None:
+            return text
+        if not self.required and text == self.kind.default_of(self.default):
+            return self.default
+        try:
+            return self.kind.convert(text)
+        except ValueError as error:
+            words = " ".join(map(str, text)) if isinstance(text, list) else text
+            raise ValueError(f"--{self.word} {words}: {error}") from error

@@ -7,25 +7,32 @@ controls, `again` knows by it what to open. Nothing here knows a face.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
 from .docstring import described
 from .fields import REQUIRED, Field, Role
-from .kinds import kind_of
+from .former_names import former
+from .kinds import Kind, kind_of, one_or_several, whole_number, whole_numbers
 from .marking import result_kind
 from .result import Result
 from .roles import role_of
+from .texts import names
 
-KINDS = {  # of roles whose Python types say more than text can
-    Role.TARGET: Sequence[str],
-    Role.LAYERS: Sequence[str],
-    Role.PHOTOS: Sequence[str],
-    Role.LABEL: str | int,
-    Role.FOLDER: str,
-    Role.FILE: str,
+KINDS: Mapping[Role, Kind] = {  # of roles whose Python types say more than text can
+    Role.TARGET: Kind(list[str], "ADDRESS", list),
+    Role.UNIT: Kind(str, "ADDRESS"),
+    Role.LAYER: Kind(str, "LAYER"),
+    Role.LAYERS: Kind(list[str], "LAYER,LAYER,…", names),
+    Role.LABEL: Kind(str, "NAME|NUMBER", whole_number),
+    Role.LABELS: Kind(list[str], "NAME|NUMBER", whole_numbers),
+    Role.METHODS: Kind(list[str], "METHOD,METHOD,…", one_or_several),
+    Role.PHOTOS: Kind(list[str], "PHOTO", list),
+    Role.QUERY: Kind(list[str], "IMAGE", list),
+    Role.FOLDER: Kind(str, "FOLDER"),
+    Role.FILE: Kind(str, "FILE"),
 }
 # whoever calls opens these
 OPENED = (Role.NETWORK, Role.NETWORKS, Role.IMAGES, Role.IMAGE_SET, Role.ATLAS)
@@ -96,5 +103,5 @@ def _fields(function: Callable[..., Any], helps: Mapping[str, str]) -> Iterator[
         hint = hints.get(name, Any)
         role = role_of(hint)
         default = None if parameter.default is REQUIRED else parameter.default
-        kind = None if role in OPENED else kind_of(KINDS.get(role, hint), default)
-        yield Field(name, role, helps.get(name, ""), parameter.default, kind)
+        kind = None if role in OPENED else KINDS.get(role) or kind_of(hint, default)
+        yield Field(name, role, helps.get(name, ""), parameter.default, kind, former(function.__name__, name))

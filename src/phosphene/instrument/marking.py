@@ -15,6 +15,7 @@ from ..network import Network, near
 from ..network.running.seam import keep_wrapper
 from .account import account_of
 from .fields import Role
+from .former_names import current_names
 from .result import SAVING, Result
 from .roles import LayerName, UnitName, role_of
 
@@ -69,15 +70,18 @@ def instrument(function: Callable[..., Any]) -> Any:
         return bound.arguments
 
     def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        kwargs = current_names(name, kwargs)
         account = account_of(name, arguments(args, kwargs))
         with keep_wrapper():
             for number, result in enumerate(function(*args, **kwargs), 1):
-                yield replace(result, made={**account, "step": number})
+                where = {} if result.finished else {"step": number}
+                yield replace(result, made={**account, **where})
 
     @functools.wraps(function)
     def recorded(*args: Any, **kwargs: Any) -> Any:
         if stepwise:
             return last(steps(*args, **kwargs))
+        kwargs = current_names(name, kwargs)
         bound = arguments(args, kwargs)
         with keep_wrapper():
             result = function(*args, **kwargs)

@@ -34,6 +34,14 @@ class Result:
         """What was left out and why, one sentence for each."""
         return tuple(f"left out: {sentence}" for sentence in getattr(self, "unreadable", ()))
 
+    @property
+    def finished(self) -> bool:
+        """Whether it is known to be the last of its steps, however many these were; its account then names none.
+
+        For instruments whose steps are as large as suits the machine: made again, all of them are taken.
+        """
+        return False
+
     def to_dict(self) -> dict[str, Any]:
         """The numbers as JSON-able values."""
         raise TypeError(f"{type(self).__name__} has no JSON form")

@@ -27,7 +27,9 @@ Networks = Annotated[Sequence[Network], Role.NETWORKS]
 Images = Annotated[Photo | Sequence[Photo] | Tensor, Role.IMAGES]
 OnePhoto = Annotated[Photo, Role.PHOTO]
 ImageSet = Annotated[Tensor | PhotoFile | Sequence[PhotoFile], Role.IMAGE_SET]
-Photos = Annotated[Tensor | Sequence[PhotoFile], Role.PHOTOS]
+Photos = Annotated[Tensor | PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
+PhotoFiles = Annotated[PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
+AtlasImages = Annotated[PhotoFile | int | Sequence[PhotoFile | int], Role.QUERY]
 Folder = Annotated[str | os.PathLike[str], Role.FOLDER]
 DataFile = Annotated[str | os.PathLike[str] | Mapping[str, Any], Role.FILE]  # or what is in it
 AtlasLike = Annotated[str | os.PathLike[str], Role.ATLAS]  # an opened atlas has a path, too
@@ -38,6 +40,8 @@ UnitName = Annotated[str, Role.UNIT]
 UnitNames = Annotated[str | Sequence[str], Role.TARGET]
 ClassName = Annotated[str | int, Role.LABEL]
 ClassNames = Annotated[str | int | Sequence[str | int], Role.LABELS]
+MethodName = Annotated[str, Role.METHOD]
+MethodNames = Annotated[str | Sequence[str], Role.METHODS]
 
 
 def role_of(hint: Any) -> Role:

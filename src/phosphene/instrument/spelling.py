@@ -7,13 +7,13 @@ left out. A network that Python code built has no command, only the line of Pyth
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..network import Network
 from ..picture import Photo
-from .fields import Role
+from .fields import Field, Role
 from .form import Form, form_of
 from .marking import INSTRUMENTS
 
@@ -38,16 +38,17 @@ def spelled(account: Mapping[str, Any], network: Network, photo: Photo | None = 
     changed = {name: value for name, value in account["options"].items() if value != _default(form, name)}
     photo = photo if account["images"] else None
     words = [f"instrument {form.name}", *(f"{name} {value}" for name, value in {**changed, **drawing}.items())]
-    first = [
-        changed.pop(each.name)
+    first = {
+        each.name: changed.pop(each.name)
         for each in form.fields
-        if each.name in changed and (each.required or each.role is Role.LAYER)
-    ]
-    arguments = ["network", *(["photo"] if photo else []), *map(repr, first), *_keywords(changed)]
+        if each.name in changed and (each.required or each.role in (Role.LAYER, Role.PHOTOS))
+    }
+    options = [text for name, value in {**changed, **drawing}.items() for text in _option(form[name], value)]
+    arguments = ["network", *(["photo"] if photo else []), *map(repr, first.values()), *_keywords(changed)]
     return Made(
         words=", ".join(words) + ".",
         python=f"ph.{form.name}({', '.join(arguments)}).picture({', '.join(_keywords(drawing))})",
-        command=command(network, form.name, first, photo, {**changed, **drawing}),
+        command=command(network, form.name, _several(first.values()), photo, options),
     )
 
 
@@ -57,9 +58,21 @@ def _default(form: Form, name: str) -> Any:
     return list(default) if isinstance(default, tuple) else default
 
 
-def command(
-    network: Network, name: str, first: Sequence[Any], photo: Photo | None, options: Mapping[str, Any] | None = None
-) -> str:
+def _several(values: Iterable[Any]) -> list[Any]:
+    """The values, each of a list by itself."""
+    return [one for value in values for one in (value if isinstance(value, (list, tuple)) else [value])]
+
+
+def _option(field: Field, value: Any) -> list[str]:
+    """The field's option with its value, as it is written on a command line."""
+    if isinstance(value, bool):
+        return [f"--{field.word}" if value else f"--no-{field.word}"]
+    if isinstance(value, (list, tuple)) and field.kind is not None and not field.kind.several:  # a size
+        return [f"--{field.word}", "x".join(map(str, value))]
+    return [text for one in _several([value]) for text in (f"--{field.word}", str(one))]
+
+
+def command(network: Network, name: str, first: Sequence[Any], photo: Photo | None, options: Sequence[str] = ()) -> str:
     """The command for a network that a name opens and a photo that is a file; the words `first` come before it."""
     if network.spec is None or (photo is not None and photo.path is None):
         return ""
@@ -68,10 +81,7 @@ def command(
         words += ["--network", network.spec]
     if head := network.opening.get("head"):
         words += ["--head", head]
-    for option, value in (options or {}).items():
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            words += [f"--{option.replace('_', '-')}", str(one)]
-    return shlex.join(words)
+    return shlex.join([*words, *options])
 
 
 def script(network: Network, photo: Photo, atlas: str | None = None) -> str:

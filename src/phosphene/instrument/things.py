@@ -77,7 +77,7 @@ def _reopened_image(account: Mapping[str, Any], origin: Origin) -> Photo:
     photo = read(files[0])
     if photo.sha256 != account["sha256"]:
         raise ValueError(f"{files[0]} is not the photo that {picture} was made from: its content differs")
-    return photo
+    return replace(photo, name=account["name"])  # the same photo, whatever its file is called now
 
 
 NETWORK = travels(Kind("networks", lambda value: isinstance(value, Network), _network_account, _reopened_network))

@@ -16,18 +16,24 @@ def names_a_layer(address: Address) -> bool:
 
 def within(address: Address, layer: Layer, labels: Labels, network: str) -> Address:
     """The address with a class's name replaced by its number. LookupError for what is not in the layer."""
+    channel = channel_of(address, layer.channels, labels, network)
+    check_place(address, layer)
+    if address.token and _token(address.token) >= (layer.layout.prefix if layer.layout else 0):
+        raise LookupError(f"{address.layer} has no token '{address.token}'")
+    return Address(address.layer, channel, address.place, address.token)
+
+
+def channel_of(address: Address, channels: int, labels: Labels, network: str) -> int | None:
+    """The number of the address's channel, or class, of a layer with so many. LookupError for one that is not there."""
     channel = address.channel
     if address.layer in OUTPUTS and channel is not None:
         if not labels and isinstance(channel, str):
             raise LookupError(f"{network} came without class names; give the class's number, not {channel!r}")
         channel = labels.index(channel) if labels else channel
-    if isinstance(channel, int) and channel >= layer.channels:
-        last = layer.channels - 1
-        raise LookupError(f"{address.layer} of {network} has {layer.channels} channels (0 to {last}), no {channel}")
-    check_place(address, layer)
-    if address.token and _token(address.token) >= (layer.layout.prefix if layer.layout else 0):
-        raise LookupError(f"{address.layer} has no token '{address.token}'")
-    return Address(address.layer, channel, address.place, address.token)
+    if channel is not None and int(channel) >= channels:
+        last = channels - 1
+        raise LookupError(f"{address.layer} of {network} has {channels} channels (0 to {last}), no {channel}")
+    return None if channel is None else int(channel)
 
 
 def check_place(address: Address, layer: Layer) -> None:

@@ -117,7 +117,7 @@ def atlas_part_of(atlas: Atlas, network: Network, photo: Photo, units: Sequence[
             names = [""] * table.num_rows
         channels = [card.channel for card in layer.cards]
         rows = table.take(channels).to_pylist()
-        patches = patches_of(atlas, sweep, atlas.network(sweep), name, rows, PATCHES)
+        patches = patches_of(atlas, sweep, name, rows, PATCHES)
         best[name] = {
             channel: _best(patches_of_unit, names[channel])
             for channel, patches_of_unit in zip(channels, patches, strict=True)

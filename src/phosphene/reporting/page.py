@@ -111,7 +111,7 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         themes=THEMES,
         versions=versions,
         script=script(network, photo, atlas_part.path if atlas_part else None),
-        command=command(network, "report", [], photo, {"atlas": atlas_part.path} if atlas_part else None),
+        command=command(network, "report", [], photo, ["--atlas", atlas_part.path] if atlas_part else ()),
         record=json.dumps(record, ensure_ascii=False, indent=1).replace("<", "\\u003c"),
     )
 

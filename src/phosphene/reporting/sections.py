@@ -136,7 +136,7 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
     """Maps of the best classes by methods that take few passes; None where none of them can answer."""
     targets = [f"logits:{guess.index}" for guess in guesses[:CLASSES]]
     try:
-        result = why(network, photo, targets, method=[*METHODS])
+        result = why(network, photo, targets, methods=[*METHODS])
     except ValueError:
         return None
     ranges = result.ranges()

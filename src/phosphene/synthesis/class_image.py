@@ -23,9 +23,11 @@ from ..network.answers import no_classifier
 from ..picture import compact, grid
 from .engine.answers import LOGITS, in_words
 from .engine.ascent import Moment, evaluated
+from .engine.named import Priors, Transforms
 from .engine.objectives import Objective, Size, Term, unit
 from .engine.options import image_count, input_size, precision, step_count
 from .engine.recipes import RecipeName, followed, recipe_of
+from .engine.settings import variant
 from .engine.stepping import stepped
 from .engine.synthesis import Synthesis, pixels
 
@@ -66,7 +68,8 @@ class ClassImage(Synthesis):
 
     @property
     def heading(self) -> str:
-        return f"{self.label}, by recipe {self.recipe}"
+        changed = "" if self.how == recipe_of(self.recipe).how else ", changed"
+        return f"{self.label}, by recipe {self.recipe}{changed}"
 
     @property
     def progress(self) -> str:
@@ -114,6 +117,8 @@ def class_image(
     steps: int | None = None,
     batch: int = 1,
     seed: int = 0,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[ClassImage]:
     """Images that maximise the score of a class.
 
@@ -130,8 +135,10 @@ def class_image(
     - `steps`: how many steps of gradient ascent to take; the recipe's own number if not given
     - `batch`: how many images of the class, from different starts
     - `seed`: seed of the start and the transforms; the same seed gives the same images
+    - `priors`: priors instead of the recipe's, such as tv:0.05, or none; as for synthesize
+    - `transforms`: transforms instead of the recipe's, such as jitter:16, or none; as for synthesize
     """
-    rule = recipe_of(recipe)
+    rule = variant(recipe_of(recipe), priors, transforms)
     shape = input_size(network, size)
     many = image_count(batch, "batch", shape, network, [LOGITS])
     steps = rule.steps if steps is None else step_count(steps)

@@ -29,9 +29,11 @@ from ..picture.chart import over_steps
 from .class_image import class_number, final_parts
 from .engine.answers import LOGITS, in_words
 from .engine.ascent import evaluated
+from .engine.named import Priors, Transforms
 from .engine.objectives import IMAGES, Objective, Size, unit
 from .engine.options import generator, input_size, precision, seen_images, step_count
 from .engine.recipes import RecipeName, followed, recipe_of
+from .engine.settings import variant
 from .engine.stepping import current_images
 from .engine.synthesis import WIDTH, pixels, tiled
 
@@ -127,6 +129,8 @@ def quantities(
     size: int | tuple[int, int] | None = None,
     steps: int = 128,
     seed: int = 0,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[Quantities]:
     """Images that maximise a neuron, a channel, a layer, a class score and a probability; each measured by all five.
 
@@ -139,8 +143,10 @@ def quantities(
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take for each of the five
     - `seed`: seed of the start and the transforms; the same seed gives the same images
+    - `priors`: priors instead of the recipe's, such as tv:0.05, or none; as for synthesize
+    - `transforms`: transforms instead of the recipe's, such as jitter:16, or none; as for synthesize
     """
-    rule, shape = recipe_of(recipe), input_size(network, size)
+    rule, shape = variant(recipe_of(recipe), priors, transforms), input_size(network, size)
     steps = step_count(steps)
     addresses = five(network, channel, label, shape)
     objectives = [unit(network, address, shape) for address in addresses]

@@ -39,12 +39,12 @@ from ..picture.sheet import label_lines
 from ..showing import named
 from .engine.ascent import ascend, evaluated, scored
 from .engine.layers import cell_count
+from .engine.named import Priors, Transforms
 from .engine.objectives import Objective, Size, objective, unit
-from .engine.options import generator, image_count, input_size, precision, step_count
-from .engine.recipes import fading, fourier
+from .engine.options import image_count, input_size, precision, step_count
+from .engine.settings import usual_settings
 from .engine.stepping import current_images
 from .engine.synthesis import WIDTH, Synthesis, pixels
-from .engine.transforms import PIECES
 
 ACROSS = 5  # networks beside each other, at most
 GAP, TILE, HEADING = 32.0, 260.0, 15.0  # between networks, an image's side, the type of networks' names
@@ -88,7 +88,7 @@ class SideBySide(Synthesis):
         ]
         if self.judged:
             blocks.append(self._table())
-        return self.sheet_of(blocks, f"{len(self.names)} networks")
+        return self.sheet_of(blocks, counted(len(self.names), "network"))
 
     def _beside(self, indices: Sequence[int], width: float) -> Row:
         """These networks, each with its name over its images, in equal columns."""
@@ -173,6 +173,8 @@ def side_by_side(
     steps: int = 256,
     seed: int = 0,
     rate: float = 0.02,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[SideBySide]:
     """Synthesised images of several networks on one sheet: for the same class, or for a channel at the same depth.
 
@@ -188,8 +190,11 @@ def side_by_side(
     - `steps`: how many steps of gradient ascent to take for each network
     - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
+    - `priors`: what images should be like, such as tv:0.05, or none; as for synthesize
+    - `transforms`: how the image is changed before the network sees it, such as jitter:16, or none; as for synthesize
     """
     several = _checked(networks)
+    settings = usual_settings().override(priors, transforms)
     shape, steps = input_size(several[0], size), step_count(steps)
     many = image_count(images, "images", shape, several[0], [] if target is None else [target])
     targets = [_targets_of(network, target, depth, channel, many, shape) for network in several]
@@ -202,14 +207,17 @@ def side_by_side(
         network=", ".join(network.name for network in several), names=tuple(network.name for network in several),
         objective=heading, titles=tuple(titles), columns=columns, images=images_now, scores=scores, history=history,
         step=0, steps=steps * len(several), seed=seed,
-        how=f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}",
+        how=f"{settings.how()}, Adam with rate {rate:g}",
     )  # fmt: skip
     for index, (network, addresses) in enumerate(zip(several, targets, strict=True)):
-        image = fourier(columns, shape, generator(seed))
+        image = settings.spectrum(columns, shape, seed)
         raised = each_its_own(network, addresses, shape)
-        for moment in ascend(network, raised, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed):
+        for moment in ascend(
+            network, settings.less_costs(raised), image, steps=steps, optimiser=settings.optimiser(rate),
+            transform=settings.transform, seed=seed,
+        ):  # fmt: skip
             images_now, scores, history = images_now.clone(), scores.clone(), history.clone()
-            now, reached = moment.images, moment.scores
+            now, reached = moment.images, moment.parts[raised.name]
             history[moment.step - 1, result.row(index)] = reached.float().cpu()
             if moment.step == steps:
                 now = current_images(image)

@@ -20,17 +20,16 @@ from ..instrument.roles import UnitNames
 from ..network import Network
 from ..picture import Photo
 from ..showing import named
-from .engine.ascent import adam, ascend
+from .engine.ascent import ascend
 from .engine.cppn import CPPN
-from .engine.from_start import DECAY
-from .engine.images import Fourier, Image, Pixels, noise
+from .engine.images import Image, Pixels, noise
+from .engine.named import Priors, Transforms
 from .engine.objectives import Size, unit
 from .engine.options import generator, image_count, start_images, start_size, step_count
 from .engine.painted import Painted
-from .engine.recipes import fading, fourier
+from .engine.settings import Settings, settings_of, unit_alone
 from .engine.stepping import stepped
 from .engine.synthesis import Synthesis
-from .engine.transforms import PIECES
 
 Space = Literal["fourier", "pixels"]  # of which every image has one
 Spaces = Literal["fourier", "pixels", "cppn"]
@@ -49,6 +48,8 @@ def synthesize(
     space: Spaces = "fourier",
     robust: bool = True,
     rate: float | None = None,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[Synthesis]:
     """Images that a unit, channel, layer or class responds to most, made by gradient ascent from noise.
 
@@ -67,6 +68,12 @@ def synthesize(
       with smooth areas and at any size (cppn)
     - `robust`: show the network random crops of the image, turned and with noise, new ones at every step; not with cppn
     - `rate`: Adam's step size; 0.02 if not given, 0.005 for a cppn
+    - `priors`: what images should be like, with commas between them, or none: tv:WEIGHT, l2:WEIGHT, lp:WEIGHT; for a
+      spectrum fade, spectrum:POWER, colours:rgb; for pixels decay:RATE, blur:SIGMA, clip-norm:PERCENTILE,
+      clip-contribution:PERCENTILE; 'usual' stands for the priors if none are given: a spectrum that fades
+    - `transforms`: how the image is changed before the network sees it, in this order, or none: jitter:PIXELS,
+      shift:SHARE, scale:0.9-1.1, rotate:DEGREES, crop:0.5-1.2, noise:DEVIATION; 'usual' stands for the transforms if
+      none are given
     """
     height, width = start_size(network, start, size)
     targets = [target] if isinstance(target, str) else list(target)
@@ -74,43 +81,41 @@ def synthesize(
     titles = [named(network, network.address(each, (height, width))) for each in targets for _ in range(batch)]
     repeated = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
     objective = unit(network, repeated, (height, width))
-    if space not in _EVERY:
-        raise ValueError(f"an image is optimised as {' or '.join(_EVERY)}, not {space!r}")
+    if space not in RATES:
+        raise ValueError(f"an image is optimised as {' or '.join(RATES)}, not {space!r}")
+    settings = settings_of(space, robust, priors, transforms)
     if start is None:
-        image = started(space, len(titles), (height, width), seed)
+        image = started(settings, len(titles), (height, width), seed)
     else:
-        image = begun(space, start_images(network, start, len(titles), (height, width)))
+        image = begun(settings, start_images(network, start, len(titles), (height, width)))
     rate = RATES[space] if rate is None else rate
-    transform = PIECES if robust and space != "cppn" else None
-    moments = ascend(network, objective, image, steps=step_count(steps), optimiser=_OPTIMISERS[space](rate),
-                     transform=transform, seed=seed)  # fmt: skip
-    how = f"{_EVERY[space]}{' from a given start' if start is not None else ''}"
-    how += f"{', seen in pieces, turned and under noise' if transform else ''}, Adam with rate {rate:g}"
-    results = stepped(network, objective, image, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
+    moments = ascend(network, settings.less_costs(objective), image, steps=step_count(steps),
+                     optimiser=settings.optimiser(rate), transform=settings.transform, priors=settings.changes,
+                     seed=seed)  # fmt: skip
+    how = f"{settings.how('' if start is None else ' from a given start')}, Adam with rate {rate:g}"
+    results = stepped(network, objective, image, unit_alone(objective, moments), steps, Synthesis,
+                      titles=tuple(titles), how=how, seed=seed)  # fmt: skip
     for result in results:
         yield painted(result, image) if isinstance(image, CPPN) else result
 
 
-_SPACES = {"fourier": "Fourier image in decorrelated colours", "pixels": "image of pixels"}
-_EVERY = _SPACES | {"cppn": "image as a function of the place (CPPN)"}
-_OPTIMISERS = {"fourier": fading, "pixels": adam, "cppn": adam}
 RATES = {"fourier": 0.02, "pixels": 0.02, "cppn": 0.005}
 
 
-def started(space: str, many: int, size: Size, seed: int) -> Image:
+def started(settings: Settings, many: int, size: Size, seed: int) -> Image:
     """Images of a kind as they are before the first step."""
-    if space == "cppn":
+    if settings.space == "cppn":
         return CPPN(many, size, generator=generator(seed))
-    if space == "fourier":
-        return fourier(many, size, generator(seed))
+    if settings.space == "fourier":
+        return settings.spectrum(many, size, seed)
     return Pixels(noise(many, size, generator=generator(seed)))
 
 
-def begun(space: str, images: Tensor) -> Image:
+def begun(settings: Settings, images: Tensor) -> Image:
     """An image of a kind that starts at the given ones (N, 3, H, W) in [0, 1]."""
-    if space == "cppn":
+    if settings.space == "cppn":
         raise ValueError("a cppn can't begin at images, as no function is known that paints them; choose another space")
-    return Fourier.of(images, decay=DECAY) if space == "fourier" else Pixels(images)
+    return settings.spectrum_of(images) if settings.space == "fourier" else Pixels(images)
 
 
 def painted(result: Synthesis, image: CPPN) -> Painted:

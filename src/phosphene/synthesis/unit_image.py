@@ -19,16 +19,16 @@ from torch import Tensor
 from ..instrument import instrument
 from ..instrument.roles import Photos, UnitName
 from ..network import UNKNOWN, Address, Network
-from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, grid
+from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, counted, grid
 from ..picture.chart import over_steps
 from .engine.ascent import ascend, evaluated
 from .engine.collection import PhotoAnswers, look_through
+from .engine.named import Priors, Transforms
 from .engine.objectives import Objective
-from .engine.options import count, generator, image_count, input_size, positive, precision, step_count
-from .engine.recipes import fading, fourier
+from .engine.options import count, image_count, input_size, positive, precision, step_count
+from .engine.settings import unit_alone, usual_settings
 from .engine.stepping import stepped
 from .engine.synthesis import WIDTH, Synthesis, tiled
-from .engine.transforms import PIECES
 from .facets.diversity import WEIGHT, objective_at, pushed_apart, single
 
 SIDE = 224  # pixels of a patch on the sheet
@@ -60,12 +60,12 @@ class UnitImage(Synthesis):
 
     def sheet(self) -> Sheet:  # type: ignore[override]
         """The images, the patches below them, the way of the scores, and the best image beside the best photo."""
-        labels = [compact(float(score)) for score in self.scores]
+        labels = [f"score {compact(float(score))}" for score in self.scores]
         blocks: list[Block] = [tiled(self.images, labels, len(labels), "What it would like to see")]
         if self.patches:
             tiles = grid(self.patch_pixels, columns=min(8, len(self.patches)), gutter=16)
-            heading = f"What it answers to most among {self.looked_at} photos"
-            labels = [compact(patch.value) for patch in self.patches]
+            heading = f"What it answers to most among {counted(self.looked_at, 'photo')}"
+            labels = [f"{compact(patch.value)} · {patch.photo}" for patch in self.patches]
             width = WIDTH * min(1, len(self.patches) / 4 if len(self.patches) < 4 else min(8, len(self.patches)) / 8)
             block = ImageBlock(tiles.pixels, heading, cells=tiles.cells, labels=labels, width=width, crisp=False)
             blocks.append(block)
@@ -137,6 +137,8 @@ def unit_image(
     steps: int = 256,
     seed: int = 0,
     rate: float = 0.02,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[UnitImage]:
     """A unit's synthesised images, beside the patches of photos with its highest activations.
 
@@ -151,24 +153,23 @@ def unit_image(
     - `steps`: how many steps of gradient ascent to take
     - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
+    - `priors`: what images should be like, such as tv:0.05, or none; as for synthesize
+    - `transforms`: how the image is changed before the network sees it, such as jitter:16, or none; as for synthesize
     """
     shape, steps = input_size(network, size), step_count(steps)
     many = image_count(images, "images", shape, network, [target])
     weight = positive(weight, "weight", zero=True)
+    settings = usual_settings().override(priors, transforms)
     base, at = objective_at(network, target, None, shape)
     fields: dict[str, Any] = {"sees": _sees(network, single(network, target, shape), shape)}
     if photos is not None:
         answers = look_through(network, photos, network.address(target))
         fields |= _strongest(network, answers, count(patches, "patches"))
-    image = fourier(many, shape, generator(seed))
-    objective = base if many == 1 else pushed_apart(base, at, weight)
-    moments = (
-        replace(moment, scores=moment.parts[base.name])
-        for moment in ascend(
-            network, objective, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed
-        )
-    )
-    how = f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}"
+    image = settings.spectrum(many, shape, seed)
+    objective = settings.less_costs(base if many == 1 else pushed_apart(base, at, weight))
+    moments = unit_alone(base, ascend(network, objective, image, steps=steps, optimiser=settings.optimiser(rate),
+                                      transform=settings.transform, seed=seed))  # fmt: skip
+    how = f"{settings.how()}, Adam with rate {rate:g}"
     if many > 1 and weight:
         how += f", less {weight:g} × the score for each image's likeness to the others"
     for result in stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,

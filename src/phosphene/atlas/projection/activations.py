@@ -24,7 +24,7 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import AtlasLike
 from ...network import Layer, Network
-from ...picture import Block, ImageBlock, Sheet, compact
+from ...picture import Block, ImageBlock, Sheet, compact, counted
 from ...synthesis.engine.ascent import ascend
 from ...synthesis.engine.objectives import Objective, Size, objective
 from ...synthesis.engine.options import count, generator, pair, step_count
@@ -68,7 +68,7 @@ class ActivationAtlas(Zoomable, Parted):
 
     @property
     def heading(self) -> str:
-        return f"Activation atlas of {len(self.embedding.ids):,} images"
+        return f"Activation atlas of {counted(len(self.embedding.ids), 'image')}"
 
     def frame(self) -> np.ndarray:
         """The cells at their places (height, width, 3), uint8, as one frame of a film; white where none is."""
@@ -79,7 +79,7 @@ class ActivationAtlas(Zoomable, Parted):
     def labels(self) -> list[str]:
         """What stands below each image: its cell's commonest label, or how many images the cell holds."""
         return [
-            counted(number) if label is None else label
+            counted(number, "image") if label is None else label
             for label, number in zip(self.cells.labels, self.cells.counts, strict=True)
         ]
 
@@ -87,8 +87,12 @@ class ActivationAtlas(Zoomable, Parted):
         """What is shown, and how near the images come to what they are to show; `labelled`: with labels below them."""
         cells, low, high = self.cells, float(self.cosines.min()), float(self.cosines.max())
         least, most = min(cells.counts), max(cells.counts)
-        many = counted(most) if least == most else f"{least:,} to {counted(most)}"
-        left = f" Cells with fewer, of {counted(cells.left_out)} in all, are left empty." if cells.left_out else ""
+        many = counted(most, "image") if least == most else f"{least:,} to {counted(most, 'image')}"
+        left = (
+            f" Cells with fewer, of {counted(cells.left_out, 'image')} in all, are left empty."
+            if cells.left_out
+            else ""
+        )
         below = " Below each: the commonest label among its images." if labelled and any(cells.labels) else ""
         reached = f"{_signed(low)} to {_signed(high)}"
         return (
@@ -158,7 +162,7 @@ class ActivationAtlas(Zoomable, Parted):
             "title": self.heading, "subtitle": self._subtitle, "caption": self.words(), "map": self.embedding.words(),
             "tile": int(self.images.shape[-1]),
             "images": [
-                [left, top, f"{counted(number)}, cosine {_signed(cosine)}", label and f"{label} ({share:.0%})"]
+                [left, top, f"{counted(number, 'image')}, cosine {_signed(cosine)}", label and f"{label} ({share:.0%})"]
                 for (left, top, _, _), number, cosine, label, share in rows
             ],
         }  # fmt: skip
@@ -179,11 +183,6 @@ class ActivationAtlas(Zoomable, Parted):
                 for (row, column), members, label, share, cosine in cells
             ],
         }  # fmt: skip
-
-
-def counted(images: int) -> str:
-    """So many images, in words."""
-    return f"{images:,} image{'' if images == 1 else 's'}"
 
 
 def _signed(value: float) -> str:

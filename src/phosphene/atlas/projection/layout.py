@@ -1,19 +1,20 @@
 """Where the thumbnails of a mosaic stand: about where the map has them, or each in a cell of a grid.
 
 On the map no thumbnail covers another: where there is no room at its place, it stands as near as there is, within a
-few thumbnails' width, or is left out (spacing.py). As much room is made as most of them need. On the grid all are
-shown, and the sum of squared shifts from the map is the smallest that there is (snapping.py).
+few thumbnails' width (spacing.py). As much room is made as most of them need; the others go to the nearest cell that is
+free, however far. Only where a largest shift is asked for, or the whole has too few cells, some are left out. On the
+grid all are shown, and the sum of squared shifts from the map is the smallest that there is (snapping.py).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .snapping import sides, snap
-from .spacing import spaced
+from .spacing import filled, spaced
 
 WIDE = 6_000  # pixels of a mosaic whose tiles have no given size
 SMALLEST, LARGEST = 24, 128  # pixels of such tiles
@@ -23,6 +24,7 @@ MOST = 0.9  # the share of images that should have room
 # How much wider the map gets, and how far a thumbnail may be moved, in tiles, one after the other until most have room.
 TRIED = ((1.0, 1.0), (1.0, 2.0), (1.25, 2.0), (1.6, 2.0), (1.6, 3.0), (2.0, 3.0), (2.5, 3.0), (3.2, 4.0))
 GAP = 0.04  # between tiles, of their side
+SNAPPED = 6_000  # cells up to which all tiles are set anew where the gaps between them are too few
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,20 +58,42 @@ def on_grid(positions: np.ndarray, tile: int | None, side: int | None) -> Laid:
 def on_map(positions: np.ndarray, tile: int | None, side: int | None, shift: float | None, seed: int) -> Laid:
     """A place for each position (N, 2) that has room no further than `shift` tiles away; `side` is the longer one.
 
-    Where one of the two is None, it grows until most of the positions have room, within limits.
+    Where one of the two is None, it grows until most of the positions have room, within limits. Without a shift the
+    others go wherever there is room.
     """
     reach = np.maximum(np.ptp(positions, axis=0), 1e-12)
     flat = max(FLATTEST, float(reach.min() / reach.max()))
     across = max(2.0, math.sqrt(ROOM * len(positions) / flat))
     tries = dict.fromkeys((1.0 if side else wider, further if shift is None else shift) for wider, further in TRIED)
     for wider, further in tries:
-        result = _tried(positions, across * wider, tile, side, further, seed)
-        if len(result.rows) >= MOST * len(positions):
+        attempt = _tried(positions, across * wider, tile, side, further, seed)
+        if attempt.has_place.sum() >= MOST * len(positions):
             break
-    return result
+    if shift is None:
+        attempt = replace(attempt, corners=_everywhere(positions, attempt, seed))
+    rows = np.flatnonzero(attempt.has_place)
+    shift_rms = np.sqrt(((attempt.corners[rows] - attempt.targets[rows]) ** 2).sum(1).mean()) / attempt.tile
+    return Laid(rows, attempt.corners[rows], attempt.tile, attempt.width, attempt.height, float(shift_rms))
 
 
-def _tried(positions: np.ndarray, across: float, tile: int | None, side: int | None, shift: float, seed: int) -> Laid:
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    """Where tiles should be and where they stand, (N, 2) each; negative for those without a place."""
+
+    targets: np.ndarray
+    corners: np.ndarray
+    tile: int
+    width: int
+    height: int
+
+    @property
+    def has_place(self) -> np.ndarray:
+        return self.corners[:, 0] >= 0
+
+
+def _tried(
+    positions: np.ndarray, across: float, tile: int | None, side: int | None, shift: float, seed: int
+) -> _Attempt:
     """On a map of a longer side of `across` tiles, as far as it and the tile are not given in pixels."""
     tile = tile or (max(4, int(side / across)) if side else fitting(across))
     side = side or math.ceil(across * tile)
@@ -82,9 +106,18 @@ def _tried(positions: np.ndarray, across: float, tile: int | None, side: int | N
     targets[:, 1] = height - tile - targets[:, 1]
     whole = np.rint(targets).astype(np.int64)
     corners = spaced(whole, tile + gap(tile), shift * tile, (width + gap(tile), height + gap(tile)), seed)
-    rows = np.flatnonzero(corners[:, 0] >= 0)
-    moved = np.sqrt(((corners[rows] - whole[rows]) ** 2).sum(1).mean()) / tile
-    return Laid(rows, corners[rows], tile, width, height, float(moved))
+    return _Attempt(whole, corners, tile, width, height)
+
+
+def _everywhere(positions: np.ndarray, attempt: _Attempt, seed: int) -> np.ndarray:
+    """Corners for all, if there are as many cells: the others in cells that are free, or else all set anew."""
+    step = attempt.tile + gap(attempt.tile)
+    size = (attempt.width + gap(attempt.tile), attempt.height + gap(attempt.tile))
+    corners = filled(attempt.targets, attempt.corners, step, size, seed)
+    columns, rows = size[0] // step, size[1] // step
+    if (corners[:, 0] >= 0).all() or not len(corners) <= rows * columns <= SNAPPED:
+        return corners
+    return snap(positions, rows, columns)[0][:, ::-1] * step
 
 
 def fitting(across: float) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...instrument import instrument
 from ...instrument.roles import AtlasLike
-from ...picture import ImageBlock, Sheet
+from ...picture import ImageBlock, Sheet, counted
 from ..scatter import SHORTENED
 from ..zoom.thumbnails import Thumbnails, thumbnails
 from ..zoom.zoomable import Zoomable
@@ -76,11 +76,12 @@ class Mosaic(Zoomable):
         if self.grid:
             rows, columns = ((length + gap(self.tile)) // (self.tile + gap(self.tile)) for length in self.size)
             text = (
-                f"{self.shown:,} of {total:,} images on {rows:,} × {columns:,} cells, as near to the map as one can: "
+                f"{self.shown:,} of {counted(total, 'image')} on {rows:,} × {columns:,} cells, as near to the map as "
             )
+            text += "one can: "
             text += f"the root of the mean squared shift is {self.shift:.3g} cells."
         else:
-            text = f"{self.shown:,} of {total:,} images are shown at their places on the map"
+            text = f"{self.shown:,} of {counted(total, 'image')} are shown at their places on the map"
             text += f", moved by {self.shift:.2g} tiles (root mean square)" if self.shift else ""
             if self.hidden:
                 text += f"; {self.hidden:,} have no room there and are left out: a larger `side` or `shift` shows more"
@@ -109,7 +110,7 @@ class Mosaic(Zoomable):
 
     @property
     def _title(self) -> str:
-        return f"Mosaic of {self.shown:,} images"
+        return f"Mosaic of {counted(self.shown, 'image')}"
 
     @property
     def _subtitle(self) -> str:
@@ -170,7 +171,8 @@ def atlas_mosaic(
     - `grid`: show all images, on a grid, each moved as little as possible
     - `tile`: side of a thumbnail in pixels; if not given, chosen so that the mosaic is about 6,000 pixels wide
     - `side`: the mosaic's longer side in pixels, on a grid its width; if not given, large enough for most images
-    - `shift`: how many tiles a thumbnail may be moved, not on a grid; if not given, as many as most images need, 1 to 4
+    - `shift`: how many tiles a thumbnail may be moved at most, not on a grid; if not given, 1 to 4 for most images, and
+      as far as necessary for the others
     - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours
     - `seed`: seed of the random numbers

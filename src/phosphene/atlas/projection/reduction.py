@@ -16,14 +16,16 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 
+from ...instrument.fields import Role
 from .tsne import Phase, laid_out
 
-Method = Literal["tsne", "umap", "pca"]
+Method = Annotated[Literal["tsne", "umap", "pca"], Role.METHOD]
+METHODS = ("tsne", "umap", "pca")
 FEWEST = 5  # images of a map
 EARLY, LATE = Phase(250, exaggeration=12.0, momentum=0.8), Phase(500, momentum=0.9)
 MANY, MANY_EXAGGERATION = 100_000, 4.0  # Kobak and Berens, 2019
@@ -48,8 +50,8 @@ class Reduction:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            raise ValueError(f"method {self.method!r} is not known; it is one of {', '.join(get_args(Method))}")
+        if self.method not in METHODS:
+            raise ValueError(f"method {self.method!r} is not known; it is one of {', '.join(METHODS)}")
         if self.components < 2:
             raise ValueError(f"a map has at least 2 components, not {self.components}")
         if not self.perplexity >= 1:

@@ -40,6 +40,33 @@ def spaced(targets: np.ndarray, side: int, reach: float, bounds: tuple[int, int]
     return result
 
 
+def filled(targets: np.ndarray, corners: np.ndarray, side: int, bounds: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """The corners of `spaced`, with those that were left out in the cells of a grid that are free, as far as there are.
+
+    Each takes the nearest cell that is left, in an order drawn at random.
+    """
+    columns, rows = (length // side for length in bounds)
+    is_occupied = np.zeros((rows + 2, columns + 2), bool)
+    result = corners.copy()
+    standing = corners[corners[:, 0] >= 0]
+    # a square that lies over the edge of a cell takes the next as well
+    cell, overlaps = standing // side, standing % side > 0
+    for across, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        mask = (overlaps[:, 0] | (not across)) & (overlaps[:, 1] | (not down))
+        is_occupied[cell[mask, 1] + down, cell[mask, 0] + across] = True
+    cells = np.argwhere(~is_occupied[:rows, :columns])[:, ::-1] * side
+    is_free = np.ones(len(cells), bool)
+    for row in np.random.default_rng(seed).permutation(len(corners)):
+        if corners[row, 0] >= 0:
+            continue
+        if not is_free.any():
+            break
+        squares = np.where(is_free, ((cells - targets[row]) ** 2).sum(1), np.iinfo(np.int64).max)
+        best = int(squares.argmin())
+        result[row], is_free[best] = cells[best], False
+    return result
+
+
 def _nearest_free(
     target: np.ndarray, occupied: np.ndarray, side: int, reach: float, limit: np.ndarray
 ) -> np.ndarray | None:

@@ -40,11 +40,12 @@ def features_sweep(atlas: OpenedAtlas, features: str | None, sweep: str | None =
     return atlas.sweep(features, features=True, name=sweep), features
 
 
-def vectors_of(table: Any, numbers: Sequence[int]) -> dict[int, np.ndarray]:
+def vectors_of(table: Any, numbers: Sequence[int], condition: str | None = None) -> dict[int, np.ndarray]:
     """What a table of features holds of these images, in float32, by their numbers; of some it may hold nothing."""
     if not len(numbers):
         return {}
-    rows = table.search().where(among("id", numbers)).select(["id", "vector"]).limit(len(numbers)).to_arrow()
+    where = among("id", numbers) if condition is None else f"({among('id', numbers)}) AND ({condition})"
+    rows = table.search().where(where).select(["id", "vector"]).limit(len(numbers)).to_arrow()
     ids, vectors = to_features(rows)
     return dict(zip(ids.tolist(), vectors.astype(np.float32), strict=True))
 

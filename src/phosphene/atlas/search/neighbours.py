@@ -7,19 +7,18 @@ the atlas's were: same network, preprocessing, layer and pooling. How it is sear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...instrument import Result, instrument
-from ...instrument.roles import AtlasLike
+from ...instrument.roles import AtlasImages, AtlasLike
 from ...network import Preprocessing
 from ...network.room import check_room
 from ...picture import Photo, Sheet
 from ..opened import opened
-from ..store.tables import features_table
 from .features import features_sweep
 from .indexing import Index, index_of
 from .neighbours_picture import sheet_of
@@ -49,7 +48,7 @@ class Neighbours(Result):
     def how(self) -> str:
         """How it was searched, and where that can miss neighbours, how often it does."""
         if self.index is None:
-            return f"all {self.images:,} images were looked at"
+            return "the one image was looked at" if self.images == 1 else f"all {self.images:,} images were looked at"
         return f"searched through {self.index}"
 
     def sheet(self, *, rows: int = 8, seen: bool = True) -> Sheet:
@@ -88,7 +87,7 @@ class Neighbours(Result):
 @instrument
 def atlas_neighbours(
     atlas: AtlasLike,
-    query: Sequence[str] | Any,
+    query: AtlasImages,
     k: int = 6,
     *,
     features: str | None = None,
@@ -118,17 +117,15 @@ def atlas_neighbours(
         raise ValueError(f"k is a number above 0, not {k}")
     atlas = opened(atlas)
     swept, layer = features_sweep(atlas, features, sweep)
-    table = atlas.store.find(features_table(swept.name, layer))
-    if table is None:
-        raise ValueError(f"no image has run through {swept.network} yet; go on building the atlas {atlas.path!r}")
+    table, condition = atlas.store.features_rows(swept, layer)
     queries = queries_of(atlas, query)
     check_room(
         k, 32 * len(queries), f"k={{}}: the neighbours of {len(queries):,} quer{'y' if len(queries) == 1 else 'ies'}"
     )
-    vectors = described(atlas, swept, layer, table, queries)
+    vectors = described(atlas, swept, layer, queries)
     index = None if exact else index_of(atlas.store, swept, layer, table, metric)
     numbers = np.array([NONE - 1 if query.number is None or own else query.number for query in queries])
-    got = _searched(table, vectors, k + (0 if own else 1), metric, index).without(numbers, k)
+    got = _searched(table, condition, vectors, k + (0 if own else 1), metric, index).without(numbers, k)
     rows: dict[int, dict[str, Any]] = {NONE: {"key": "", "label": None}}
     rows |= {row["id"]: row for row in atlas.store.images(got.numbers[got.numbers != NONE].tolist()).to_pylist()}
     return Neighbours(
@@ -141,14 +138,16 @@ def atlas_neighbours(
         keys=tuple(tuple(rows[each]["key"] for each in row) for row in got.numbers.tolist()),
         labels=tuple(tuple(rows[each]["label"] for each in row) for row in got.numbers.tolist()),
         index=index,
-        images=table.count_rows(),
+        images=table.count_rows(condition),
         length=vectors.shape[1],
         photo=atlas.photo,
         preprocessing=Preprocessing.from_dict(swept.preprocessing),
     )
 
 
-def _searched(table: Any, vectors: np.ndarray, k: int, metric: str, index: Index | None) -> Nearest:
+def _searched(
+    table: Any, condition: str | None, vectors: np.ndarray, k: int, metric: str, index: Index | None
+) -> Nearest:
     if index is None:
-        return exact(blocks(table), vectors, k, metric)
-    return approximate(table, vectors, k, metric, index.probes, index.refine)
+        return exact(blocks(table, condition), vectors, k, metric)
+    return approximate(table, vectors, k, metric, index.probes, index.refine, condition)

@@ -102,11 +102,13 @@ def _read_from(atlas: OpenedAtlas, path: str) -> dict[str, Any] | None:
     return None
 
 
-def described(atlas: OpenedAtlas, sweep: Sweep, layer: str, table: Any, queries: Sequence[Query]) -> np.ndarray:
+def described(atlas: OpenedAtlas, sweep: Sweep, layer: str, queries: Sequence[Query]) -> np.ndarray:
     """The queries' features (N, D): those that the atlas keeps, and those of photos that it does not have."""
     photos = [query.photo for query in queries if query.photo is not None]
     fresh_vectors = iter(features_of(atlas.network(sweep), sweep, layer, photos)) if photos else iter(())
-    atlas_vectors = vectors_of(table, sorted({query.number for query in queries if query.number is not None}))
+    table, condition = atlas.store.features_rows(sweep, layer)
+    numbers = sorted({query.number for query in queries if query.number is not None})
+    atlas_vectors = vectors_of(table, numbers, condition)
     for query in queries:
         if query.number is not None and query.number not in atlas_vectors:
             raise LookupError(_lacking(atlas, sweep, query, query.number))

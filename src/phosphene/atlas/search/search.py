@@ -48,11 +48,12 @@ def checked(metric: str) -> None:
         raise ValueError(f"a metric is {' or '.join(get_args(Metric))}, not {metric!r}")
 
 
-def blocks(table: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The numbers and the vectors of a features' table, some at a time, in the table's order."""
+def blocks(table: Any, condition: str | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The numbers and the vectors of a features' table, some at a time, in the table's order; of those rows only."""
     length = table.schema.field("vector").type.list_size
     rows = max(1, BLOCK // (4 * length))
-    for batch in table.search().select(["id", "vector"]).to_batches(batch_size=rows):
+    query = table.search().select(["id", "vector"])
+    for batch in (query if condition is None else query.where(condition)).to_batches(batch_size=rows):
         yield to_features(batch)
 
 
@@ -88,15 +89,20 @@ def exact(parts: Iterable[tuple[np.ndarray, np.ndarray]], queries: np.ndarray, k
     return Nearest(numbers, _distances(squares, metric))
 
 
-def approximate(table: Any, queries: np.ndarray, k: int, metric: str, probes: int, refine: int) -> Nearest:
+def approximate(
+    table: Any, queries: np.ndarray, k: int, metric: str, probes: int, refine: int, condition: str | None = None
+) -> Nearest:
     """The k nearest to each query that the table's index finds among the `probes` nearest of its partitions.
 
-    It finds refine · k by its short codes, and the k nearest of these by their vectors.
+    It finds refine · k by its short codes, and the k nearest of these by their vectors. With a condition,
+    only among such rows.
     """
     aims = prepared(queries, metric)
     numbers, squares = np.full((len(aims), k), NONE), np.full((len(aims), k), np.inf)
     for at, (query, scaled) in enumerate(zip(queries, aims, strict=True)):
         lance_query = table.search(query.astype(np.float32), vector_column_name="vector").distance_type(LANCE[metric])
+        if condition is not None:
+            lance_query = lance_query.where(condition, prefilter=True)
         rows = (
             lance_query.nprobes(probes).refine_factor(refine).limit(k).select(["id", "vector", "_distance"]).to_arrow()
         )

@@ -23,6 +23,7 @@ from ..sweep.summary import Summary
 from . import tables
 from .conditions import covered, seen_once
 from .database import Database
+from .fields import Fields
 from .work import Sweep, Work
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ class Store(Database):
         sweep = Sweep.of(name, network, work)
         self.table("sweeps").add(tables.of_sweep(sweep))
         return sweep
+
+    def keep_fields(self, sweep: Sweep, network: Network) -> None:
+        """Notes what the units of the sweep's layers see, where it is not noted yet, as in atlases of old."""
+        name = tables.fields_table(sweep.name)
+        if sweep.work.layers and not self.holds(name):
+            self.append(name, tables.of_fields({layer: Fields.of(network, layer) for layer in sweep.work.layers}))
 
     def resume(self, sweep: Sweep) -> tuple[Coverage, dict[str, Summary]]:
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
@@ -246,14 +253,41 @@ class Store(Database):
         name = layer.replace("'", "''")
         return table.search().where(f"layer = '{name}'").limit(table.count_rows()).to_arrow().sort_by("channel")
 
+    def fields(self, sweep: Sweep, layer: str) -> Fields | None:
+        """What a layer's units see; None where it is not noted."""
+        table = self.find(tables.fields_table(sweep.name))
+        if table is None:
+            return None
+        fields_of = {row["layer"]: row["fields"] for row in table.to_arrow().to_pylist()}
+        return Fields.from_json(fields_of[layer]) if layer in fields_of else None
+
     def features(self, sweep: Sweep, layer: str) -> tuple[np.ndarray, np.ndarray]:
         """The images' numbers (N,) and their features (N, D), in the order of the numbers. ValueError without any."""
-        table = self.find(tables.features_table(sweep.name, layer))
-        if table is None:
+        table, condition = self.features_rows(sweep, layer)
+        if condition is None:
+            rows = table.to_arrow()
+        else:
+            rows = table.search().where(condition).limit(table.count_rows()).to_arrow()
+        if not rows.num_rows:
             raise ValueError(self.nothing(sweep))
-        ids, vectors = tables.to_features(table.to_arrow())
+        ids, vectors = tables.to_features(rows)
         order = ids.argsort(kind="stable")
         return ids[order], vectors[order]
+
+    def features_rows(self, sweep: Sweep, layer: str) -> tuple[Any, str | None]:
+        """The table of a layer's features, and the condition of the rows that count; None where all do.
+
+        A build that was killed may leave rows of images that the sweep does not cover yet, until it is resumed.
+        ValueError without any rows.
+        """
+        units = self.find(tables.units_table(sweep.name))  # first: what is written meanwhile does not count
+        table = self.find(tables.features_table(sweep.name, layer))
+        if units is None or table is None:
+            raise ValueError(self.nothing(sweep))
+        metadata = units.schema.metadata
+        if table.count_rows() == json.loads(metadata[b"rows"]).get(table.name, 0):
+            return table, None
+        return table, covered(Coverage.from_json(metadata[b"done"].decode()))
 
     def map(self, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
         """A kept map: the images' numbers (N,), their positions (N, 2) and what is told of it; None without one."""

@@ -4,6 +4,7 @@
     images                    one row an image of the sources
     sweeps                    one row a network and set of layers
     {sweep}.units             one row a channel of its layers: statistics and strongest answers, best first
+    {sweep}.fields            one row a layer: what its units see of the network's input
     {sweep}.unreadable        one row an image that the sweep could not use, with the reason
     {sweep}.features.{layer}  one row an image: the layer's feature vector
     {sweep}.map.{layer}.{method}  one row an image: where it lies on a map of these features
@@ -32,6 +33,7 @@ from ...data.sources import Shard
 from ..sweep import sketch
 from ..sweep.summary import Summary
 from ..sweep.top import NONE, Top
+from .fields import Fields
 from .work import Sweep, Work
 
 if TYPE_CHECKING:
@@ -59,6 +61,10 @@ def among(column: str, numbers: Iterable[int]) -> str:
 
 def units_table(sweep: str) -> str:
     return f"{sweep}.units"
+
+
+def fields_table(sweep: str) -> str:
+    return f"{sweep}.fields"
 
 
 def unreadable_table(sweep: str) -> str:
@@ -91,6 +97,12 @@ def images_schema() -> pa.Schema:
             ("width", pa.int32()), ("height", pa.int32()),
         ]
     )  # fmt: skip
+
+
+def fields_schema() -> pa.Schema:
+    """`fields` is JSON (fields.py)."""
+    pa = arrow()
+    return pa.schema([("layer", pa.string()), ("fields", pa.string())], metadata={"format": str(FORMAT)})
 
 
 def unreadable_schema() -> pa.Schema:
@@ -171,6 +183,11 @@ def _to_work(fields: Mapping[str, Any]) -> Work:
 
 def of_rows(rows: Sequence[Row]) -> pa.Table:
     return arrow().Table.from_pylist([vars(row) for row in rows], schema=images_schema())
+
+
+def of_fields(fields: Mapping[str, Fields]) -> pa.Table:
+    rows = [{"layer": layer, "fields": layer_fields.to_json()} for layer, layer_fields in fields.items()]
+    return arrow().Table.from_pylist(rows, schema=fields_schema())
 
 
 def of_unreadable(rows: Sequence[Row]) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...network import Layer, Network
 from ...network.running.seam import OUTPUT
+from .blocks import blocks, convolutions
 
 CONVOLUTIONS = "convolutions"  # the word for every layer that is a convolution's output
 POOLS = ("mean", "max", "none")
@@ -72,17 +73,14 @@ class Sweep:
 def chosen_layers(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The layers asked for by name, by pattern ('blocks.*') or as 'convolutions', in the network's order.
 
-    None: all convolutions, or where there are none, all layers with places that a module outside of others gives.
+    None: all convolutions and the outputs of the blocks (blocks.py); without convolutions, also all layers with places
+    that a module outside of others gives.
     """
     every = network.layers()
-    if names_asked is None:
-        names_asked = [CONVOLUTIONS] if any(_is_convolution(layer) for layer in every) else [
-            layer.name for layer in every if layer.layout is not None and layer.module and layer.depth <= 2
-        ]  # fmt: skip
-    names: set[str] = set()
-    for name in [names_asked] if isinstance(names_asked, str) else names_asked:
+    names = set(_default_layers(network) if names_asked is None else ())
+    for name in [names_asked] if isinstance(names_asked, str) else names_asked or ():
         if name == CONVOLUTIONS:
-            matching = [layer.name for layer in every if _is_convolution(layer)]
+            matching = convolutions(network)
         elif any(sign in name for sign in "*?["):
             matching = [layer.name for layer in every if fnmatchcase(layer.name, name) and _usable(layer)]
         else:
@@ -91,6 +89,13 @@ def chosen_layers(network: Network, names_asked: str | Sequence[str] | None) -> 
             raise LookupError(f"no layer of {network.name} is meant by {name!r}; network.layers() lists them all")
         names |= set(matching)
     return tuple(dict.fromkeys(layer.name for layer in every if layer.name in names))
+
+
+def _default_layers(network: Network) -> list[str]:
+    """The layers if none are asked for."""
+    convolution_names = convolutions(network)
+    outer = [layer.name for layer in network.layers() if layer.layout is not None and layer.module and layer.depth <= 2]
+    return [*(convolution_names or outer), *blocks(network)]
 
 
 def described_layers(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -114,7 +119,3 @@ def _checked(network: Network, name: str) -> Layer:
 
 def _usable(layer: Layer) -> bool:
     return layer.layout is not None or (len(layer.shape) == 1 and layer.batch == 0)
-
-
-def _is_convolution(layer: Layer) -> bool:
-    return layer.module and layer.layout is not None and layer.kind.startswith("Conv")

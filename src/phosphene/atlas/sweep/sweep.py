@@ -17,6 +17,7 @@ from ...data.coverage import Coverage
 from ...data.sources import Shard, lost, news, picked, shard_and_index, shards_of
 from ...network import Network, Preprocessing
 from ...network.room import check_room
+from ...picture import counted
 from ..store.store import Store
 from ..store.work import Sweep, Work
 from .running import BatchRun, run, summaries
@@ -88,6 +89,7 @@ def build(
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in [*sweeps, *([store.begin(network, rest)] if rest else [])]:
+            store.keep_fields(sweep, network)
             if retry:
                 try:
                     store.reopen(sweep, [shard for shard, what in stored_shards.items() if lost(what)])
@@ -203,6 +205,6 @@ def _explained(error: Exception, store: Store, count: int) -> Exception:
         return error
     return OSError(
         errno.ENOSPC,
-        f"the disk that holds the atlas {store.path!r} is full; it holds the first {count} images of this run, whole. "
-        "Make room and build again: it goes on from there",
+        f"the disk that holds the atlas {store.path!r} is full; it holds the first {counted(count, 'image')} of this "
+        "run, whole. Make room and build again: it goes on from there",
     )

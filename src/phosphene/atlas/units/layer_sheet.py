@@ -10,8 +10,7 @@ import numpy as np
 
 from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike, LayerName
-from ...network import Address
-from ...picture import Drawing, DrawingBlock, Mark, Sheet, Text, compact, shifted, wrap
+from ...picture import Drawing, DrawingBlock, Mark, Sheet, Text, compact, counted, shifted, wrap
 from ..opened import opened
 from ..store.sweep_rows import count_of, units_of
 from .naming import Name, named
@@ -69,8 +68,8 @@ class LayerSheet(Result):
         which = f"{len(self.units)} of {self.channels} units" if len(self.units) < self.channels else "all units"
         subtitle = f"{self.network} · receptive field {self.sees} · {which} {_ORDERED[self.order]}{where}"
         caption = (
-            f"For each unit the patches that it answers to most among {self.images:,} images, the best first: all that "
-            "it sees from there, plain where it sees the border's padding. The number is its largest value."
+            f"For each unit the patches that it answers to most among {counted(self.images, 'image')}, the best first: "
+            "all that it sees from there, plain where it sees the border's padding. The number is its largest value."
         )
         if any(unit.name is not None and not unit.name.name for unit in self.units):
             caption += " A unit has no name where its images share no label beyond chance."
@@ -142,7 +141,6 @@ def atlas_layer(
         raise ValueError(f"units are ordered by {', '.join(get_args(Order))}, not {order!r}")
     atlas = opened(atlas)
     swept = atlas.sweep(layer, name=sweep)
-    network = atlas.network(swept)
     table = units_of(atlas.store, swept, layer)
     measured = Measured.of(table)
     try:
@@ -155,9 +153,9 @@ def atlas_layer(
     if not 1 <= page <= pages:
         raise ValueError(f"there are pages 1 to {pages} of {table.num_rows} units, not {page}")
     channels = _ordered(measured, names, order)[(page - 1) * units : page * units]
-    patches = patches_of(atlas, swept, network, layer, table.take(channels).to_pylist(), k)
+    patches = patches_of(atlas, swept, layer, table.take(channels).to_pylist(), k)
     return LayerSheet(
-        network=network.name, layer=layer, sees=str(network.receptive_field(Address(layer))),
+        network=swept.network, layer=layer, sees=atlas.fields(swept, layer).words,
         images=count_of(atlas.store, swept), channels=table.num_rows, order=order, page=page, pages=pages,
         units=tuple(
             Unit(at, float(measured.largest[at]), float(measured.active[at]), names[at] if names else None, tuple(each))

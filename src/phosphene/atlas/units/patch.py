@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...data.sources import Shard, photo_of, shard_and_index
-from ...network import Address, Box, Field, Frame, Network
+from ...network import Box, Field, Frame
+from ...network.opening.reopening import read_preprocessing
 from ...picture import Photo, Picture, compact, plain
 
 if TYPE_CHECKING:
     from ..opened import OpenedAtlas
+    from ..store.fields import Run
     from ..store.work import Sweep
 
 
@@ -97,42 +99,43 @@ class Patch:
 def patches_of(
     atlas: OpenedAtlas,
     sweep: Sweep,
-    network: Network,
     layer: str,
     rows: Sequence[Mapping[str, Any]],
     k: int | None = None,
 ) -> list[list[Patch]]:
     """The strongest patches of the units in rows of the sweep's table, best first, at most `k` each."""
+    fields, preprocessing = atlas.fields(sweep, layer), read_preprocessing(sweep.preprocessing)
     numbers = [number for row in rows for number in row["images"][:k]]
     images = {row["id"]: row for row in atlas.store.images(numbers).to_pylist()}
     shards = atlas.store.shards([shard_and_index(number)[0] for number in numbers])
     result = []
     for row in rows:
         channel = int(row["channel"])
+        run = fields.channel(channel)
         unit_patches: list[Patch] = []
         for value, number, at in list(zip(row["values"], row["images"], row["places"], strict=True))[:k]:
             image = images[number]
             line, column = divmod(at, row["columns"])
             start = Patch(
                 value, image["key"], image["label"], line, column, Box(0, 0, 0, 0), number, f"{layer}:{channel}", True,
-                network.preprocessing.frame(image["height"], image["width"]), Box(0, 0, 0, 0), Box(0, 0, 0, 0),
+                preprocessing.frame(image["height"], image["width"]), Box(0, 0, 0, 0), Box(0, 0, 0, 0),
                 shards[image["shard"]],
             )  # fmt: skip
-            unit_patches.append(_with_boxes(start, network, Address(layer, channel)))
+            unit_patches.append(_with_boxes(start, run))
         result.append(unit_patches)
     return result
 
 
-def _with_boxes(patch: Patch, network: Network, unit: Address) -> Patch:
-    """The patch with the part of the photo that the unit sees from its place."""
+def _with_boxes(patch: Patch, run: Run) -> Patch:
+    """The patch with the part of the photo that its unit, of a run of channels, sees from its place."""
     frame = patch.frame
     whole = frame.whole_input
-    box = network.receptive_field(unit, (patch.row, patch.column), frame.size)
+    box = run.box(patch.row, patch.column)
     # a unit may see nothing but padding, the network's or the input's
-    is_known = isinstance(box, Box) and not box.empty and not frame.source(box).empty
-    if not isinstance(box, Box) or not is_known or box == whole:
+    is_known = box is not None and not box.empty and not frame.source(box).empty
+    if box is None or not is_known or box == whole:
         return replace(patch, box=frame.source(whole), sees=whole, window=whole, known=is_known)
-    window = _window(network.receptive_field(unit, None, frame.size), patch, whole)
+    window = _window(run.field, patch, whole)
     inside = window.left <= box.left and window.top <= box.top
     inside = inside and window.right >= box.right and window.bottom >= box.bottom
     return replace(patch, box=frame.source(box), sees=box, window=window if inside else box)

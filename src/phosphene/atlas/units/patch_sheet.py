@@ -22,6 +22,7 @@ from ...picture import (
     Table,
     TextBlock,
     compact,
+    counted,
     map_range,
     ranges_caption,
     shifted,
@@ -55,7 +56,8 @@ def sheet_of(result: Patches, context: bool) -> Sheet:
     else:
         blocks.append(TextBlock("No image has been found that it answers to.", "muted"))
     title = f"The unit {result.title}"
-    many = f"its {len(result)} strongest patches among {result.images:,} images"
+    strongest = "strongest patch" if len(result) == 1 else f"{len(result)} strongest patches"
+    many = f"its {strongest} among {counted(result.images, 'image')}"
     subtitle = f"{result.network} · {_sees(result)} · {many}"
     caption = _caption(result, context, tuple(ranges))
     description = f"{result.network}, {result.unit}: {many}. {caption}"
@@ -75,7 +77,7 @@ def _head(result: Patches) -> Row:
         *((f"{100 * share:g} % of values are below", compact(at[share])) for share in (0.5, 0.95, 0.999)),
         ("largest", compact(result.largest)),
     ]
-    blocks: list[Block] = [Table([f"over {result.images:,} images", ""], rows)]
+    blocks: list[Block] = [Table([f"over {counted(result.images, 'image')}", ""], rows)]
     marked = [(f"{100 * share:g} %", at[share]) for share in (0.999, 0.5, 0.95)]
     plot = histogram(result.counts, result.largest, [patch.value for patch in result.patches], marked, where)
     blocks.append(DrawingBlock(plot))

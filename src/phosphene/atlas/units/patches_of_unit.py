@@ -20,7 +20,7 @@ from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike, UnitName
 from ...network import Address, Network
 from ...picture import Photo, Sheet
-from ...showing import named as shown_as
+from ...showing import with_class
 from ...synthesis import synthesize
 from ...synthesis.engine.synthesis import pixels
 from ..opened import opened
@@ -29,6 +29,7 @@ from .naming import Name, named, tied
 from .patch import Patch, patches_of
 from .patch_sheet import sheet_of
 from .statistics import SHARES, Measured
+from .unit import class_names, unit_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -128,25 +129,19 @@ def atlas_patches(
         raise ValueError(f"at least one patch is asked for, not {k}")
     atlas = opened(atlas)
     # which sweep and network the unit belongs to
-    address = Address.parse(unit)
-    swept = atlas.sweep(address.layer, name=sweep)
-    network = atlas.network(swept)
-    checked = network.address(address)
-    if checked.channel is None:
-        raise ValueError(f"{unit!r} is a whole layer; name one of its channels, such as '{address.layer}:17'")
-    if checked.place is not None:
-        raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
-    target = Address(checked.layer, int(checked.channel))
+    swept, target = unit_of(atlas, unit, sweep)
+    fields, channel = atlas.fields(swept, target.layer), int(target.channel or 0)
     # what the sweep wrote of it, and its patches
     units = units_of(atlas.store, swept, target.layer)
-    row = units.slice(int(target.channel or 0), 1)
-    (rows,) = patches_of(atlas, swept, network, target.layer, row.to_pylist(), k)
+    row = units.slice(channel, 1)
+    (rows,) = patches_of(atlas, swept, target.layer, row.to_pylist(), k)
     measured, values = Measured.of(row), row.column("values")[0].as_py()
     # what is made anew where asked for
     more: dict[str, Any] = {}
-    if projection:
+    network = atlas.network(swept) if projection or synthesis else None  # the atlas holds all else
+    if network is not None and projection:
         more |= _patterns(network, rows, target)
-    if synthesis:
+    if network is not None and synthesis:
         synthesised = synthesize(network, str(target), steps=steps, seed=seed)
         more |= {
             "image": pixels(synthesised.images)[0],
@@ -155,13 +150,13 @@ def atlas_patches(
         }
     images = count_of(atlas.store, swept)
     return Patches(
-        network=network.name, unit=str(target), title=shown_as(network, target),
-        sees=str(network.receptive_field(target)),
+        network=swept.network, unit=str(target), title=with_class(class_names(swept), target),
+        sees=str(fields.channel(channel).field),
         images=images, places=measured.count // max(images, 1), patches=tuple(rows),
         mean=float(measured.mean[0]), active=float(measured.active[0]), largest=float(measured.largest[0]),
         tied=max(0, tied(values, swept.work.k) - (len(values) - len(rows))),
         shares=SHARES, quantiles=tuple(measured.quantiles()[0].tolist()), counts=measured.counts[0],
-        name=_name(atlas, swept, units, int(target.channel or 0)), **more,
+        name=_name(atlas, swept, units, channel), **more,
     )  # fmt: skip
 
 

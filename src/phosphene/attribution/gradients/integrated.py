@@ -21,7 +21,7 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network
-from ...picture import compact
+from ...picture import compact, counted
 from ..maps.attribution import photo_fields
 from ..maps.fixed_units import at_once, fix_units, whole
 from ..maps.signal import Signal
@@ -50,7 +50,7 @@ class Integrated(Signal):
         off = f"{float(share):.2%} of it" if share < 1 else compact(float(self.gap[worst].abs()))
         sums = "the signal's sum is" if len(self.steps) == 1 else "each signal's sum is"
         to = "" if len(self.steps) == 1 else "up to "
-        how = f"baseline {self.baseline}, {max(self.steps)} steps ({self.rule})"
+        how = f"baseline {self.baseline}, {counted(max(self.steps), 'step')} ({self.rule})"
         return f"{how}; {sums} the score less the baseline's but for {to}{off}"
 
     def to_dict(self) -> dict[str, Any]:

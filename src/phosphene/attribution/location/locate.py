@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...instrument import Result, instrument
-from ...instrument.roles import Images, Target
+from ...instrument.roles import Images, MethodName, Target
 from ...network import Box, Network
 from ...picture import (
     Block,
@@ -116,7 +116,12 @@ class Located(Result):
 
 @instrument
 def locate(
-    network: Network, images: Images, target: Target = None, *, method: str | None = None, threshold: float = 0.2
+    network: Network,
+    images: Images,
+    target: Target = None,
+    *,
+    method: MethodName | None = None,
+    threshold: float = 0.2,
 ) -> Located:
     """A box round a class in a photo: round the strongest part of its saliency map.
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ...instrument import Result, instrument
-from ...instrument.roles import Images, Target
+from ...instrument.roles import Images, MethodName, Target
 from ...network import Network
 from ...picture import Photo, Sheet
 from ..maps.answered import Answered, answered
@@ -90,7 +90,7 @@ def objects(
     images: Images,
     target: Target = None,
     *,
-    method: str = "grad_cam",
+    method: MethodName = "grad_cam",
     foreground: float = 0.95,
     background: float = 0.30,
     smooth: float = 0.10,

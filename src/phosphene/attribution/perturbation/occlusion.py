@@ -3,26 +3,42 @@
 A window slides over the image and takes away what is below it; the drop of a unit's value, clean minus covered, belongs
 to that place. Every covered image differs from the clean one in one rectangle, and so does every value that a network
 computes from it, in one that grows from layer to layer: only those are computed anew. The answer is the one that
-running all covered images gives, which is checked on some of them in every call.
+running all covered images gives, which is checked on some of them in every call. It comes in steps, a batch of places
+each; which place comes when is decided by what is cheapest to compute together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import OUTPUTS, Network
-from ...network.partial.editing import edited
+from ...network.partial.editing import Part, in_parts
 from ...network.room import check_room
 from ...network.running.outputs import main_tensor, per_image
 from ...network.running.seam import OUTPUT
-from ...picture import Block, ColourBar, ImageBlock, Sheet, apply_range, colour, compact, grid, map_range
+from ...picture import (
+    Block,
+    ColourBar,
+    ImageBlock,
+    Sheet,
+    apply_range,
+    colour,
+    compact,
+    enlarge,
+    grid,
+    map_range,
+    overlay,
+    resample,
+)
+from ...showing import input_box, seen
 from ..maps.attribution import Attribution, capital, photo_fields
 from ..maps.fills import Fill, check_count, fill_values_of
 from ..maps.fixed_units import whole
@@ -36,9 +52,13 @@ WIDTH = 340.0
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Occlusion(Attribution):
-    """Drops (N, rows, columns) of a value, clean minus covered, one for each place of the window."""
+    """Drops (N, rows, columns) of a value, clean minus covered, one for each place of the window.
+
+    In a step on the way, places that have not been covered yet have none: NaN, and clear in pictures.
+    """
 
     drops: Tensor = field(repr=False)
+    covered: Tensor = field(repr=False)  # bool, as large as the drops: the places that have been covered
     window: tuple[int, int]
     shape: Tensor = field(repr=False)  # bool, as large as the window: the pixels that are covered
     stride: tuple[int, int]
@@ -57,16 +77,50 @@ class Occlusion(Attribution):
         return True
 
     @property
+    def step(self) -> int:
+        """How many places of all images have been covered."""
+        return int(self._images(self.covered).sum())
+
+    @property
+    def steps(self) -> int:
+        """How many places there are in all images."""
+        return self._images(self.covered).numel()
+
+    @property
+    def progress(self) -> str:
+        drops = self.drops[self.covered]
+        return f"largest drop {compact(float(drops.max()))}" if len(drops) else ""
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.covered.all())
+
+    def _images(self, covered: Tensor) -> Tensor:
+        """One row for each image: several targets of one image are asked about together."""
+        return covered if len(self.photos) > 1 else covered[:1]
+
+    @property
     def values(self) -> Tensor:
         """(N, H, W): at every pixel of the input the mean drop of the windows that cover it, NaN where none does."""
-        total, count = self.drops.new_zeros(len(self.drops), *self.size), self.drops.new_zeros(self.size)
+        total = self.drops.new_zeros(len(self.drops), *self.size)
+        count = total.clone()
         (height, width), shape = self.window, self.shape.to(self.drops)
         for row, top in enumerate(self.tops):
             for column, left in enumerate(self.lefts):
                 window = (..., slice(top, top + height), slice(left, left + width))
-                total[window] += self.drops[:, row, column, None, None] * shape
-                count[window] += shape
+                there = self.covered[:, row, column, None, None]
+                total[window] += torch.where(there, self.drops[:, row, column, None, None], 0) * shape
+                count[window] += there * shape
         return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
+
+    def frame(self) -> np.ndarray:
+        """The first map over its photo (height, width, 3), uint8; the photo is clear where nothing is known yet."""
+        view, frame = seen(*self.photo(0))
+        box = input_box(view, frame)
+        shares = map_range(self.values[:1].float().cpu().numpy(), "symmetric").values01[0]
+        drawn = overlay(view.pixels, shares, "diverging", 0.85 * np.abs(2 * shares - 1), box=box)
+        known = resample(np.isfinite(shares).astype(float), view.height, view.width, box=box, how="nearest")
+        return np.where((known[0] > 0)[..., None] & known[1][..., None], drawn, view.pixels)
 
     def sheet(self, *, range: str = "symmetric", page: int = 1) -> Sheet:
         """The drop at each place, and over the photo: warm where covering lowers the value, cold where it raises it.
@@ -85,13 +139,16 @@ class Occlusion(Attribution):
             cells = grid(
                 colour(mapped.values01[at : at + 1], "diverging"), scale=max(1, int(WIDTH) // max(rows, columns))
             )
-            drops = ImageBlock(cells.pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH)
+            clear = enlarge(255 * self.covered[index].cpu().numpy().astype(np.uint8), cells.scale)
+            pixels = cells.pixels if self.finished else np.dstack([cells.pixels, clear])
+            drops = ImageBlock(pixels, heading=f"drop at {rows} × {columns} places", width=WIDTH)
             bars = [ColourBar("diverging", mapped.ranges[at], "drop where covered")]
             text = f"{self.targets[index]} · {compact(float(self.scores[index]))}"
             blocks += map_rows(text, photo, frame, [drops], shares, self.signed, [], bars, WIDTH)
         (h, w), (sy, sx) = self.window, self.stride
         what = "window" if self.shape.all() else f"window of {int(self.shape.sum())} pixels within"
         how = f"{what} {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
+        how += "" if self.finished else f"; stopped after {self.step} of {self.steps} places"
         caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
         target_names = ", ".join(self.targets[index] for index in indices)
         text = f"{self.network}, occlusion of {target_names} on {self.names}; {how}; {mapped.caption()}"
@@ -117,6 +174,8 @@ class Occlusion(Attribution):
             "tops": list(self.tops),
             "lefts": list(self.lefts),
             "drops": self.drops.tolist(),
+            "step": self.step,
+            "steps": self.steps,
         }
 
 
@@ -130,8 +189,10 @@ def occlusion(
     stride: int | tuple[int, int] = 16,
     fill: Fill | Tensor = "mean",
     batch: int | None = None,
-) -> Occlusion:
+) -> Iterator[Occlusion]:
     """The drop of a score when a sliding window covers a part of the image; exact, at a fraction of the usual cost.
+
+    Each step covers more places. If the last of them does not agree with a plain run, the steps begin again.
 
     In Python a window can have any shape, as a bool tensor (height, width) of the pixels that it covers, and the fill
     can be a tensor as large as the image. Raises LookupError for a target that does not exist, ValueError for images,
@@ -161,41 +222,47 @@ def occlusion(
     values = 2 * torch.Size(network.layer(question.layer, size).shape).numel() + x.shape[1] * high[0] * high[1]
     where = f"{{}} places of a window of {high[0]} × {high[1]} px (a larger stride has fewer)"
     check_room(len(tops) * len(lefts), PLACE + values * x.element_size(), where)
-    drops, scores, saved = [], [], []
-    for index in range(len(x)):
-        image_question = (
-            question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
-        )
+    each = [Question(question.layer, question.addresses[i : i + 1], ()) for i in range(len(x))]
+    asked = [question] if len(x) == 1 else each
+    layer = OUTPUT if question.layer == "probabilities" else question.layer
+    cleans = [
+        _answers_to(network, asked[i], main_tensor(network.record(x[i : i + 1], layer)[layer]), x[i : i + 1])[:, 0]
+        for i in range(len(x))
+    ]
+    scores = torch.cat(cleans)
+    drops = scores.new_full((len(scores), len(tops) * len(lefts)), torch.nan)
+    covered = torch.zeros(drops.shape, dtype=torch.bool, device=drops.device)
+    saved: list[float] = []
+    about = photo_fields(network, images)
+    for index, clean in enumerate(cleans):
+        rows = slice(None) if len(x) == 1 else slice(index, index + 1)
         fill_values = fill_values_of(x[index : index + 1], fill, index)
-        clean, covered, share = _answers_covered(
-            network, x[index : index + 1], image_question, fill_values, shape, tops, lefts, batch
-        )
-        drops.append((clean[:, None] - covered).view(-1, len(tops), len(lefts)))
-        scores.append(clean)
-        saved.append(share)
-    return Occlusion(
-        method="occlusion", targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
-        shape=shape, stride=wide, tops=tops, lefts=lefts, size=size,
-        fill=fill if isinstance(fill, str) else "a given image", saved=sum(saved) / len(saved),
-        **photo_fields(network, images),
-    )  # fmt: skip
+        saved.append(0.0)
+        for part in _parts(network, x[index : index + 1], layer, fill_values, shape, tops, lefts, batch):
+            if part.anew:
+                drops[rows], covered[rows] = torch.nan, False
+            edits = torch.tensor(part.edits, device=drops.device)
+            answers = _answers_to(network, asked[index], part.values, x[index : index + 1])
+            drops[rows, edits], covered[rows, edits] = clean[:, None] - answers, True
+            saved[-1] = part.saved
+            yield Occlusion(
+                method="occlusion", targets=question.names, drops=drops.view(-1, len(tops), len(lefts)).clone(),
+                covered=covered.view(-1, len(tops), len(lefts)).clone(), scores=scores, window=high, shape=shape,
+                stride=wide, tops=tops, lefts=lefts, size=size, fill=fill if isinstance(fill, str) else "a given image",
+                saved=sum(saved) / len(saved), **about,
+            )  # fmt: skip
 
 
-def _answers_covered(
-    network: Network, image: Tensor, question: Question, cover: Tensor, shape: Tensor, tops: Sequence[int],
+def _parts(
+    network: Network, image: Tensor, layer: str, cover: Tensor, shape: Tensor, tops: Sequence[int],
     lefts: Sequence[int], batch: int | None,
-) -> tuple[Tensor, Tensor, float]:  # fmt: skip
-    """The values of the questions clean (T,) and covered (T, places), and the share of the operations saved."""
+) -> Iterator[Part]:  # fmt: skip
+    """The layer's values for the image covered at each place, some places at a time."""
     corners = [(top, left) for top in tops for left in lefts]
     (height, width), hides = shape.shape, shape.to(image.device)
     cut = [(..., slice(t, t + height), slice(x, x + width)) for t, x in corners]
     patches = torch.cat([torch.where(hides, cover[at], image[at]) for at in cut])
-    top, left = [t for t, _ in corners], [x for _, x in corners]
-    layer = OUTPUT if question.layer == "probabilities" else question.layer
-    edits = edited(network, image, patches, top, left, layer, batch)
-    covered = _answers_to(network, question, edits.values, image)
-    clean = _answers_to(network, question, main_tensor(network.record(image, layer)[layer]), image)[:, 0]
-    return clean, covered, edits.saved
+    return in_parts(network, image, patches, [t for t, _ in corners], [x for _, x in corners], layer, batch)
 
 
 def _answers_to(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from ...instrument import Result, instrument
 from ...instrument.roles import ImageSet, LayerName
 from ...network import Address, Box, Network
 from ...picture import Sheet, files, read
-from ...showing import of_channel, peaks, photo_of
+from ...showing import peaks, photo_of, units_of
 from ..maps.fixed_units import whole
 from .patterns_picture import sheet_of
 from .projecting import Pattern, PhotoUnit, projected
@@ -45,6 +45,7 @@ class Patterns(Result):
     receptive_field: str  # of the layer, in words
     units: tuple[tuple[Pattern, ...], ...] = field(repr=False)
     looked_at: tuple[str, ...]  # the names of all photos that places were chosen from
+    place: tuple[int, int] | None = None  # row and column, where one place was asked about
     unreadable: tuple[str, ...] = ()  # a sentence for each file that is no photo
 
     def sheet(
@@ -65,6 +66,7 @@ class Patterns(Result):
             "layer": self.layer,
             "method": self.method,
             "receptive_field": self.receptive_field,
+            "place": None if self.place is None else list(self.place),
             "photos": list(self.looked_at),
             "unreadable": list(self.unreadable),
             "units": [
@@ -106,7 +108,8 @@ def patterns(
     that does not exist and if the network has nothing that the options change, ValueError for a layer without a grid of
     places and if no file can be read.
 
-    - `layer`: which layer's strongest units, or one channel ('blocks.2:17'); `phosphene layers` lists them
+    - `layer`: which layer's strongest units, one channel ('blocks.2:17'), or the units that answer most at one place,
+      row and column from 0 ('blocks.2@5,6'); `phosphene layers` lists them
     - `units`: how many units
     - `patches`: how many photos for each unit, at most
     - `relu`: the mask on the signal at rectifiers, as in `reverse`: both (guided backprop), backward (deconvnet),
@@ -121,8 +124,9 @@ def patterns(
     first = next(following, None)
     if first is None:
         raise ValueError(f"none of the {len(unreadable)} files can be read as a photo; the first: {unreadable[0]}")
-    layer, channel = of_channel(network, first[1], layer)
-    answers = [_answered(network, source, image, layer) for source, image in chain([first], following)]
+    address = units_of(network, first[1], layer)
+    layer, channel, place = address.layer, None if address.channel is None else int(address.channel), address.place
+    answers = [_answered(network, source, image, layer, place) for source, image in chain([first], following)]
     x = network.inputs(first[1])
     flat = network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).layout is None
     photo_units = _strongest(answers, layer, channel, units, patches, flat)
@@ -131,7 +135,7 @@ def patterns(
         reversal = Reversal("both", pooling, reading)
     projections = iter(projected(network, [photo_unit for unit in photo_units for photo_unit in unit], reversal))
     return Patterns(
-        network=network.name, layer=layer if channel is None else f"{layer}:{channel}", method=str(reversal),
+        network=network.name, layer=str(address), method=str(reversal), place=place,
         receptive_field=str(network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).field),
         units=tuple(tuple(next(projections) for _ in unit) for unit in photo_units),
         looked_at=tuple(one.name for one in answers), unreadable=tuple(unreadable),
@@ -150,7 +154,7 @@ def rectified(network: Network, x: Tensor, layer: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
-    """How a layer's channels answer to one image."""
+    """How a layer's channels answer to one image, at their strongest places or at the one asked about."""
 
     source: Any  # the photo, input (1, C, H, W), or the file that holds it
     name: str
@@ -171,10 +175,14 @@ def _opened(images: Any, unreadable: list[str]) -> Iterator[tuple[Any, Any]]:
             unreadable.append(str(error))
 
 
-def _answered(network: Network, source: Any, image: Any, layer: str) -> _Answers:
+def _answered(network: Network, source: Any, image: Any, layer: str, place: tuple[int, int] | None) -> _Answers:
     with torch.no_grad():
         maps = network.maps(image, layer)[0].double().cpu().numpy()
-    return _Answers(source, photo_of(network, image)[0].name, maps.max((1, 2)), maps.mean((1, 2)), peaks(maps))
+    name, mean = photo_of(network, image)[0].name, maps.mean((1, 2))
+    if place is None:
+        return _Answers(source, name, maps.max((1, 2)), mean, peaks(maps))
+    network.address(Address(layer, place=place), network.inputs(image).shape[-2:])  # its map may be smaller
+    return _Answers(source, name, maps[:, place[0], place[1]], mean, np.tile(place, (len(maps), 1)))
 
 
 def _strongest(

@@ -46,6 +46,7 @@ SIDE = 3  # tiles in a row of a unit's grid
 GUTTER, BETWEEN = 4.0, 12.0  # between tiles, between patches and signals
 HEAD, LINE = 42.0, 18.0  # for a unit's name and values in two lines; each further line
 GAP = 32.0
+SMALL, LEADING = 10.0, 13.0  # the words below a tile among others
 
 
 def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
@@ -70,6 +71,10 @@ def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
     photos = ", ".join(names) if len(names) <= 3 else f"{len(result.looked_at)} photos"
     sizes_text = _sizes_in_words(cards, result.receptive_field)
     title = f"Patterns that {result.layer if not single else 'unit ' + _unit(cards[0][0])} answers to"
+    if result.place is not None:
+        layer = cards[0][0].address.layer
+        who = f"the units of {layer} answer" if not single else f"unit {_unit(cards[0][0])} answers"
+        title = f"Patterns that {who} to at row {result.place[0]}, column {result.place[1]}"
     subtitle = f"{result.network} on {photos} · {sizes_text}{where}"
     all_ranges = tuple(each for card_ranges in ranges for each in card_ranges)
     range_text = ranges_caption(all_ranges)
@@ -215,13 +220,26 @@ def _card(card: Sequence[Pattern], ranges: Sequence[Range], tile: _Tile, words: 
     columns, half, between, width = _sizes(card, tile)
     rows = -(-len(card) // columns)
     high, wide = tile.size
+    lines_below = [_below(pattern, wide) for pattern in card] if len(card) > 1 else []
+    pitch = high + GUTTER + LEADING * max((len(lines) for halves in lines_below for lines in halves), default=0)
     marks: list[Mark] = list(words)
     for index, (pattern, limits) in enumerate(zip(card, ranges, strict=True)):
         row, column = divmod(index, columns)
-        x, y = column * (wide + GUTTER), head + row * (high + GUTTER)
-        for half_marks, left in zip(tile.marks(pattern, limits), (x, x + half + between), strict=True):
+        x, y = column * (wide + GUTTER), head + row * pitch
+        lefts = (x, x + half + between)
+        for half_marks, left in zip(tile.marks(pattern, limits), lefts, strict=True):
             marks += shifted(half_marks, left, y)
-    return Drawing(width, head + rows * (high + GUTTER) - GUTTER, tuple(marks))
+        for lines, left in zip(lines_below[index] if lines_below else (), lefts, strict=False):
+            for at, line in enumerate(lines):
+                marks.append(Text(left, y + high + LEADING * (at + 0.85), line, SMALL, colour="muted"))
+    return Drawing(width, head + rows * pitch - GUTTER, tuple(marks))
+
+
+def _below(pattern: Pattern, wide: float) -> tuple[list[str], list[str]]:
+    """What stands below a patch and below its signal: the unit's value and place, and the photo's name."""
+    place = pattern.address.place
+    at = "" if place is None else f" @{place[0]},{place[1]}"
+    return wrap(f"{compact(pattern.value)}{at}", SMALL, wide), wrap(pattern.photo.name, SMALL, wide)
 
 
 def _flowed(cards: Sequence[Drawing]) -> Drawing:

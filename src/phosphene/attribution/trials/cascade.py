@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...instrument import Result, instrument
-from ...instrument.roles import Images, Target
+from ...instrument.roles import Images, MethodNames, Target
 from ...network import OUTPUTS, Frame, Network
 from ...picture import Photo, Sheet
 from ..maps.attribution import photo_fields
@@ -87,7 +87,7 @@ def cascade(
     images: Images,
     target: Target = None,
     *,
-    methods: str | Sequence[str] | None = None,
+    methods: MethodNames | None = None,
     depths: int = 8,
     order: Order = "cascading",
     how: How = "permute",

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...instrument.roles import Target
+from ...instrument.texts import specs
 from ...network import Network
 from ..maps.attribution import Attribution
 from ..maps.methods import METHODS, Method, method
@@ -79,41 +80,29 @@ BASELINES: dict[str, tuple[str, Callable[[Tensor, int], Tensor]]] = {
 }
 
 
-def contenders(specs: str | Sequence[str] | None) -> list[Contender]:
+def contenders(methods: str | Sequence[str] | None) -> list[Contender]:
     """The methods that the texts name, or all but the slow ones; one text may name several, with commas between them.
 
     A comma may also stand between the options of a method: 'occlusion:window=48,stride=24,guided' are two. Raises
     LookupError for a name that is not there and ValueError where a name stands twice or none does.
     """
-    if specs is None:
-        specs = [name for name in METHODS if name not in SLOW]
+    if methods is None:
+        methods = [name for name in METHODS if name not in SLOW]
     result: list[Contender] = []
-    for spec in split([specs] if isinstance(specs, str) else specs):
+    for spec in specs([methods] if isinstance(methods, str) else methods):
         if spec in BASELINES:
             raise ValueError(f"{spec!r} is a baseline, which stands beside the methods in any case; leave it out")
         one = method(spec)
         if any(str(one) == other.name for other in result):
-            raise ValueError(f"the method {spec!r} is named twice; name it once")
+            raise ValueError(f"the method {spec!r} is methods twice; name it once")
         result.append(Contender(spec, str(one), one))
     if not result:
-        raise ValueError(f"no method was named; the methods are {', '.join(METHODS)}")
+        raise ValueError(f"no method was methods; the methods are {', '.join(METHODS)}")
     return result
 
 
 def baselines() -> list[Contender]:
     return [Contender(spec, name, None, draw) for spec, (name, draw) in BASELINES.items()]
-
-
-def split(texts: Sequence[str]) -> list[str]:
-    """The specs in texts that may hold several: what follows a comma and has a '=' but no ':' is one more option."""
-    specs: list[str] = []
-    for text in texts:
-        for at, part in enumerate(text.split(",")):
-            if at and "=" in part and ":" not in part:
-                specs[-1] += "," + part.strip()
-            elif part.strip():
-                specs.append(part.strip())
-    return specs
 
 
 def with_signs(result: Attribution) -> Tensor:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...instrument import instrument
-from ...instrument.roles import DataFile, ImageSet, Target
+from ...instrument.roles import DataFile, ImageSet, MethodNames, Target
 from ...network import OUTPUTS, Network, near
 from ..maps.fixed_units import whole
 from ..maps.targets import questions
@@ -31,7 +31,7 @@ def judge(
     images: ImageSet,
     target: Target = None,
     *,
-    methods: str | Sequence[str] | None = None,
+    methods: MethodNames | None = None,
     tests: str | Sequence[str] | None = None,
     boxes: DataFile | None = None,
     limit: int | None = None,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...network import Layer, Network
 from ...network.running.seam import OUTPUT
+from ...picture import counted
 from .finding import Finding, Verdict, listed, percent
 from .photos import Material
 
@@ -37,9 +38,9 @@ def activity(network: Network, material: Material, most: int = 24) -> Iterator[F
         words = f"Values of {listed(bad)} are NaN or infinite; {bad[0]} is the first."
         yield Finding("finite activations", "fault", words, {"layers": bad}, f"Look at the layers before {bad[0]}.")
         return
-    words = f"All activations of {len(layers)} layer{'s' * (len(layers) != 1)} are finite on {len(x)} photos."
+    words = f"All activations of {counted(len(layers), 'layer')} are finite on {counted(len(x), 'photo')}."
     if not layers:
-        words = f"The outputs are finite on {len(x)} photos; no activation function was found to look at."
+        words = f"The outputs are finite on {counted(len(x), 'photo')}; no activation function was found to look at."
     yield Finding("finite activations", "good", words, {"layers": len(layers), "photos": len(x)})
     yield dead_units(
         {layer.name: high[layer.name] == low[layer.name] for layer in layers if has_channels(layer)}, len(x)
@@ -75,11 +76,13 @@ def dead_units(constant: dict[str, Tensor], photos: int) -> Finding:
         words = "No activation function with known channels was found, so dead units were not looked for."
         return Finding("dead units", "note", words)
     if not dead:
-        return Finding("dead units", "good", f"None of {total} channels is constant on {photos} photos.", evidence)
+        return Finding(
+            "dead units", "good", f"None of {total} channels is constant on {counted(photos, 'photo')}.", evidence
+        )
     worst = max(dead, key=lambda name: len(dead[name]) / len(constant[name]))
     share = len(dead[worst]) / len(constant[worst])
     words = (
-        f"{count} of {total} channels never change{'s' * (count == 1)} on {photos} photos, most in {worst} "
+        f"{count} of {total} channels never change{'s' * (count == 1)} on {counted(photos, 'photo')}, most in {worst} "
         f"({len(dead[worst])} of {len(constant[worst])})."
     )
     verdict: Verdict = "fault" if share == 1 else "warning" if share > 0.25 and photos >= 8 else "note"

@@ -14,9 +14,11 @@ from typing import Any
 from ...instrument import Result, instrument
 from ...instrument.roles import Folder
 from ...network import Network
+from ...picture import counted
 from .activity import activity
 from .finding import VERDICTS, Finding, Verdict
 from .labels import labels_in_order
+from .overfitting import overfits
 from .photos import gather, photos_found
 from .picture import Sheet, sheet_of
 from .preprocessing import answer, preprocessing_fits
@@ -55,7 +57,7 @@ class Checkup(Result):
 
     def sheet(self) -> Sheet:
         """A sheet with the findings, the worst first."""
-        caption = f"Check-up of {self.network} with {self.photos} photo{'s' * (self.photos != 1)}."
+        caption = f"Check-up of {self.network} with {counted(self.photos, 'photo')}."
         return sheet_of(self.findings, f"Check-up of {self.network}", caption)
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,24 +70,30 @@ class Checkup(Result):
 
 
 @instrument
-def check(network: Network, folder: Folder | None = None, *, limit: int = 200) -> Iterator[Checkup]:
+def check(
+    network: Network, folder: Folder | None = None, *, limit: int = 200, overfit: bool = False
+) -> Iterator[Checkup]:
     """A check-up of the network and its preprocessing: findings with evidence and advice.
 
     - `folder`: photos to test with, best with one sub-folder for each class; if not given, the included photos
     - `limit`: how many photos to use at most, spread over the folder
+    - `overfit`: train a copy of the network on a few photos of the folder's classes, which it should learn by heart;
+      takes from seconds to minutes
 
     Classes are taken from sub-folders that are named by label or number, or from ImageNet's file names
     (0207_n02099601.jpg). The network does not change. Raises FileNotFoundError for a missing folder and ValueError for
     a folder without a photo that can be read.
     """
     findings: list[Finding] = []
-    for finding in checks(network, folder, limit):
+    for finding in checks(network, folder, limit, overfit):
         findings.append(finding)
         photos = next((each.evidence["photos"] for each in findings if each.check == "photos"), 0)
         yield Checkup(findings=tuple(findings), network=network.name, photos=photos)
 
 
-def checks(network: Network, folder: str | os.PathLike[str] | None = None, limit: int = 200) -> Iterator[Finding]:
+def checks(
+    network: Network, folder: str | os.PathLike[str] | None = None, limit: int = 200, overfit: bool = False
+) -> Iterator[Finding]:
     """The findings one by one, quick checks first; after a fault that spoils all answers, the rest is left out."""
     material = gather(network, folder, limit)
     yield photos_found(material)
@@ -115,3 +123,5 @@ def checks(network: Network, folder: str | os.PathLike[str] | None = None, limit
     seen = material.first(64)
     yield labels_in_order(network, seen, answer(network, network.normalise(seen.images)))
     yield input_size(network, material)
+    if overfit:
+        yield overfits(network, material)

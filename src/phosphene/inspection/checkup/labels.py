@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...network import Network
 from ...network.labels import imagenet
+from ...picture import counted
 from .finding import FEWEST, Finding, percent
 from .photos import Material
 
@@ -37,7 +38,7 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
     labelled = material.targets >= 0
     count = int(labelled.sum())
     if count < FEWEST:
-        words = f"The classes of {count} photos are known, too few to judge the labels' order."
+        words = f"The classes of {counted(count, 'photo')} are known, too few to judge the labels' order."
         return Finding("labels", "note", words, {"labelled": count}, "Give a folder with one sub-folder a class.")
     targets, predicted = material.targets[labelled], answers[labelled].argmax(1)
     accuracy = share(predicted, targets)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...network import Network
 from ...network.describing.stated import stated_class
-from ...picture import Photo, labelled, photos, read
+from ...picture import Photo, counted, labelled, photos, read
 from .finding import Finding, listed
 
 SHIPPED = Path(__file__).parents[2] / "photos"
@@ -113,5 +113,10 @@ def photos_found(material: Material) -> Finding:
     if unknown:
         words = f"{len(unknown)} sub-folders are no class of the network: {listed(unknown)}."
         return Finding("photos", "note", words, evidence, "Name sub-folders by the network's labels or class numbers.")
-    words = f"Looked at {count} of {material.total} photos; the classes of {labelled} are known."
+    looked_at = f"Looked at {count} of {counted(material.total, 'photo')}"
+    if not labelled:
+        words = f"{looked_at}; no photo's class is known."
+        advice = "Put the photos of each class into a sub-folder that is named after the class."
+        return Finding("photos", "note", words, evidence, advice)
+    words = f"{looked_at}; the classes of {labelled} are known."
     return Finding("photos", "good", words, evidence)

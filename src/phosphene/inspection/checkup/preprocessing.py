@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from ...network import Network, NoScoresError, Preprocessing
+from ...picture import counted
 from .finding import FEWEST, Finding, Verdict, clear, paired_t, percent
 from .photos import BATCH, Material
 
@@ -84,7 +85,7 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150, *,
             "preprocessing", "note", words, evidence, "Check again once it is trained or its weights loaded."
         )
     if len(before) < FEWEST:
-        words = f"{len(before)} photo{'s' * (len(before) > 1)} can't tell whether the preprocessing fits."
+        words = f"{counted(len(before), 'photo')} can't tell whether the preprocessing fits."
         return Finding("preprocessing", "note", words, evidence, f"Give a folder with at least {ENOUGH} photos.")
     # the best of the others, if it is clearly better
     best = max(gains, key=lambda name: float(gains[name].mean()))

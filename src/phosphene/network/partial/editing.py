@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,18 +35,40 @@ class Edited:
     saved: float
 
 
+@dataclass(frozen=True)
+class Part:
+    """The values (n, ...) of some of the edits, by their numbers."""
+
+    edits: Sequence[int]
+    values: Tensor
+    saved: float  # the share of the operations that was spared on all edits so far
+    anew: bool = False  # all parts before were wrong, and this one begins again
+
+
 def edited(
     network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str,
     batch: int | None = None,
 ) -> Edited:  # fmt: skip
+    """The layer's values for the image with each of the patches, as `in_parts` computes them."""
+    parts: list[Part] = []
+    for part in in_parts(network, image, patches, top, left, layer, batch):
+        parts = [part] if part.anew else [*parts, part]
+    order = torch.tensor([edit for part in parts for edit in part.edits], device=image.device).argsort()
+    return Edited(torch.cat([part.values for part in parts])[order], parts[-1].saved)
+
+
+def in_parts(
+    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str,
+    batch: int | None = None,
+) -> Iterator[Part]:  # fmt: skip
     """The layer's values for `image` (1, C, H, W) with patch i of `patches` (n, C, h, w) laid at (top[i], left[i]).
 
     Equal to running every edited image, up to float rounding: one of the first batch and one of the last are run, and
-    if they differ, as they may where a network writes into memory that several values share, all are. All are run, too,
-    where following the changes does not pay: by the receptive fields, before anything is computed, or by what the
-    batches so far spared and took; and one by one where images of a batch change each other's values. `batch` edits go
-    through at once, two at least; as many as fit into memory if not given. Raises ValueError where the values change by
-    chance.
+    if they differ, as they may where a network writes into memory that several values share, all are, `anew`. All are
+    run, too, where following the changes does not pay: by the receptive fields, before anything is computed, or by what
+    the batches so far spared and took; and one by one where images of a batch change each other's values. `batch` edits
+    go through at once, two at least; as many as fit into memory if not given. Raises ValueError where the values change
+    by chance.
     """
     size = (int(image.shape[-2]), int(image.shape[-1]))
     steady = network.steadiness(size)
@@ -57,6 +79,8 @@ def edited(
         largest = max(torch.Size(one.shape).numel() for one in layers) * image.element_size()
         batch = int(max(1, min(64, MEMORY // (4 * largest))))
     at_once, every = min(batch, WHOLE_AT_ONCE), list(range(len(patches)))
+    total = len(every) * _operations(layers, layer) / 2  # a multiply-add counts as two there
+    done = 0
 
     def whole(indices: Sequence[int]) -> Tensor:
         images = image.repeat(len(indices), 1, 1, 1).contiguous(memory_format=torch.channels_last)
@@ -64,38 +88,46 @@ def edited(
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
         return _answer(network, images) if layer == OUTPUT else _value(network, images, layer)
 
+    def saved(spared: float) -> float:
+        return spared / (total * (done / len(every))) if total else 0.0
+
+    def all_whole(indices: Sequence[int], spared: float, together: int, anew: bool = False) -> Iterator[Part]:
+        nonlocal done
+        done = 0 if anew else done
+        for start in range(0, len(indices), together):
+            edits = indices[start : start + together]
+            values = whole(edits)
+            done += len(edits)
+            yield Part(edits, values, saved(spared), anew and start == 0)
+
     if steady.coupled:  # what changed is then everywhere, and another image in each batch
-        return Edited(torch.cat([whole([one]) for one in every]), 0.0)
-
-    def all_whole(indices: Sequence[int]) -> list[Tensor]:
-        return [whole(indices[start : start + at_once]) for start in range(0, len(indices), at_once)]
-
+        yield from all_whole(every, 0.0, 1)
+        return
     sides = (int(patches.shape[2]), int(patches.shape[3]))
     if spared_at_most(survey, layer, sides, top, left) * max(len(every), FEW) < CLEAN + CHECKED:
-        return Edited(torch.cat(all_whole(every)), 0.0)
+        yield from all_whole(every, 0.0, at_once)
+        return
     plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
-    together = sorted(batches(layers, sides, top, left, max(batch, 2)), key=lambda indices: abs(len(indices) - EACH))
+    groups = sorted(batches(layers, sides, top, left, max(batch, 2)), key=lambda indices: abs(len(indices) - EACH))
     threads = torch.get_num_threads() if image.device.type == "cpu" else 1
-    parts: list[Tensor] = []
     followed: list[int] = []
-    for number, indices in enumerate(together, 1):
+    for number, indices in enumerate(groups, 1):
         try:
-            part = _partly(network, clean, patches, top, left, layer, plan, indices)
+            values = _partly(network, clean, patches, top, left, layer, plan, indices)
         except (RuntimeError, TypeError, ValueError, IndexError):  # it can't do with a changed tensor
-            return Edited(torch.cat(all_whole(every)), 0.0)
-        parts.append(part)
-        followed += indices
-        last = number == len(together) or not plan.pays(threads)
+            yield from all_whole(every, 0.0, at_once, anew=done > 0)
+            return
+        last = number == len(groups) or not plan.pays(threads)
         middle = len(indices) // 2
-        if (number == 1 or last) and not _alike(part[middle : middle + 1], whole([indices[middle]])):
-            return Edited(torch.cat(all_whole(every)), 0.0)
+        if (number == 1 or last) and not _alike(values[middle : middle + 1], whole([indices[middle]])):
+            yield from all_whole(every, 0.0, at_once, anew=done > 0)
+            return
+        followed += indices
+        done += len(indices)
+        yield Part(indices, values, saved(plan.spared))
         if last:
             break
-    rest = sorted(set(every) - set(followed))
-    order = torch.tensor([*followed, *rest], device=image.device).argsort()
-    total = len(every) * _operations(layers, layer) / 2  # a multiply-add counts as two there
-    values = torch.cat([*parts, *all_whole(rest)])[order]
-    return Edited(values, plan.spared / total if total else 0.0)
+    yield from all_whole(sorted(set(every) - set(followed)), plan.spared, at_once)
 
 
 def _partly(

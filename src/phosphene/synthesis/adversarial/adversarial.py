@@ -10,12 +10,13 @@ sees of a photo, after resizing and cropping, in units of pixels in [0, 1].
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
 from ...instrument import instrument
+from ...instrument.fields import Role
 from ...instrument.roles import ClassNames, Images
 from ...network import Network
 from ..engine.answers import answers, classes_of, in_words, rounded, with_others
@@ -25,7 +26,7 @@ from ..engine.stepping import current_images
 from .attack import Adversarial
 from .minimal import Change, minimal_perturbations
 
-Method = Literal["lbfgs", "fgsm", "pgd"]
+Method = Annotated[Literal["lbfgs", "fgsm", "pgd"], Role.METHOD]
 STEPS = {"lbfgs": 20, "fgsm": 1, "pgd": 20}
 SEARCHES = 8
 USERS = {"epsilon": ("fgsm", "pgd"), "norm": ("fgsm", "pgd"), "steps": ("lbfgs", "pgd"), "searches": ("lbfgs",),

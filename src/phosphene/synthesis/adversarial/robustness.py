@@ -7,14 +7,15 @@ number says what an attack could not do, not what no attack can: it is an upper 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ...instrument import instrument
-from ...instrument.roles import Folder
+from ...instrument import instrument, texts
+from ...instrument.roles import Folder, MethodNames
 from ...network import Network
 from ...network.describing.stated import stated_class
 from ...picture import Photo, labelled, read
@@ -32,7 +33,7 @@ def robustness(
     network: Network,
     folder: Folder | Sequence[Photo],
     *,
-    methods: str = "fgsm,pgd",
+    methods: MethodNames = "fgsm,pgd",
     epsilons: str | Sequence[float] = "0.25/255,0.5/255,1/255,2/255,4/255",
     norm: Norm = "linf",
     steps: int | None = None,
@@ -47,15 +48,15 @@ def robustness(
 
     - `folder`: a folder of photos, in Python also a list of photos; if sub-folders are named like the classes, or files
       like 0207_n02099601.jpg, the accuracy is measured too
-    - `methods`: fgsm, pgd, or both with a comma between them
-    - `epsilons`: the largest changes, for pixels in [0, 1]: numbers or fractions, with commas between them
+    - `methods`: fgsm, pgd, or both
+    - `epsilons`: the largest changes, for pixels in [0, 1]: numbers or fractions
     - `norm`: the norm of the changes: linf, the largest change of any value, or l2, the root of the sum of squares
     - `steps`: gradient steps of pgd; 10 if not given
     - `limit`: how many photos to use at most, spread evenly over all
     - `batch`: how many photos run through the network together
     - `seed`: seed of pgd's start in the ball
     """
-    ways = tuple(way.strip() for way in methods.split(",") if way.strip())
+    ways = tuple(dict.fromkeys(texts.names([methods] if isinstance(methods, str) else methods)))
     if not ways or any(way not in METHODS for way in ways):
         raise ValueError(f"methods are {', '.join(METHODS)}, with commas between them, not {methods!r}")
     several = isinstance(epsilons, Sequence) and not isinstance(epsilons, str)
@@ -112,9 +113,9 @@ def _survivors(
     return survived
 
 
-def _photos(network: Network, folder: str | Sequence[Photo]) -> list[tuple[Path | Photo, int]]:
+def _photos(network: Network, folder: Folder | Sequence[Photo]) -> list[tuple[Path | Photo, int]]:
     """What there is to read, each with the class that its name states, or -1."""
-    if isinstance(folder, (str, Path)):
+    if isinstance(folder, (str, os.PathLike)):
         return [(path, stated_class(network.labels, path, name)) for path, name in labelled(folder)]
     photos = [folder] if isinstance(folder, Photo) else list(folder)
     if not photos or not all(isinstance(one, Photo) for one in photos):

@@ -25,11 +25,15 @@ Values = Mapping[str, Tensor]  # by address, as `Network.record` gives them, and
 
 @dataclass(frozen=True)
 class Term:
-    """One thing to raise: the addresses that it reads, and what it makes of their values: one number an image (N,)."""
+    """One thing to raise: the addresses that it reads, and what it makes of their values: one number an image (N,).
+
+    `spec` names it as a prior, with a place for its weight: 'tv:{weight},beta=1.5'.
+    """
 
     name: str
     reads: tuple[str, ...]
     measure: Callable[..., Tensor]
+    spec: str = ""
 
     def __call__(self, values: Values) -> Tensor:
         return self.measure(*(values[address] for address in self.reads))
@@ -81,9 +85,9 @@ class Objective:
         return -1.0 * self
 
 
-def objective(name: str, reads: str | Sequence[str], measure: Callable[..., Tensor]) -> Objective:
+def objective(name: str, reads: str | Sequence[str], measure: Callable[..., Tensor], spec: str = "") -> Objective:
     """The objective of one term; `measure` gets the values of `reads` in their order."""
-    return Objective(((1.0, Term(name, (reads,) if isinstance(reads, str) else tuple(reads), measure)),))
+    return Objective(((1.0, Term(name, (reads,) if isinstance(reads, str) else tuple(reads), measure, spec)),))
 
 
 def unit(network: Network, target: str | Address | Sequence[str | Address], size: Size) -> Objective:

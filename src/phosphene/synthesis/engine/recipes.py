@@ -49,11 +49,19 @@ class Recipe:
     cost: Objective | None = None  # subtracted from what is asked
     priors: tuple[Prior, ...] = ()
     best: bool = False  # whether the image that scored highest on the way is kept, in the place of the last
+    space: str = "pixels"  # what is optimised: pixels, a spectrum (fourier) or phases
 
 
-def fading(rate: float = 0.02) -> Optimisers:
-    """Adam under which a spectrum fades: what no gradient renews is gone after some 1 / (2 · rate) steps."""
-    return adamw(rate, decay=2.0, betas=(0.5, 0.99))
+RATE = 0.02
+POWER = 1.65  # of a frequency, by which it is divided
+
+
+def fading(rate: float = RATE, share: float | None = None) -> Optimisers:
+    """Adam under which a spectrum fades: what no gradient renews is gone after some 1 / (2 · rate) steps.
+
+    `share` is what it loses at every step; 2 · rate if not given.
+    """
+    return adamw(rate, decay=2.0 if share is None else share / rate if rate else 0.0, betas=(0.5, 0.99))
 
 
 def steepest(rate: float, shrink: float = 1.0) -> Optimisers:
@@ -91,9 +99,11 @@ def phases(count: int, size: Size, generator: torch.Generator) -> Image:
     return Magnitude(count, size, generator=generator)
 
 
-def fourier(count: int, size: Size, generator: torch.Generator) -> Image:
+def fourier(
+    count: int, size: Size, generator: torch.Generator, *, power: float = POWER, decorrelated: bool = True
+) -> Image:
     """A spectrum that falls somewhat faster than photos': as f to the power of -1.65, where they have -1.3 to -1.6."""
-    return Fourier(count, size, decay=1.65, generator=generator)
+    return Fourier(count, size, decay=power, decorrelated=decorrelated, generator=generator)
 
 
 def grey(count: int, size: Size, generator: torch.Generator) -> Image:
@@ -127,6 +137,7 @@ RECIPES: dict[str, Recipe] = {
         fading(),
         256,
         PIECES,
+        space="fourier",
     ),
     "maco": Recipe(
         "phases, with photos' magnitudes, seen in pieces of 0.3 to 1 sides, under noise",
@@ -135,6 +146,7 @@ RECIPES: dict[str, Recipe] = {
         adam(0.3),
         256,
         Several((Cropped(0.3, 1.0, 0.0), Noised(0.05))),
+        space="phases",
     ),
     "l2": Recipe(
         "pixels, less 100 times their mean squared distance from grey",

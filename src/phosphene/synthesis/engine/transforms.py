@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .options import count, positive
+
 Transform = Callable[[Tensor, torch.Generator], Tensor]
 
 
@@ -28,6 +30,9 @@ class Roll:
 
     most: int
 
+    def __post_init__(self) -> None:
+        count(self.most, "a jitter", 0)
+
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         down, right = torch.randint(-self.most, self.most + 1, (2,), generator=generator).tolist()
         return images.roll((down, right), (-2, -1))
@@ -37,16 +42,30 @@ class Roll:
 class Moved:
     """Each image shifted, scaled and turned about its middle, in one resampling; what comes in from outside is grey.
 
-    Shifts are even in ± `shift` of the image's side, scales in (1 - `scale`, 1 + `scale`), angles in ± `turn` degrees.
+    Shifts are even in ± `shift` of the image's side, scales in 1 ± `scale` or between two of them, angles in ± `turn`
+    degrees.
     """
 
     shift: float = 16 / 224
-    scale: float = 0.1
+    scale: float | tuple[float, float] = 0.1
     turn: float = 10.0
+
+    def __post_init__(self) -> None:
+        positive(self.shift, "a shift", zero=True)
+        positive(self.turn, "a rotation", zero=True)
+        if isinstance(self.scale, tuple):
+            span(*self.scale, "a scale")
+        elif positive(self.scale, "a scale", zero=True) >= 1:
+            raise ValueError(f"a scale is a range such as 0.9-1.1, or 0.1 for 1 ± 0.1, not {self.scale!r}")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         draw = 2 * torch.rand(4, len(images), generator=generator) - 1
-        angle, size = draw[0] * math.radians(self.turn), 1 / (1 + self.scale * draw[1])
+        if isinstance(self.scale, tuple):
+            low, high = self.scale
+            factor = low + (high - low) * (draw[1] + 1) / 2
+        else:
+            factor = 1 + self.scale * draw[1]
+        angle, size = draw[0] * math.radians(self.turn), 1 / factor
         right, down = 2 * self.shift * draw[2], 2 * self.shift * draw[3]  # a grid's side is 2
         return resampled(images - 0.5, size, angle, right, down, "zeros") + 0.5
 
@@ -63,6 +82,10 @@ class Cropped:
     high: float = 1.2
     turn: float = 10.0
 
+    def __post_init__(self) -> None:
+        span(self.low, self.high, "a crop")
+        positive(self.turn, "a rotation", zero=True)
+
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         draw = torch.rand(4, len(images), generator=generator)
         size = self.low + (self.high - self.low) * draw[0]
@@ -78,6 +101,9 @@ class Noised:
 
     deviation: float = 0.05
 
+    def __post_init__(self) -> None:
+        positive(self.deviation, "noise", zero=True)
+
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         return images + self.deviation * torch.randn(images.shape, generator=generator).to(images)
 
@@ -92,6 +118,12 @@ class Several:
         for transform in self.transforms:
             images = transform(images, generator)
         return images
+
+
+def span(low: float, high: float, name: str) -> None:
+    """ValueError for two numbers that are no range above 0."""
+    if positive(low, name) > positive(high, name):
+        raise ValueError(f"{name} goes from a smaller number to a larger one, not from {low:g} to {high:g}")
 
 
 def resampled(

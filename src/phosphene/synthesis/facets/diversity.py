@@ -30,12 +30,13 @@ from ...picture.chart import over_steps
 from ..engine.ascent import ascend, scored
 from ..engine.gram import Apart, apart, gram_likeness
 from ..engine.layers import maps_layer
+from ..engine.named import Priors, Transforms
 from ..engine.objectives import Objective, Size, Values, objective, unit
-from ..engine.options import generator, image_count, input_size, positive, step_count
-from ..engine.recipes import fading, fourier
+from ..engine.options import image_count, input_size, positive, step_count
+from ..engine.settings import usual_settings
 from ..engine.stepping import current_images
 from ..engine.synthesis import Synthesis, pixels, tiled
-from ..engine.transforms import PIECES, Transform
+from ..engine.transforms import Transform
 
 WEIGHT = 0.4
 
@@ -154,6 +155,8 @@ def diverse(
     steps: int = 256,
     seed: int = 0,
     rate: float = 0.02,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[Diverse]:
     """Several images of one unit that must differ from each other, beside as many images without this condition.
 
@@ -168,18 +171,25 @@ def diverse(
     - `steps`: how many steps of gradient ascent to take
     - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
+    - `priors`: what images should be like, such as tv:0.05, or none; as for synthesize
+    - `transforms`: how the image is changed before the network sees it, such as jitter:16, or none; as for synthesize
     """
     space, steps = input_size(network, size), step_count(steps)
     many = image_count(images, "images", space, network, [target], least=2, each=2)
     weight = positive(weight, "weight", zero=True)
+    settings = usual_settings(view="seen in pieces, turned, under noise").override(priors, transforms)
     base, at = objective_at(network, target, layer, space)
-    start = fourier(2 * many, space, generator(seed))
+    start = settings.spectrum(2 * many, space, seed)
     with torch.no_grad():  # the same starts, with and without
         for values in start.parameters():
             values[many:] = values[:many]
     likeness = gram_likeness(at, groups=2)
-    objective = pushed_apart(base, at, weight, alone=many) + 0 * likeness  # which is told, but asks for nothing
-    moments = ascend(network, objective, start, steps=steps, optimiser=fading(rate), transform=Twice(PIECES), seed=seed)
+    objective = settings.less_costs(pushed_apart(base, at, weight, alone=many))
+    objective = objective + 0 * likeness  # which is told, but asks for nothing
+    moments = ascend(
+        network, objective, start, steps=steps, optimiser=settings.optimiser(rate), seed=seed,
+        transform=None if settings.transform is None else Twice(settings.transform),
+    )  # fmt: skip
     history = torch.empty(steps, 2 * many)
     for moment in moments:
         final, scores, alike = moment.images, moment.parts[base.name], moment.parts[likeness.name]
@@ -194,7 +204,7 @@ def diverse(
             plain=plain.cpu(), plain_scores=scores[:many].cpu(), plain_history=history[: moment.step, :many].clone(),
             distances={"plain": apart(alike[:many], plain), "diverse": apart(alike[many:], different)},
             layer=at.name, weight=weight, step=moment.step, steps=steps, seed=seed,
-            how=f"Fourier image in decorrelated colours, seen in pieces, turned, under noise, Adam with rate {rate:g}",
+            how=f"{settings.how()}, Adam with rate {rate:g}",
         )  # fmt: skip
 
 

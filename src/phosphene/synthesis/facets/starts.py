@@ -21,20 +21,20 @@ from ...instrument import instrument
 from ...instrument.roles import UnitName
 from ...network import Network
 from ...picture import Block, Photo, Sheet, compact, counted
-from ..engine.ascent import adam, ascend, scored
+from ..engine.ascent import ascend, scored
 from ..engine.gram import pairwise_rms
 from ..engine.images import noise
+from ..engine.named import Priors, Transforms
 from ..engine.objectives import Size, unit
 from ..engine.options import generator, image_count, input_size, precision, seen_images, step_count
-from ..engine.recipes import fading
+from ..engine.settings import settings_of, unit_alone
 from ..engine.stepping import stepped
 from ..engine.synthesis import Synthesis, tiled, trace
-from ..engine.transforms import PIECES
 from ..synthesize import Space
 from ..synthesize import begun as image_at
 from .diversity import single
 
-SPACES = {"fourier": "Fourier image in decorrelated colours", "pixels": "image of pixels"}
+SPACES = ("fourier", "pixels")
 STRONG = 0.25  # standard deviation of strong noise, as that of a photo's pixels; weak noise has a fifth of it
 
 
@@ -68,7 +68,7 @@ class Starts(Synthesis):
 
     @property
     def heading(self) -> str:
-        return f"{self.objective} from {len(self.images)} starts"
+        return f"{self.objective} from {counted(len(self.images), 'start')}"
 
     @property
     def caption(self) -> str:
@@ -99,6 +99,8 @@ def starts(
     space: Space = "fourier",
     robust: bool = True,
     rate: float = 0.02,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[Starts]:
     """Images of one unit from several starting images: the network's zero, strong noise, a photo, and weak noise.
 
@@ -114,6 +116,8 @@ def starts(
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
     - `robust`: show the network random crops of the image, turned and with noise, new ones at every step
     - `rate`: Adam's step size
+    - `priors`: what images should be like, such as tv:0.05, or none; as for synthesize
+    - `transforms`: how the image is changed before the network sees it, such as jitter:16, or none; as for synthesize
     """
     if space not in SPACES:
         raise ValueError(f"an image is optimised as {' or '.join(SPACES)}, not {space!r}")
@@ -122,13 +126,14 @@ def starts(
     begun, titles = beginnings(
         network, start, image_count(random, "random", shape, network, [target], least=0), shape, seed
     )
-    image = image_at(space, begun)
+    settings = settings_of(space, robust, priors, transforms)
+    image = image_at(settings, begun)
     with torch.no_grad():
         begun = image().detach().to(network.device, precision(network), copy=True)
-    optimiser = fading(rate) if space == "fourier" else adam(rate)
-    moments = ascend(network, objective, image, steps=steps, optimiser=optimiser,
-                     transform=PIECES if robust else None, seed=seed)  # fmt: skip
-    how = f"{SPACES[space]}{', seen in pieces, turned and under noise' if robust else ''}, Adam with rate {rate:g}"
+    moments = ascend(network, settings.less_costs(objective), image, steps=steps, optimiser=settings.optimiser(rate),
+                     transform=settings.transform, priors=settings.changes, seed=seed)  # fmt: skip
+    moments = unit_alone(objective, moments)
+    how = f"{settings.how()}, Adam with rate {rate:g}"
     fields = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
     yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **fields)
 

@@ -10,12 +10,13 @@ is told with the result.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
 from ...instrument import instrument
+from ...instrument.fields import Role
 from ...instrument.roles import ClassNames
 from ...network import Network
 from ...network.room import check_room
@@ -32,7 +33,7 @@ from .evolution import evolve
 from .genomes import Patterns
 from .result import Fooling, tried_only
 
-Method = Literal["gradient", "evolve", "cppn"]
+Method = Annotated[Literal["gradient", "evolve", "cppn"], Role.METHOD]
 STEPS = {"gradient": 200, "evolve": 1000, "cppn": 400}
 RATE = 0.01  # of Adam: less than 3 of 255 levels a step
 OTHERS = 12  # further classes that the picture of an evolution shows

@@ -23,9 +23,11 @@ from ...showing import named
 from ..engine.ascent import adam, ascend
 from ..engine.codes import Code, code, reading
 from ..engine.images import Fourier
+from ..engine.named import Transforms
 from ..engine.objectives import Objective, objective
 from ..engine.options import positive, seen_images, step_count
 from ..engine.parted import Parted, parted
+from ..engine.settings import Settings, check_robust
 from ..engine.synthesis import tiled, trace
 from ..engine.transforms import Moved
 from .invert import likely
@@ -83,6 +85,7 @@ def caricature(
     seed: int = 0,
     robust: bool = True,
     rate: float = 0.03,
+    transforms: Transforms | None = None,
 ) -> Iterator[Caricature]:
     """A photo in which the features that a layer responds to are exaggerated: its activations grow in their direction.
 
@@ -95,7 +98,12 @@ def caricature(
     - `seed`: seed of the transforms; the same seed gives the same images
     - `robust`: show the network the image shifted, scaled and turned a little, differently at every step
     - `rate`: Adam's step size
+    - `transforms`: how the image is changed before the network sees it, such as jitter:4, or none; as for synthesize;
+      keep them small, as activations are compared position by position
     """
+    check_robust(robust, transforms)
+    usual = Settings("fourier", transform=SHAKEN, view="shifted, scaled and turned a little")
+    settings = (usual if robust else Settings("fourier")).override(transforms=transforms)
     photos = seen_images(network, images)
     read = code(network, layer, (int(photos.shape[-2]), int(photos.shape[-1])))
     aim = along(read, reading(network, {layer: read}, photos)[layer]) - positive(prior, "prior", zero=True) * likely(
@@ -103,9 +111,8 @@ def caricature(
     )
     start = Fourier.of(photos)
     moments = ascend(network, aim, start, steps=step_count(steps), optimiser=adam(rate),
-                     transform=SHAKEN if robust else None, seed=seed)  # fmt: skip
-    moved = ", shifted, scaled and turned a little" if robust else ""
-    how = f"from the photo, Fourier image in decorrelated colours{moved}, Adam with rate {rate:g}, prior {prior:g}"
+                     transform=settings.transform, seed=seed)  # fmt: skip
+    how = f"from the photo, {settings.how()}, Adam with rate {rate:g}, prior {prior:g}"
     titles = tuple(f"image {index + 1}" for index in range(len(photos)))
     yield from parted(
         network, aim, start, moments, steps, Caricature,
