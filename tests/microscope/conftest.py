@@ -1,0 +1,90 @@
+"""A microscope on the embedded network, and a browser's page that fails its test on errors and on foreign requests."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """A microscope on the embedded network and the samples; its cache is a folder of the tests."""
+    pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
+    from phosphene.microscope import microscope
+
+    with microscope(open=False, cache=tmp_path_factory.mktemp("microscope")) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium, shared by all tests; its camera is a drawn one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """What went wrong on a page: errors on its console, errors of its scripts, requests to other hosts."""
+
+    def __init__(self, page, host: str) -> None:
+        self.faults: list[str] = []
+        self.host = host
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        page.on("request", self._request)
+
+    def _console(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _request(self, request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("blob", "data") and address.netloc != self.host:
+            self.faults.append(f"request: {request.url}")
+
+
+@pytest.fixture
+def new_page(chromium, served) -> Iterator[Callable]:
+    """`new_page(**options)`: a page in a fresh context of the browser. The test fails on any fault of any of them.
+
+    `page.watched.faults` lists the faults so far; a test that causes one on purpose takes it out.
+    """
+    opened = []
+
+    def make(**options):
+        context = chromium.new_context(
+            base_url=served.url, **{"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"} | options
+        )
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.watched = Watched(page, urlsplit(served.url).netloc)
+        opened.append((context, page))
+        return page
+
+    yield make
+    for context, _ in opened:
+        context.close()
+    faults = [fault for _, page in opened for fault in page.watched.faults]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def page(new_page):
+    """A page of 1280 × 860 pixels, not yet gone anywhere: `page.goto("/look")`."""
+    return new_page()
