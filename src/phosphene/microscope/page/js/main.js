@@ -20,6 +20,7 @@ const place = /** @type {HTMLElement} */ (document.getElementById("view"));
 const VIEWS = {
   look: () => import("./views/look.js"),
   why: () => import("./views/why.js"),
+  map: () => import("./views/map.js"),
   dream: () => import("./views/dream.js"),
 };
 

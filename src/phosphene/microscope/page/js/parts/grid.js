@@ -21,6 +21,8 @@ export class TileGrid {
     this.told = told;
     /** @type {Maps | null} */
     this.maps = null;
+    /** @type {Maps | null} */
+    this.drawn = null;
     /** @type {number[]} */
     this.order = [];
     this.range = "unit";

@@ -17,6 +17,8 @@ export class Strip {
     this.choose = choose;
     /** @type {Row[]} */
     this.rows = [];
+    /** @type {Layers | null} */
+    this.shown = null;
     this.chosen = "";
     this.element = el("div", { class: "strip", role: "listbox", "aria-label": "Layers", "aria-orientation": "horizontal",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event) });

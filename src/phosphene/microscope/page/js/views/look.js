@@ -10,13 +10,15 @@ import { findLayer } from "../parts/palette.js";
 import { PhotoView } from "../parts/photo.js";
 import { Picker } from "../parts/picker.js";
 import { Strip } from "../parts/strip.js";
-import { empty, loading, refused } from "../parts/waiting.js";
-import { getJson } from "../server.js";
+import { UnitPane } from "../parts/unit.js";
+import { loading, refused } from "../parts/waiting.js";
+import { getJson, theSession } from "../server.js";
 import * as state from "../state.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
 
 const ORDERS = { number: "By number", strongest: "Strongest first", variance: "Most varied first" };
+const FORMS = { strip: "Strip", volumes: "Volumes" };
 const RANGES = { unit: "Each unit's own range", layer: "One range for the layer", symmetric: "One range about zero" };
 
 /** The view of the page that looks at one layer of a network on one image. */
@@ -37,17 +39,23 @@ class Look {
     this.grid = new TileGrid({
       choose: (unit) => state.set({ unit }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
     });
+    /** @type {import("../volumes/view.js").VolumesView | null} */
+    this.volumes = null;
+    this.form = el("div", { class: "switch", role: "group", "aria-label": "How the layers are shown" },
+      ...Object.entries(FORMS).map(([form, words]) => el("button", { type: "button", "data-form": form, "aria-pressed": "false",
+        onclick: () => state.set({ show: form === "strip" ? null : form, pose: null }) }, words)));
     this.order = select(ORDERS, "The order of the units", (order) => state.set({ order }, { replace: true }));
     this.range = select(RANGES, "The range of the tiles", (range) => state.set({ range }, { replace: true }));
     this.heading = el("h1", { class: "layer-name" });
     this.facts = el("p", { class: "muted small layer-facts" });
     this.foot = el("div", { class: "grid-foot small" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
-    this.unit = el("aside", { class: "unit", "aria-label": "The chosen unit" });
+    this.pane = new UnitPane({ point: (row, column) => this.pointUnit(this.chosen(), { row, column }), leave: () => this.leave() });
+    this.unit = this.pane.element;
     this.status = el("p", { class: "pointed small", "aria-live": "off" });
     this.element = el("div", { class: "look" },
       el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.picker.element),
-      el("div", { class: "look-layer" }, this.strip.element,
+      el("div", { class: "look-layer" }, this.drawn = el("div", { class: "layers-drawn" }, this.strip.element, this.form),
         el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
           el("div", { class: "row" }, this.order, this.range,
             el("button", { type: "button", class: "quiet", title: "Find a layer (/)", onclick: () => this.find() }, "Find a layer"))),
@@ -66,6 +74,7 @@ class Look {
       else if (differs("layer")) await this.openLayer();
       else if (differs("order", "range")) this.showGrid();
       else if (differs("unit")) this.grid.choose(this.chosen());
+      else if (differs("show", "pose", "theme")) this.showLayers();
       if (differs("network", "image", "layer", "unit")) this.showUnit();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
@@ -113,6 +122,7 @@ class Look {
       this.strip.shown = this.layers;
       this.strip.show(this.layers, layer);
     }
+    this.showLayers();
     const known = this.layers.layers.find((each) => each.name === layer);
     this.heading.textContent = layer;
     this.facts.textContent = known ? `${known.kind} · ${known.shape.join(" × ")} · receptive field ${known.field}` : "";
@@ -138,6 +148,28 @@ class Look {
     }
   }
 
+  /** The layers as a strip, or as boxes with values on their faces. */
+  async showLayers() {
+    const { signal } = this.asking, form = state.get("show") === "volumes" ? "volumes" : "strip";
+    for (const button of this.form.children) button.setAttribute("aria-pressed", String(button.dataset.form === form));
+    this.strip.element.hidden = form === "volumes";
+    this.drawn.classList.toggle("in-space", form === "volumes");
+    if (form === "strip") {
+      this.volumes?.close();
+      this.volumes?.element.remove();
+      this.volumes = null;
+      return;
+    }
+    const { VolumesView } = await import("../volumes/view.js");
+    if (signal.aborted || state.get("show") !== "volumes" || !this.layerName) return;
+    if (!this.volumes) {
+      this.volumes = new VolumesView({ choose: (layer) => state.set({ layer, unit: null }), strip: () => state.set({ show: null, pose: null }),
+        pose: (pose) => state.set({ pose }, { replace: true }) });
+      this.drawn.prepend(this.volumes.element);
+    }
+    await this.volumes.show({ network: state.get("network"), image: this.image ?? "" }, this.layerName, state.get("pose"), signal);
+  }
+
   showGrid() {
     if (!this.maps) return;
     const range = state.get("range") || "unit";
@@ -157,15 +189,18 @@ class Look {
     return /^\d+$/.test(unit) ? Number(unit) : -1;
   }
 
-  /** The chosen unit's own column; filled by the part on units. */
-  showUnit() {
-    if (this.chosen() < 0) {
-      fill(this.unit, empty("Point at a unit to see where it answers. Click it to see what it looks for."));
+  /** The chosen unit's own column. */
+  async showUnit() {
+    const unit = this.chosen();
+    if (unit < 0 || !this.maps) {
+      this.pane.clear();
       this.leave();
       return;
     }
-    fill(this.unit, el("h2", {}, `${this.layerName ?? state.get("layer")}:${this.chosen()}`));
     this.rest();
+    const { atlases } = await theSession();
+    this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases,
+      photo: this.photo.image, width: this.photo.width });
   }
 
   /** What lies over the photo while nothing is pointed at: the chosen unit. */
@@ -204,7 +239,7 @@ class Look {
 
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
   async place(x, y) {
-    state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null });
+    this.pane.end();
     fill(this.unit, loading("Looking at every layer …"));
     try {
       const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x: x.toFixed(1), y: y.toFixed(1) });
@@ -237,7 +272,9 @@ class Look {
   }
 
   close() {
+    this.volumes?.close();
     this.asking.abort();
+    this.pane.end();
   }
 }
 

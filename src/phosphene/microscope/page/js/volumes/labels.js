@@ -10,7 +10,8 @@ const WIDE = 6.4, HIGH = 18; // pixels of a letter and of a line
 export class Labels {
   /** @param {(at: number) => void} choose @param {(at: number) => void} point */
   constructor(choose, point) {
-    [this.choose, this.point] = [choose, point];
+    this.choose = choose;
+    this.point = point;
     /** @type {HTMLElement[]} */
     this.items = [];
     this.chosen = -1;

@@ -9,7 +9,19 @@ const MARGIN = 0.94;
 export class Orbit {
   constructor() {
     this.aspect = 1;
-    this.distance = 10;
+    this.distance = 10; // to the target, before coming nearer
+    this.away = 10;
+    this.yaw = YAW;
+    this.pitch = PITCH;
+    this.zoom = 1;
+    /** @type {Point} */
+    this.back = [0, 0, 1];
+    /** @type {Point} */
+    this.right = [1, 0, 0];
+    /** @type {Point} */
+    this.up = [0, 1, 0];
+    /** @type {Point} */
+    this.eye = [0, 0, 0];
     /** @type {Point} */
     this.home = [0, 0, 0];
     /** @type {Point} */
@@ -52,16 +64,15 @@ export class Orbit {
     this.turn();
   }
 
-  /** Works out the directions after a change. */
-  turn() {
+  /** Turns about the target. @param {number} [yaw] @param {number} [pitch] */
+  turn(yaw = 0, pitch = 0) {
+    this.yaw += yaw;
+    this.pitch += pitch;
     this.pitch = Math.max(-1.5, Math.min(1.5, this.pitch));
     this.zoom = Math.max(0.4, Math.min(40, this.zoom));
     const [sy, cy, sp, cp] = [Math.sin(this.yaw), Math.cos(this.yaw), Math.sin(this.pitch), Math.cos(this.pitch)];
-    /** @type {Point} */
     this.back = [-sy * cp, sp, cy * cp];
-    /** @type {Point} */
     this.right = [cy, 0, sy];
-    /** @type {Point} */
     this.up = [sy * sp, cp, -cy * sp];
     this.away = this.distance / this.zoom;
     this.eye = /** @type {Point} */ (this.target.map((value, axis) => value + this.away * this.back[axis]));
@@ -132,7 +143,8 @@ export class Orbit {
 
   set text(text) {
     const numbers = text.split(",").map(Number);
-    if (numbers.length !== 6 || !numbers.every(Number.isFinite)) return this.reset();
+    this.reset();
+    if (numbers.length !== 6 || !numbers.every(Number.isFinite)) return;
     [this.yaw, this.pitch, this.zoom] = numbers;
     this.target = /** @type {Point} */ (this.home.map((value, axis) => value + numbers[3 + axis]));
     this.turn();

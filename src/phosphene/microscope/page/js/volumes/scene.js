@@ -52,7 +52,7 @@ void main() {
 }`;
 
 export class Scene {
-  /** @param {HTMLCanvasElement} canvas. Throws where the browser has no WebGL 2. */
+  /** Throws where the browser has no WebGL 2. @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.canvas = canvas;
     const gl = canvas.getContext("webgl2", { antialias: true, alpha: true, premultipliedAlpha: true });

@@ -4,13 +4,14 @@
 import { compact, counted, el, fill, onceAFrame } from "../dom.js";
 import { loading, refused } from "../parts/waiting.js";
 import { arranged, loadVolumes } from "./boxes.js";
+import { follow } from "./hands.js";
 import { Labels } from "./labels.js";
 import { Orbit } from "./orbit.js";
 import { Scene } from "./scene.js";
 
 /** @typedef {{network: string, image: string}} Asked */
 
-const TURN = 0.12, STEP = 1.25;
+const STEP = 1.25;
 const WORDS = "Each box is a layer. Its sides are one step longer for each doubling of columns (width), rows (height) and channels (depth, 0.6 steps). "
   + "Front: the largest value over all channels; side: over all columns; top: over all rows. Each layer has its own range: black is the lowest value on its faces, white the highest.";
 const HELP = "Drag to turn, scroll to come nearer, shift and drag to move. Keys: arrows turn, with shift they move, + and − come nearer and go away, Home brings all boxes back in sight.";
@@ -24,9 +25,16 @@ export class VolumesView {
     this.volumes = null;
     /** @type {import("./boxes.js").Box[]} */
     this.boxes = [];
-    [this.chosen, this.pointed, this.pose] = ["", -1, ""];
-    /** @type {Map<number, PointerEvent>} */
-    this.held = new Map();
+    this.chosen = "";
+    this.pointed = -1;
+    this.pose = "";
+    this.asked = "";
+    this.shown = "";
+    this.size = "";
+    /** @type {import("./boxes.js").Volumes | null} */
+    this.drawn = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.waiting = undefined;
     this.labels = new Labels((at) => this.choose(at), (at) => this.point(at));
     this.said = el("p", { class: "volumes-said small", "aria-live": "polite" });
     this.state = el("div", { class: "volumes-state" });
@@ -47,16 +55,14 @@ export class VolumesView {
   }
 
   newCanvas() {
-    this.canvas = el("canvas", { class: "volumes-canvas", tabIndex: 0, role: "img", "aria-label": "The layers as boxes in space", "aria-description": HELP,
-      onpointerdown: (/** @type {PointerEvent} */ event) => this.down(event), onpointermove: (/** @type {PointerEvent} */ event) => this.over(event),
-      onpointerup: (/** @type {PointerEvent} */ event) => this.up(event), onpointercancel: (/** @type {PointerEvent} */ event) => this.held.delete(event.pointerId),
-      onpointerleave: () => this.point(-1), oncontextmenu: (/** @type {Event} */ event) => event.preventDefault(),
-      onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event) });
-    this.canvas.addEventListener("wheel", (/** @type {WheelEvent} */ event) => this.wheel(event), { passive: false });
+    this.canvas = el("canvas", { class: "volumes-canvas", tabIndex: 0, role: "img", "aria-label": "The layers as boxes in space", "aria-description": HELP });
+    const below = (/** @type {number} */ x, /** @type {number} */ y) => this.orbit.pick(this.boxes, x, y);
+    follow(this.canvas, this.orbit, { moved: () => this.moved(), point: (x, y) => this.point(below(x, y)), leave: () => this.point(-1), choose: (x, y) => this.choose(below(x, y)) });
     this.canvas.addEventListener("webglcontextlost", (/** @type {Event} */ event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => {
       this.scene = new Scene(this.canvas);
       if (this.volumes) this.scene.load(this.volumes);
+      this.size = "";
       this.layout();
     });
     return this.canvas;
@@ -65,7 +71,9 @@ export class VolumesView {
   /** @param {Asked} asked @param {string} layer the chosen one @param {string} pose @param {AbortSignal} [signal] */
   async show(asked, layer, pose, signal) {
     const key = JSON.stringify(asked);
-    [this.chosen, this.pose, this.asked] = [layer, pose, key];
+    this.chosen = layer;
+    this.pose = pose;
+    this.asked = key;
     if (this.shown === key) return this.select(layer, pose);
     try {
       this.scene ??= new Scene(this.canvas);
@@ -102,7 +110,8 @@ export class VolumesView {
   /** @param {string} layer @param {string} pose */
   select(layer, pose) {
     if (pose !== this.orbit.text && !this.waiting) this.orbit.text = pose;
-    [this.chosen, this.pose] = [layer, pose];
+    this.chosen = layer;
+    this.pose = pose;
     const box = this.boxes[this.at()];
     if (box) {
       const [x, y] = this.orbit.project(/** @type {any} */ (box.low.map((value, axis) => value + box.size[axis] / 2)));
@@ -125,13 +134,15 @@ export class VolumesView {
     if (!this.scene || !this.volumes || !wide || !high) return;
     const ratio = Math.min(2, devicePixelRatio || 1);
     if (this.size !== size) {
-      [this.canvas.width, this.canvas.height, this.size] = [Math.round(wide * ratio), Math.round(high * ratio), size];
+      this.size = size;
+      this.canvas.width = Math.round(wide * ratio);
+      this.canvas.height = Math.round(high * ratio);
       const { boxes, lines } = arranged(this.layers(), wide / high);
       this.boxes = boxes;
+      this.scene.place(boxes, lines);
       if (boxes.length) this.orbit.fit(boxes, wide / high);
       this.orbit.text = this.pose;
     }
-    this.scene.place(this.boxes, this.lines = arranged(this.layers(), wide / high).lines);
     this.say();
     this.drawNow();
   }
@@ -180,73 +191,6 @@ export class VolumesView {
       this.waiting = undefined;
       this.told.pose(this.pose = this.orbit.text);
     }, 300);
-  }
-
-  /** A pointer's place, from −1 to 1. @param {MouseEvent} event @returns {[number, number]} */
-  place(event) {
-    const frame = this.canvas.getBoundingClientRect();
-    return [(2 * (event.clientX - frame.left)) / frame.width - 1, 1 - (2 * (event.clientY - frame.top)) / frame.height];
-  }
-
-  /** @param {PointerEvent} event */
-  down(event) {
-    this.canvas.setPointerCapture(event.pointerId);
-    if (!this.held.size) this.travelled = 0;
-    this.held.set(event.pointerId, event);
-  }
-
-  /** @param {PointerEvent} event */
-  over(event) {
-    const before = this.held.get(event.pointerId);
-    if (!before) return this.point(event.pointerType === "touch" ? -1 : this.orbit.pick(this.boxes, ...this.place(event)));
-    const [x, y] = this.place(event), [oldX, oldY] = this.place(before);
-    this.travelled = (this.travelled ?? 0) + Math.hypot(event.clientX - before.clientX, event.clientY - before.clientY);
-    if (this.held.size === 2) {
-      const other = /** @type {PointerEvent} */ ([...this.held].find(([id]) => id !== event.pointerId)?.[1]), [otherX, otherY] = this.place(other);
-      const apart = (/** @type {MouseEvent} */ one) => Math.max(1, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY));
-      this.orbit.pan((oldX - x) / 2, (oldY - y) / 2);
-      this.orbit.approach(apart(event) / apart(before), (x + otherX) / 2, (y + otherY) / 2);
-    } else if (event.shiftKey || event.buttons & 6) this.orbit.pan(oldX - x, oldY - y);
-    else {
-      this.orbit.yaw += (x - oldX) * 1.6;
-      this.orbit.pitch += (oldY - y) * 0.9;
-      this.orbit.turn();
-    }
-    this.held.set(event.pointerId, event);
-    if (this.travelled > 4) this.moved();
-  }
-
-  /** @param {PointerEvent} event */
-  up(event) {
-    this.held.delete(event.pointerId);
-    if ((this.travelled ?? 0) <= 4 && event.button === 0) this.choose(this.orbit.pick(this.boxes, ...this.place(event)));
-  }
-
-  /** @param {WheelEvent} event */
-  wheel(event) {
-    event.preventDefault();
-    const pixels = event.deltaY * [1, 30, 300][event.deltaMode];
-    this.orbit.approach(Math.exp(-Math.max(-240, Math.min(240, pixels)) * (event.ctrlKey ? 0.01 : 0.002)), ...this.place(event));
-    this.moved();
-  }
-
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const way = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] })[event.key];
-    const { orbit } = this;
-    if (way && event.shiftKey) orbit.pan(way[0] * TURN, way[1] * TURN);
-    else if (way) {
-      orbit.yaw -= way[0] * TURN;
-      orbit.pitch += way[1] * TURN;
-      orbit.turn();
-    } else if (event.key === "+" || event.key === "=") orbit.approach(STEP);
-    else if (event.key === "-") orbit.approach(1 / STEP);
-    else if (event.key === "Home") orbit.reset();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.moved();
   }
 
   close() {
