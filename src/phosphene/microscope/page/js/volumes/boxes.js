@@ -67,7 +67,8 @@ export function arranged(layers, aspect) {
     const lines = broken(steps, all / count);
     const wide = Math.max(...lines.map((line) => sum(line, steps)));
     const high = lines.reduce((total, line) => total + tall(line, sizes), 0);
-    const scale = Math.min(aspect / wide, 1 / high);
+    // seen from the first pose, a line is a little shorter, and lower at its end
+    const scale = Math.min(aspect / (0.94 * wide), 1 / (high + 0.1 * wide));
     if (scale > best.scale) best = { scale, lines };
     else if (lines.length >= 3 && scale < 0.7 * best.scale) break;
   }

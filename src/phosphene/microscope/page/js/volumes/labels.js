@@ -47,7 +47,7 @@ export class Labels {
       const inside = deep > 0 && box[0] > 0 && box[2] < wide && top > 0 && top < high - HIGH;
       const must = at === chosen || at === pointed;
       const free = inside && (must || taken.every((one) => box[2] < one[0] || box[0] > one[2] || box[3] < one[1] || box[1] > one[3]));
-      item.style.visibility = free ? "" : "hidden";
+      item.style.visibility = free ? "visible" : "hidden";
       item.setAttribute("aria-selected", String(at === chosen));
       item.classList.toggle("pointed", at === pointed);
       item.tabIndex = at === (chosen >= 0 ? chosen : 0) ? 0 : -1;
@@ -66,7 +66,7 @@ export class Labels {
     event.stopPropagation();
     const next = Math.max(0, Math.min(this.items.length - 1, this.chosen + by));
     this.choose(next);
-    this.items[next].style.visibility = "";
+    this.items[next].style.visibility = "visible";
     this.items[next].focus();
   }
 }

@@ -3,8 +3,7 @@
 
 /** @typedef {import("./boxes.js").Point} Point @typedef {import("./boxes.js").Box} Box */
 
-const YAW = -0.42, PITCH = 0.3, HALF = Math.tan((14 * Math.PI) / 180); // of the angle of view
-const MARGIN = 0.94;
+const YAW = -0.36, PITCH = 0.28, HALF = Math.tan((10 * Math.PI) / 180); // of the angle of view
 
 export class Orbit {
   constructor() {
@@ -36,8 +35,12 @@ export class Orbit {
     this.turn();
   }
 
-  /** Chooses the distance from which all boxes are in sight. @param {Box[]} boxes @param {number} aspect */
-  fit(boxes, aspect) {
+  /**
+   * Chooses the distance from which all boxes are in sight.
+   * @param {Box[]} boxes @param {number} aspect
+   * @param {{left: number, right: number, low: number, high: number}} free the part of the view to fill; from −1 to 1
+   */
+  fit(boxes, aspect, free) {
     const { yaw, pitch, zoom, target, home } = this;
     const moved = target.map((value, axis) => value - home[axis]);
     this.aspect = aspect;
@@ -53,10 +56,10 @@ export class Orbit {
         const [x, y] = this.project(point);
         [left, right, low, high] = [Math.min(left, x), Math.max(right, x), Math.min(low, y), Math.max(high, y)];
       }
-      const size = Math.max(right - left, high - low) / 2;
-      this.home = this.moved(this.home, (left + right) / 2, (low + high) / 2);
+      const size = Math.max((right - left) / (free.right - free.left), (high - low) / (free.high - free.low));
+      this.home = this.moved(this.home, (left + right - size * (free.left + free.right)) / 2, (low + high - size * (free.low + free.high)) / 2);
       this.target = [...this.home];
-      this.distance *= Number.isFinite(size) && size > 0 ? size / MARGIN : 1.5;
+      this.distance *= Number.isFinite(size) && size > 0 ? size : 1.5;
       this.turn();
     }
     [this.yaw, this.pitch, this.zoom] = [yaw, pitch, zoom];

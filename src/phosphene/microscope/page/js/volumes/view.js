@@ -137,10 +137,11 @@ export class VolumesView {
       this.size = size;
       this.canvas.width = Math.round(wide * ratio);
       this.canvas.height = Math.round(high * ratio);
-      const { boxes, lines } = arranged(this.layers(), wide / high);
+      const free = { left: 24 / wide - 1, right: 1 - 130 / wide, low: 100 / high - 1, high: 1 - 84 / high };
+      const { boxes, lines } = arranged(this.layers(), ((free.right - free.left) * wide) / ((free.high - free.low) * high));
       this.boxes = boxes;
       this.scene.place(boxes, lines);
-      if (boxes.length) this.orbit.fit(boxes, wide / high);
+      if (boxes.length) this.orbit.fit(boxes, wide / high, free);
       this.orbit.text = this.pose;
     }
     this.say();
