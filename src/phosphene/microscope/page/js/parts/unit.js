@@ -89,7 +89,7 @@ export class UnitPane {
         el("a", { href: state.link("look", { image: `atlas/${atlas}/${patch.number}` }), "data-link": "", title: `${patch.image}: look at the whole photo` },
           el("img", { src: address("/api/atlas/patch.webp", { atlas, unit: name, rank }), alt: `Patch of ${patch.image}`, loading: "lazy", width: CROP, height: CROP })),
         el("span", { class: "small" }, compact(patch.value), patch.label ? el("span", { class: "muted" }, ` ${patch.label}`) : null)))),
-      found.tied ? el("p", { class: "small muted" }, `The last ${found.tied} have the same value as others may have.`) : null);
+      found.tied ? el("p", { class: "small muted" }, `The last ${found.tied} have one value, which other photos may reach as well.`) : null);
       this.facts?.append(...fact("sees", found.sees), ...fact("in the data set", `mean ${compact(found.mean)}, above 0 at ${percent(found.active)} of places, at most ${compact(found.largest)}`),
         ...(found.name?.name ? fact("name", `${found.name.name} (${found.name.shared} of ${found.name.of} images, q ${compact(found.name.q)})`) : []));
     }, (error) => {

@@ -31,13 +31,13 @@ class Look {
     this.input = [0, 0, 1, 1];
     this.asking = new AbortController();
     this.photo = new PhotoView({
-      point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => this.place(x, y),
+      point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null }),
     });
     this.answer = new Answer((guess) => state.link("why", { target: `logits:${guess.index}` }));
     this.picker = new Picker((image) => state.set({ image, place: null }));
-    this.strip = new Strip((layer) => state.set({ layer, unit: null }));
+    this.strip = new Strip((layer) => state.set({ layer, unit: null, place: null }));
     this.grid = new TileGrid({
-      choose: (unit) => state.set({ unit }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
+      choose: (unit) => state.set({ unit, place: null }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
     });
     /** @type {import("../volumes/view.js").VolumesView | null} */
     this.volumes = null;
@@ -75,7 +75,7 @@ class Look {
       else if (differs("order", "range")) this.showGrid();
       else if (differs("unit")) this.grid.choose(this.chosen());
       else if (differs("show", "pose", "theme")) this.showLayers();
-      if (differs("network", "image", "layer", "unit")) this.showUnit();
+      if (differs("network", "image", "layer", "unit", "place")) await this.showChosen();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     }
@@ -119,7 +119,6 @@ class Look {
     this.layerName = layer;
     if (this.strip.rows.some((row) => row.name === layer)) this.strip.select(layer);
     if (this.strip.shown !== this.layers || !this.strip.rows.some((row) => row.name === layer)) {
-      this.strip.shown = this.layers;
       this.strip.show(this.layers, layer);
     }
     this.showLayers();
@@ -189,9 +188,10 @@ class Look {
     return /^\d+$/.test(unit) ? Number(unit) : -1;
   }
 
-  /** The chosen unit's own column. */
-  async showUnit() {
-    const unit = this.chosen();
+  /** What is chosen: a place of the photo, a unit, or nothing. */
+  async showChosen() {
+    const unit = this.chosen(), place = /^(\d+),(\d+)$/.exec(state.get("place"));
+    if (place && this.maps) return this.place(Number(place[1]), Number(place[2]));
     if (unit < 0 || !this.maps) {
       this.pane.clear();
       this.leave();
@@ -240,16 +240,20 @@ class Look {
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
   async place(x, y) {
     this.pane.end();
+    const { signal } = this.asking;
     fill(this.unit, loading("Looking at every layer …"));
     try {
-      const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x: x.toFixed(1), y: y.toFixed(1) });
-      fill(this.unit, el("h2", {}, `What answers at ${Math.round(x)}, ${Math.round(y)}`),
-        ...layers.map((/** @type {any} */ each) => el("section", { class: "place-layer" }, el("h3", {}, `${each.layer}@${each.row},${each.column}`),
-          el("ul", { class: "place-units" }, ...each.units.map((/** @type {any} */ one) => el("li", {},
-            el("a", { href: state.link("look", { layer: each.layer, unit: one.unit }), "data-link": "" }, `${one.unit}`),
-            el("span", { class: "muted" }, ` ${compact(one.value)}`)))))));
+      const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x, y }, signal);
+      fill(this.unit, el("h2", {}, `What answers at ${x}, ${y}`),
+        el("p", { class: "small muted" }, "The strongest units of each layer where your point lies, in the photo's pixels."),
+        ...layers.map((/** @type {any} */ each) => el("section", { class: "place-layer",
+          onpointerenter: () => this.photo.showWindow(each.box, each.layer), onpointerleave: () => this.leave() },
+        el("h3", {}, `${each.layer}@${each.row},${each.column}`),
+        el("ul", { class: "place-units" }, ...each.units.map((/** @type {any} */ one) => el("li", {},
+          el("a", { href: state.link("look", { layer: each.layer, unit: one.unit }), "data-link": "" }, `${one.unit}`),
+          el("span", { class: "muted" }, ` ${compact(one.value)}`)))))));
     } catch (error) {
-      fill(this.unit, refused(error));
+      if (!signal.aborted) fill(this.unit, refused(error));
     }
   }
 
