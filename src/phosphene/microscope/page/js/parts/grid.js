@@ -25,6 +25,7 @@ export class TileGrid {
     this.drawn = null;
     /** @type {number[]} */
     this.order = [];
+    this.orderName = "";
     this.range = "unit";
     this.chosen = -1;
     this.pointed = -1;
@@ -48,13 +49,22 @@ export class TileGrid {
 
   /** @param {Maps | null} maps @param {string} order @param {string} range @param {number} chosen */
   show(maps, order, range, chosen) {
+    const other = maps?.layer !== this.maps?.layer, anew = other || chosen !== this.chosen || order !== this.orderName;
     if (maps !== this.maps || range !== this.range) this.sheets.clear();
-    if (maps !== this.maps) this.element.scrollTop = 0;
+    if (other) this.element.scrollTop = 0;
+    this.orderName = order;
     [this.maps, this.range, this.chosen] = [maps, range, chosen];
     this.order = maps ? maps.ordered(order) : [];
     this.layout();
     this.speak();
-    if (chosen >= 0) this.reveal(chosen);
+    if (chosen >= 0 && anew) this.reveal(chosen);
+    this.drawNow();
+  }
+
+  /** The same units on another image, in the order in which they stand. @param {Maps} maps */
+  renew(maps) {
+    this.maps = maps;
+    this.sheets.clear();
     this.drawNow();
   }
 
