@@ -11,6 +11,7 @@ import { compact, el, onceAFrame } from "../dom.js";
 /** @typedef {import("../maps.js").Maps} Maps */
 
 const GAP = 10, LABEL = 15, SHEET = 256;
+let grids = 0; // on the page, for the names of their parts
 
 export class TileGrid {
   /**
@@ -36,11 +37,11 @@ export class TileGrid {
     this.canvas = el("canvas", { class: "tiles-canvas", "aria-hidden": "true" });
     this.room = el("div", { class: "tiles-room" }, this.canvas);
     this.element = el("div", {
-      class: "tiles", tabIndex: 0, role: "listbox", "aria-label": "Units", "aria-activedescendant": "tile-chosen",
+      class: "tiles", tabIndex: 0, role: "listbox", "aria-label": "Units", "aria-activedescendant": `tile-chosen-${++grids}`,
       onscroll: () => this.draw(), onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
       onpointermove: (/** @type {PointerEvent} */ event) => this.over(event), onpointerleave: () => this.out(),
       onclick: (/** @type {MouseEvent} */ event) => this.click(event),
-    }, this.room, this.spoken = el("div", { id: "tile-chosen", class: "unseen", role: "option", "aria-selected": "true" }));
+    }, this.room, this.spoken = el("div", { id: `tile-chosen-${grids}`, class: "unseen", role: "option", "aria-selected": "true" }));
     /** @type {Maps | null} the ones that were drawn last */
     this.drawn = null;
     this.draw = onceAFrame(() => this.drawNow());

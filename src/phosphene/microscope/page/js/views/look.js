@@ -10,7 +10,7 @@ import { TileGrid } from "../parts/grid.js";
 import { findLayer } from "../parts/palette.js";
 import { PhotoView } from "../parts/photo.js";
 import { Picker } from "../parts/picker.js";
-import { Strip } from "../parts/strip.js";
+import { Strip, usual } from "../parts/strip.js";
 import { UnitPane } from "../parts/unit.js";
 import { empty, loading, refused } from "../parts/waiting.js";
 import { getJson, theSession } from "../server.js";
@@ -328,12 +328,6 @@ class Look {
     this.asking.abort();
     this.pane.end();
   }
-}
-
-/** The layer that is shown first: the last one with maps of at least 7 places a side. @param {import("../parts/strip.js").Layers} layers */
-function usual(layers) {
-  const maps = layers.strip.filter((row) => row.shape[1] * row.shape[2] >= 100);
-  return (maps.at(Math.floor(maps.length * 0.7)) ?? layers.strip[0] ?? layers.layers[0]).name;
 }
 
 /** @param {Record<string, string>} choices @param {string} label @param {(choice: string) => void} choose */
