@@ -55,7 +55,7 @@ export class Side {
   /** @param {string[]} names @param {string} chosen */
   offer(names, chosen) {
     this.network = chosen;
-    fill(this.networks, ...names.map((name) => el("option", { value: name, selected: name === chosen }, name)));
+    fill(this.networks, ...(names.includes(chosen) ? names : [chosen, ...names]).map((name) => el("option", { value: name, selected: name === chosen }, name)));
   }
 
   /** The network's layers and its answer. @param {string} image @param {any} about @param {AbortSignal} signal */

@@ -2,10 +2,11 @@
 /** The names of the boxes as text over the picture: a list that keys and screen readers walk through. */
 
 import { el, fill } from "../dom.js";
+import { HALF } from "./orbit.js";
 
 /** @typedef {import("./boxes.js").Box} Box */
 
-const WIDE = 6.4, HIGH = 18; // pixels of a letter and of a line
+const WIDE = 6.4, HIGH = 18, LEAST = 22; // pixels of a letter, of a line, and of a box that is named
 
 export class Labels {
   /** @param {(at: number) => void} choose @param {(at: number) => void} point */
@@ -44,9 +45,10 @@ export class Labels {
       const [x, y, deep] = orbit.project([low[0] + size[0] / 2, low[1], low[2] + size[2]]);
       const left = ((x + 1) / 2) * wide, top = ((1 - y) / 2) * high + 3, half = ((item.textContent ?? "").length * WIDE) / 2 + 5;
       const box = [left - half, top, left + half, top + HIGH];
-      const inside = deep > 0 && box[0] > 0 && box[2] < wide && top > 0 && top < high - HIGH;
+      const across = (size[0] * wide) / Math.max(1e-6, deep * orbit.aspect) / (2 * HALF); // of its front, in pixels
+      const inside = deep > 0 && box[0] > 0 && box[2] < wide && top > 0 && top < high - 2.5 * HIGH;
       const must = at === chosen || at === pointed;
-      const free = inside && (must || taken.every((one) => box[2] < one[0] || box[0] > one[2] || box[3] < one[1] || box[1] > one[3]));
+      const free = inside && (must || (across > LEAST && taken.every((one) => box[2] < one[0] || box[0] > one[2] || box[3] < one[1] || box[1] > one[3])));
       item.style.visibility = free ? "visible" : "hidden";
       item.setAttribute("aria-selected", String(at === chosen));
       item.classList.toggle("pointed", at === pointed);

@@ -3,7 +3,8 @@
 
 /** @typedef {import("./boxes.js").Point} Point @typedef {import("./boxes.js").Box} Box */
 
-const YAW = -0.36, PITCH = 0.28, HALF = Math.tan((10 * Math.PI) / 180); // of the angle of view
+const YAW = -0.36, PITCH = 0.28;
+export const HALF = Math.tan((10 * Math.PI) / 180); // half the view's height at a distance of 1
 
 export class Orbit {
   constructor() {

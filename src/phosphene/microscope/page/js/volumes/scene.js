@@ -42,13 +42,16 @@ vec3 at(vec2 where) {
 void main() {
   if (state == 3) { colour = vec4(edge, 1.0); return; }
   vec2 dx = dFdx(place), dy = dFdy(place);
-  vec3 sum = vec3(0.0);
-  for (int row = 0; row < 3; row++) for (int column = 0; column < 3; column++)
-    sum += at(place + dx * (float(column) - 1.0) / 3.0 + dy * (float(row) - 1.0) / 3.0);
+  vec3 sum;
+  if (dot(abs(dx) + abs(dy), places) < 0.5) sum = at(place); // places larger than pixels
+  else {
+    vec2 right = dx * 0.25, down = dy * 0.25;
+    sum = 0.25 * (at(place + right + down) + at(place + right - down) + at(place - right + down) + at(place - right - down));
+  }
   vec2 pixels = min(place, 1.0 - place) / max(abs(dx) + abs(dy), vec2(1e-6));
   float wide = (state == 2 ? 3.0 : state == 1 ? 2.0 : 1.0) * ratio;
   float line = 1.0 - smoothstep(wide - 0.5, wide + 0.5, min(pixels.x, pixels.y));
-  colour = vec4(mix(sum / 9.0, state > 0 ? accent : edge, line), 1.0);
+  colour = vec4(mix(sum, state > 0 ? accent : edge, line), 1.0);
 }`;
 
 export class Scene {
