@@ -10,13 +10,15 @@ from phosphene.microscope.routes.looking import described
 OTHER = "torchvision:resnet18@none"
 ANSWERS = """async ([one, other]) => {
   const { differences } = await import("/page/js/parts/differences.js");
-  const answer = (rows) => ({ classes: rows.map(([label, probability]) => ({ label, probability, index: 0, score: 0 })), head: "softmax" });
+  const guess = ([label, probability]) => ({ label, probability, index: 0, score: 0 });
+  const answer = (rows) => ({ classes: rows.map(guess), head: "softmax" });
   return differences("A", answer(one), "B", answer(other));
 }"""
 DEPTHS = """async () => {
   const { depth, atDepth } = await import("/page/js/parts/depth.js");
-  const layers = { strip: ["a", "b", "c", "d", "e"].map((name) => ({ name })), layers: ["a", "b", "x", "c", "d", "e"].map((name) => ({ name })) };
-  return [...["a", "c", "e", "x"].map((name) => depth(layers, name)), ...[0, 0.3, 0.9, 1].map((at) => atDepth(layers, at))];
+  const named = (names) => [...names].map((name) => ({ name }));
+  const layers = { strip: named("abcde"), layers: named("abxcde") };
+  return [...[..."acex"].map((name) => depth(layers, name)), ...[0, 0.3, 0.9, 1].map((at) => atDepth(layers, at))];
 }"""
 
 
@@ -52,15 +54,34 @@ def test_both_networks_answer_and_the_difference_is_said_in_words(page, served):
         assert f"network={name}" in side.locator(".bar-name").first.get_attribute("href")
 
 
+CAT, DOG = ["cat", 0.5], ["dog", 0.2]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "sentences"),
     [
-        ([["cat", 0.5], ["dog", 0.2]], [["Cat", 0.9], ["owl", 0.1]], ["Both say cat: A with 50.0 %, B with 90.0 %.", "1 of their first 2 classes: cat"]),
-        ([["cat", 0.5], ["dog", 0.2]], [["dog", 0.7], ["cat", 0.1]], ["A says cat (50.0 %), B says dog (70.0 %).", "B puts cat in place 2 (10.0 %); A puts dog in place 2 (20.0 %)."]),
-        ([["cat", 0.5], ["dog", 0.2]], [["seven", 0.7], ["one", 0.1]], ["B has no class cat; A has no class seven.", "none of their first 2 classes"]),
-        ([["cat", 0.5]], [], ["B names no classes"]),
+        (
+            [CAT, DOG],
+            [["Cat", 0.9], ["owl", 0.1]],
+            ["Both say cat: A with 50.0 %, B with 90.0 %.", "1 of their first 2 classes: cat"],
+        ),
+        (
+            [CAT, DOG],
+            [["dog", 0.7], ["cat", 0.1]],
+            [
+                "A says cat (50.0 %), B says dog (70.0 %).",
+                "B puts cat in place 2 (10.0 %); A puts dog in place 2 (20.0 %).",
+                "2 of their first 2 classes: cat, dog",
+            ],
+        ),
+        (
+            [CAT, DOG],
+            [["seven", 0.7], ["one", 0.1]],
+            ["B has no class cat; A has no class seven.", "none of their first 2 classes"],
+        ),
+        ([CAT], [], ["B names no classes"]),
     ],
-)  # fmt: skip
+)
 def test_differences_read_as_sentences(page, one, other, sentences):
     page.goto("/look")
     said = page.evaluate(ANSWERS, [one, other])

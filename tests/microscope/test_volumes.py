@@ -239,7 +239,8 @@ SCENE = """async ([bytes, yaw, pitch]) => {
   scene.place(boxes, lines);
   orbit.fit(boxes, 1, { left: -0.9, right: 0.9, low: -0.9, high: 0.9 });
   orbit.yaw = yaw; orbit.pitch = pitch; orbit.turn();
-  scene.draw(orbit.matrix(), { chosen: -1, pointed: -1, edge: [1, 0, 0], accent: [0, 1, 0], missing: [0, 0, 1], ratio: 1 });
+  const colours = { edge: [1, 0, 0], accent: [0, 1, 0], missing: [0, 0, 1] };
+  scene.draw(orbit.matrix(), { chosen: -1, pointed: -1, ratio: 1, ...colours });
   const { gl } = scene, { low, size } = boxes[0], [channels, rows, columns] = volumes.layers[0].shape;
   const read = (point) => {
     const [x, y] = orbit.project(point), pixel = new Uint8Array(4);
@@ -247,11 +248,12 @@ SCENE = """async ([bytes, yaw, pitch]) => {
     return pixel[0] === pixel[1] && pixel[1] === pixel[2] ? pixel[0] : -1;
   };
   const inside = (x, y, z) => [low[0] + x * size[0], low[1] + y * size[1], low[2] + z * size[2]];
-  const grid = (high, wide, at) => Array.from({ length: high }, (_, row) => Array.from({ length: wide }, (_, column) => read(at(row, column))));
+  const places = (count) => Array.from({ length: count }, (_, at) => (at + 0.5) / count);
+  const grid = (high, wide, at) => places(high).map((row) => places(wide).map((column) => read(at(row, column))));
   return {
-    front: grid(rows, columns, (row, column) => inside((column + 0.5) / columns, 1 - (row + 0.5) / rows, 1)),
-    side: grid(rows, channels, (row, channel) => inside(1, 1 - (row + 0.5) / rows, 1 - (channel + 0.5) / channels)),
-    top: grid(channels, columns, (channel, column) => inside((column + 0.5) / columns, 1, 1 - (channel + 0.5) / channels)),
+    front: grid(rows, columns, (row, column) => inside(column, 1 - row, 1)),
+    side: grid(rows, channels, (row, channel) => inside(1, 1 - row, 1 - channel)),
+    top: grid(channels, columns, (channel, column) => inside(column, 1, 1 - channel)),
     picked: orbit.pick(boxes, ...orbit.project(inside(0.5, 0.5, 1)).slice(0, 2)),
   };
 }"""

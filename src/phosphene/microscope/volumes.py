@@ -78,8 +78,8 @@ def volume(layer: str, maps: Tensor) -> Volume:
         values = torch.where(finite, values, -torch.inf)
     front, side, top = values.amax(0), values.amax(2).T, values.amax(1)
     channels, rows, columns = values.shape
-    faces = (pooled(face.cpu().numpy(), SIDE) for face in (front, side, top))
-    return Volume(layer, (channels, rows, columns), *faces, finite=every)
+    front_face, side_face, top_face = (pooled(face.cpu().numpy(), SIDE) for face in (front, side, top))
+    return Volume(layer, (channels, rows, columns), front_face, side_face, top_face, every)
 
 
 def pooled(face: np.ndarray, most: int) -> np.ndarray:
