@@ -138,7 +138,7 @@ def test_a_click_on_a_box_chooses_its_layer_and_the_grid_follows(page):
     page.mouse.click(x, y)
     page.wait_for_url("**layer=conv_stem**")
     page.until("document.querySelector('.layer-name').innerText === 'conv_stem'")
-    assert page.locator('.volumes-label[data-layer="conv_stem"]').get_attribute("aria-selected") == "true"
+    page.wait_for_selector('.volumes-label[data-layer="conv_stem"][aria-selected=true]')
 
 
 def test_dragging_and_keys_turn_the_boxes_and_the_address_brings_the_pose_back(page):
