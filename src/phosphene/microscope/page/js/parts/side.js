@@ -37,7 +37,9 @@ export class Side {
     this.answer = new Answer((guess) => state.link("why", { network: this.network, target: `logits:${guess.index}` }));
     this.strip = new Strip(told.layer);
     this.grid = new TileGrid({ choose: told.unit, point: (unit, place) => this.pointUnit(unit, place), leave: () => this.rest() });
-    this.heading = el("h2", {});
+    for (const [part, name] of /** @type {[{element: HTMLElement}, string][]} */ ([[this.answer, "answer"], [this.strip, "layers"], [this.grid, "units"]]))
+      part.element.setAttribute("aria-label", `${label} network's ${name}`);
+    this.heading = el("h2", {}, "Layer");
     this.facts = el("p", { class: "muted small" });
     this.status = el("p", { class: "pointed small", "aria-live": "off" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
