@@ -100,7 +100,7 @@ class Watched:
 
 
 @pytest.fixture
-def new_page(chromium, served) -> Iterator[Callable]:
+def new_page(served, chromium) -> Iterator[Callable]:
     """`new_page(**options)`: a page in a fresh context of the browser. The test fails on any fault of any of them.
 
     `page.watched.faults` lists the faults so far; a test that causes one on purpose takes it out.
