@@ -26,6 +26,7 @@ from .sweep.sweep import build as sweeping
 from .units.layer_sheet import atlas_layer
 from .units.naming import atlas_names
 from .units.patches import atlas_patches
+from .units.shared import atlas_shared
 from .units.statistics import atlas_statistics
 
 TOGETHER, TOGETHER_GPU = 4, 64  # images that run together, if it is not said
@@ -49,6 +50,7 @@ class Atlas(OpenedAtlas):
     patches = atlas_patches
     names = atlas_names
     statistics = atlas_statistics
+    shared = atlas_shared
     neighbours = atlas_neighbours
     map = atlas_map
     place = atlas_place

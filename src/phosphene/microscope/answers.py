@@ -58,7 +58,7 @@ class Answers:
             elif field.role in (Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS):
                 default = [None] if field.required else []
                 names = [name for text in texts for name in library.images.expanded(text)] or default
-                identity[field.name] = [(photo.name, photo.sha256) for photo in map(library.images.open, names)]
+                identity[field.name] = [(photo.name, photo.sha256) for photo in map(library.photo, names)]
             elif field.role is Role.ATLAS:
                 atlas = library.atlases.open(texts[0] if texts else None)
                 identity[field.name] = [atlas.path, [repr(sweep) for sweep in atlas.sweeps()]]

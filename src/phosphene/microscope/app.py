@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from .events import Channels
 from .guard import Guard
 from .refusals import ASKED_WRONGLY, RefusedError, refusal_of
-from .routes import describing, instruments, looking, pages
+from .routes import atlas, describing, instruments, looking, pages
 from .routes.answering import json_response
 from .service import Microscope
 
@@ -35,7 +35,7 @@ def application(microscope: Microscope, port: Callable[[], int]) -> ASGIApp:
         await asyncio.to_thread(microscope.close)
 
     app = Starlette(
-        routes=[*describing.routes, *looking.routes, *instruments.routes, *pages.routes],
+        routes=[*atlas.routes, *describing.routes, *looking.routes, *instruments.routes, *pages.routes],
         exception_handlers={
             RefusedError: _refused,
             HTTPException: _unknown,

@@ -70,7 +70,7 @@ class Question:
             elif field.role is Role.NETWORK:
                 given[field.name] = library.networks.open(None)
             elif field.role in (Role.IMAGES, Role.PHOTO) and field.required:
-                given[field.name] = library.images.open(None)
+                given[field.name] = library.photo(None)
             elif field.role is Role.ATLAS:
                 given[field.name] = library.atlases.open(None)
         return given
@@ -121,19 +121,19 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
         case Role.ATLAS:
             return library.atlases.open(texts[0])
         case Role.IMAGES:
-            photos = [library.images.open(text) for text in texts]
+            photos = [library.photo(text) for text in texts]
             return photos[0] if len(photos) == 1 else photos
         case Role.PHOTO:
-            return library.images.open(texts[0])
+            return library.photo(texts[0])
         case Role.IMAGE_SET | Role.PHOTOS:
             names = [name for text in texts for name in library.images.expanded(text)]
-            return [library.images.open(name) for name in names]
+            return [library.photo(name) for name in names]
         case Role.FOLDER if texts[0] == "folder/" and library.images.folder is not None:
             return library.images.folder
         case Role.FOLDER | Role.FILE:
             raise RefusedError(403, f"{field.name} names a file on the server's disk; ask for it on the command line")
     if names_a_photo(field):
-        return library.images.open(texts[0])
+        return library.photo(texts[0])
     return plain(field, texts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from typing import Any
 
 from ..atlas import Atlas
 from ..network import near
+from ..picture import Photo
 from .images import Images
 from .networks import Networks
 from .refusals import RefusedError
+
+OF_ATLAS = re.compile(r"atlas/([^/]+)/(\d{1,18})")
 
 
 class Atlases:
@@ -75,6 +79,11 @@ class Library:
     networks: Networks
     images: Images
     atlases: Atlases
+
+    def photo(self, name: str | None) -> Photo:
+        """The image of that name: of the page's own, or of an atlas as atlas/NAME/NUMBER."""
+        match = OF_ATLAS.fullmatch(name or "")
+        return self.atlases.open(match[1]).photo(int(match[2])) if match else self.images.open(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Their names, for the page's lists."""

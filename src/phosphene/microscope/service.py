@@ -76,7 +76,7 @@ class Microscope:
 
     def maps_of(self, network: str | None, image: str | None, layers: list[str]) -> dict[str, Maps]:
         """The maps of layers on an image; what is not in memory is computed in one pass."""
-        opened, photo = self.library.networks.open(network), self.library.images.open(image)
+        opened, photo = self.library.networks.open(network), self.library.photo(image)
         keys = {
             layer: key_of(opened.fingerprint, opened.preprocessing.to_dict(), photo.sha256, layer) for layer in layers
         }

@@ -44,13 +44,13 @@ async def upload(request: Request) -> Response:
 
 async def image(request: Request) -> Response:
     """What is known of an image: its size and what was done to it on the way in."""
-    photo = await asyncio.to_thread(microscope_of(request).library.images.open, text(request, "image"))
+    photo = await asyncio.to_thread(microscope_of(request).library.photo, text(request, "image"))
     return json_response({"image": text(request, "image"), **about(photo)})
 
 
 async def image_file(request: Request) -> Response:
     """An image as WebP, upright and in sRGB, at most `side` pixels wide and high."""
-    photo = await asyncio.to_thread(microscope_of(request).library.images.open, text(request, "image"))
+    photo = await asyncio.to_thread(microscope_of(request).library.photo, text(request, "image"))
     side = whole(request, "side", LARGEST, 16, LARGEST)
 
     def encode() -> tuple[bytes, str]:
@@ -134,7 +134,7 @@ async def answer(request: Request) -> Response:
     k = whole(request, "k", 5, 1, 100)
 
     def ask() -> dict[str, Any]:
-        network, photo = microscope.library.networks.open(name), microscope.library.images.open(image)
+        network, photo = microscope.library.networks.open(name), microscope.library.photo(image)
         frame = network.frame(photo)
         seen = frame.seen.clip(photo.height, photo.width)
         about = {"seen": list(seen.as_tuple()), "input": list(frame.to_photo(frame.whole_input).as_tuple())}
@@ -169,7 +169,7 @@ async def place(request: Request) -> Response:
 
     def ask() -> list[dict[str, Any]]:
         names = [row["name"] for row in described(microscope.library.networks.open(network))["strip"]]
-        photo = microscope.library.images.open(image)
+        photo = microscope.library.photo(image)
         if not (0 <= x <= photo.width and 0 <= y <= photo.height):
             raise RefusedError(422, f"({x:g}, {y:g}) is outside of the photo, {photo.width} × {photo.height} pixels")
         rows = []
