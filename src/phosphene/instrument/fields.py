@@ -21,6 +21,7 @@ class Role(StrEnum):
     IMAGE_SET = "image set"  # any number of images, by their files and folders, too
     PHOTO = "photo"
     PHOTOS = "photos"  # photos to compare with, by their files and folders, too
+    QUERIES = "queries"  # images of an atlas, by their keys or numbers, or photos, by their files
     FOLDER = "folder"
     FILE = "file"  # of data that belongs to the images, such as boxes
     ATLAS = "atlas"

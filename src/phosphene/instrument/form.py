@@ -23,6 +23,7 @@ KINDS = {  # of roles whose Python types say more than text can
     Role.TARGET: Sequence[str],
     Role.LAYERS: Sequence[str],
     Role.PHOTOS: Sequence[str],
+    Role.QUERIES: Sequence[str],
     Role.LABEL: str | int,
     Role.FOLDER: str,
     Role.FILE: str,

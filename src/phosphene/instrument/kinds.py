@@ -82,13 +82,13 @@ def _choice(values: list[Any]) -> Kind:
 
 
 def _whole(given: str) -> Any:
-    return int(given) if given.lstrip("-").isdigit() else given
+    return int(given) if given.lstrip("-").isdecimal() else given
 
 
 def _numbers(given: str) -> Any:
     """'6', or several: '3,17,40'."""
     parts = given.split(",")
-    if not all(part.strip().isdigit() for part in parts):
+    if not all(part.strip().isdecimal() for part in parts):
         raise ValueError("this takes a number, or several with commas between them")
     return int(given) if len(parts) == 1 else [int(part) for part in parts]
 
@@ -96,7 +96,7 @@ def _numbers(given: str) -> Any:
 def _size(given: str) -> Any:
     """'224' or '224x320', height first."""
     numbers = given.lower().replace("×", "x").split("x")
-    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdigit() and int(number) > 0 for number in numbers):
+    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
         raise ValueError("a size is a number of pixels, or HEIGHTxWIDTH such as 224x320")
     pixels = tuple(int(number) for number in numbers)
     return pixels[0] if len(pixels) == 1 else pixels

@@ -28,6 +28,7 @@ Images = Annotated[Photo | Sequence[Photo] | Tensor, Role.IMAGES]
 OnePhoto = Annotated[Photo, Role.PHOTO]
 ImageSet = Annotated[Tensor | PhotoFile | Sequence[PhotoFile], Role.IMAGE_SET]
 Photos = Annotated[Tensor | Sequence[PhotoFile], Role.PHOTOS]
+Queries = Annotated[Sequence[str] | Any, Role.QUERIES]
 Folder = Annotated[str | os.PathLike[str], Role.FOLDER]
 DataFile = Annotated[str | os.PathLike[str] | Mapping[str, Any], Role.FILE]  # or what is in it
 AtlasLike = Annotated[str | os.PathLike[str], Role.ATLAS]  # an opened atlas has a path, too

@@ -85,6 +85,10 @@ class Library:
         match = OF_ATLAS.fullmatch(name or "")
         return self.atlases.open(match[1]).photo(int(match[2])) if match else self.images.open(name)
 
+    def names_a_photo(self, name: str) -> bool:
+        """Whether a text is the name of an image, not of an atlas's key or number."""
+        return bool(OF_ATLAS.fullmatch(name)) or self.images.has(name)
+
     def to_dict(self) -> dict[str, Any]:
         """Their names, for the page's lists."""
         return {"networks": self.networks.names, "atlases": self.atlases.names, "images": len(self.images.names)}

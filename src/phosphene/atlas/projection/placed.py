@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...instrument import Result, instrument
-from ...instrument.roles import AtlasLike
+from ...instrument.roles import AtlasLike, Photos
 from ...picture import Photo, Sheet, files, read
 from .embedding import Embedding, atlas_map
 from .placed_picture import sheet_of
@@ -79,7 +78,7 @@ class Placed(Result):
 @instrument
 def atlas_place(
     atlas: AtlasLike,
-    photos: Sequence[str] | Any,
+    photos: Photos | Any,
     *,
     features: str | None = None,
     method: Method = "tsne",

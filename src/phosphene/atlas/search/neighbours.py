@@ -7,14 +7,14 @@ the atlas's were: same network, preprocessing, layer and pooling. How it is sear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...instrument import Result, instrument
-from ...instrument.roles import AtlasLike
+from ...instrument.roles import AtlasLike, Queries
 from ...network import Preprocessing
 from ...network.room import check_room
 from ...picture import Photo, Sheet
@@ -88,7 +88,7 @@ class Neighbours(Result):
 @instrument
 def atlas_neighbours(
     atlas: AtlasLike,
-    query: Sequence[str] | Any,
+    query: Queries,
     k: int = 6,
     *,
     features: str | None = None,

@@ -46,7 +46,7 @@ def queries_of(atlas: OpenedAtlas, given: Any) -> tuple[Query, ...]:
 def _query(atlas: OpenedAtlas, given: Any) -> Query:
     if isinstance(given, str):
         rows = _with_key(atlas, given)
-        if not rows and given.isdigit():
+        if not rows and given.isdecimal():
             return _numbered(atlas, int(given))
         if rows:
             return _of_row(rows[0]) if len(rows) == 1 else _several(given, rows)
@@ -65,6 +65,11 @@ def _query(atlas: OpenedAtlas, given: Any) -> Query:
     photo = given if isinstance(given, Photo) else read(given)
     row = None if photo.path is None else _read_from(atlas, photo.path)
     return Query(photo.name, None, None, photo) if row is None else _of_row(row)
+
+
+def is_of(atlas: OpenedAtlas, text: str) -> bool:
+    """Whether the text is the key or the number of an image, or of several, of the atlas."""
+    return text.isdecimal() or bool(_with_key(atlas, text))
 
 
 def _numbered(atlas: OpenedAtlas, image: int) -> Query:

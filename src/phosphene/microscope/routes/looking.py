@@ -35,7 +35,7 @@ async def images(request: Request) -> Response:
 async def upload(request: Request) -> Response:
     """Takes an image's file as the request's body; answers with the name by which it can be asked about."""
     microscope = microscope_of(request)
-    data = await request.body()
+    data = await microscope.body(request)
     if not data:
         raise RefusedError(422, "the request holds no image; send its file as the body")
     name, photo = await asyncio.to_thread(microscope.library.images.upload, data)
