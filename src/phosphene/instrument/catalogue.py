@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-BY_HAND = ("report", "look", "layers", "check", "again", "networks")
+BY_HAND = ("report", "look", "layers", "check", "again", "networks", "microscope")
 GROUP = "atlas"  # a command with commands of its own, and the folder that holds them
 
 # title -> the folders and files of its commands, in the order of help; what lies deeper goes before what holds it
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Look into a network": ("commands.report", "commands.look", "commands.layers", "inspection"),
+    "Look into a network": ("commands.report", "commands.microscope", "commands.look", "commands.layers", "inspection"),
     "Explain an answer": ("attribution.why", "attribution.location.locate", "attribution"),
     "Project a unit back to the pixels": ("attribution.reversed.reversing", "attribution.reversed"),
     "Test explanations": ("attribution.trials.judging", "attribution.trials", "attribution.reversed.selectivity"),

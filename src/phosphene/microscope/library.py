@@ -32,7 +32,7 @@ class Atlases:
             if isinstance(path, Atlas):
                 self._opened[self._noted(path.path)] = path
             else:
-                self._noted(os.fspath(path))
+                self._noted(_there(os.fspath(path)))
 
     def _noted(self, path: str) -> str:
         stem = Path(path.rstrip("/")).stem or "atlas"
@@ -70,6 +70,13 @@ class Atlases:
             if network.fingerprint in fingerprints:
                 return Atlas(path, network)
         return atlas
+
+
+def _there(path: str) -> str:
+    """The path of an atlas, which is there if it is a folder's; an object storage is asked when it is opened."""
+    if "://" not in path and not os.path.isdir(path):
+        raise FileNotFoundError(f"there is no atlas {path!r}; 'phosphene atlas build FOLDER --to {path}' makes one")
+    return path
 
 
 @dataclass(frozen=True)
