@@ -137,6 +137,17 @@ def encoded(array, format="PNG", **options):
     return file.getvalue()
 
 
+class Gate(threading.Event):
+    """Open at first; runs wait while it is not. A copy of the network has the same one."""
+
+    def __init__(self):
+        super().__init__()
+        self.set()
+
+    def __deepcopy__(self, memory):
+        return self
+
+
 class Slow(nn.Module):
     """A network that takes some time for each run, and counts its runs."""
 
@@ -146,8 +157,7 @@ class Slow(nn.Module):
         self.first = nn.Conv2d(3, 8, 3, 2, 1)
         self.last = nn.Linear(8, 5)
         self.seconds, self.runs = seconds, 0
-        self.gate = threading.Event()  # runs wait while it is not set
-        self.gate.set()
+        self.gate = Gate()
 
     def forward(self, x):
         self.gate.wait(20)

@@ -1,4 +1,4 @@
-"""What a page is told: each stream gets everything, a slow one gets the latest, and a page that has gone is forgotten."""
+"""What a page is told: each stream gets everything, a slow one the latest; a page that has gone is forgotten."""
 
 import json
 import socket

@@ -10,10 +10,24 @@ from phosphene.microscope.guard import HEADERS
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OTHERS = (
-    "evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1:{port}.evil.example", "0.0.0.0:{port}",
-    "[::1]", "[::]:{port}", "localhost.:{port}", "user@127.0.0.1:{port}", "127.0.0.1:{port}:{port}", "2130706433:{port}",
-    "127.1:{port}", "127.0.0.1:0{port}", "", " ", "127.0.0.1:{port}, evil.example",
-)  # fmt: skip
+    "evil.example",
+    "evil.example:{port}",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "127.0.0.1:{port}.evil.example",
+    "0.0.0.0:{port}",
+    "[::1]",
+    "[::]:{port}",
+    "localhost.:{port}",
+    "user@127.0.0.1:{port}",
+    "127.0.0.1:{port}:{port}",
+    "2130706433:{port}",
+    "127.1:{port}",
+    "127.0.0.1:0{port}",
+    "",
+    " ",
+    "127.0.0.1:{port}, evil.example",
+)
 
 
 def request(handle, *more, method="GET", path="/session", host="127.0.0.1:{port}"):

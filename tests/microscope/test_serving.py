@@ -33,8 +33,10 @@ def get(handle, path="/session", *more):
 
 
 @pytest.mark.parametrize(
-    "begun", [b"", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: b"], ids=["nothing", "a letter", "a line", "headers"]
-)  # fmt: skip
+    "begun",
+    [b"", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: b"],
+    ids=["nothing", "a letter", "a line", "headers"],
+)
 def test_a_connection_that_does_not_ask_is_closed(small, begun):
     started = time.monotonic()
     with connected(small, begun) as connection:
@@ -44,13 +46,17 @@ def test_a_connection_that_does_not_ask_is_closed(small, begun):
     assert (b"did not arrive within 0.8 seconds" in answer) == bool(begun)
 
 
+def drip(connection):
+    for at in range(100):
+        connection.sendall(f"X-{at}: a\r\n".encode())
+        time.sleep(0.1)
+
+
 def test_headers_that_drip_are_ended(small):
     with connected(small, b"GET / HTTP/1.1\r\n") as connection:
         started = time.monotonic()
         with pytest.raises(OSError):
-            for at in range(100):
-                connection.sendall(f"X-{at}: a\r\n".encode())
-                time.sleep(0.1)
+            drip(connection)
         assert time.monotonic() - started < 8
 
 
@@ -107,13 +113,19 @@ def test_requests_one_behind_the_other_are_answered_in_order(small):
 @pytest.mark.parametrize(
     "data",
     [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /\x00 HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: \r\n x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\0" * 100,
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: \r\n x\r\n\r\n",
         b"GET /%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
     ids=range(10),
-)  # fmt: skip
+)
 def test_what_is_no_request_is_refused(small, data):
     with connected(small, data) as connection:
         answer = received(connection)
