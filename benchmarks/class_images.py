@@ -20,7 +20,7 @@ from safetensors import safe_open
 import phosphene as ph
 from phosphene.synthesis.engine.objectives import unit
 from phosphene.synthesis.engine.recipes import RECIPES, followed, recipe_of
-from phosphene.synthesis.engine.stepping import shown
+from phosphene.synthesis.engine.stepping import current_images
 
 WEIGHTS = Path(os.environ.get("PHOSPHENE_DATA", "")) / "cnn_weights.safetensors"
 
@@ -54,7 +54,7 @@ def made(network: ph.Network, classes: list[int], recipe: str, size: int, steps:
     )
     for _ in moments:
         pass
-    return shown(image)
+    return current_images(image)
 
 
 def main() -> None:

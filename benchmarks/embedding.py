@@ -107,7 +107,7 @@ def main() -> None:
 def _row(
     name: str, seconds: float, vectors: np.ndarray, points: np.ndarray, positions: np.ndarray, labels: list
 ) -> None:
-    kl, kept = divergence(points, positions), preservation.kept(vectors, positions)
+    kl, kept = divergence(points, positions), preservation.kept_neighbours(vectors, positions)
     told = preservation.accuracy(positions, labels)
     print(f"| {name} | {seconds:.1f} | {kl:.3f} | {kept:.1%} | {told:.1%} |", flush=True)
 

@@ -62,7 +62,7 @@ def taken_in(path: Path) -> int:
     """Images that the atlas holds for certain."""
     try:
         store = Store(path)
-        done = [store.done(one) for one in store.sweeps()]
+        done = [store.coverage(one) for one in store.sweeps()]
     except FileNotFoundError:  # it is not there yet
         return 0
     shards = store.shards()

@@ -42,13 +42,13 @@ import torch
 
 import phosphene as ph
 from phosphene.atlas.store import tables
-from phosphene.atlas.store.work import Work, chosen, described
+from phosphene.atlas.store.work import Work, chosen_layers, described_layers
 from phosphene.atlas.sweep.ray_run import _read, _written
 from phosphene.atlas.sweep.running import _taken_in, run, summaries
 from phosphene.atlas.sweep.summary import Summary
 from phosphene.data.batches import batches
 from phosphene.data.sources import number, shards_of
-from phosphene.network.running.seam import held
+from phosphene.network.running.seam import keep_wrapper
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 
@@ -192,16 +192,16 @@ def steady(network: ph.Network, pictures: Path, rounds: int, now: Callable[[], f
     x = torch.cat(list(loader(network, pictures, 16, 1)))
     print(f"Decoding and preparing: {1000 * (now() - start) / len(x):.1f} ms an image.\n")
     print("| images together | bare pass | taken in | × the bare pass |\n| ---: | ---: | ---: | ---: |")
-    layers = {name: network.layer(name) for name in (*chosen(network, None), *described(network, None))}
+    layers = {name: network.layer(name) for name in (*chosen_layers(network, None), *described_layers(network, None))}
     for batch in (16, 8, 4):
-        work = Work(chosen(network, None), described(network, None), batch=batch)
+        work = Work(chosen_layers(network, None), described_layers(network, None), batch=batch)
         kept = summaries(network, work)
         parts = list(x.split(batch))
         parts, news = parts[: len(parts) // 2], parts[len(parts) // 2 :]  # the same images again would all be strongest
         for index, part in enumerate(parts):  # fills the lists
             _taken_in(network, work, layers, kept, part, list(range(index * batch, index * batch + len(part))))
         seconds: dict[str, list[float]] = {"bare": [], "taken in": []}
-        with held():  # as in a sweep
+        with keep_wrapper():  # as in a sweep
             for turn in range(min(rounds, len(news))):
                 part = news[turn]
                 start = now()
@@ -231,7 +231,7 @@ def agree(network: ph.Network, pictures: Path, batch: int, workers: int) -> None
     """Prints for how many channels zennit-crp names the same strongest images, and how its values differ."""
     from crp.helper import load_maximization
 
-    kept = taken_in(network, Work(chosen(network, None), batch=batch), 0, pictures, workers)
+    kept = taken_in(network, Work(chosen_layers(network, None), batch=batch), 0, pictures, workers)
     first = number(0, 0)
     units = same = place = all_nine = tied = 0
     away = 0.0
@@ -261,7 +261,7 @@ def agree(network: ph.Network, pictures: Path, batch: int, workers: int) -> None
 
 def shard(network: ph.Network, pictures: Path, batch: int, workers: int, rounds: int, now: Callable[[], float]) -> None:
     """Prints how large a shard's summaries are, and how long the machine that writes is busy with them."""
-    work = Work(chosen(network, None), batch=batch)
+    work = Work(chosen_layers(network, None), batch=batch)
     files = sorted(pictures.iterdir())
     sent = []
     for place, part in enumerate((files[: len(files) // 2], files[len(files) // 2 :])):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import phosphene as ph
 import phosphene.cli
 from phosphene import instrument as instruments
-from phosphene.commands.stepping import taken
+from phosphene.commands.stepping import last_result
 from phosphene.instrument import INSTRUMENTS, Result, instrument, last, result_kind
 
 
@@ -61,19 +61,19 @@ def test_called_it_gives_its_last_result_and_taken_each(counting):
 
 
 def test_an_interrupt_keeps_what_stands_and_its_film(counting, tmp_path, capsys):
-    found = taken(counting, {"steps": 8, "stop": 4}, tmp_path / "film.gif")
+    found = last_result(counting, {"steps": 8, "stop": 4}, tmp_path / "film.gif")
     assert found.step == 3
     assert "stopped after step 3 of 8" in capsys.readouterr().err
     with PillowImage.open(tmp_path / "film.gif") as film:
         assert film.n_frames == 3
     with pytest.raises(KeyboardInterrupt):
-        taken(counting, {"stop": 1}, None)
+        last_result(counting, {"stop": 1}, None)
 
 
 def test_a_long_run_has_no_more_frames_than_its_film_takes(counting, tmp_path, monkeypatch):
     frames = []
     monkeypatch.setattr("phosphene.picture.film.write_film", lambda path, given, rate: frames.extend(given) or path)
-    taken(counting, {"steps": 5000, "stop": 9999}, tmp_path / "film.gif")
+    last_result(counting, {"steps": 5000, "stop": 9999}, tmp_path / "film.gif")
     assert 190 <= len(frames) <= 195
 
 

@@ -72,9 +72,9 @@ def _single(entry: Entry) -> typer.Typer:
         from .commands.instrument_command import instrument_command
 
         function = instrument_command(function)
-    own = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    prepared(own, function, entry.command)
-    return own
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    prepared(app, function, entry.command)
+    return app
 
 
 app = typer.Typer(
@@ -89,8 +89,8 @@ for _entry in _ENTRIES.values():
     app.command(_entry.command, help=_entry.help, rich_help_panel=_entry.group)(lambda: None)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         from . import __version__
 
         typer.echo(f"phosphene {__version__}")

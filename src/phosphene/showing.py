@@ -58,10 +58,10 @@ def of_channel(network: Network, images: Any, layer: str, channel: Any = None) -
     if address.place is not None or address.token is not None:
         ranked = "" if address.place is None else "; strongest says which channels answer most there"
         raise ValueError(f"{layer!r} is one place; name a layer or a channel, such as {address.layer!r}{ranked}")
-    own = None if address.channel is None else int(address.channel)
-    if channel is not None and own is not None and channel != own:
+    address_channel = None if address.channel is None else int(address.channel)
+    if channel is not None and address_channel is not None and channel != address_channel:
         raise ValueError(f"{layer!r} and channel={channel} name two channels; give one")
-    return address.layer, own if channel is None else channel
+    return address.layer, address_channel if channel is None else channel
 
 
 def address_of(network: Network, images: Any, layer: str) -> Address:

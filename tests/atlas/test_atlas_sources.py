@@ -22,7 +22,7 @@ from PIL import Image
 
 import phosphene as ph
 from phosphene.data.sources import Shard, news, reader, shards_of
-from phosphene.data.sources.patterns import braces
+from phosphene.data.sources.file_patterns import braces
 
 CLASSES = ("goose", "hen", "owl")
 BROKEN = b"\x89PNG\r\n\x1a\n broken"

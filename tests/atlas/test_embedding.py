@@ -65,8 +65,8 @@ def test_kl_is_that_of_the_definition(digits):
 def test_a_map_is_kept_and_made_anew_only_where_it_would_be_another(digits, monkeypatch):
     first = digits.map()
     made = []
-    real = embedding_file._made
-    monkeypatch.setattr(embedding_file, "_made", lambda *given: made.append(1) or real(*given))
+    real = embedding_file._computed_map
+    monkeypatch.setattr(embedding_file, "_computed_map", lambda *given: made.append(1) or real(*given))
     again = ph.Atlas(digits.path, digits._network).map()
     assert not made
     assert (again.positions == first.positions).all()
@@ -173,8 +173,8 @@ def test_preservation_and_accuracy_equal_brute_force():
     share = np.mean(
         [len({*ranked(features, r, range(40))[:10]} & {*ranked(positions, r, range(40))[:10]}) / 10 for r in range(40)]
     )
-    assert preservation.kept(features, positions) == pytest.approx(share)
-    assert preservation.kept(features, features * 2 + 1) == 1
+    assert preservation.kept_neighbours(features, positions) == pytest.approx(share)
+    assert preservation.kept_neighbours(features, features * 2 + 1) == 1
     known = [index for index, label in enumerate(labels) if label is not None]
     hits = []
     for row in known:

@@ -7,7 +7,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.atlas.search import features
-from phosphene.atlas.search.features import features_of, kept, vectors_of
+from phosphene.atlas.search.features import features_of, features_sweep, vectors_of
 from phosphene.atlas.store import tables
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.store.work import Work
@@ -32,33 +32,37 @@ def test_features_that_are_not_named_are_the_first_that_are_kept(network, tmp_pa
     )
     atlas = ph.Atlas(tmp_path / "a")
     for asked in (None, "features"):
-        assert kept(atlas, asked) == (first, "3")
-        assert kept(atlas, asked, second.name) == (second, "2")
-    assert kept(atlas, "6") == (first, "6")
-    assert kept(atlas, "2") == (second, "2")
+        assert features_sweep(atlas, asked) == (first, "3")
+        assert features_sweep(atlas, asked, second.name) == (second, "2")
+    assert features_sweep(atlas, "6") == (first, "6")
+    assert features_sweep(atlas, "2") == (second, "2")
     with pytest.raises(LookupError, match=r"keeps no features; build it with features="):
-        kept(atlas, None, units.name)
+        features_sweep(atlas, None, units.name)
     with pytest.raises(LookupError, match=r"has no sweep 'x'; it has Sequential, Sequential-2, Sequential-3"):
-        kept(atlas, None, "x")
+        features_sweep(atlas, None, "x")
     with pytest.raises(LookupError, match=r"holds no features of '0'"):
-        kept(atlas, "0")
+        features_sweep(atlas, "0")
 
 
 def test_a_layer_may_be_called_features(network, tmp_path):
     first, second = begun(tmp_path / "a", (network, Work((), ("3",))), (network, Work((), ("6", "features"))))
     atlas = ph.Atlas(tmp_path / "a")
-    assert kept(atlas, "features") == (second, "features")
-    assert kept(atlas, None) == (first, "3")
+    assert features_sweep(atlas, "features") == (second, "features")
+    assert features_sweep(atlas, None) == (first, "3")
 
 
 def test_the_network_that_an_atlas_is_opened_with_is_meant_first(network, other, tmp_path):
     first, second = begun(tmp_path / "a", (network, Work((), ("3",))), (other, Work((), ("3",))))
-    assert kept(ph.Atlas(tmp_path / "a", network), None) == (first, "3")
+    assert features_sweep(ph.Atlas(tmp_path / "a", network), None) == (first, "3")
     with pytest.raises(ValueError, match="several networks have features"):
-        kept(ph.Atlas(tmp_path / "a"), None)
-    assert kept(ph.Atlas(tmp_path / "a", other), None) == kept(ph.Atlas(tmp_path / "a", other), "3") == (second, "3")
+        features_sweep(ph.Atlas(tmp_path / "a"), None)
+    assert (
+        features_sweep(ph.Atlas(tmp_path / "a", other), None)
+        == features_sweep(ph.Atlas(tmp_path / "a", other), "3")
+        == (second, "3")
+    )
     with pytest.raises(ValueError, match=r"several networks have a layer '3'"):
-        kept(ph.Atlas(tmp_path / "a"), "3")
+        features_sweep(ph.Atlas(tmp_path / "a"), "3")
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -14,7 +14,7 @@ from scipy import stats
 from torch import nn
 
 import phosphene as ph
-from phosphene.atlas.units.naming import _judged, tied
+from phosphene.atlas.units.naming import _tested_names, tied
 
 
 def chance(every, labelled, drawn, shared):
@@ -86,7 +86,7 @@ def test_p_is_counted_for_every_unit_and_label(atlas):
 
 
 def test_of_labels_that_are_shared_alike_the_rarer_one_counts():
-    (found,) = _judged([np.array([0, 0, 1, 1])], np.array([50, 4]), ["often", "rare"], 0.05)
+    (found,) = _tested_names([np.array([0, 0, 1, 1])], np.array([50, 4]), ["often", "rare"], 0.05)
     assert found.label == "rare"
 
 
@@ -94,7 +94,7 @@ def test_q_is_the_least_level_at_which_the_rule_counts_a_unit():
     """Y. Benjamini and Y. Hochberg, 1995: of p in rising order the last with p <= level * rank / N, and all before."""
     generator = np.random.default_rng(0)
     own = [generator.choice(4, 9, p=generator.dirichlet([0.3] * 4)) for _ in range(40)]
-    names = _judged(own, np.full(4, 50), list("abcd"), 0.05)
+    names = _tested_names(own, np.full(4, 50), list("abcd"), 0.05)
     p, q = np.array([name.p for name in names]), np.array([name.q for name in names])
     rising = np.sort(p)
     for level in np.linspace(0.001, 0.999, 57):
@@ -113,7 +113,7 @@ def test_chance_names_no_more_layers_than_it_may():
     wrong = 0
     for _ in range(layers):
         own = [labels[generator.choice(200, 9, replace=False)] for _ in range(12)]
-        wrong += any(each.name for each in _judged(own, totals, list("abcde"), 0.2))
+        wrong += any(each.name for each in _tested_names(own, totals, list("abcde"), 0.2))
     assert wrong <= stats.binom.ppf(0.999, layers, 0.2)
     assert wrong > 0, "nothing is ever named, so that nothing was tested"
 

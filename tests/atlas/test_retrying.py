@@ -18,7 +18,7 @@ from PIL import Image
 
 import phosphene as ph
 from phosphene.atlas.store import tables
-from phosphene.atlas.store.conditions import covered, met
+from phosphene.atlas.store.conditions import covered, seen_once
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.sweep import sweep
 from phosphene.data.coverage import Coverage
@@ -241,5 +241,5 @@ def test_an_atlas_from_before_opens_and_its_images_are_tried_again():
     again = Coverage.from_json(done.to_json())
     assert again == done
     assert covered(again).endswith("AND NOT (id IN (5, 7))")
-    again.ran([5, 7])
-    assert covered(again) == met(again) == met(done)
+    again.ran_again([5, 7])
+    assert covered(again) == seen_once(again) == seen_once(done)

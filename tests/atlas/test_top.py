@@ -24,7 +24,7 @@ def brute(maps, k, each):
 
 def found_in(top, maps, images):
     own = measured(maps, NOWHERE.expand(len(maps), 0), *top.least(images))
-    return top.found(maps, own, images)
+    return top.answers(maps, own, images)
 
 
 def taken(maps, k, each, cuts):

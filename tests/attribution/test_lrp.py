@@ -12,7 +12,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.attribution.relevance import COMPOSITES, composite
-from phosphene.attribution.relevance.lrp import held
+from phosphene.attribution.relevance.lrp import parts_of_score
 from phosphene.picture import Text
 
 CAT = Path(ph.__file__).parent / "photos" / "cat.jpg"
@@ -455,8 +455,8 @@ def test_a_layer_that_a_norm_follows_is_shared_out_once(monkeypatch):
     x = torch.rand(1, 3, 9, 9)
     network = ph.Network(module)
     rule = composite("zplus").table[0][1]
-    shares = type(rule).shares
-    monkeypatch.setattr(type(rule), "shares", lambda *given: calls.append(given[1]) or shares(*given))
+    portions = type(rule).portions
+    monkeypatch.setattr(type(rule), "portions", lambda *given: calls.append(given[1]) or portions(*given))
     ph.lrp(network, x, "logits:1", rule="zplus")
     assert len(calls) == 2  # of the convolution with its norm, and of the linear layer
 
@@ -554,12 +554,14 @@ def test_relevance_says_how_much_of_the_score_it_holds():
     pixels = float(relevance.values.sum() / relevance.scores[0])
     kept = float(relevance.absorbed[0] / relevance.scores[0])
     said = relevance.note(0)
-    assert said == held(pixels, kept, 0.0, 1.0)
+    assert said == parts_of_score(pixels, kept, 0.0, 1.0)
     assert said in written(ph.why(network, x, "logits:2", method="lrp:rule=composite"))
     assert said in written(relevance)
 
 
 def test_shares_of_a_score_are_told_in_percent_or_as_numbers():
-    assert held(0.71, 0.29, 0.0, 1.0) == "the pixels hold 71 % of the score, biases kept 29 %"
-    assert held(-0.0004, 1.5, 0.5, 2.0) == "the pixels hold -0.02 % of the score, biases kept 75 %, 25 % is lost"
-    assert held(3.0, -2.99, 0.0, 0.01) == "the pixels hold 3.00 of the score 0.0100, biases kept −2.99"
+    assert parts_of_score(0.71, 0.29, 0.0, 1.0) == "the pixels hold 71 % of the score, biases kept 29 %"
+    assert (
+        parts_of_score(-0.0004, 1.5, 0.5, 2.0) == "the pixels hold -0.02 % of the score, biases kept 75 %, 25 % is lost"
+    )
+    assert parts_of_score(3.0, -2.99, 0.0, 0.01) == "the pixels hold 3.00 of the score 0.0100, biases kept −2.99"

@@ -303,7 +303,7 @@ def test_pieces_cut_where_the_formula_says():
     assert plan.size == (8, 9)
     assert [plan.begin((0, row, 4)) for row in (0, 1, 2, 3, 8, 9)] == [(y, 4) for y in (0, 0, 0, 2, 12, 12)]
     assert [plan.within((5, row, 4)) for row in (0, 1, 3, 8, 9)] == [(5, r, 2) for r in (0, 1, 2, 2, 3)]
-    assert plan.shares([(0, 0, 4), (1, 9, 9), (2, 1, 4), (3, 2, 4)]) == [[0, 2, 3], [1]]
+    assert plan.unit_groups([(0, 0, 4), (1, 9, 9), (2, 1, 4), (3, 2, 4)]) == [[0, 2, 3], [1]]
 
 
 class Placed(nn.Module):

@@ -1,10 +1,15 @@
 """A microscope on the embedded network, and a browser's page that fails its test on errors and on foreign requests."""
 
+import functools
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
+
+import phosphene as ph
+from phosphene.atlas.ready import pieces, shipped
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -17,13 +22,40 @@ FLAGS = (
 )
 
 
+LABELS = ("astronaut", "cat", "chessboard RGB", "coffee", "coins", "rocket")
+
+
 @pytest.fixture(scope="session")
-def served(tmp_path_factory):
-    """A microscope on the embedded network and the samples; its cache is a folder of the tests."""
+def pictures(tmp_path_factory):
+    """A folder of six pictures that packages bring along, each whole and in four pieces, its name as its label."""
+    folder = tmp_path_factory.mktemp("pictures")
+    by_label = {file.stem.replace("_", " "): file for file in shipped()}
+    for label in LABELS:
+        if label not in by_label:
+            pytest.skip("scikit-image's pictures are not installed")
+        (folder / label).mkdir()
+        for number, piece in enumerate(pieces(ph.read(by_label[label]), across=2)):
+            piece.pil().save(folder / label / f"{number}.jpg", quality=90)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_atlas(pictures, tmp_path_factory):
+    """An atlas of these pictures: three layers of the embedded network, and the classes."""
+    path = tmp_path_factory.mktemp("atlas") / "small.atlas"
+    layers = ["conv_stem", "blocks.3", "logits"]
+    ph.Atlas.build(ph.load(), pictures, path, layers=layers, features=["global_pool"], k=6)
+    return path
+
+
+@pytest.fixture(scope="session")
+def served(small_atlas, pictures, tmp_path_factory):
+    """A microscope on the embedded network, a folder and an atlas; its cache is a folder of the tests."""
     pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
     from phosphene.microscope import microscope
 
-    with microscope(open=False, cache=tmp_path_factory.mktemp("microscope")) as handle:
+    networks = ["efficientnet_lite0", "torchvision:resnet18@none"]
+    with microscope(networks, pictures, small_atlas, open=False, cache=tmp_path_factory.mktemp("microscope")) as handle:
         yield handle
 
 
@@ -37,6 +69,14 @@ def chromium():
         browser = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+def until(page, expression: str, arg=None, seconds: float = 20) -> None:
+    """Waits until a page's expression is true. The page lets no text run as a script, so it is asked from outside."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"not so after {seconds:g} s: {expression}"
+        page.wait_for_timeout(50)
 
 
 class Watched:
@@ -69,10 +109,11 @@ def new_page(chromium, served) -> Iterator[Callable]:
 
     def make(**options):
         context = chromium.new_context(
-            base_url=served.url, **{"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"} | options
+            **{"base_url": served.url, "viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"} | options
         )
         page = context.new_page()
         page.set_default_timeout(20_000)
+        page.until = functools.partial(until, page)
         page.watched = Watched(page, urlsplit(served.url).netloc)
         opened.append((context, page))
         return page

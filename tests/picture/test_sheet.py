@@ -18,8 +18,8 @@ from phosphene.picture import (
     colour,
     grid,
     map_range,
-    place,
     rasterise,
+    set_block,
     text_width,
 )
 
@@ -74,7 +74,7 @@ def test_blocks_stand_below_each_other_without_overlap():
     tops = []
     y = 0.0
     for block in BLOCKS:
-        placed = place(block, 48, y, 900)
+        placed = set_block(block, 48, y, 900)
         for mark in placed.marks:
             if isinstance(mark, Text):
                 assert y <= mark.y <= y + placed.height + 1
@@ -96,7 +96,7 @@ def test_the_foot_states_every_range_once():
 
 
 def test_a_colour_bar_ticks_its_ends_and_zero():
-    marks = place(ColourBar("diverging", Range(-1, 3), width=200), 10, 0, 500).marks
+    marks = set_block(ColourBar("diverging", Range(-1, 3), width=200), 10, 0, 500).marks
     ticks = {mark.string: mark.x for mark in marks if isinstance(mark, Text)}
     assert ticks == {"−1.00": 10, "0": 60, "3.00": 210}
 
@@ -116,7 +116,7 @@ def test_tiles_on_a_sheet_keep_their_pixels_and_lose_their_gutters():
 
 def test_labels_stand_below_their_own_tiles():
     block = ImageBlock(TILES.pixels, cells=TILES.cells, labels=[str(i) for i in range(10)])
-    marks = place(block, 0, 0, 900).marks
+    marks = set_block(block, 0, 0, 900).marks
     images = [mark for mark in marks if isinstance(mark, Image)]
     labels = [mark for mark in marks if isinstance(mark, Text)]
     for image, label in zip(images, labels, strict=True):
@@ -129,7 +129,7 @@ def test_labels_stand_below_their_own_tiles():
 
 
 def test_numbers_stand_to_the_right_and_words_to_the_left():
-    marks = place(Table(["name", "n", "on"], [["a", 1234, True], ["b", -5, False]]), 0, 0, 500).marks
+    marks = set_block(Table(["name", "n", "on"], [["a", 1234, True], ["b", -5, False]]), 0, 0, 500).marks
     anchors = {mark.string: mark.anchor for mark in marks if isinstance(mark, Text)}
     assert anchors["1,234"] == anchors["−5"] == anchors["n"] == "end"
     assert anchors["a"] == anchors["yes"] == anchors["on"] == "start"
@@ -151,7 +151,7 @@ LONG = "features.denseblock2.denselayer16.conv2:117 (black-and-tan coonhound, a 
 def test_labels_below_tiles_are_whole_within_their_room_and_clear_of_the_next_row(columns):
     tiles = grid(np.zeros((2 * columns, 90, 90, 3), np.uint8), columns=columns, gutter=6)
     labels = [LONG if index == 0 else f"{index}" for index in range(2 * columns)]
-    placed = place(ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels), 0, 0, 1200)
+    placed = set_block(ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels), 0, 0, 1200)
     texts = [mark for mark in placed.marks if isinstance(mark, Text)]
     images = [mark for mark in placed.marks if isinstance(mark, Image)]
     first = [mark for mark in texts if mark.x == texts[0].x and mark.y < images[-1].top]
@@ -166,14 +166,14 @@ def test_labels_below_tiles_are_whole_within_their_room_and_clear_of_the_next_ro
 def test_numbers_below_narrow_tiles_are_set_smaller_rather_than_broken():
     tiles = grid(np.zeros((4, 24, 24, 3), np.uint8), columns=4, gutter=2, scale=1)
     labels = ["1023", "1024", "1025", "7"]
-    placed = place(ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels), 0, 0, 1200)
+    placed = set_block(ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels), 0, 0, 1200)
     assert [mark.string for mark in placed.marks if isinstance(mark, Text)] == labels
 
 
 def test_tables_wrap_what_does_not_fit_and_lose_nothing():
     names = [f"torchvision:densenet{number}@IMAGENET1K_V1" for number in range(9)]
     rows = [[name, *range(9)] for name in names]
-    placed = place(Table(["images made for", *(f"seen by {name}" for name in names)], rows), 0, 0, 1100)
+    placed = set_block(Table(["images made for", *(f"seen by {name}" for name in names)], rows), 0, 0, 1100)
     words = "".join(mark.string for mark in placed.marks if isinstance(mark, Text)).replace(" ", "")
     assert "…" not in words
     assert words.startswith("imagesmadefor" + "".join(f"seenby{name}" for name in names))

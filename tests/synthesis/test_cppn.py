@@ -8,7 +8,7 @@ import torch
 
 import phosphene as ph
 from phosphene.synthesis.engine.ascent import adam, ascend, scored
-from phosphene.synthesis.engine.cppn import CPPN, both_halves, places
+from phosphene.synthesis.engine.cppn import CPPN, both_halves, pixel_middles
 from phosphene.synthesis.engine.objectives import unit
 
 
@@ -53,7 +53,7 @@ def test_painted_larger_it_is_the_same_image_only_finer():
 
 
 def test_the_shorter_side_has_coordinates_of_deviation_one_and_halves_of_the_activation_too():
-    x, y = places((64, 96))
+    x, y = pixel_middles((64, 96))
     assert y.square().mean().item() == pytest.approx(1, rel=0.01)
     assert x.square().mean().item() == pytest.approx(1.5**2, rel=0.01)
     sums = torch.randn(1, 1, 200_000, generator=torch.Generator().manual_seed(0)).double()

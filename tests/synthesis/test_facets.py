@@ -8,8 +8,8 @@ from torch import nn
 import phosphene as ph
 from phosphene.synthesis.engine.ascent import scored
 from phosphene.synthesis.engine.collection import look_through
+from phosphene.synthesis.engine.from_start import logits
 from phosphene.synthesis.engine.gram import pairwise_rms
-from phosphene.synthesis.engine.kept import logits
 from phosphene.synthesis.facets.clusters import in_the_plane, k_means, principal
 from phosphene.synthesis.facets.groups import CONTRAST, parted, strengthened
 from phosphene.synthesis.facets.kinds import likeness
@@ -193,7 +193,7 @@ def test_photos_may_be_open_or_a_tensor():
     assert seen.values == pytest.approx(maps.amax((1, 2)).double().numpy())
     assert seen.features == pytest.approx(features.numpy())
     photo = ph.read((inputs[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy())
-    assert look_through(network, [photo], network.address("logits:1")).places.tolist() == [[-1, -1]]
+    assert look_through(network, [photo], network.address("logits:1")).cells.tolist() == [[-1, -1]]
 
 
 def test_what_makes_no_sense_is_said(folder, tmp_path):

@@ -50,7 +50,7 @@ def test_patches_are_the_strongest_places_of_the_photos(unchanged):
 def test_a_patch_is_what_the_unit_sees():
     network, given = small(), photos(1)
     seen = look_through(network, given, network.address("first:3"))
-    row, column = seen.places[0].tolist()
+    row, column = seen.cells[0].tolist()
     box = network.receptive_field("first:3", (row, column), (33, 33))
     patch = seen.patch(network, 0, 5)
     assert (box.width, box.height) == (5, 5)

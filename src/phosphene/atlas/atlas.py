@@ -19,13 +19,13 @@ from .projection.placed import atlas_place
 from .search.indexing import build as index
 from .search.neighbours import atlas_neighbours
 from .store.relocating import relocate
-from .store.work import K, Work, chosen, described
+from .store.work import K, Work, chosen_layers, described_layers
 from .sweep.running import run
 from .sweep.sweep import Progress, Runner
 from .sweep.sweep import build as sweeping
 from .units.layer_sheet import atlas_layer
 from .units.naming import atlas_names
-from .units.patches import atlas_patches
+from .units.patches_of_unit import atlas_patches
 from .units.shared import atlas_shared
 from .units.statistics import atlas_statistics
 
@@ -35,11 +35,12 @@ TOGETHER, TOGETHER_GPU = 4, 64  # images that run together, if it is not said
 class Atlas(OpenedAtlas):
     """The atlas at `path`, a folder or an object storage's URL.
 
-    `network` is the network to draw and compare with, where it can't be opened again by its name, or where several have
-    built the atlas. An atlas may name any Python code as its network, and it may come from anywhere: it is run only
-    with `trust`, as opening it with its `network` needs none of it. What needs no network opens none.
+    `network` is the network to use for questions that need one. Give it if it can't be opened by its name, or if
+    several networks have built the atlas. An atlas may come from somebody else, and name any Python code as its
+    network. Such code runs only with `trust`; it is not needed if you give `network`. Questions that need no network
+    open none.
 
-    Raises FileNotFoundError where there is no atlas, ValueError for a network of which it holds nothing.
+    Raises FileNotFoundError if there is no atlas, ValueError for a network that the atlas was not built with.
 
     Each question is an instrument: `atlas.patches("layer3:17")` is `atlas_patches(atlas, "layer3:17")`, and takes the
     same options.
@@ -60,7 +61,7 @@ class Atlas(OpenedAtlas):
 
     @classmethod
     def build(cls, network: Network, source: Any, path: str | os.PathLike[str], **options: Any) -> Atlas:
-        """Sweeps the source through the network into the atlas at `path`, and opens it; options as `building`."""
+        """Runs the network over the source into the atlas at `path`, and opens the atlas; options as `building`."""
         for _ in cls.building(network, source, path, **options):
             pass
         return cls(path, network)
@@ -84,27 +85,27 @@ class Atlas(OpenedAtlas):
         retry: bool = False,
         missing: bool = False,
     ) -> Generator[Progress]:
-        """The steps of `build`: yields after every batch; what ran is kept also where the caller stops.
+        """The steps of `build`: yields after every batch; finished batches are stored, also if the caller stops.
 
-        An atlas that stands at `path` is gone on with: a sweep that was stopped is resumed, new images and new layers
-        are added, and nothing is run twice.
+        If there is an atlas at `path`, it is continued: a sweep that was stopped is resumed, new images and new layers
+        are added, and nothing runs twice.
 
-        - `layers`: whose units' strongest patches and statistics are kept: names, patterns such as 'blocks.*', or
+        - `layers`: whose units' strongest patches and statistics are stored: names, patterns such as 'blocks.*', or
           'convolutions'; all convolutions if not given
-        - `features`: layers of which every image's feature vector is kept; the last before the scores if not given
-        - `k`: patches for every unit
-        - `each`: how many of them may be of one image
+        - `features`: layers whose feature vectors are stored for every image; the last before the scores if not given
+        - `k`: how many patches for every unit
+        - `each`: how many of a unit's patches may come from one image
         - `pool`: features of maps: 'mean' or 'max' over their places, or 'none' for all of them
-        - `half`: keep features as float16
-        - `batch`: images that run together; if not given 4 on a processor, whose caches hold them, and 64 on a GPU
-        - `workers`: threads that decode; one a core, at most 8, if not given
-        - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' takes one that runs
-        - `retry`: the images that could not be used are tried again, as well
-        - `missing`: go on without sources that are gone; their images that have not run are noted as unreadable
+        - `half`: store features as float16
+        - `batch`: how many images run together; if not given, 4 on a processor, whose caches hold them, and 64 on a GPU
+        - `workers`: how many threads decode images; if not given, one for each core, at most 8
+        - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' uses a running one
+        - `retry`: also try again the images that could not be used
+        - `missing`: continue without sources that are lost; their images that have not run are listed as unreadable
         """
         usual = TOGETHER if network.device.type == "cpu" else TOGETHER_GPU
         together = usual if batch is None else batch
-        work = Work(chosen(network, layers), described(network, features), k, each, pool, half, together)
+        work = Work(chosen_layers(network, layers), described_layers(network, features), k, each, pool, half, together)
         runner: Runner = run
         if ray is not None:
             from .sweep.ray_run import on_ray
@@ -113,9 +114,9 @@ class Atlas(OpenedAtlas):
         yield from sweeping(network, source, path, work, workers=workers, runner=runner, retry=retry, missing=missing)
 
     def mosaic(self, features: str = "features", path: str | os.PathLike[str] | None = None, **options: Any) -> Mosaic:
-        """The images as thumbnails near those that are like them; options of `atlas_mosaic`.
+        """The images as thumbnails, similar ones near each other; options of `atlas_mosaic`.
 
-        It is written to `path`, if given: a picture's name, or a folder's, for tiles with a page to zoom into.
+        If given, `path` is where it is written: a picture, or a folder for tiles with a page to zoom into.
         """
         result = atlas_mosaic(self, features, **options)
         if path is not None:
@@ -123,10 +124,10 @@ class Atlas(OpenedAtlas):
         return result
 
     def relocate(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
-        """Tells it that a source has moved from `old` to `new`, files or folders; how many images lie there.
+        """Tells the atlas that files or folders have moved from `old` to `new`; returns how many images they contain.
 
-        Raises LookupError where no source lies at `old`, FileNotFoundError or ValueError where at `new` there are not
-        the images that were read.
+        Raises LookupError if no source lies at `old`, FileNotFoundError or ValueError if the images at `new` are not
+        those that were read.
         """
         return relocate(self.store, old, new)
 

@@ -24,7 +24,7 @@ from PIL import Image
 
 from ..data.sources import Shard
 from .export_fiftyone import write_fiftyone
-from .search.features import kept, vectors_of
+from .search.features import features_sweep, vectors_of
 from .store import tables
 
 if TYPE_CHECKING:
@@ -73,25 +73,25 @@ class Rows:
         for batch in images.to_batches(max_chunksize=ROWS):
             rows = []
             numbers = batch.column("id").to_pylist()
-            found = {} if table is None else vectors_of(table, numbers)
+            vectors = {} if table is None else vectors_of(table, numbers)
             for row in batch.to_pylist():
                 number = row["id"]
-                if table is not None and number not in found:  # has not run through that network yet
+                if table is not None and number not in vectors:  # has not run through that network yet
                     continue
                 if self.positions is not None and number not in self.positions:
                     continue
-                rows.append(self._row(row, shards[row["shard"]], found.get(number)))
+                rows.append(self._row(row, shards[row["shard"]], vectors.get(number)))
             yield rows
 
     def _row(self, row: dict[str, Any], shard: Shard, vector: np.ndarray | None) -> dict[str, Any]:
-        told = {name: row[name] for name in ("id", "key", "label", "width", "height")} | {"path": file_of(shard, row)}
+        fields = {name: row[name] for name in ("id", "key", "label", "width", "height")} | {"path": file_of(shard, row)}
         if self.positions is not None:
-            told["x"], told["y"] = self.positions[row["id"]]
+            fields["x"], fields["y"] = self.positions[row["id"]]
         if self.pictures:
-            told["image"] = {"bytes": small(self.atlas, row["id"]), "path": row["key"]}
+            fields["image"] = {"bytes": small(self.atlas, row["id"]), "path": row["key"]}
         if vector is not None:
-            told["vector"] = vector
-        return told
+            fields["vector"] = vector
+        return fields
 
 
 def export(
@@ -124,14 +124,14 @@ def export(
         raise FileExistsError(f"a folder stands at {str(target)!r} already; name another place")
     vectors = None
     if features:
-        own, layer = kept(atlas, None if features is True else features, sweep)
-        vectors = tables.features_table(own.name, layer)
+        swept, layer = features_sweep(atlas, None if features is True else features, sweep)
+        vectors = tables.features_table(swept.name, layer)
         if not atlas.store.holds(vectors):
             raise ValueError(f"no image has run through the network yet; go on building the atlas {atlas.path!r}")
     positions = None
     if map is not None:
-        places = zip(np.asarray(map.ids).tolist(), np.asarray(map.positions, np.float64).tolist(), strict=True)
-        positions = {number: (x, y) for number, (x, y) in places}
+        pairs = zip(np.asarray(map.ids).tolist(), np.asarray(map.positions, np.float64).tolist(), strict=True)
+        positions = {number: (x, y) for number, (x, y) in pairs}
     rows = Rows(atlas, vectors, positions, kind == "embedding-atlas")
     write = write_fiftyone if kind == "fiftyone" else _write_parquet
     _whole(target, lambda spare: write(rows, spare, target))
@@ -169,13 +169,13 @@ def small(atlas: OpenedAtlas, number: int) -> bytes | None:
 def _write_parquet(rows: Rows, spare: Path, target: Path) -> int:
     from pyarrow import RecordBatch, parquet
 
-    schema, written = rows.schema(), 0
+    schema, rows_written = rows.schema(), 0
     with parquet.ParquetWriter(spare, schema, compression="zstd") as writer:
-        for some in rows.batches():
-            if some:
-                writer.write_batch(RecordBatch.from_pylist(some, schema=schema))
-                written += len(some)
-    return written
+        for batch in rows.batches():
+            if batch:
+                writer.write_batch(RecordBatch.from_pylist(batch, schema=schema))
+                rows_written += len(batch)
+    return rows_written
 
 
 def _whole(target: Path, write: Callable[[Path], int]) -> None:

@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 def write_fiftyone(rows: Rows, folder: Path, target: Path) -> int:
     """Writes the folder and returns how many samples it has."""
     folder.mkdir()
-    written = 0
+    samples_written = 0
     labels: set[str] = set()
     with open(folder / "samples.json", "w", encoding="utf-8") as file:
         file.write('{"samples": [')
-        for some in rows.batches():
-            for row in some:
+        for batch in rows.batches():
+            for row in batch:
                 sample = _sample(rows, row, folder)
                 if sample is None:
                     continue
-                file.write(("," if written else "") + "\n" + json.dumps(sample))
-                written += 1
+                file.write(("," if samples_written else "") + "\n" + json.dumps(sample))
+                samples_written += 1
                 labels |= {row["label"]} - {None}
         file.write("\n]}\n")
     about = {"atlas": rows.atlas.path, "classes": sorted(labels)}
     (folder / "metadata.json").write_text(json.dumps({"media_type": "image", "info": about}, indent=1) + "\n")
-    return written
+    return samples_written
 
 
 def _sample(rows: Rows, row: dict[str, Any], folder: Path) -> dict[str, Any] | None:

@@ -122,7 +122,7 @@ class Info(Result):
 
 @instrument
 def atlas_info(atlas: AtlasLike) -> Info:
-    """What the atlas holds: networks, layers, images, those that can't be read, its size, and how far each sweep is."""
+    """The contents of an atlas: networks, layers, images, unreadable images, size, and progress of each sweep."""
     store = opened(atlas).store
     images = store.images()
     rows = {row["id"]: row for row in images.select(["id", "key", "label", "width"]).to_pylist()}
@@ -152,18 +152,18 @@ def _swept(store: Store, sweep: Sweep, ids: Any, shards: Mapping[int, Shard], be
     for layer in work.features:
         table = store.find(tables.features_table(sweep.name, layer))
         features[layer] = 0 if table is None else table.schema.field("vector").type.list_size
-    done = store.done(sweep)
-    known = {number: shard.images for number, shard in shards.items()}
-    taken = sum(done.begun.values()) - len(done.again)
-    for number in done.finished:
-        own = known.get(number)
-        taken += int((ids // SHARD == number).sum()) if own is None else own
-    every = [images for images in known.values() if images is not None]
+    coverage = store.coverage(sweep)
+    sizes = {number: shard.images for number, shard in shards.items()}
+    taken_in = sum(coverage.begun.values()) - len(coverage.again)
+    for number in coverage.finished:
+        size_of_shard = sizes.get(number)
+        taken_in += int((ids // SHARD == number).sum()) if size_of_shard is None else size_of_shard
+    every = [images for images in sizes.values() if images is not None]
     size = Preprocessing.from_dict(sweep.preprocessing).size
     return Swept(
         name=sweep.name, network=sweep.network, fingerprint=sweep.fingerprint, begun=begun, layers=layers,
         features=features, k=work.k, each=work.each, pool=work.pool, half=work.half, size=(size[0], size[1]),
-        done=taken, unreadable=len(store.unreadable(sweep)), of=sum(every) if len(every) == len(known) else None,
+        done=taken_in, unreadable=len(store.unreadable(sweep)), of=sum(every) if len(every) == len(sizes) else None,
     )  # fmt: skip
 
 
@@ -187,10 +187,10 @@ def _line(name: str, text: str) -> str:
 
 def _listed(values: Mapping[str, str]) -> list[str]:
     """Names with their numbers in columns, the first few; the rest counted."""
-    shown = list(values.items())[:LISTED]
-    wide = max(len(name) for name, _ in shown)
-    lines = [_line("", f"{name:<{wide}}  {value:>5}") for name, value in shown]
-    rest = len(values) - len(shown)
+    first_values = list(values.items())[:LISTED]
+    wide = max(len(name) for name, _ in first_values)
+    lines = [_line("", f"{name:<{wide}}  {value:>5}") for name, value in first_values]
+    rest = len(values) - len(first_values)
     return [*lines, _line("", f"and {_many(rest, 'more layer')}")] if rest else lines
 
 

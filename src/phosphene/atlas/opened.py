@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..data.sources import photo_of, place
+from ..data.sources import photo_of, shard_and_index
 from ..network import Network, Preprocessing, near
 from ..network.opening.reopening import read_preprocessing, reopened
 from ..picture import Photo
@@ -55,21 +55,25 @@ class OpenedAtlas:
 
     def preferred(self, sweeps: list[Sweep]) -> list[Sweep]:
         """Those of the network that the atlas was opened with, where there are any; otherwise all."""
-        given = self._network
-        own = [sweep for sweep in sweeps if given and sweep.fingerprint == given.fingerprint]
-        same = [sweep for sweep in own if given and Preprocessing.from_dict(sweep.preprocessing) == given.preprocessing]
-        return same or own or sweeps
+        network = self._network
+        of_network = [sweep for sweep in sweeps if network and sweep.fingerprint == network.fingerprint]
+        same = [
+            sweep
+            for sweep in of_network
+            if network and Preprocessing.from_dict(sweep.preprocessing) == network.preprocessing
+        ]
+        return same or of_network or sweeps
 
     def newest(self, sweeps: list[Sweep], what: str) -> Sweep:
         """The last that was begun of one network's sweeps, of those that have run, if any has.
 
         ValueError where they are of several networks, or of one with several preprocessings.
         """
-        found = self.preferred(sweeps)
-        if len({(sweep.fingerprint, json.dumps(sweep.preprocessing, sort_keys=True)) for sweep in found}) > 1:
-            names = dict.fromkeys(sweep.name for sweep in found)
+        preferred = self.preferred(sweeps)
+        if len({(sweep.fingerprint, json.dumps(sweep.preprocessing, sort_keys=True)) for sweep in preferred}) > 1:
+            names = dict.fromkeys(sweep.name for sweep in preferred)
             raise ValueError(f"several networks have {what}; say which is meant: sweep={' or '.join(names)}")
-        return ([sweep for sweep in found if self.store.holds(tables.units_table(sweep.name))] or found)[-1]
+        return ([sweep for sweep in preferred if self.store.holds(tables.units_table(sweep.name))] or preferred)[-1]
 
     def network(self, sweep: Sweep) -> Network:
         """The network of a sweep, opened again. ValueError where it is not the same any more."""
@@ -82,20 +86,20 @@ class OpenedAtlas:
         """ValueError where it holds nothing of that network."""
         sweeps = self.store.sweeps()
         if not any(sweep.fingerprint == network.fingerprint for sweep in sweeps):
-            held = ", ".join(dict.fromkeys(sweep.network for sweep in sweeps)) or "no network"
+            names = ", ".join(dict.fromkeys(sweep.network for sweep in sweeps)) or "no network"
             raise ValueError(
-                f"the atlas {self.path!r} holds nothing of {network.name} with these weights, only of {held}; build it "
-                "with this network, or leave the network or the atlas out"
+                f"the atlas {self.path!r} holds nothing of {network.name} with these weights, only of {names}; build "
+                "it with this network, or leave the network or the atlas out"
             )
 
     def _opened(self, sweep: Sweep) -> Network:
-        given = self._network
-        if given is not None and given.fingerprint == sweep.fingerprint:
+        network = self._network
+        if network is not None and network.fingerprint == sweep.fingerprint:
             preprocessing = read_preprocessing(sweep.preprocessing)
             return (
-                given
-                if given.preprocessing == preprocessing
-                else Network(given.module, preprocessing, given.labels, head=given.head)
+                network
+                if network.preprocessing == preprocessing
+                else Network(network.module, preprocessing, network.labels, head=network.head)
             )
         if not sweep.opening:
             raise ValueError(
@@ -116,20 +120,20 @@ class OpenedAtlas:
         that the atlas was opened with says which is meant.
         """
         sweeps = self.sweeps(name)
-        held = {sweep.name: sweep.work.features if features else sweep.work.layers for sweep in sweeps}
-        found = [sweep for sweep in sweeps if layer in held[sweep.name]]
-        if not found:
+        layers_of = {sweep.name: sweep.work.features if features else sweep.work.layers for sweep in sweeps}
+        holding = [sweep for sweep in sweeps if layer in layers_of[sweep.name]]
+        if not holding:
             what, every = (
                 "features" if features else "units",
-                list(dict.fromkeys(n for own in held.values() for n in own)),
+                list(dict.fromkeys(name for names in layers_of.values() for name in names)),
             )
             more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
             listed = f"it holds those of {', '.join(every[:LISTED])}{more}" if every else "it holds none"
-            own = layer.rpartition(":")[0]
-            if own in every:
-                raise LookupError(f"{layer!r} is one unit; name its layer, {own!r}")
+            layer_name = layer.rpartition(":")[0]
+            if layer_name in every:
+                raise LookupError(f"{layer!r} is one unit; name its layer, {layer_name!r}")
             raise LookupError(f"the atlas {self.path!r} holds no {what} of {layer!r}{near(layer, every)}; {listed}")
-        return self.newest(found, f"a layer {layer!r}")
+        return self.newest(holding, f"a layer {layer!r}")
 
     def photo(self, image: int) -> Photo:
         """The photo of this number, read from its source.
@@ -139,7 +143,7 @@ class OpenedAtlas:
         rows = self.store.images([image]).to_pylist()
         if not rows:
             raise LookupError(f"the atlas {self.path!r} has no image of number {image}")
-        shard, index = place(image)
+        shard, index = shard_and_index(image)
         return photo_of(self.store.shards([shard])[shard], index, rows[0]["key"])
 
 

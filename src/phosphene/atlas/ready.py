@@ -1,4 +1,4 @@
-"""A small atlas to try things on: pictures that installed packages bring along, and the embedded network.
+"""A small atlas to try things on: images that installed packages contain, and the embedded network.
 
     python -m phosphene.atlas.ready ready.atlas
 
@@ -30,12 +30,12 @@ LAYERS = (
 
 
 def shipped() -> list[Path]:
-    """The pictures that installed packages bring along, by name."""
+    """The images that installed packages contain, by name."""
     folders = [Path(str(resources.files("phosphene") / "photos"))]
     for package, inside in (("skimage", "data"), ("sklearn", "datasets/images")):
-        found = importlib.util.find_spec(package)
-        if found is not None and found.origin is not None:
-            folders.append(Path(found.origin).parent / inside)
+        module_spec = importlib.util.find_spec(package)
+        if module_spec is not None and module_spec.origin is not None:
+            folders.append(Path(module_spec.origin).parent / inside)
     files = [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.suffix in SUFFIXES]
     by_label = {file.stem: file for file in reversed(files) if file.name not in TWINS}  # ours before others' of a name
     return [by_label[label] for label in sorted(by_label)]
@@ -62,10 +62,10 @@ def gather(folder: Path) -> int:
         if min(photo.height, photo.width) < SMALLEST:
             continue
         label = file.stem.replace("_", " ")
-        own = folder / label
-        own.mkdir(parents=True, exist_ok=True)
+        class_folder = folder / label
+        class_folder.mkdir(parents=True, exist_ok=True)
         for index, piece in enumerate(pieces(photo)):
-            path = own / (f"{label}.jpg" if index == 0 else f"{label} {index}.jpg")
+            path = class_folder / (f"{label}.jpg" if index == 0 else f"{label} {index}.jpg")
             count += 1
             if not path.exists():
                 piece.pil().save(path, quality=92)

@@ -43,31 +43,31 @@ def scatter(
     if not 1 <= classes <= STYLES:
         raise ValueError(f"1 to {STYLES} classes have colours, not {classes}")
     counts = Counter(label for label in labels if label is not None)
-    drawn = styles(counts, classes)
+    style_of = styles(counts, classes)
     rows = np.random.default_rng(seed).permutation(len(positions))[:MOST]
     if len(rows) < len(positions):
         caption += f" {len(rows):,} of the {len(positions):,} images are drawn, chosen at random."
     if shorten:
         positions, changed = shortened(positions)
         caption += SHORTENED if changed else ""
-    places, width, height = on_plane(positions)
+    points, width, height = on_plane(positions)
     marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
     radius, opacity = dot_size(len(rows))
     plain = PLAIN if counts else Style("accent")
-    for row in sorted(rows, key=lambda row: labels[row] in drawn):  # grey ones below
-        x, y = places[row].tolist()
-        marks.append(point(drawn.get(labels[row] or "", plain), x, y, radius, opacity))
+    for row in sorted(rows, key=lambda row: labels[row] in style_of):  # grey ones below
+        x, y = points[row].tolist()
+        marks.append(point(style_of.get(labels[row] or "", plain), x, y, radius, opacity))
     if names and counts:
-        wanted = [label for label in often(counts) if label in drawn]
-        others = [label for label in often(counts) if label not in drawn][: max(0, NAMES - len(wanted))]
-        written = lettered(places, groups(places, labels, [*wanted, *others]), drawn, (width, height), radius)
-        marks += written.marks
-        if others:
-            named = sum(name not in drawn for name in written.names)
-            caption += f" Of the {len(counts) - len(drawn):,} classes in grey {named:,} have their names on the map."
+        coloured = [label for label in often(counts) if label in style_of]
+        grey = [label for label in often(counts) if label not in style_of][: max(0, NAMES - len(coloured))]
+        lettering = lettered(points, groups(points, labels, [*coloured, *grey]), style_of, (width, height), radius)
+        marks += lettering.marks
+        if grey:
+            named = sum(name not in style_of for name in lettering.names)
+            caption += f" Of the {len(counts) - len(style_of):,} classes in grey {named:,} have their names on the map."
     blocks = [DrawingBlock(Drawing(width, height, tuple(marks)))]
     if counts:
-        blocks.append(DrawingBlock(legend(counts, drawn, sum(label is None for label in labels), height)))
+        blocks.append(DrawingBlock(legend(counts, style_of, sum(label is None for label in labels), height)))
     inner = width + (blocks[1].drawing.width + 28 if counts else 0)
     width = max(640.0, inner + 96)
     return Sheet(title, subtitle, [Row(blocks, gap=28)], caption=caption, description=description, width=width)

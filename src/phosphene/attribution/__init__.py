@@ -20,8 +20,8 @@ from .reversed.patterns import Patterns, patterns
 from .reversed.reversing import deconvnet, gradient, guided, reverse
 from .reversed.selectivity import Selectivity, selectivity
 from .trials.cascade import Cascade, cascade
+from .trials.judge import judge
 from .trials.judgement import Judgement
-from .trials.judging import judge
 from .why import Why, why
 
 __all__ = [

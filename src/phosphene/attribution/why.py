@@ -33,7 +33,7 @@ from .maps.attribution import Attribution, capital
 from .maps.overlay_rows import GAP, colours, over_block, photo_block, sheet_width
 from .maps.paging import page_of
 from .maps.targets import questions
-from .trials.contenders import Contender, contenders, possible
+from .trials.contenders import Contender, attempt, contenders
 
 WIDTH = 250.0  # of a picture
 COLUMNS = 4  # pictures in a row
@@ -67,10 +67,11 @@ class Why(Result):
           percentile:low:high or low:high; up to the 99.5th percentile if not given
         - `page`: which page of twelve targets, from 1
         """
-        chosen, where = page_of(len(self.targets), page, "targets")
+        indices, where = page_of(len(self.targets), page, "targets")
         ranges = self.ranges(range)
         blocks: list[Block] = []
-        for index in chosen:
+        for index in indices:
+            # a target: its heading, the answer, and every method over the photo
             photo, frame = self.results[0].photo(index)
             text = f"{self.targets[index]} · {compact(float(self.results[0].scores[index]))}"
             blocks.append(TextBlock(text, size=20, weight="bold"))
@@ -79,22 +80,24 @@ class Why(Result):
             cells = [photo_block(photo, frame, WIDTH)]
             for name, one, scale in zip(self.names, self.results, ranges, strict=True):
                 shares = apply_range(one.maps[index].float().cpu().numpy(), scale)
-                said = "; ".join(part for part in (ends(scale), one.note(index)) if part)
-                cells.append(over_block(photo, frame, shares, one.signed, WIDTH, name, said))
+                notes = "; ".join(part for part in (ends(scale), one.note(index)) if part)
+                cells.append(over_block(photo, frame, shares, one.signed, WIDTH, name, notes))
             blocks += [Row(cells[at : at + COLUMNS], gap=GAP) for at in _range(0, len(cells), COLUMNS)]
+        # a bar for methods with a sign and one for those without
         for signed, label in ((True, "against · for"), (False, "little · much")):
             kinds = [scale for scale, one in zip(ranges, self.results, strict=True) if one.signed == signed]
             if kinds:
                 bar = Range(-1.0, 1.0, "-1:1") if signed else Range(0.0, 1.0, "unit")
                 blocks.append(ColourBar(colours(signed), bar, f"{label}, share of the range"))
+        # title and caption
         over_all = "one over all targets" if len(self.targets) > 1 else "stated below its picture"
         rules = " and ".join(dict.fromkeys(words(scale.rule) for scale in ranges))
         caption = f"Each method has its own range, {over_all} ({rules})."
-        caption += "".join(f" {_sentence(name, said)}" for name, said in self.refused.items())
+        caption += "".join(f" {_sentence(name, notes)}" for name, notes in self.refused.items())
         photos = self.results[0].names
-        title = why_title([self.targets[i] for i in chosen], [self.answers[i] for i in chosen])
+        title = why_title([self.targets[i] for i in indices], [self.answers[i] for i in indices])
         width = max(700.0, sheet_width(min(COLUMNS, len(self.results) + 1), WIDTH))
-        text = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in chosen)} by {', '.join(self.names)}"
+        text = f"{self.network} on {photos}: {', '.join(self.targets[i] for i in indices)} by {', '.join(self.names)}"
         return Sheet(
             title,
             f"{self.network} on {photos}{where}",
@@ -120,38 +123,38 @@ _range = range  # `picture` has an option of that name
 
 @instrument
 def why(network: Network, images: Images, target: Target = None, *, method: Sequence[str] | None = None) -> Why:
-    """Why the network says so: several methods' maps of the same answer, side by side.
+    """Why the network gives an answer: saliency maps of several methods, side by side.
 
-    The sheet also says which class is the network's answer, and how the asked one stands.
+    The sheet also says which class is the network's answer, and the probability and rank of the class you ask about.
 
-    Methods that can't answer for this network are left out and say so. Raises LookupError for targets and methods that
-    are not there, ValueError where none of the methods can answer.
+    Methods that don't work with this network are left out, and the sheet says why. Raises LookupError for targets and
+    methods that do not exist, ValueError if none of the methods works.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
-    - `method`: one of those that `phosphene judge` knows, with its options, such as grad_cam or
-      occlusion:window=48,stride=24; several with commas between them; if not given, a choice of seven
+    - `method`: a method that `phosphene judge` knows, with its options, such as grad_cam or
+      occlusion:window=48,stride=24; several with commas between them; seven methods if not given
     """
     x = network.inputs(images)
     question = questions(network, x, target)
-    asked = [str(address) for address in question.addresses]
+    target_names = [str(address) for address in question.addresses]
     named = contenders(method if method else list(DEFAULT))
-    found: list[tuple[Contender, Attribution]] = []
+    answers: list[tuple[Contender, Attribution]] = []
     refused: dict[str, str] = {}
     for one in named:
-        result, said = possible(one, one.found, network, images, asked)
-        if said is None:
-            found.append((one, result))
+        result, refusal = attempt(one, one.result, network, images, target_names)
+        if refusal is None:
+            answers.append((one, result))
         else:
-            refused[one.name] = said
-    if not found:
-        said = "; ".join(dict.fromkeys(refused.values()))
-        raise ValueError(f"none of the methods can answer for {network.name}: {said}")
+            refused[one.name] = refusal
+    if not answers:
+        refusal = "; ".join(dict.fromkeys(refused.values()))
+        raise ValueError(f"none of the methods can answer for {network.name}: {refusal}")
     return Why(
-        network=network.name, targets=question.names, names=tuple(one.name for one, _ in found),
-        results=tuple(result for _, result in found), refused=refused,
+        network=network.name, targets=question.names, names=tuple(one.name for one, _ in answers),
+        results=tuple(result for _, result in answers), refused=refused,
         answers=answered(network, x.detach(), question),
     )  # fmt: skip
 
 
-def _sentence(name: str, said: str) -> str:
-    return f"Without {name}: {said.rstrip('.')}."
+def _sentence(name: str, refusal: str) -> str:
+    return f"Without {name}: {refusal.rstrip('.')}."

@@ -26,9 +26,9 @@ def again(
     out: show.Out = None,
     open: show.Open = False,
 ) -> None:
-    """A picture made again from what its file says of how it was made, and whether it came out the same.
+    """Makes a picture again from the record in its file, and says whether the result is the same.
 
-    It is written beside the file as NAME-again, with the theme, scale and format that it was saved with.
+    The result is written beside the file as NAME-again, with the same theme, scale and format.
     """
     saved = read_made(file).get("saved", {})
     suffix = SUFFIX.get(saved.get("format"), file.suffix)
@@ -40,7 +40,7 @@ def again(
         theme, scale = saved.get("theme", "light"), saved.get("scale")
         verdict = compared(file.read_bytes(), picture.encode(suffix, theme, scale), suffix)
         picture.save(path, theme, scale)
-    show.told(path, open)
+    show.print_path(path, open)
     show.note(f"{verdict} {file}")
 
 

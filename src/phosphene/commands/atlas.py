@@ -39,11 +39,11 @@ class _Named(TyperGroup):
     """Says which command is near one that is not there."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        known = self.list_commands(ctx)
-        if args[0] not in known and args[0].replace("_", "-") in known:
+        command_names = self.list_commands(ctx)
+        if args[0] not in command_names and args[0].replace("_", "-") in command_names:
             args = [args[0].replace("_", "-"), *args[1:]]
-        if args[0] not in known and not ctx.resilient_parsing:
-            ctx.fail(no_such("command", args[0], known).rstrip(";"))
+        if args[0] not in command_names and not ctx.resilient_parsing:
+            ctx.fail(no_such("command", args[0], command_names).rstrip(";"))
         return super().resolve_command(ctx, args)
 
 
@@ -112,36 +112,37 @@ def build(
     head: options.Head = None,
     device: options.Device = None,
 ) -> None:
-    """Runs a data set through a network, once, and keeps what its units answer to most and every image's features.
+    """Runs a network once over a data set, and stores each unit's strongest patches and each image's features.
 
-    Stopped or killed, the same command goes on where it was; with more images or layers it adds what is new.
+    If it was stopped or killed, the same command continues where it was; with more images or layers it adds what is
+    new.
 
-    - `k`: patches that are kept for every unit
-    - `each`: how many of a unit's patches may be of one image
+    - `k`: how many patches to store for every unit
+    - `each`: how many of a unit's patches may come from one image
     - `pool`: features of maps: mean or max over their places, or none for all of them
-    - `half`: keep features as 16-bit numbers
-    - `batch`: images that run through the network together; 4 on a processor, 64 on a GPU, if not given
-    - `workers`: threads that decode images
+    - `half`: store features as 16-bit numbers
+    - `batch`: how many images run through the network together; if not given, 4 on a processor, 64 on a GPU
+    - `workers`: how many threads decode images
     - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine
-    - `retry`: try the images again that could not be used, as well; such files have been mended or fetched again
-    - `missing`: go on without sources that are gone; their images that have not run are noted as unreadable
+    - `retry`: also try again the images that could not be used, for instance after you repaired their files
+    - `missing`: continue without sources that are lost; their images that have not run are listed as unreadable
     """
     with show.working("importing"):
         from ..atlas import Atlas
-    found = options.open_network(network, architecture, weights, seed, device, head)
+    opened = options.open_network(network, architecture, weights, seed, device, head)
     steps: Generator[Progress] = Atlas.building(
-        found, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
+        opened, source, to, layers=layers, features=features, k=k, each=each, pool=pool, half=half, batch=batch,
         workers=workers, ray=ray, retry=retry, missing=missing,
     )  # fmt: skip
     _tell_what_is_gone(to)
     last: Progress | None = None
     begun = time.monotonic()
-    with stopping() as asked:
+    with stopping() as stop:
         for step in followed(steps, "atlas build"):
             last = step
-            if asked.is_set():
+            if stop.is_set():
                 break
-    if asked.is_set():
+    if stop.is_set():
         steps.close()
         show.note("stopped; what ran is kept, and the same command goes on from there")
         raise KeyboardInterrupt
@@ -164,26 +165,26 @@ def _tell_what_is_gone(path: str) -> None:
     from ..atlas.store.store import Store
 
     try:
-        places = gone(Store(path))
+        paths = gone(Store(path))
     except (FileNotFoundError, ValueError):  # there is no atlas yet, or what is there is refused later
         return
-    if places:
-        more = f" (nor are {len(places) - 1:,} others)" if len(places) > 1 else ""
+    if paths:
+        more = f" (nor are {len(paths) - 1:,} others)" if len(paths) > 1 else ""
         show.note(
-            f"{places[0]} is not there any more{more}; if it has moved, tell the atlas before you build from the new "
-            f"place, which would take in its images once more: phosphene atlas relocate {path} {places[0]} NEW"
+            f"{paths[0]} is not there any more{more}; if it has moved, tell the atlas before you build from the new "
+            f"place, which would take in its images once more: phosphene atlas relocate {path} {paths[0]} NEW"
         )
 
 
 def info(atlas: options.AtlasWord, *, json: show.Json = False) -> None:
-    """What an atlas holds: networks, layers, images, those that could not be read, and how far it is."""
+    """The contents of an atlas: networks, layers, images, unreadable images, and its progress."""
     from ..atlas import Atlas
 
-    found = Atlas(atlas).info()
+    content = Atlas(atlas).info()
     if json:
-        show.print_json(found.to_dict())
+        show.print_json(content.to_dict())
     else:
-        show.stdout().print(str(found))
+        show.stdout().print(str(content))
 
 
 def index(
@@ -195,19 +196,19 @@ def index(
     seed: int = 0,
     sweep: str | None = None,
 ) -> None:
-    """An index of every image's features, for neighbours among very many images; its recall is measured.
+    """Builds an index of all images' features, to find neighbours quickly in large data sets, and measures its recall.
 
-    - `features`: the layer; the first whose features the atlas keeps, if not given
-    - `metric`: the distance that it is for; for the other, all images are looked at
-    - `recall`: the share of the true ten nearest that it should find
-    - `seed`: which images' neighbours measure the recall
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `features`: the layer; if not given, the first whose features the atlas stores
+    - `metric`: the distance of the index; with the other distance, all images are compared
+    - `recall`: the share of the ten nearest neighbours that the index should find
+    - `seed`: seed of the images that measure the recall
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     from ..atlas import Atlas
 
     with show.working("building the index"):
-        found = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed, sweep=sweep)
-    show.stdout().print(str(found))
+        built = Atlas(atlas).index(features, metric=metric, recall=recall, seed=seed, sweep=sweep)
+    show.stdout().print(str(built))
 
 
 def export(
@@ -219,21 +220,21 @@ def export(
     features: str | None = None,
     sweep: str | None = None,
 ) -> None:
-    """The atlas's images for other programs: keys, labels, paths, and if asked places on a map and features.
+    """Writes the atlas for other programs: keys, labels, paths and, if requested, places on a map and features.
 
-    - `kind`: a file that ends in .parquet, one with small pictures for Embedding Atlas, or a folder for FiftyOne
-    - `map`: the map whose places are added; made now where the atlas does not hold it
+    - `kind`: a .parquet file, a .parquet file with small images for Embedding Atlas, or a folder for FiftyOne
+    - `map`: the map whose places are added; it is made now if the atlas does not have it
     - `features`: the layer whose vectors are added
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     from ..atlas import Atlas
     from ..atlas.export import check_name
 
-    found = Atlas(atlas)
+    opened = Atlas(atlas)
     check_name(path, kind)
     with show.working(f"writing {path}"):
-        places = None if map is None else found.map(features or "features", method=map, sweep=sweep)
-        show.told(found.export(path, kind, map=places, features=features, sweep=sweep), False)
+        embedding = None if map is None else opened.map(features or "features", method=map, sweep=sweep)
+        show.print_path(opened.export(path, kind, map=embedding, features=features, sweep=sweep), False)
 
 
 def relocate(
@@ -246,14 +247,14 @@ def relocate(
     ],
     new: Annotated[str, typer.Argument(metavar="NEW", show_default=False, help="Where the same files are now.")],
 ) -> None:
-    """Tells an atlas that pictures have moved: a folder, an archive, or all that was below a folder.
+    """Tells an atlas that photos have moved: a folder, an archive, or everything below a folder.
 
-    Some of them are looked at first. Nothing is changed where they are not there as they were read.
+    Some of the photos are checked first. If they are not the same at the new place, nothing is changed.
     """
     from ..atlas import Atlas
 
-    found = Atlas(atlas)
+    opened = Atlas(atlas)
     with show.working(f"looking at {new}"):
-        images = found.relocate(old, new)
+        images = opened.relocate(old, new)
     show.note(f"{images:,} images are read from {new} now")
     show.stdout().print(atlas)

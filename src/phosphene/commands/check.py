@@ -38,11 +38,11 @@ def check(
     json: show.Json = False,
     open: show.Open = False,
 ) -> None:
-    """Whether a network is set up as it should be: its preprocessing, class names, weights, and answers on your photos.
+    """Tests whether a network is set up correctly: its preprocessing, class names, weights, and answers on your photos.
 
     Ends with exit code 0 if all is good, 1 if there are warnings or faults.
 
-    - `limit`: the most photos of the folder to look at
+    - `limit`: how many photos of the folder to use at most
     """
     if folder is None and spec is not None and os.path.isdir(spec):
         spec, folder = None, spec
@@ -62,8 +62,10 @@ def check(
         show.print_json([_as_dict(finding) for finding in findings])
     counts: Counter[str] = Counter(finding.verdict for finding in findings)
     if not json:
-        told = [f"{counts[verdict]} {verdict}{'s' * (counts[verdict] > 1 and verdict != 'good')}" for verdict in SIGNS]
-        show.note(f"{opened.name}: " + ", ".join(text for text in told if not text.startswith("0 ")))
+        counts_text = [
+            f"{counts[verdict]} {verdict}{'s' * (counts[verdict] > 1 and verdict != 'good')}" for verdict in SIGNS
+        ]
+        show.note(f"{opened.name}: " + ", ".join(text for text in counts_text if not text.startswith("0 ")))
     if path is not None:
         show.save(result.picture(), path, theme, scale, open, quiet=json)
     if counts["warning"] or counts["fault"]:

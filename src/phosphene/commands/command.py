@@ -47,30 +47,30 @@ def option(field: Field, panel: str | None = None) -> inspect.Parameter:
     assert kind is not None
     name = "--" + field.name.replace("_", "-")
     flag = f"{name}/--no-{name[2:]}" if kind.type is bool and field.default is True else name
-    made = typer.Option(flag, help=as_sentence(field.help), metavar=kind.metavar, rich_help_panel=panel)
+    typer_option = typer.Option(flag, help=as_sentence(field.help), metavar=kind.metavar, rich_help_panel=panel)
     if field.required:
-        return _parameter(field, Annotated[kind.type, made], field.default)
-    default = kind.shown(field.default)
-    return _parameter(field, Annotated[kind.type if default is not None else kind.type | None, made], default)
+        return _parameter(field, Annotated[kind.type, typer_option], field.default)
+    default = kind.default_of(field.default)
+    return _parameter(field, Annotated[kind.type if default is not None else kind.type | None, typer_option], default)
 
 
 def word(field: Field) -> inspect.Parameter:
     """The field, which must be given, as a word of the command line; several words where it takes several."""
     kind = field.kind
     assert kind is not None
-    shown = kind.metavar if kind.type is Path else field.name.upper()
-    made = typer.Argument(metavar=shown, help=as_sentence(field.help), show_default=False)
+    metavar = kind.metavar if kind.type is Path else field.name.upper()
+    made = typer.Argument(metavar=metavar, help=as_sentence(field.help), show_default=False)
     return _parameter(field, Annotated[kind.type, made], field.default)
 
 
-def converted(name: str, kind: Kind | None, given: Any) -> Any:
+def converted(name: str, kind: Kind | None, text: Any) -> Any:
     """The value that an option's text stands for. ValueError names the option."""
-    if given is None or kind is None:
-        return given
+    if text is None or kind is None:
+        return text
     try:
-        return kind.convert(given)
+        return kind.convert(text)
     except ValueError as error:
-        raise ValueError(f"--{name.replace('_', '-')} {given}: {error}") from error
+        raise ValueError(f"--{name.replace('_', '-')} {text}: {error}") from error
 
 
 def _parameter(field: Field, annotation: Any, default: Any) -> inspect.Parameter:

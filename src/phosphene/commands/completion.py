@@ -25,29 +25,29 @@ def _silently() -> Iterator[None]:
 
 def complete_network(incomplete: str) -> list[str]:
     """Where networks come from; behind 'torchvision:' or 'timm:' their names."""
-    found: list[str] = []
+    specs: list[str] = []
     kind, colon, _ = incomplete.partition(":")
     if colon and kind in ("torchvision", "timm"):
         with _silently():
             from ..network.opening.sources import names
 
-            found = [listed.spec for listed in names(kind)]
-    return [name for name in (found or STEMS) if name.startswith(incomplete)]
+            specs = [listed.spec for listed in names(kind)]
+    return [name for name in (specs or STEMS) if name.startswith(incomplete)]
 
 
 def complete_layer(ctx: typer.Context, incomplete: str) -> list[str]:
     """The layers of the embedded network, or of one whose weights are on this machine; remembered once asked for."""
     params: dict[str, Any] = ctx.params
     spec = params.get("network") or EMBEDDED_NAME
-    found: list[str] | None = None
+    layer_names: list[str] | None = None
     with _silently():
-        found = recall(spec)
-        if found is None and _is_here(spec):
+        layer_names = recall(spec)
+        if layer_names is None and _is_here(spec):
             from ..network import load
 
-            found = [layer.name for layer in load(spec).layers()]
-            remember(spec, found)
-    return [name for name in found or () if name.startswith(incomplete)]
+            layer_names = [layer.name for layer in load(spec).layers()]
+            remember(spec, layer_names)
+    return [name for name in layer_names or () if name.startswith(incomplete)]
 
 
 def _is_here(spec: str) -> bool:

@@ -13,8 +13,8 @@ import typer
 
 from ..instrument.catalogue import Entry
 from . import options
+from .added_options import NETWORK
 from .command import prepared, sign
-from .own_options import NETWORK
 
 PHOTOS = ("Images", "ImageSet")  # the types of what takes the photo
 
@@ -40,6 +40,6 @@ def _light(entry: Entry) -> Any:
     hints |= {"network": options.Spec} | {name: annotation for name, (annotation, _) in NETWORK.items()}
     keyword = inspect.Parameter.KEYWORD_ONLY
     sign(command, [inspect.Parameter(name, keyword, default=None, annotation=hint) for name, hint in hints.items()])
-    own = typer.Typer(add_completion=False)
-    prepared(own, command, entry.name)
-    return typer.main.get_command(own)
+    app = typer.Typer(add_completion=False)
+    prepared(app, command, entry.name)
+    return typer.main.get_command(app)

@@ -49,8 +49,8 @@ def plainly(ctx: Any) -> Iterator[None]:
         if isinstance(error, REFUSED):
             complain(sentence(error))
             raise typer.Exit(2) from None
-        told = f"{type(error).__name__}: {sentence(error)}".rstrip(": ")
-        complain(f"phosphene did not expect this: {told} (--debug shows where)")
+        text = f"{type(error).__name__}: {sentence(error)}".rstrip(": ")
+        complain(f"phosphene did not expect this: {text} (--debug shows where)")
         raise typer.Exit(70) from None
 
 

@@ -23,8 +23,8 @@ from ..instrument.roles import Role
 from ..picture import SUFFIXES, files
 from . import options as shared
 from . import show, stepping
+from .added_options import ATLAS, NETWORK, OUTPUT
 from .command import as_sentence, converted, option, sign, word
-from .own_options import ATLAS, NETWORK, OUTPUT
 
 PICTURE = "Picture"
 
@@ -95,10 +95,10 @@ def _plan(function: Callable[..., Any]) -> _Plan:
         plan.offer(each, PICTURE)
     if form.films:
         plan.add("film", stepping.Film, None)
-    own = (NETWORK if plan.opens else ATLAS if form.one(Role.ATLAS) else {}) | OUTPUT
+    added = (NETWORK if plan.opens else ATLAS if form.one(Role.ATLAS) else {}) | OUTPUT
     if form.pages:
-        own["out"] = (show.PageOut, None)
-    for name, (annotation, default) in own.items():
+        added["out"] = (show.PageOut, None)
+    for name, (annotation, default) in added.items():
         plan.add(name, annotation, default)
     return plan
 
@@ -109,8 +109,8 @@ def _words(plan: _Plan) -> None:
     photo, layer = form.one(Role.IMAGES, Role.IMAGE_SET), form.one(Role.LAYER)
     needed = [each for each in form.of(Role.PHOTO) if each.required]
     photo = needed[0] if photo is None and len(needed) == 1 else photo
-    asked = form.one(Role.TARGET, Role.UNIT)
-    if (asked is not None and asked.required) or form.one(Role.ATLAS):  # the target is the word then; an atlas
+    target = form.one(Role.TARGET, Role.UNIT)
+    if (target is not None and target.required) or form.one(Role.ATLAS):  # the target is the word then; an atlas
         layer = None  # knows its own layers
     plan.photo = None if photo is None else photo.name
     plan.layer = None if layer is None else layer.name
@@ -137,7 +137,7 @@ def _words(plan: _Plan) -> None:
 def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     layer, photos = _given_words(plan, values)
     photo = photos[0] if photos else None
-    output = _own(plan, values, OUTPUT)
+    output = _command_values(plan, values, OUTPUT)
     as_json = output["json"] or not plan.form.draws
     stepping.check_film(values.get("film"))
     path = page = None
@@ -150,34 +150,34 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     arguments: dict[str, Any] = {"atlas": _atlas(plan, values)} if "atlas" in values else {}
     if plan.photo is not None:
         if plan.several and not plan.layer:  # a data set
-            given = photos or [str(Path(shared.shipped_photo()).parent)]
-            arguments[plan.photo] = [str(file) for file in files(given)]
+            value = photos or [str(Path(shared.shipped_photo()).parent)]
+            arguments[plan.photo] = [str(file) for file in files(value)]
         else:
             many = plan.several and (len(photos) > 1 or any(map(os.path.isdir, photos)))
             arguments[plan.photo] = photos if many else shared.open_photo(photo)
     if plan.layer:
         arguments[plan.layer] = layer
     for each in plan.form.of(Role.NETWORK, Role.NETWORKS):
-        given, how = values[each.name], _own(plan, values, NETWORK)
-        several = isinstance(given, list)
-        opened = [shared.open_network(spec, **how) for spec in (given if several else [given])]
+        value, how = values[each.name], _command_values(plan, values, NETWORK)
+        several = isinstance(value, list)
+        opened = [shared.open_network(spec, **how) for spec in (value if several else [value])]
         arguments[each.name] = opened if several else opened[0]
     network = plan.form.one(Role.NETWORK)
     if plan.needs_layer and layer is not None and network is not None:
         shared.check_layer(arguments[network.name], layer, plan.several)
-    chosen = {
+    options = {
         name: converted(name, each.kind, values[name]) for name, each in plan.offered.items() if name not in arguments
     }
-    if "target" in chosen:
-        given = chosen["target"]
-        chosen["target"] = shared.target_of([given] if isinstance(given, str) else given, values.get("classes"))
-    drawing = {each.name: chosen.pop(each.name) for each in plan.form.drawing}
+    if "target" in options:
+        value = options["target"]
+        options["target"] = shared.target_of([value] if isinstance(value, str) else value, values.get("classes"))
+    drawing = {each.name: options.pop(each.name) for each in plan.form.drawing}
 
     if plan.form.stepwise:
-        result = stepping.taken(plan.form.function, {**arguments, **chosen}, values.get("film"))
+        result = stepping.last_result(plan.form.function, {**arguments, **options}, values.get("film"))
     else:
         with show.working(plan.form.name):
-            result = plan.form.function(**arguments, **chosen)
+            result = plan.form.function(**arguments, **options)
     for sentence in result.notes:
         show.note(sentence)
     if as_json:
@@ -187,7 +187,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
     if page is not None:
         with show.working(f"writing {page}"):
             written = result.zoomable(page)
-        show.told(written, output["open"], quiet=as_json)
+        show.print_path(written, output["open"], quiet=as_json)
     if path is not None:
         with show.working(f"drawing {path}"):
             picture = result.picture(**drawing)
@@ -196,7 +196,7 @@ def _run(plan: _Plan, values: Mapping[str, Any]) -> None:
 
 def _atlas(plan: _Plan, values: Mapping[str, Any]) -> Any:
     """The atlas: its path, or opened where something was said of its network."""
-    how = _own(plan, values, ATLAS)
+    how = _command_values(plan, values, ATLAS)
     trust, spec = how.pop("trust"), how.pop("network")
     if spec is None and any(how.values()):
         raise ValueError(f"--{next(name for name in how if how[name])} is for the network; name it with --network")
@@ -219,14 +219,16 @@ def _given_words(plan: _Plan, values: Mapping[str, Any]) -> tuple[str | None, li
 def _path(plan: _Plan, out: Path | None, values: Mapping[str, Any], layer: str | None, photo: str | None) -> Path:
     """Where the picture goes; its name says what it shows, and names the default network where nothing else would."""
     data_set = plan.several and not plan.layer
-    shown = None if plan.photo is None or data_set else photo or shared.shipped_photo()
+    source_photo = None if plan.photo is None or data_set else photo or shared.shipped_photo()
     layer = layer if plan.layer else None
-    words = list(_asked(plan, values))
-    network = values.get("network") or (None if layer or shown or words else shared.EMBEDDED_NAME)
-    return show.target(out, (plan.form.name, network, layer, shown and Path(shown).stem, *words), shown)
+    words = list(_words_of_call(plan, values))
+    network = values.get("network") or (None if layer or source_photo or words else shared.EMBEDDED_NAME)
+    return show.target(
+        out, (plan.form.name, network, layer, source_photo and Path(source_photo).stem, *words), source_photo
+    )
 
 
-def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
+def _words_of_call(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
     """The other words of the command line as parts of a name: the atlas, what must be given, what is asked, and how.
 
     A file or a folder stands there as its name, without folders on the way to it and without a photo's suffix.
@@ -235,12 +237,12 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
         yield Path(os.path.abspath(values["atlas"])).stem
     needed = [name for name, each in plan.offered.items() if each.required]
     drawn = [each.name for each in plan.form.drawing]
-    asked = [name for name in ("target", "classes") if name not in drawn]  # a picture's `classes` are colours
+    option_names = [name for name in ("target", "classes") if name not in drawn]  # a picture's `classes` are colours
     if "method" in plan.offered and values["method"] != plan.parameters["method"].default:
-        asked.append("method")
-    for name in dict.fromkeys((*needed, *asked)):
-        given = values.get(name)
-        for each in given if isinstance(given, (list, tuple)) else [given]:
+        option_names.append("method")
+    for name in dict.fromkeys((*needed, *option_names)):
+        value = values.get(name)
+        for each in value if isinstance(value, (list, tuple)) else [value]:
             if each is not None:
                 text = each.value if isinstance(each, Enum) else str(each)
                 if os.path.isdir(text):
@@ -251,7 +253,7 @@ def _asked(plan: _Plan, values: Mapping[str, Any]) -> Iterator[str]:
                     yield str(Path(text).with_suffix("")) if Path(text).suffix.lower() in SUFFIXES else text
 
 
-def _own(plan: _Plan, values: Mapping[str, Any], names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+def _command_values(plan: _Plan, values: Mapping[str, Any], names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     """The command line's own options; their defaults where the instrument has taken the name for itself."""
     return {
         name: default if name in plan.offered else values.get(name, default) for name, (_, default) in names.items()

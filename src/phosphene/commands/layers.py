@@ -23,32 +23,32 @@ def layers(
     device: options.Device = None,
     json: show.Json = False,
 ) -> None:
-    """Every value that a network computes: its name, kind, shape, receptive field, parameters and operations.
+    """Lists every value that a network computes: its name, kind, shape, receptive field, parameters and operations.
 
     A multiply-add counts as two operations. Parameters of a block include those of its parts.
 
-    - `depth`: no layers inside more modules than this; 1 lists the outermost
-    - `match`: only names like this: a glob such as 'blocks.*.conv*', or a text that the name holds
+    - `depth`: list only layers at most this deep in the modules; 1 lists the outermost
+    - `match`: list only names that match: a glob such as 'blocks.*.conv*', or a part of the name
     - `size`: the input's size, 224 or 224x320 (height first); the network's usual one if not given
     """
     from ..instrument.kinds import kind_of
 
-    chosen: Any = converted("size", kind_of(int | tuple[int, int]), size)
-    found = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device, head)
+    input_size: Any = converted("size", kind_of(int | tuple[int, int]), size)
+    opened = options.open_network(options.one_spec(spec, network), architecture, weights, seed, device, head)
     with show.working("surveying"):
-        every = found.layers(chosen)
-    kept = [
+        every = opened.layers(input_size)
+    matching = [
         layer
         for layer in every
         if (depth is None or layer.depth <= depth) and (not match or matches(layer.name, match))
     ]
-    if not kept:
+    if not matching:
         wanted = " and ".join([f"like '{match}'"] * (match is not None) + [f"of depth {depth}"] * (depth is not None))
-        raise LookupError(f"{found.name} has {len(every)} layers, none {wanted}")
+        raise LookupError(f"{opened.name} has {len(every)} layers, none {wanted}")
     if json:
-        show.print_json([_as_dict(layer) for layer in kept])
+        show.print_json([_as_dict(layer) for layer in matching])
         return
-    _print(found, found.survey(chosen).size, kept, every)
+    _print(opened, opened.survey(input_size).size, matching, every)
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -68,7 +68,7 @@ def _as_dict(layer: Any) -> dict[str, Any]:
     }
 
 
-def _print(network: Any, size: tuple[int, int], kept: list[Any], every: list[Any]) -> None:
+def _print(network: Any, size: tuple[int, int], rows: list[Any], every: list[Any]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -81,7 +81,7 @@ def _print(network: Any, size: tuple[int, int], kept: list[Any], every: list[Any
     table.add_column("receptive field")
     table.add_column("parameters", justify="right")
     table.add_column("operations", justify="right")
-    for layer in kept:
+    for layer in rows:
         table.add_row(
             Text(layer.name),
             layer.kind,
@@ -91,6 +91,6 @@ def _print(network: Any, size: tuple[int, int], kept: list[Any], every: list[Any
             f"{layer.operations:,}" if layer.operations else "",
         )
     show.stdout().print(table)
-    count = f"{len(every)} layers" if len(kept) == len(every) else f"{len(kept)} of {len(every)} layers"
+    count = f"{len(every)} layers" if len(rows) == len(every) else f"{len(rows)} of {len(every)} layers"
     total = sum(tensor.numel() for tensor in network.module.parameters())
     show.note(f"{count} · {total:,} parameters in all")

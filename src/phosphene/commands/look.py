@@ -32,9 +32,9 @@ def look(
     json: show.Json = False,
     open: show.Open = False,
 ) -> None:
-    """What a network takes a photo for, and which units of a layer answer most to it.
+    """Lists the network's best classes for a photo and, with a layer, the layer's strongest units.
 
-    With a layer, the strongest units and the parts of the photo that they see are drawn too.
+    With a layer, it also draws the strongest units and the parts of the photo that they see.
 
     - `classes`: how many classes to list
     """
@@ -45,27 +45,27 @@ def look(
         raise ValueError("without a layer there is no picture to write; name one: phosphene look PHOTO LAYER")
     path = None
     if layer is not None and (out is not None or not json):
-        shown = photo or options.shipped_photo()
-        path = show.target(out, ("look", network, layer, Path(shown).stem), shown)
+        photo_path = photo or options.shipped_photo()
+        path = show.target(out, ("look", network, layer, Path(photo_path).stem), photo_path)
         show.check_saving(path, theme, scale)
     opened = options.open_photo(photo)
-    found = options.open_network(network, architecture, weights, seed, device, head)
+    opened_network = options.open_network(network, architecture, weights, seed, device, head)
     if layer is not None:
-        options.check_layer(found, layer)
+        options.check_layer(opened_network, layer)
     with show.working("looking"):
-        guesses: Any = found.classify(opened, classes)
+        guesses: Any = opened_network.classify(opened, classes)
     answer: dict[str, Any] = {
-        "network": found.name,
+        "network": opened_network.name,
         "photo": opened.name,
         "classes": [guess._asdict() for guess in guesses],
     }
     if not json:
-        _print(found, opened, guesses)
+        _print(opened_network, opened, guesses)
     if layer is not None:
         with show.working(f"the strongest units of {layer}"):
             from ..inspection import strongest
 
-            units = strongest(found, opened, layer)
+            units = strongest(opened_network, opened, layer)
         answer["strongest"] = units.to_dict()
         if path is not None:
             show.save(units.picture(), path, theme, scale, open, quiet=json)

@@ -26,35 +26,37 @@ def networks(
     here: bool = False,
     json: show.Json = False,
 ) -> None:
-    """The networks that can be opened by name, and whose weights are on this machine.
+    """Lists the networks that you can open by name, and marks those whose weights are on this machine.
 
-    Files open by their path: weights (with --architecture), .onnx, .pt2, and a folder that save_pretrained wrote.
+    Files are opened by their path: weights (with --architecture), .onnx, .pt2, and a folder that save_pretrained wrote.
 
-    - `here`: only those whose weights are on this machine
+    - `here`: list only networks whose weights are on this machine
     """
     with show.working("listing"):
         from ..network.opening.catalogue import KINDS, names
 
         if kind is not None and kind not in KINDS and pattern is None:
             kind, pattern = None, kind
-        found = [listed for listed in names(kind, pattern) if listed.here or not here]
-    if not found:
-        wanted = f"'{pattern}'" if pattern else "that kind"
+        matching = [listed for listed in names(kind, pattern) if listed.here or not here]
+    if not matching:
+        pattern_text = f"'{pattern}'" if pattern else "that kind"
         where = f" of kind '{kind}'" if kind else ""
         which = " with weights on this machine" if here else ""
-        raise LookupError(f"no network{where}{which} is like {wanted}; the kinds are {', '.join(KINDS)}")
+        raise LookupError(f"no network{where}{which} is like {pattern_text}; the kinds are {', '.join(KINDS)}")
     if json:
-        show.print_json([{"spec": listed.spec, "kind": listed.kind, "here": listed.here} for listed in found])
+        show.print_json([{"spec": listed.spec, "kind": listed.kind, "here": listed.here} for listed in matching])
         return
     from rich.text import Text
 
     console = show.stdout()
-    widest = max(len(listed.spec) for listed in found)
-    for listed in found:
+    widest = max(len(listed.spec) for listed in matching)
+    for listed in matching:
         if listed.here:
             console.print(Text.assemble((listed.spec.ljust(widest), "bold"), ("  on this machine", "green")))
         else:
             console.print(Text(listed.spec))
-    local = sum(listed.here for listed in found)
-    plural = "" if len(found) == 1 else "s"
-    show.note(f"{len(found)} network{plural}, {local} with weights on this machine; others are downloaded when opened")
+    local = sum(listed.here for listed in matching)
+    plural = "" if len(matching) == 1 else "s"
+    show.note(
+        f"{len(matching)} network{plural}, {local} with weights on this machine; others are downloaded when opened"
+    )

@@ -133,8 +133,8 @@ ClassNames = Annotated[
 
 def target_of(targets: Sequence[str] | None, classes: Sequence[str] | None) -> str | list[str] | None:
     """What is asked about: the targets and the scores of the classes; None where neither is given."""
-    asked = [*(targets or ()), *(f"logits:{name}" for name in classes or ())]
-    return asked[0] if len(asked) == 1 else asked or None
+    names = [*(targets or ()), *(f"logits:{name}" for name in classes or ())]
+    return names[0] if len(names) == 1 else names or None
 
 
 def open_network(
@@ -190,33 +190,33 @@ def names_a_file(word: str) -> bool:
 
 def sorted_words(words: Sequence[str | None], needs_layer: bool) -> tuple[str | None, str | None]:
     """(layer, photo) from the words of a command line, in either order. ValueError where one is missing."""
-    given = [word for word in words if word is not None]
-    files = [word for word in given if names_a_file(word)]
-    others = [word for word in given if word not in files]
+    stated = [word for word in words if word is not None]
+    files = [word for word in stated if names_a_file(word)]
+    rest = [word for word in stated if word not in files]
     if len(files) > 1:
         raise ValueError(f"'{files[0]}' and '{files[1]}' are both photos; give one photo and one layer")
-    folder = next((word for word in others if os.path.isdir(word)), None)
-    if len(others) > 1 and folder is not None:
+    folder = next((word for word in rest if os.path.isdir(word)), None)
+    if len(rest) > 1 and folder is not None:
         raise ValueError(a_folder(folder))
-    if len(others) > 1:
-        raise FileNotFoundError(f"neither '{others[0]}' nor '{others[1]}' is a photo's file; give one layer, one photo")
-    if needs_layer and not others:
+    if len(rest) > 1:
+        raise FileNotFoundError(f"neither '{rest[0]}' nor '{rest[1]}' is a photo's file; give one layer, one photo")
+    if needs_layer and not rest:
         raise ValueError("which layer? Name one before the photo; 'phosphene layers' lists them")
-    return (others[0] if others else None), (files[0] if files else None)
+    return (rest[0] if rest else None), (files[0] if files else None)
 
 
 def layer_and_photos(words: Sequence[str | None]) -> tuple[str, list[str]]:
     """The layer, and the photos and folders of photos, from the words of a command line in any order."""
-    given = [word for word in words if word is not None]
-    photos = [word for word in given if names_a_file(word) or os.path.isdir(word)]
-    others = [word for word in given if word not in photos]
-    if not others and given and not names_a_file(given[0]):  # a layer whose name a folder has, too
-        others, photos = given[:1], given[1:]
-    if len(others) > 1:
-        raise FileNotFoundError(f"neither '{others[0]}' nor '{others[1]}' is a photo's file; give one layer and photos")
-    if not others:
+    stated = [word for word in words if word is not None]
+    photos = [word for word in stated if names_a_file(word) or os.path.isdir(word)]
+    rest = [word for word in stated if word not in photos]
+    if not rest and stated and not names_a_file(stated[0]):  # a layer whose name a folder has, too
+        rest, photos = stated[:1], stated[1:]
+    if len(rest) > 1:
+        raise FileNotFoundError(f"neither '{rest[0]}' nor '{rest[1]}' is a photo's file; give one layer and photos")
+    if not rest:
         raise ValueError("which layer? Name one before the photos; 'phosphene layers' lists them")
-    return others[0], photos
+    return rest[0], photos
 
 
 def a_folder(word: str) -> str:

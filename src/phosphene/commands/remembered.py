@@ -42,9 +42,9 @@ def remember(spec: str, names: list[str]) -> None:
 
 def _every() -> dict[str, list[str]]:
     with contextlib.suppress(OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
-        kept = json.loads(cache_file().read_text(encoding="utf-8"))
-        if kept["versions"] == _versions():
-            return {spec: [str(name) for name in names] for spec, names in kept["layers"].items()}
+        stored = json.loads(cache_file().read_text(encoding="utf-8"))
+        if stored["versions"] == _versions():
+            return {spec: [str(name) for name in names] for spec, names in stored["layers"].items()}
     return {}
 
 

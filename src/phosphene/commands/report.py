@@ -43,13 +43,13 @@ def report(
         typer.Option("--open", metavar="", rich_help_panel=show.OUTPUT, help="Open the page in the browser."),
     ] = False,
 ) -> None:
-    """A page about what a network sees in a photo: one HTML file that needs nothing else."""
-    shown = photo or options.shipped_photo()
-    path = show.target(out, ("report", network, Path(shown).stem), shown, (".html", ".htm"))
+    """A page about what a network sees in a photo, as one HTML file that needs no other files."""
+    photo_path = photo or options.shipped_photo()
+    path = show.target(out, ("report", network, Path(photo_path).stem), photo_path, (".html", ".htm"))
     opened = options.open_photo(photo)
-    found = options.open_network(network, architecture, weights, seed, device, head)
+    opened_network = options.open_network(network, architecture, weights, seed, device, head)
     with show.working("writing the report"):
         from ..reporting import report as write
 
-        written = write(found, opened, path, atlas)
-    show.told(Path(written), open)
+        written = write(opened_network, opened, path, atlas)
+    show.print_path(Path(written), open)

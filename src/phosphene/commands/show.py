@@ -179,10 +179,10 @@ def save(
         picture.save(path, theme.value, scale)
     if not quiet and stderr().is_terminal:
         note(picture.caption)
-    told(path, show, quiet=quiet)
+    print_path(path, show, quiet=quiet)
 
 
-def told(path: Path, show: bool, *, quiet: bool = False) -> None:
+def print_path(path: Path, show: bool, *, quiet: bool = False) -> None:
     """The path on stdout; opens the file where asked."""
     if not quiet:
         typer.echo(path)

@@ -33,7 +33,7 @@ def check_film(path: Path | None) -> None:
     show.target(path, (), suffixes=FILM_SUFFIXES)
 
 
-def taken(function: Any, arguments: Mapping[str, Any], film: Path | None) -> Any:
+def last_result(function: Any, arguments: Mapping[str, Any], film: Path | None) -> Any:
     """The instrument's last result; after Ctrl-C the one that stands. Writes the film where one is asked for."""
     frames: list[Any] = []
     result = None
@@ -52,7 +52,7 @@ def taken(function: Any, arguments: Mapping[str, Any], film: Path | None) -> Any
         if not _is_shown(result.step, result.steps):
             frames.append(result.frame())
         with show.working(f"writing {film}"):
-            show.told(write_film(film, frames, PER_SECOND), False)
+            show.print_path(write_film(film, frames, PER_SECOND), False)
     return result
 
 

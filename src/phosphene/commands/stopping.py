@@ -11,17 +11,17 @@ from contextlib import contextmanager
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
     """The event that is set by the first Ctrl-C; the second stops at once, wherever it is."""
-    asked = threading.Event()
+    stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield asked
+        yield stop
         return
 
     def request(number: int, frame: object) -> None:
-        asked.set()
+        stop.set()
         signal.signal(signal.SIGINT, before)
 
     before = signal.signal(signal.SIGINT, request)
     try:
-        yield asked
+        yield stop
     finally:
         signal.signal(signal.SIGINT, before)

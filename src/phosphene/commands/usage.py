@@ -18,17 +18,17 @@ def usage_sentence(error: Any, ctx: Any) -> str:
     help = f"'{path} --help'"
     if hasattr(error, "possibilities"):
         return f"{no_such('option', error.option_name, _options(error))} {help} lists all{_is_a_word(error)}"
-    told = _told(error) or "name a command"
-    return f"{told} See {help}" if told.endswith("?") else f"{told}; see {help}"
+    sentence = _explanation(error) or "name a command"
+    return f"{sentence} See {help}" if sentence.endswith("?") else f"{sentence}; see {help}"
 
 
-def no_such(what: str, name: str, known: Iterable[str]) -> str:
+def no_such(what: str, name: str, choices: Iterable[str]) -> str:
     """'no such option --leyer; did you mean --layer?', to be followed by where all are listed."""
-    near = get_close_matches(name, list(known), n=2, cutoff=0.7)
+    near = get_close_matches(name, list(choices), n=2, cutoff=0.7)
     return f"no such {what} {name};" + (f" did you mean {' or '.join(near)}?" if near else "")
 
 
-def _told(error: Any) -> str:
+def _explanation(error: Any) -> str:
     """Typer's own words for the rest, made to fit into a sentence."""
     parameter = getattr(error, "param", None)
     if parameter is None:
@@ -58,6 +58,6 @@ def _options(error: Any) -> list[str]:
 
 def _is_a_word(error: Any) -> str:
     """Says so where what was given as an option is a word without one, as in `phosphene look --layer conv1`."""
-    wanted = error.option_name.lstrip("-").upper()
+    option_word = error.option_name.lstrip("-").upper()
     words = [each.metavar for each in error.ctx.command.get_params(error.ctx) if each.param_type_name == "argument"]
-    return f"; {wanted} is a word by itself" if wanted in words else ""
+    return f"; {option_word} is a word by itself" if option_word in words else ""

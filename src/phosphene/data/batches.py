@@ -58,13 +58,13 @@ def batches(
 def _cut(shards: Iterable[tuple[int, Shard, int]], batch: int) -> Iterator[tuple[int, list[Item]]]:
     for shard, what, start in shards:
         items = reader(what).items(what, start)
-        while some := list(islice(items, batch)):
-            yield shard, some
+        while items_at_once := list(islice(items, batch)):
+            yield shard, items_at_once
 
 
 def _ready(shard: int, waiting: list[Future]) -> tuple[int, tuple[Row, ...], list[Tensor]]:
-    done = [future.result() for future in waiting]
-    return shard, tuple(row for row, _ in done), [x for _, x in done if x is not None]
+    results = [future.result() for future in waiting]
+    return shard, tuple(row for row, _ in results), [x for _, x in results if x is not None]
 
 
 def _input(network: Network, shard: int, item: Item) -> tuple[Row, Tensor | None]:

@@ -82,8 +82,10 @@ class _Worker:
         self.network: Network = ray.get(network) if isinstance(network, ray.ObjectRef) else network
         if torch.cuda.is_available() and ray.get_gpu_ids():
             module = copy.deepcopy(self.network.module).to("cuda")
-            own = self.network
-            self.network = Network(module, own.preprocessing, own.labels, head=own.head, spec=own.spec)
+            original = self.network
+            self.network = Network(
+                module, original.preprocessing, original.labels, head=original.head, spec=original.spec
+            )
         self.task, self.workers = task, workers or threads
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:

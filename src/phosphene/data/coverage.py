@@ -28,7 +28,7 @@ class Coverage:
         self.finished.add(shard)
         self.begun.pop(shard, None)
 
-    def ran(self, images: Iterable[int]) -> None:
+    def ran_again(self, images: Iterable[int]) -> None:
         """These images ran again."""
         self.again.difference_update(images)
 
@@ -53,14 +53,14 @@ class Coverage:
         return stretches
 
     def to_json(self) -> str:
-        told: dict[str, Any] = {"finished": self._stretches(), "begun": self.begun}
+        fields: dict[str, Any] = {"finished": self._stretches(), "begun": self.begun}
         if self.again:
-            told["again"] = sorted(self.again)
-        return json.dumps(told)
+            fields["again"] = sorted(self.again)
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> Coverage:
-        read = json.loads(text)
-        finished = {shard for first, last in read["finished"] for shard in range(first, last + 1)}
-        begun = {int(shard): stop for shard, stop in read["begun"].items()}
-        return cls(finished, begun, set(read.get("again", ())))
+        fields = json.loads(text)
+        finished = {shard for first, last in fields["finished"] for shard in range(first, last + 1)}
+        begun = {int(shard): stop for shard, stop in fields["begun"].items()}
+        return cls(finished, begun, set(fields.get("again", ())))

@@ -38,7 +38,7 @@ class Activations(Result):
         page: int = 1,
         columns: int | None = None,
     ) -> Sheet:
-        """The first image's maps: all channels as tiles, or the one asked for beside and over the photo.
+        """The first image's maps: all channels as tiles, or the chosen channel beside and over the photo.
 
         - `range`: how activations become brightness: minmax (the tiles' default), symmetric (one channel's, if it goes
           below zero), percentile, unit or low:high
@@ -70,7 +70,7 @@ class Activations(Result):
         tiled = grid(colour(mapped.values01, map), columns=columns, scale=scale, gutter=6)
         labels = [str(number) for number in numbers]
         where = f" · page {page} of {pages}" if pages > 1 else ""
-        subtitle = f"{self.network} on {self._shown} · {len(maps)} channels of {rows} × {wide}{where}"
+        subtitle = f"{self.network} on {self._photo_names} · {len(maps)} channels of {rows} × {wide}{where}"
         block = ImageBlock(tiled.pixels, cells=tiled.cells, labels=labels, width=min(WIDTH, tiled.pixels.shape[1]))
         width = min(WIDTH, max(640, tiled.pixels.shape[1])) + 96
         caption = f"{self.network}, {self.layer} on {self.photo.name}: activations by channel; {mapped.caption()}"
@@ -102,7 +102,7 @@ class Activations(Result):
             ]
         )
         rows, columns = self.values.shape[2:]
-        subtitle = f"{self.network} on {self._shown} · {rows} × {columns} places"
+        subtitle = f"{self.network} on {self._photo_names} · {rows} × {columns} places"
         blocks: list[Block] = [row, ColourBar(map, mapped.ranges[0], "activation")]
         caption = f"{self.network}, {self.layer}:{self.channel} on {self.photo.name}; {mapped.caption()}"
         return Sheet(
@@ -115,7 +115,7 @@ class Activations(Result):
         )
 
     @property
-    def _shown(self) -> str:
+    def _photo_names(self) -> str:
         return first_of(self.photo.name, len(self.values))
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,10 +140,10 @@ class Activations(Result):
 
 @instrument
 def activations(network: Network, images: Images, layer: LayerName, *, channel: int | None = None) -> Activations:
-    """The activation maps of a layer on photos or on a tensor that is already the network's input.
+    """The activation maps of a layer for photos, or for a tensor that is already the network's input.
 
-    Transformers' tokens are laid out on their grid; vectors are maps of one place. Raises LookupError for a layer or
-    channel that is not there.
+    Transformers' tokens are arranged on their grid; vectors are maps of one place. Raises LookupError for a layer or
+    channel that does not exist.
 
     - `layer`: which layer's maps, or one channel's ('blocks.2:17'); `phosphene layers` lists them
     - `channel`: one channel only, drawn over the photo

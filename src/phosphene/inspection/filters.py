@@ -57,26 +57,26 @@ class Filters(Result):
     def note(self) -> str:
         """What can't be seen in these kernels, and why; empty if all can."""
         _, _, height, width = self.weights.shape
-        told = []
+        sentences = []
         if height * width == 1:
-            told.append("Kernels of 1 × 1 mix channels and have no pattern in space: each tile is one number.")
+            sentences.append("Kernels of 1 × 1 mix channels and have no pattern in space: each tile is one number.")
         elif height * width <= 9 and self.in_colour:
-            told.append(
+            sentences.append(
                 f"Kernels of {height} × {width} are small: edges and colours can be told, finer patterns can't."
             )
         elif height * width <= 9:
-            told.append(
+            sentences.append(
                 f"A kernel of {height} × {width} has {height * width} numbers a plane, so little pattern can be seen; "
                 "what the unit responds to is seen better in its activations."
             )
         if none := self.faint:
             are, their = ("are", "their") if len(none) > 1 else ("is", "its")
             which = f" ({', '.join(map(str, none))})" if len(none) <= 8 else ""
-            told.append(
+            sentences.append(
                 f"{len(none)} of them{which} {are} zero but for rounding: "
                 f"what {their} own range brings out is no pattern."
             )
-        return " ".join(told)
+        return " ".join(sentences)
 
     def sheet(
         self,
@@ -92,7 +92,7 @@ class Filters(Result):
 
         - `range`: how weights become brightness: minmax, symmetric, percentile, unit or low:high
         - `per`: whether each tile has its own range or all share one; its own, unless a tile is a single number
-        - `planes`: draw every input plane by itself, also of colour kernels
+        - `planes`: draw every input plane separately, also those of colour kernels
         - `map`: colours of single planes
         - `page`: which page of the tiles, from 1
         - `columns`: tiles in a row
@@ -101,19 +101,19 @@ class Filters(Result):
         outputs, depth, height, wide = self.weights.shape
         shape = (outputs, 1 if flat else depth, height, wide)
         where = laid(shape, page, columns)
-        chosen = (self._colour_tiles() if flat else self.weights)[where.outputs]
-        tiles = chosen if flat else chosen.reshape(-1, height, wide)
+        kernels = (self._colour_tiles() if flat else self.weights)[where.outputs]
+        tiles = kernels if flat else kernels.reshape(-1, height, wide)
         mapped = map_range(tiles, range, per or ("picture" if height * wide == 1 else "tile"))
         pixels = as_rgb(mapped.values01) if flat else colour(mapped.values01, map)
         tiled: ImageBlock | DrawingBlock
         if shape[1] == 1:
             tiled = tiles_in_a_grid(pixels, where)
         else:
-            planes_of = pixels.reshape(len(chosen), depth, *pixels.shape[1:])
+            planes_of = pixels.reshape(len(kernels), depth, *pixels.shape[1:])
             tiled = planes_in_blocks(planes_of, shape, self.groups, where)
         blocks: list[Block] = [tiled]
         kind = f"colour kernels, {min(where.beside, outputs)} in a row" if flat else order(shape, self.groups, where)
-        subtitle = f"{outputs} filters of {depth} × {height} × {wide} · {kind} · {where.held}"
+        subtitle = f"{outputs} filters of {depth} × {height} × {wide} · {kind} · {where.outputs_in_words}"
         if self.note:
             blocks.append(TextBlock(self.note, "muted"))
         caption = f"{self.network}, {self.layer}: filters; {mapped.caption()}"
@@ -151,7 +151,7 @@ class Filters(Result):
 def filters(network: Network, layer: LayerName | None = None) -> Filters:
     """The kernels of a convolution, as tiles.
 
-    Raises LookupError for a layer that is not there, ValueError for one that has no kernels.
+    Raises LookupError for a layer that does not exist, ValueError for one that has no kernels.
 
     - `layer`: a convolution; the first one if not given
     """
@@ -181,17 +181,17 @@ def _outputs_first(values: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _first_convolution(network: Network) -> str:
-    others: set[str] = set()
+    kinds: set[str] = set()
     for name, module in network.module.named_modules():
         sides = getattr(module, "kernel_size", None)
         if not (isinstance(sides, tuple) and hasattr(module, "in_channels")):
             continue
         if len(sides) == 2:
             return name
-        others.add(type(module).__name__)
-    if others:
+        kinds.add(type(module).__name__)
+    if kinds:
         raise ValueError(
-            f"the convolutions of {network.name} are {', '.join(sorted(others))}, and filters are drawn of those along "
+            f"the convolutions of {network.name} are {', '.join(sorted(kinds))}, and filters are drawn of those along "
             "rows and columns"
         )
     raise ValueError(f"{network.name} has no convolution that is a module, so there are no filters to draw")

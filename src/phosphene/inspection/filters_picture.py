@@ -38,7 +38,7 @@ class Laid:
     of: int  # outputs in all
 
     @property
-    def held(self) -> str:
+    def outputs_in_words(self) -> str:
         """Which outputs the page holds, in words."""
         first, last = self.outputs.start, min(self.outputs.stop, self.of) - 1
         which = f"output {first}" if first == last else f"outputs {first} to {last}"
@@ -83,16 +83,18 @@ def gutter(scale: int, side: int) -> int:
 def order(shape: Sequence[int], groups: int, where: Laid) -> str:
     """What the rows and columns are, in words."""
     outputs, inputs = shape[:2]
-    own = "of its group " if groups > 1 else ""
+    of_group = "of its group " if groups > 1 else ""
     if inputs == 1:
         alone = "kernels of one input each" if groups > 1 or outputs > 1 else "kernel"
         return f"{alone}, {min(where.beside, outputs)} in a row"
     if where.columns < inputs:
         rows = -(-inputs // where.columns)
-        return f"planes, the {inputs:,} inputs {own}of each output in {rows} rows of {where.columns}"
+        return f"planes, the {inputs:,} inputs {of_group}of each output in {rows} rows of {where.columns}"
     if where.beside > 1:
-        return f"planes, the {inputs} inputs {own}of each output in a row, {where.beside} outputs beside each other"
-    return f"planes, outputs in rows and inputs {own}in columns"
+        return (
+            f"planes, the {inputs} inputs {of_group}of each output in a row, {where.beside} outputs beside each other"
+        )
+    return f"planes, outputs in rows and inputs {of_group}in columns"
 
 
 def tiles_in_a_grid(pixels: np.ndarray, where: Laid) -> ImageBlock:
@@ -136,8 +138,8 @@ def planes_in_blocks(pixels: np.ndarray, shape: Sequence[int], groups: int, wher
         marks.append(Text(x - left + number - 8, middle, str(output), TYPE, "bold", anchor="end", mono=True))
         first = output // (outputs // groups) * inputs  # of the inputs of its group
         for line in range(block.rows if numbered else 0):
-            told = str(first + line * where.columns)
-            marks.append(Text(x - 8, middle + line * step, told, SMALL, anchor="end", colour="muted", mono=True))
+            label = str(first + line * where.columns)
+            marks.append(Text(x - 8, middle + line * step, label, SMALL, anchor="end", colour="muted", mono=True))
     rows = -(-len(blocks) // where.beside)
     width = min(where.beside, len(blocks)) * (left + wide + 2 * GAP) - 2 * GAP
     return DrawingBlock(Drawing(width, HEAD + rows * (high + gap) - gap, tuple(marks)))

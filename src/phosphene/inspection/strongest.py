@@ -68,9 +68,11 @@ class Strongest(Result):
         blocks: list[Any] = []
         cards = []
         for unit, values in zip(self.units, mapped.values01, strict=True):
+            # the photo under the unit's activation
             over = overlay(view.pixels, values, "sequential", 0.85 * values, box=input_box(view, frame))
             pictures = [_tall(over, height)]
             sees = "what it sees is not known"
+            # what the unit sees: a box on the photo, and beside it that patch
             if unit.box is not None and unit.box.empty:
                 sees = "sees nothing but padding"
             elif unit.box is not None:
@@ -83,6 +85,7 @@ class Strongest(Result):
                 patch = self.photo.crop((int(box.left), int(box.top), int(box.right), int(box.bottom)))
                 pictures.append(_fit(patch.pixels, height, PATCH))
                 sees = f"sees {int(box.width)} × {int(box.height)} px of the photo"
+            # both with their words
             heading = f"channel {unit.channel} · {compact(unit.value)}"
             caption = sees if self.place else f"row {unit.row}, column {unit.column}; {sees}"
             joined = [ImageBlock(pixels, crisp=False) for pixels in pictures]
@@ -90,6 +93,7 @@ class Strongest(Result):
             if len(joined) > 1:
                 joined[1] = ImageBlock(pictures[1], heading="its patch", crisp=False)
             cards.append(joined)
+        # the cards in rows, and the words above and below
         per_row = 2 if view.width / view.height < 1.3 else 1
         blocks = [Row(_aligned(cards, at, per_row), gap=20) for at in range(0, len(cards), per_row)]
         blocks.append(ColourBar("sequential", mapped.ranges[0], "activation"))
@@ -136,14 +140,14 @@ class Strongest(Result):
 
 @instrument
 def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) -> Strongest:
-    """The units of a layer that answer most to a photo, with the part of the photo that each of them sees.
+    """The units of a layer with the highest activations for a photo, and the part of the photo that each of them sees.
 
-    Channels are ordered by their largest activation, then by their mean; each counts once. At one place of the layer
-    they are ordered by their activation there. Raises LookupError for a layer or a place that is not there, ValueError
-    for a layer without a grid of places.
+    Channels are ordered by their largest activation, then by their mean; each appears once. At one place of the layer
+    they are ordered by their activation there. Raises LookupError for a layer or a place that does not exist,
+    ValueError for a layer without a grid of places.
 
-    - `layer`: which layer's units, one channel's ('blocks.2:17'), or those of one place, row and column from 0
-      ('blocks.2@5,6'); `phosphene layers` lists them
+    - `layer`: the units of a layer, of one channel ('blocks.2:17'), or of one place, by row and column from 0
+      ('blocks.2@5,6'); `phosphene layers` lists the layers
     - `k`: how many units
     """
     if k < 1:
@@ -157,7 +161,7 @@ def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) 
     every = network.inputs(photo)
     images = every[:1]
     maps = network.maps(images, layer)[0].detach().float().cpu().numpy()
-    shown, frame = photo_of(network, photo)
+    opened, frame = photo_of(network, photo)
     answers = maps.max((1, 2)) if place is None else maps[:, place[0], place[1]]
     best = np.lexsort((-maps.mean((1, 2)), -answers))[:k]
     if channel is not None:
@@ -166,15 +170,15 @@ def strongest(network: Network, photo: Images, layer: LayerName, *, k: int = 6) 
     size = (int(images.shape[-2]), int(images.shape[-1]))
     units = [_unit(network, layer, int(index), maps[index], place, frame, size) for index in best]
     window = network.layer(layer, size).field
-    own = window is UNKNOWN and any(unit.box is not None for unit in units)
+    boxes_by_gradient = window is UNKNOWN and any(unit.box is not None for unit in units)
     return Strongest(
         layer=layer,
         network=network.name,
-        receptive_field=OWN if own else str(window),
+        receptive_field=OWN if boxes_by_gradient else str(window),
         units=tuple(units),
         tied=reaching if reaching > len(best) and channel is None else 0,
         maps=maps[best],
-        photo=shown,
+        photo=opened,
         frame=frame,
         images=len(every),
         place=place,
@@ -206,11 +210,11 @@ def _aligned(cards: list[list[ImageBlock]], start: int, count: int) -> list[Imag
 
 def _widened(pixels: np.ndarray, width: int) -> np.ndarray:
     """The pixels with transparent ones on the right, up to the width."""
-    made = np.zeros((pixels.shape[0], max(width, pixels.shape[1]), 4), np.uint8)
-    made[:, : pixels.shape[1], : pixels.shape[2]] = pixels
+    wider = np.zeros((pixels.shape[0], max(width, pixels.shape[1]), 4), np.uint8)
+    wider[:, : pixels.shape[1], : pixels.shape[2]] = pixels
     if pixels.shape[2] == 3:
-        made[:, : pixels.shape[1], 3] = 255
-    return made
+        wider[:, : pixels.shape[1], 3] = 255
+    return wider
 
 
 def _tall(pixels: np.ndarray, height: int) -> np.ndarray:

@@ -25,12 +25,12 @@ FACES = ("commands", "reporting", "instrument")  # packages without instruments
 
 
 def again(path: str | os.PathLike[str], photo: str | os.PathLike[str] | None = None, *, trust: bool = False) -> Picture:
-    """The picture in a file made anew, from what the file says of how it was made.
+    """The picture in a file, made again from the record in the file.
 
-    The photo is looked for where it was and beside the picture; `photo` names it where it has moved. A file may name
-    any Python code as its network, and any atlas, which may name some: such code is run only with `trust`. Raises
-    ValueError where the file is damaged, where it asks for code, and where the photo or the network is not the one that
-    the picture was made with.
+    The photo is read from its old place, or from the picture's folder; if it has moved, name it with `photo`. A file
+    may name any Python code as its network, or an atlas that names such code: this code runs only with `trust`. Raises
+    ValueError if the file is damaged, if it names code, and if the photo or the network is not the one that the picture
+    was made with.
     """
     path = Path(path)
     account = account_of(read_made(path), path)
@@ -49,13 +49,13 @@ def _arguments(function: Callable[..., Any], account: Mapping[str, Any], origin:
     for group in _groups(account):
         kind = kind_in(group)
         for key, value in account[group].items():
-            own = kind if kind is not None else kind_for(form_of(function)[key].role)
-            if own is None or (kind is None and not isinstance(value, str)):
+            argument_kind = kind if kind is not None else kind_for(form_of(function)[key].role)
+            if argument_kind is None or (kind is None and not isinstance(value, str)):
                 arguments[key] = value
             elif isinstance(value, list):
-                arguments[key] = [own.reopen(part, origin) for part in value]
+                arguments[key] = [argument_kind.reopen(part, origin) for part in value]
             else:
-                arguments[key] = own.reopen(value, origin)
+                arguments[key] = argument_kind.reopen(value, origin)
     return arguments
 
 
@@ -86,10 +86,10 @@ def _instrument(name: str, path: Path) -> Callable[..., Any]:
 
 def _check_names(function: Callable[..., Any], account: Mapping[str, Any], path: Path) -> None:
     parameters = inspect.signature(function).parameters
-    given = [name for group in _groups(account) for name in account[group]]
+    stated_names = [name for group in _groups(account) for name in account[group]]
     needed = [name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty]
-    for name in given:
-        if name not in parameters or given.count(name) > 1:
+    for name in stated_names:
+        if name not in parameters or stated_names.count(name) > 1:
             raise damaged(path, f"{account['instrument']} has no option {name!r}")
-    if missing := [name for name in needed if name not in given]:
+    if missing := [name for name in needed if name not in stated_names]:
         raise damaged(path, f"it does not say {', '.join(missing)}")

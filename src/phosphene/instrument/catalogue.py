@@ -25,7 +25,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look into a network": ("commands.report", "commands.microscope", "commands.look", "commands.layers", "inspection"),
     "Explain an answer": ("attribution.why", "attribution.location.locate", "attribution"),
     "Project a unit back to the pixels": ("attribution.reversed.reversing", "attribution.reversed"),
-    "Test explanations": ("attribution.trials.judging", "attribution.trials", "attribution.reversed.selectivity"),
+    "Test explanations": ("attribution.trials.judge", "attribution.trials", "attribution.reversed.selectivity"),
     "Synthesise images of units and classes": (
         "synthesis.synthesize",
         "synthesis.unit_image",
@@ -59,15 +59,15 @@ class Entry:
     @property
     def _place(self) -> tuple[str, int]:
         """Its group, and the place in there of the folder or file that says so."""
-        places = {
+        positions = {
             len(part): (title, at)
             for title, parts in GROUPS.items()
             for at, part in enumerate(parts)
             if f"{self.module}.".startswith(f"{part}.")
         }
-        if not places:
+        if not positions:
             raise LookupError(f"no group of commands holds {self.module}")
-        return places[max(places)]
+        return positions[max(positions)]
 
     @property
     def order(self) -> tuple[int, int]:
@@ -134,8 +134,8 @@ def _by_hand(package: Path, name: str) -> Entry:
 
 
 def _parameters(node: ast.FunctionDef) -> dict[str, str]:
-    given = (*node.args.args, *node.args.kwonlyargs)
-    return {each.arg: ast.unparse(each.annotation) if each.annotation else "" for each in given}
+    arguments = (*node.args.args, *node.args.kwonlyargs)
+    return {each.arg: ast.unparse(each.annotation) if each.annotation else "" for each in arguments}
 
 
 def _first_line(node: ast.FunctionDef | ast.Module) -> str:

@@ -32,5 +32,5 @@ def described(function: Callable[..., Any]) -> Described:
             helps[name] = " ".join(bullet[2].split())
     rest = re.sub(r"^- .+(?:\n[ \t]+\S.*)*", "", rest, flags=re.MULTILINE)
     paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", rest)]
-    told = [re.sub(r"(^|(?<=\. ))Raises .*", "", part).strip() for part in paragraphs]
-    return Described(line.strip(), "\n\n".join(part for part in told if part), helps)
+    sentences = [re.sub(r"(^|(?<=\. ))Raises .*", "", part).strip() for part in paragraphs]
+    return Described(line.strip(), "\n\n".join(part for part in sentences if part), helps)

@@ -68,11 +68,13 @@ def form_of(function: Callable[..., Any]) -> Form:
     """The form of an instrument. TypeError for a parameter whose type no face could ask for."""
     says, result = described(function), result_kind(function)
     fields = tuple(_fields(function, says.parameters))
-    taken = {field.name for field in fields}
+    parameter_names = {field.name for field in fields}
     drawing: tuple[Field, ...] = ()
     if result is not None:
         method = result.sheet
-        drawing = tuple(field for field in _fields(method, described(method).parameters) if field.name not in taken)
+        drawing = tuple(
+            field for field in _fields(method, described(method).parameters) if field.name not in parameter_names
+        )
     return Form(
         name=function.__name__,
         function=function,

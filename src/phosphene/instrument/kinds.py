@@ -24,9 +24,9 @@ class Kind:
 
     type: Any
     metavar: str | None = None
-    convert: Callable[[Any], Any] = lambda given: given
+    convert: Callable[[Any], Any] = lambda text: text
 
-    def shown(self, default: Any) -> Any:
+    def default_of(self, default: Any) -> Any:
         """A default as this type has it."""
         if default is None or not isinstance(self.type, type):
             return default
@@ -48,10 +48,10 @@ def kind_of(hint: Any, default: Any = None) -> Kind:
     if Photo in parts:
         return Kind(str, "FILE", read)
     if str in parts or literals:
-        return Kind(str, METAVARS[str], _whole if int in parts else lambda given: given)
-    for wanted in (float, int, bool):
-        if wanted in parts:
-            return Kind(wanted, METAVARS[wanted])
+        return Kind(str, METAVARS[str], _whole if int in parts else lambda text: text)
+    for plain_type in (float, int, bool):
+        if plain_type in parts:
+            return Kind(plain_type, METAVARS[plain_type])
     if any(isinstance(part, type) and issubclass(part, Path) for part in parts):
         return Kind(Path, "FILE")
     for part in parts:
@@ -78,25 +78,40 @@ def _choice(values: list[Any]) -> Kind:
     """Choices as an Enum of texts; the values come back as they were."""
     back = {str(value): value for value in values}
     choices = StrEnum("Choice", {text: text for text in back})  # type: ignore[misc]
-    return Kind(choices, convert=lambda given: back[given.value])
+    return Kind(choices, convert=lambda member: back[member.value])
 
 
+<<<<<<< HEAD
 def _whole(given: str) -> Any:
     return int(given) if given.lstrip("-").isdecimal() else given
+=======
+def _whole(text: str) -> Any:
+    return int(text) if text.lstrip("-").isdigit() else text
+>>>>>>> work-micro
 
 
-def _numbers(given: str) -> Any:
+def _numbers(text: str) -> Any:
     """'6', or several: '3,17,40'."""
+<<<<<<< HEAD
     parts = given.split(",")
     if not all(part.strip().isdecimal() for part in parts):
+=======
+    parts = text.split(",")
+    if not all(part.strip().isdigit() for part in parts):
+>>>>>>> work-micro
         raise ValueError("this takes a number, or several with commas between them")
-    return int(given) if len(parts) == 1 else [int(part) for part in parts]
+    return int(text) if len(parts) == 1 else [int(part) for part in parts]
 
 
-def _size(given: str) -> Any:
+def _size(text: str) -> Any:
     """'224' or '224x320', height first."""
+<<<<<<< HEAD
     numbers = given.lower().replace("×", "x").split("x")
     if not 1 <= len(numbers) <= 2 or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
+=======
+    numbers = text.lower().replace("×", "x").split("x")
+    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdigit() and int(number) > 0 for number in numbers):
+>>>>>>> work-micro
         raise ValueError("a size is a number of pixels, or HEIGHTxWIDTH such as 224x320")
     pixels = tuple(int(number) for number in numbers)
     return pixels[0] if len(pixels) == 1 else pixels

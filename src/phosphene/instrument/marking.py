@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get
 from torch import nn
 
 from ..network import Network, near
-from ..network.running.seam import held
+from ..network.running.seam import keep_wrapper
 from .account import account_of
 from .fields import Role
 from .result import SAVING, Result
@@ -70,41 +70,41 @@ def instrument(function: Callable[..., Any]) -> Any:
 
     def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
         account = account_of(name, arguments(args, kwargs))
-        with held():
+        with keep_wrapper():
             for number, result in enumerate(function(*args, **kwargs), 1):
                 yield replace(result, made={**account, "step": number})
 
     @functools.wraps(function)
-    def noted(*args: Any, **kwargs: Any) -> Any:
+    def recorded(*args: Any, **kwargs: Any) -> Any:
         if stepwise:
             return last(steps(*args, **kwargs))
-        given = arguments(args, kwargs)
-        with held():
+        bound = arguments(args, kwargs)
+        with keep_wrapper():
             result = function(*args, **kwargs)
-        return replace(result, made=account_of(name, given))
+        return replace(result, made=account_of(name, bound))
 
     stepwise = inspect.isgeneratorfunction(function)
     if stepwise:
-        noted.steps = functools.wraps(function)(steps)  # type: ignore[attr-defined]
-    INSTRUMENTS[name] = noted
-    return noted
+        recorded.steps = functools.wraps(function)(steps)  # type: ignore[attr-defined]
+    INSTRUMENTS[name] = recorded
+    return recorded
 
 
 def last(results: Iterator[_Result], most: int | None = None) -> _Result:
     """The last of an instrument's steps, or number `most` where there are more."""
-    found = next(results)
+    latest = next(results)
     for number, result in enumerate(results, 2):
         if most is not None and number > most:
             break
-        found = result
-    return found
+        latest = result
+    return latest
 
 
 def result_kind(function: Callable[..., Any]) -> type[Result] | None:
     """The kind of result that an instrument gives, also one that gives it step by step; None where it does not say."""
-    found = get_type_hints(function).get("return")
-    found = next(iter(get_args(found)), found)
-    return found if isinstance(found, type) and issubclass(found, Result) else None
+    hint = get_type_hints(function).get("return")
+    hint = next(iter(get_args(hint)), hint)
+    return hint if isinstance(hint, type) and issubclass(hint, Result) else None
 
 
 def _check_kinds(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
@@ -140,13 +140,13 @@ def _options_of_picture(function: Callable[..., Any]) -> list[str]:
     return [name for name in inspect.signature(result.sheet).parameters if name != "self"]
 
 
-def _no_option(name: str, wrong: str, own: Iterable[str], pictures: Iterable[str]) -> str:
+def _no_option(name: str, wrong: str, option_names: Iterable[str], pictures: Iterable[str]) -> str:
     if wrong in (*pictures, *SAVING):
         of = "its picture" if wrong in pictures else "saving its picture"
         where = f"ph.{name}(...).save(path, {wrong}=...)"
         return f"{name} has no option {wrong!r}; it is an option of {of}: {where}"
-    if close := near(wrong, own):
+    if close := near(wrong, option_names):
         return f"{name} has no option {wrong!r}{close}"
     if close := near(wrong, [*pictures, *SAVING]):
         return f"{name} has no option {wrong!r}{close}, which its picture takes: ph.{name}(...).save(path, ...)"
-    return f"{name} has no option {wrong!r}; it takes {', '.join(own)}"
+    return f"{name} has no option {wrong!r}; it takes {', '.join(option_names)}"

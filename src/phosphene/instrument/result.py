@@ -17,7 +17,7 @@ SAVING = ("theme", "scale")  # options of `save` itself
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """What an instrument found; subclasses hold its numbers, and set them as a sheet and a table."""
+    """The result of an instrument; subclasses contain its numbers, and show them as a sheet and a table."""
 
     made: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -31,7 +31,7 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be left out and why, a sentence each, for whoever asked."""
+        """What was left out and why, one sentence for each."""
         return tuple(f"left out: {sentence}" for sentence in getattr(self, "unreadable", ()))
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,16 +39,16 @@ class Result:
         raise TypeError(f"{type(self).__name__} has no JSON form")
 
     def picture(self, *args: Any, **options: Any) -> Picture:
-        """The sheet as a picture that knows how to be made again; its options are those of `sheet`."""
+        """The sheet as a picture, with the record of how it was made; its options are those of `sheet`."""
         drawing = inspect.signature(self.sheet)
         for wrong in options:
             if wrong not in drawing.parameters:
                 raise TypeError(_no_drawing_option(self, wrong, list(drawing.parameters)))
-        given = drawing.bind(*args, **options)
-        given.apply_defaults()
+        bound = drawing.bind(*args, **options)
+        bound.apply_defaults()
         page = self.sheet(*args, **options)
-        chosen = {name: list(value) if isinstance(value, tuple) else value for name, value in given.arguments.items()}
-        return Picture(page.drawing(), page.description, tuple(page.ranges), {**self.made, "picture": chosen})
+        recorded = {name: list(value) if isinstance(value, tuple) else value for name, value in bound.arguments.items()}
+        return Picture(page.drawing(), page.description, tuple(page.ranges), {**self.made, "picture": recorded})
 
     def save(
         self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None, **options: Any
@@ -60,11 +60,11 @@ class Result:
         return self.picture()._repr_mimebundle_()
 
 
-def _no_drawing_option(result: Result, wrong: str, known: Sequence[str]) -> str:
+def _no_drawing_option(result: Result, wrong: str, option_names: Sequence[str]) -> str:
     name = result.made.get("instrument", type(result).__name__)
     if wrong in result.made.get("options", {}):
         return f"the picture has no option {wrong!r}; it is an option of {name}: ph.{name}(..., {wrong}=...)"
     if wrong in SAVING:
         return f"the picture has no option {wrong!r}; it is an option of save: .save(path, {wrong}=...)"
-    listed = f"its options are {', '.join(known)}" if known else "it takes none"
-    return f"the picture of {name} has no option {wrong!r}{near(wrong, [*known, *SAVING]) or '; ' + listed}"
+    listed = f"its options are {', '.join(option_names)}" if option_names else "it takes none"
+    return f"the picture of {name} has no option {wrong!r}{near(wrong, [*option_names, *SAVING]) or '; ' + listed}"

@@ -48,8 +48,8 @@ def role_of(hint: Any) -> Role:
     if hint is Photo:
         return Role.PHOTO
     if get_origin(hint) is Annotated:
-        own = next((part for part in get_args(hint)[1:] if isinstance(part, Role)), None)
-        return own or role_of(get_args(hint)[0])
+        stated = next((part for part in get_args(hint)[1:] if isinstance(part, Role)), None)
+        return stated or role_of(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
         roles = {role for part in get_args(hint) if (role := role_of(part)) is not Role.OPTION}
         return roles.pop() if len(roles) == 1 else Role.OPTION

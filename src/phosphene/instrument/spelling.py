@@ -35,19 +35,19 @@ def spelled(account: Mapping[str, Any], network: Network, photo: Photo | None = 
     `network` and `photo` are those that the account names.
     """
     form = form_of(INSTRUMENTS[account["instrument"]])
-    given = {name: value for name, value in account["options"].items() if value != _default(form, name)}
+    changed = {name: value for name, value in account["options"].items() if value != _default(form, name)}
     photo = photo if account["images"] else None
-    words = [f"instrument {form.name}", *(f"{name} {value}" for name, value in {**given, **drawing}.items())]
+    words = [f"instrument {form.name}", *(f"{name} {value}" for name, value in {**changed, **drawing}.items())]
     first = [
-        given.pop(each.name)
+        changed.pop(each.name)
         for each in form.fields
-        if each.name in given and (each.required or each.role is Role.LAYER)
+        if each.name in changed and (each.required or each.role is Role.LAYER)
     ]
-    arguments = ["network", *(["photo"] if photo else []), *map(repr, first), *_keywords(given)]
+    arguments = ["network", *(["photo"] if photo else []), *map(repr, first), *_keywords(changed)]
     return Made(
         words=", ".join(words) + ".",
         python=f"ph.{form.name}({', '.join(arguments)}).picture({', '.join(_keywords(drawing))})",
-        command=command(network, form.name, first, photo, {**given, **drawing}),
+        command=command(network, form.name, first, photo, {**changed, **drawing}),
     )
 
 

@@ -68,15 +68,15 @@ def _reopened_image(account: Mapping[str, Any], origin: Origin) -> Photo:
             raise damaged(picture, f"the photo in it can't be read: {error}") from error
         return replace(carried, name=account["name"], path=None, sha256=account["sha256"])
     original = Path(account["path"])
-    places = [origin.photo] if origin.photo else [original, picture.parent / original.name]
-    there = [place for place in places if place.is_file()]
-    if not there:
+    candidates = [origin.photo] if origin.photo else [original, picture.parent / original.name]
+    files = [candidate for candidate in candidates if candidate.is_file()]
+    if not files:
         raise FileNotFoundError(
             f"{picture} was made from the photo {account['path']}, which is not there; say where it is with --photo"
         )
-    photo = read(there[0])
+    photo = read(files[0])
     if photo.sha256 != account["sha256"]:
-        raise ValueError(f"{there[0]} is not the photo that {picture} was made from: its content differs")
+        raise ValueError(f"{files[0]} is not the photo that {picture} was made from: its content differs")
     return photo
 
 

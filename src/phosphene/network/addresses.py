@@ -20,7 +20,7 @@ _PLACE = re.compile(r"@(?:(-?\d+)\s*,\s*(-?\d+)|(cls|register\d+))$")
 
 @dataclass(frozen=True)
 class Address:
-    """A layer and what of it: a channel or class, a place (row, column) or a token; None where all are meant."""
+    """A layer, and a part of it: a channel or class, a place (row, column) or a token; None means all."""
 
     layer: str
     channel: int | str | None = None  # a class may go by its name until the network's labels are known
@@ -38,9 +38,9 @@ class Address:
         if layer in OUTPUTS:
             if colon and not rest.strip():
                 raise ValueError(f"address {text!r} names no class after the colon; write e.g. '{layer}:goose'")
-            name, place, token = _placed(rest.strip())
+            name, place, token = _split_place(rest.strip())
             return cls(layer, int(name) if name.isdecimal() else name or None, place, token)
-        body, place, token = _placed(text.strip())
+        body, place, token = _split_place(text.strip())
         if "@" in body:
             raise ValueError(f"address {text!r}: after '@' comes 'row,column', 'cls' or 'register1'")
         layer, colon, channel = body.rpartition(":") if ":" in body else (body, "", "")
@@ -56,7 +56,7 @@ class Address:
         return f"{self.layer}{channel}{place}"
 
 
-def _placed(text: str) -> tuple[str, tuple[int, int] | None, str | None]:
+def _split_place(text: str) -> tuple[str, tuple[int, int] | None, str | None]:
     """A text without the place or the token that it ends in, and these."""
     match = _PLACE.search(text)
     if match is None:
@@ -67,6 +67,6 @@ def _placed(text: str) -> tuple[str, tuple[int, int] | None, str | None]:
 def near(name: str, names: Iterable[str], count: int = 3) -> str:
     """'; near it: a, b' for a name that isn't among `names`, or '' if nothing comes close."""
     choices = list(dict.fromkeys(names))
-    found = difflib.get_close_matches(name, choices, count, 0.5)
-    found += [n for n in choices if name and name.lower() in n.lower() and n not in found][: count - len(found)]
-    return f"; near it: {', '.join(found)}" if found else ""
+    matches = difflib.get_close_matches(name, choices, count, 0.5)
+    matches += [n for n in choices if name and name.lower() in n.lower() and n not in matches][: count - len(matches)]
+    return f"; near it: {', '.join(matches)}" if matches else ""

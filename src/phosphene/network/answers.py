@@ -15,7 +15,7 @@ class NoScoresError(ValueError):
 
 
 class Guess(NamedTuple):
-    """One class of an answer: its name and number, its probability, and the score that it was made of."""
+    """One class of an answer: its name, number, probability and score."""
 
     label: str
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here

@@ -40,7 +40,7 @@ class Box:
 
     @property
     def empty(self) -> bool:
-        """Whether it holds nothing."""
+        """Whether the box contains nothing."""
         return self.right <= self.left or self.bottom <= self.top
 
     def clip(self, height: float, width: float) -> "Box":
@@ -54,9 +54,9 @@ class Box:
         return Box(left, top, right, bottom)
 
     def round(self) -> "Box":
-        """The same box on whole pixels, each edge to the nearest; a box that holds anything keeps at least one pixel.
+        """The same box on whole pixels, each edge at the nearest; a box that is not empty keeps at least one pixel.
 
-        Halves go up, so that boxes that touch still touch.
+        Halves are rounded up, so that boxes that touch still touch.
         """
         left, right = _whole(self.left, self.right)
         top, bottom = _whole(self.top, self.bottom)
@@ -79,8 +79,8 @@ def _whole(low: float, high: float) -> tuple[int, int]:
 class Frame:
     """The map between a photo's pixels and the network's input pixels; every pair is (height or top, width or left).
 
-    `interpolation` is the filter that resized the photo, None for one that no pixel beyond a plain scaling has a part
-    in. `piece`: only what the cut keeps was resized.
+    `interpolation` is the filter that resized the photo, None for one without influence from pixels beyond a plain
+    scaling. `piece`: only the part inside the crop was resized.
     """
 
     photo: tuple[int, int]
@@ -127,10 +127,10 @@ class Frame:
         )
 
     def source(self, box: Box) -> Box:
-        """All pixels of the photo that a box of the input was made of, whole and within the photo.
+        """The pixels of the photo that a box of the input was computed from: whole pixels, within the photo.
 
-        Every one of the outermost rows and columns has a part in some pixel of the box, and no pixel outside has any.
-        Empty (width or height 0), on the nearest edge, where the box holds nothing but padding.
+        Every row and column of the result contributes to some pixel of the box, and no pixel outside does. It is empty
+        (width or height 0), on the nearest edge, if the box contains only padding.
         """
         edges = []
         for axis, (low, high) in enumerate(((box.top, box.bottom), (box.left, box.right))):

@@ -26,7 +26,7 @@ def imagenet() -> tuple[str, ...]:
 class Labels:
     """Class names by index and indices by name.
 
-    `names` is None where only the number of classes is known, and `count` is None where not even that is.
+    `names` is None if only the number of classes is known, and `count` is None if this is not known either.
     """
 
     names: tuple[str, ...] | None = None
@@ -73,17 +73,17 @@ class Labels:
             raise TypeError(f"a label is a class's name or index, not {label!r}")
         if isinstance(label, int):
             return self._checked(label)
-        wanted = label.strip().casefold()
-        for found in (self._named(wanted), self._with_part(wanted)):
-            if len(found) == 1:
-                return found[0]
-            if found:
-                choices = ", ".join(f"{i} ({self[i]})" for i in found)
-                raise LookupError(f"label {label!r} is the name of {len(found)} classes; choose by index: {choices}")
-        digits = wanted.removeprefix("class ").strip()
+        text = label.strip().casefold()
+        for indices in (self._named(text), self._with_part(text)):
+            if len(indices) == 1:
+                return indices[0]
+            if indices:
+                choices = ", ".join(f"{i} ({self[i]})" for i in indices)
+                raise LookupError(f"label {label!r} is the name of {len(indices)} classes; choose by index: {choices}")
+        digits = text.removeprefix("class ").strip()
         if digits.isascii() and digits.removeprefix("-").isdigit():
             return self._checked(int(digits))
-        raise LookupError(self._unknown(label, wanted))
+        raise LookupError(self._unknown(label, text))
 
     def _checked(self, index: int) -> int:
         if index < 0 or (self.count is not None and index >= self.count):
@@ -95,26 +95,26 @@ class Labels:
             return f"class {index} does not exist; indices begin at 0"
         return f"class {index} does not exist; the network has {self.count} classes, 0 to {self.count - 1}"
 
-    def _named(self, wanted: str) -> list[int]:
-        return [i for i, name in enumerate(self.names or ()) if name.casefold() == wanted]
+    def _named(self, text: str) -> list[int]:
+        return [i for i, name in enumerate(self.names or ()) if name.casefold() == text]
 
-    def _with_part(self, wanted: str) -> list[int]:
-        return [i for i, name in enumerate(self.names or ()) if "," in name and wanted in _parts(name)]
+    def _with_part(self, text: str) -> list[int]:
+        return [i for i, name in enumerate(self.names or ()) if "," in name and text in _parts(name)]
 
-    def _unknown(self, label: str, wanted: str) -> str:
+    def _unknown(self, label: str, text: str) -> str:
         if self.names is None:
             how_many = "" if self.count is None else f", 0 to {self.count - 1}"
             return f"label {label!r} is not known: this network came without class names; give an index{how_many}"
-        near = self.near(wanted)
+        near = self.near(text)
         hint = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
         return f"label {label!r} is not among the {len(self)} classes{hint}"
 
     def near(self, label: str) -> tuple[str, ...]:
-        """Up to five class names like `label`, the likeliest first: spelled alike, then holding it as a word."""
-        wanted = label.strip().casefold()
+        """Up to five names like `label`, the best first: similar spelling, then names that contain it as a word."""
+        text = label.strip().casefold()
         by_part = {part: name for name in self.names or () for part in [name.casefold(), *_parts(name)]}
-        alike = difflib.get_close_matches(wanted, by_part, n=_SHOWN, cutoff=_TOO_CLOSE_TO_CALL)
-        holding = [part for part in by_part if wanted and wanted in part]
+        alike = difflib.get_close_matches(text, by_part, n=_SHOWN, cutoff=_TOO_CLOSE_TO_CALL)
+        holding = [part for part in by_part if text and text in part]
         names = [by_part[part] for part in [*alike[:2], *holding, *alike[2:]]]
         return tuple(dict.fromkeys(names))[:_SHOWN]
 

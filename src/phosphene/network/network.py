@@ -36,15 +36,15 @@ from .survey import Layer, Survey, survey
 
 
 class Network(Intake):
-    """Any vision network, with names for all it computes.
+    """Any vision network, with names for all values that it computes.
 
-    `preprocessing` may be an image processor of transformers. None means what the module says of itself (models of timm
-    and transformers do), and else values in [0, 1], 224 × 224 or as large as given. `labels` are class names in the
-    order of the outputs. `head` says how outputs become probabilities: "softmax" (scores of classes of which one is
-    right), "sigmoid" (each score a yes or no of its own), "probabilities" or "log-probabilities" (the outputs are such
-    already); None finds out, and takes scores of several classes for those of a softmax: a network of several labels an
-    image has to be told. `spec` is the text that opens the same network again, if there is one. `notes` say what was
-    taken from where, and what was assumed.
+    `preprocessing` may be an image processor of transformers. None uses what the module says about itself (models of
+    timm and transformers do), otherwise values in [0, 1], 224 × 224 or of the given size. `labels` are class names in
+    the order of the outputs. `head` says how outputs become probabilities: "softmax" (exactly one class is right),
+    "sigmoid" (each score is a yes or no by itself), "probabilities" or "log-probabilities" (the outputs already are
+    such). None finds the head itself, and takes several scores for those of a softmax; so name the head of a network
+    with several labels per image. `spec` is the text that opens the same network again, if there is one. `notes` say
+    where settings came from, and what was assumed.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Network(Intake):
 
     @property
     def name(self) -> str:
-        """What to call it in captions: its spec, or its module's class."""
+        """The network's name in captions: its spec, or its module's class."""
         return self.spec or type(self.module).__name__
 
     def __repr__(self) -> str:
@@ -89,14 +89,14 @@ class Network(Intake):
     # ---- what it computes
 
     def survey(self, size: int | Sequence[int] | None = None) -> Survey:
-        """All values for an input of `size` (height, width) pixels, without computing them; remembered."""
-        wanted = pair(size) or self.preprocessing.size
-        self._check_dimensions((self.channels or 3, *wanted))
+        """All values for an input of `size` (height, width) pixels, without computing them; the result is cached."""
+        input_size = pair(size) or self.preprocessing.size
+        self._check_dimensions((self.channels or 3, *input_size))
         with self._lock:
-            if wanted not in self._surveys:
-                shape = (self.channels or 3, *wanted)
-                self._surveys[wanted] = survey(self.module, shape, self.dtype, self.device)
-            return self._surveys[wanted]
+            if input_size not in self._surveys:
+                shape = (self.channels or 3, *input_size)
+                self._surveys[input_size] = survey(self.module, shape, self.dtype, self.device)
+            return self._surveys[input_size]
 
     def layers(self, size: int | Sequence[int] | None = None) -> list[Layer]:
         """Every value that the network computes from an image of `size` pixels, in order."""
@@ -104,14 +104,14 @@ class Network(Intake):
 
     def layer(self, name: str, size: int | Sequence[int] | None = None) -> Layer:
         """The layer of that name. LookupError, with near names, if there is none."""
-        found = self.survey(size)
+        survey_at_size = self.survey(size)
         name = OUTPUT if name in OUTPUTS else name
-        for layer in found.layers:
+        for layer in survey_at_size.layers:
             if layer.name == name:
                 return layer
         if name == OUTPUT:
-            raise LookupError(no_scores(self.name, found.output))
-        raise self._unknown(name, [layer.name for layer in found.layers])
+            raise LookupError(no_scores(self.name, survey_at_size.output))
+        raise self._unknown(name, [layer.name for layer in survey_at_size.layers])
 
     def address(self, target: str | Address, size: int | Sequence[int] | None = None) -> Address:
         """The address with its layer, channel and place checked and a class's name replaced by its number."""
@@ -121,25 +121,25 @@ class Network(Intake):
     def record(self, images: Images, *addresses: str | Address, rules: Rules | None = None) -> dict[str, Tensor]:
         """The values at `addresses` for the images: a dict from each address, as given, to a copy of the value.
 
-        Values are (N, C, H, W) for maps, as the network computes them otherwise; `layer:17` gives (N, H, W),
-        `layer:17@5,6` and `logits:goose` (N,). They are each image's own: where the others of a batch would change them
-        (`steadiness`), images run one at a time. Runs no further than the last value asked for. Gradients flow where
-        the images ask for them. `rules` replaces functions during this run. Raises LookupError for a name that the
-        network does not compute, with near ones; ValueError for images it can't take.
+        Values are (N, C, H, W) for maps, and otherwise as the network computes them; `layer:17` gives (N, H, W),
+        `layer:17@5,6` and `logits:goose` (N,). If the other images of a batch would change an image's values
+        (`steadiness`), images run one at a time. The network runs no further than the last value asked for. Gradients
+        flow if the images require them. `rules` replaces functions during this run. Raises LookupError for a name that
+        the network does not compute, with similar names; ValueError for images that it can't take.
         """
         if not addresses:
             raise ValueError("name at least one layer to record; network.layers() lists them all")
         x = self.inputs(images)
-        asked = self._asked(x, addresses)
-        values = self._run(x, asked.values(), rules)
-        return {text: self._picked(values, address, x) for text, address in asked.items()}
+        parsed = self._parsed(x, addresses)
+        values = self._run(x, parsed.values(), rules)
+        return {text: self._picked(values, address, x) for text, address in parsed.items()}
 
     def reduce(self, images: Images, functions: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-        """What each layer's function makes of its value for the images, while the value stands; nothing else is kept.
+        """The results of a function for each layer, called on the layer's value during the run; nothing else is stored.
 
-        For values that are too large to copy. A function may be called more than once for a run, must leave the value
-        as it is, and keep nothing that shares its memory. Otherwise as `record`, of whole layers, and of all images
-        together also where they change each other's values.
+        Use it for values that are too large to copy. A function may be called more than once in a run. It must not
+        change the value, and must keep nothing that shares the value's memory. Otherwise like `record`, but for whole
+        layers, and always for all images together, even if they change each other's values.
         """
         x = self.inputs(images)
         keep = {OUTPUT if name in OUTPUTS else name: function for name, function in functions.items()}
@@ -149,31 +149,31 @@ class Network(Intake):
     def call_of(self, images: Images, layer: str, *addresses: str | Address) -> tuple[Call, dict[str, Tensor]]:
         """The call of the module that computes `layer`, and the values at `addresses` of the same run.
 
-        Raises LookupError where a function computes it; the rest is as in `record`.
+        Raises LookupError if a function computes the layer; the rest is as in `record`.
         """
         x = self.inputs(images)
         name = self.address(Address.parse(layer).layer, tuple(x.shape[-2:])).layer
         name = OUTPUT if name in OUTPUTS else name
-        call, asked = Call(name), self._asked(x, addresses)
-        values = self._run(x, [Address(name), *asked.values()], None, call)
-        return call, {text: self._picked(values, address, x) for text, address in asked.items()}
+        call, parsed = Call(name), self._parsed(x, addresses)
+        values = self._run(x, [Address(name), *parsed.values()], None, call)
+        return call, {text: self._picked(values, address, x) for text, address in parsed.items()}
 
-    def _asked(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
+    def _parsed(self, x: Tensor, addresses: Iterable[str | Address]) -> dict[str, Address]:
         """Each address, as given, checked if it names more than a layer."""
-        asked = {str(address): Address.parse(address) for address in addresses}
-        if not all(names_a_layer(address) for address in asked.values()):
-            asked = {text: self.address(address, tuple(x.shape[-2:])) for text, address in asked.items()}
-        return asked
+        parsed = {str(address): Address.parse(address) for address in addresses}
+        if not all(names_a_layer(address) for address in parsed.values()):
+            parsed = {text: self.address(address, tuple(x.shape[-2:])) for text, address in parsed.items()}
+        return parsed
 
     def _run(
         self,
         x: Tensor,
-        asked: Iterable[Address],
+        addresses: Iterable[Address],
         rules: Rules | None,
         call: Call | None = None,
         keep: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> dict:
-        names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in asked}
+        names = {OUTPUT if address.layer in OUTPUTS else address.layer for address in addresses}
         if len(x) > 1 and call is None and keep is None and self.steadiness(tuple(x.shape[-2:])).coupled:
             each = [self._run(one, map(Address, names), rules) for one in x.split(1)]
             holds = {layer.name: layer.batch for layer in self.layers(tuple(x.shape[-2:]))}
@@ -200,15 +200,15 @@ class Network(Intake):
         return picked(value, address, self.layer(address.layer, tuple(x.shape[-2:])))
 
     def maps(self, images: Images, layer: str) -> Tensor:
-        """The layer's activations as maps (N, C, rows, columns), tokens laid out on their grid; vectors have one place.
+        """The layer's values as maps (N, C, rows, columns); tokens are arranged on their grid, vectors have one place.
 
-        Tokens without a place (cls, registers) are left out: `layer@cls` records them.
+        Tokens without a place (cls, registers) are left out; `layer@cls` records them.
         """
         x = self.inputs(images)
-        found = self.layer(layer, tuple(x.shape[-2:]))
+        source_layer = self.layer(layer, tuple(x.shape[-2:]))
         value = main_tensor(self.record(x, layer)[layer])
         assert value is not None
-        return laid(value, found, self.name)
+        return laid(value, source_layer, self.name)
 
     def _unknown(self, name: str, names: Sequence[str]) -> LookupError:
         count = len(set(names))
@@ -216,23 +216,23 @@ class Network(Intake):
         return LookupError(f"layer {name!r} is not in {self.name}{near(name, names)}; {listing} all {count}")
 
     def steadiness(self, size: int | Sequence[int] | None = None) -> Steadiness:
-        """Whether chance, or the rest of a batch, changes what the network computes for an image.
+        """Whether random numbers, or the other images of a batch, change what the network computes for an image.
 
-        Tried with three runs of an image of `size` (height, width) pixels, once for the network's weights.
+        Tested with three runs of an image of `size` (height, width) pixels, once for the network's weights.
         """
         weights = changes(self.module.parameters())
         if self._steadiness is None or self._steadiness[0] != weights:
-            wanted = pair(size) or self.preprocessing.size
+            input_size = pair(size) or self.preprocessing.size
             channels = self.channels or self.preprocessing.channels
-            images = very_different(channels, wanted)
+            images = very_different(channels, input_size)
             if channels == 3 == self.preprocessing.channels:
                 images = self.normalise(images)
             try:
-                names = {layer.name for layer in self.layers(wanted)}
-                found = tried(self.module, images.to(self.device, self.dtype), names)
+                names = {layer.name for layer in self.layers(input_size)}
+                outcome = tried(self.module, images.to(self.device, self.dtype), names)
             except Exception:  # anybody's forward: who asks for its values is told why it does not run
                 return Steadiness()
-            self._steadiness = weights, found
+            self._steadiness = weights, outcome
         return self._steadiness[1]
 
     # ---- receptive fields
@@ -243,9 +243,9 @@ class Network(Intake):
         """What the units of a layer see of the network's input.
 
         A `Field` (window size, stride and start per axis, in input pixels), `WHOLE` or `UNKNOWN`; for `layer:channel`
-        that channel's own, which can be smaller where a network concatenates. With a `unit` (row, column), or an
-        address that names a place, the `Box` that this unit sees, clipped to the input: exact also at the border and
-        where windows are irregular; `UNKNOWN` where it can't be told.
+        the field of that channel, which can be smaller after a concatenation. With a `unit` (row, column), or an
+        address with a place, the `Box` that this unit sees, clipped to the input: exact, also at the border and for
+        irregular windows; `UNKNOWN` if it can't be determined.
         """
         address = self.address(target, size)
         if unit:
@@ -253,10 +253,10 @@ class Network(Intake):
         return seen_by(address, self.layer(address.layer, size), self.survey(size))
 
     def window(self, target: str | Address, photo: HasSides, unit: tuple[int, int] | None = None) -> Box | Extent:
-        """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` where it can't be told.
+        """The part of the photo that a unit sees, in the photo's pixels; `UNKNOWN` if it can't be determined.
 
-        All pixels that can move the unit, those included that only the resizing brings into the box of the input that
-        it sees; whole pixels, clipped to the photo.
+        These are all pixels that can change the unit, including the reach of the resizing; whole pixels, clipped to the
+        photo.
         """
         frame = self.frame(photo)
         box = self.receptive_field(target, unit, frame.size)
@@ -268,23 +268,25 @@ class Network(Intake):
 
     @property
     def known_head(self) -> Head | None:
-        """Its head as it was told or has been found out; None where nobody has asked yet."""
+        """The head, as given or as already determined; None if it has not been determined yet."""
         return self._head
 
     @property
     def head(self) -> Head:
-        """How its scores become probabilities: as it was told, or as its output is computed."""
+        """How scores become probabilities: as given, or as determined from the computation of the output."""
         return self._head_at(self.preprocessing.size)
 
     def _head_at(self, size: tuple[int, ...]) -> Head:
         if self._head is None:
-            seen = next(iter(self._surveys.values()), None) or self.survey(size)
-            shape = (self.channels or 3, *seen.size)
-            self._head = head_of(seen, lambda: main_tensor(self._run(noise(shape), [Address(OUTPUT)], None)[OUTPUT]))
+            any_survey = next(iter(self._surveys.values()), None) or self.survey(size)
+            shape = (self.channels or 3, *any_survey.size)
+            self._head = head_of(
+                any_survey, lambda: main_tensor(self._run(noise(shape), [Address(OUTPUT)], None)[OUTPUT])
+            )
         return self._head
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """The probabilities of scores (N, classes, ...) that the network gave; differentiable."""
+        """The probabilities for scores (N, classes, ...) of the network; differentiable."""
         return of(scores, self.head)
 
     def log_probabilities(self, scores: Tensor) -> Tensor:
@@ -292,7 +294,7 @@ class Network(Intake):
         return log_of(scores, self.head)
 
     def scores(self, images: Images) -> Tensor:
-        """The score of each class for each image (N, classes), as the network gives them; see `head`.
+        """The score of each class for each image (N, classes), as the network returns them; see `head`.
 
         Raises ValueError, in one sentence, for a network that gives no score for each class of an image.
         """
@@ -310,7 +312,7 @@ class Network(Intake):
     def classify(self, images: Images, k: int = 5) -> list[Guess] | list[list[Guess]]: ...
 
     def classify(self, images: Images, k: int = 5) -> list[Guess] | list[list[Guess]]:
-        """The `k` likeliest classes of a photo, best first; of several photos, a list each."""
+        """The `k` most probable classes of a photo, best first; for several photos, a list for each."""
         answers = guesses(self.scores(images), self.head, self.labels, k)
         return answers[0] if len(answers) == 1 else answers
 

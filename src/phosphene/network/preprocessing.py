@@ -44,12 +44,12 @@ class HasPixels(Protocol):
 class Preprocessing:
     """The way from a photo to the network's input.
 
-    `size` is the input's (height, width); with `crop="none"` it is only the usual one, as the input is then as large
-    as the resized photo. `resize` is the (height, width) that the photo is brought to before the crop, None for not
-    at all. `crop` says how: "center" (the shorter side to `resize`, keeping the aspect), "squash" (both sides),
-    "border" (the longer side, padding with the mean), "none". Where an odd number of pixels is cut away, `centring`
-    says where the half pixel goes: "even", as torchvision and timm round, or "down", as transformers does. `scale` is
-    the value that white has before `mean` and `std`, which are in the network's own channel order.
+    `size` is the input's (height, width); with `crop="none"` it is only the usual size, because the input is then as
+    large as the resized photo. `resize` is the (height, width) to which the photo is resized before the crop, None for
+    no resizing. `crop` is one of: "center" (resizes the shorter side, keeping the aspect), "squash" (resizes both
+    sides), "border" (resizes the longer side, and pads with the mean), "none". Where an odd number of pixels is cut
+    away, `centring` says where the half pixel goes: "even", as torchvision and timm round, or "down", as transformers
+    does. `scale` is the value that white has before `mean` and `std`, which are in the network's own channel order.
     """
 
     size: tuple[int, int]
@@ -73,9 +73,9 @@ class Preprocessing:
             "colour": _CHANNELS,
             "centring": ("even", "down"),
         }
-        for name, known in known_values.items():
-            if getattr(self, name) not in tuple(known):
-                raise ValueError(f"{name} {getattr(self, name)!r} is not known; it is one of {', '.join(known)}")
+        for name, choices in known_values.items():
+            if getattr(self, name) not in tuple(choices):
+                raise ValueError(f"{name} {getattr(self, name)!r} is not known; it is one of {', '.join(choices)}")
         for name in ("mean", "std"):
             values = tuple(float(value) for value in getattr(self, name))
             if len(values) != self.channels:
@@ -89,7 +89,7 @@ class Preprocessing:
 
     @classmethod
     def plain(cls, size: int | tuple[int, int] = 224, channels: int = 3) -> "Preprocessing":
-        """Values in [0, 1] and nothing else, for a network of which nothing is known; colour by its input channels."""
+        """Only scaling to [0, 1], for a network of which nothing is known; colour by its input channels."""
         size = _pair(size, "size")
         if channels not in (1, 3):
             raise ValueError(f"a photo has 3 colour channels or 1; give a network of {channels} its inputs as tensors")
@@ -98,29 +98,33 @@ class Preprocessing:
 
     @classmethod
     def from_torchvision(cls, weights: Any) -> "Preprocessing":
-        """What torchvision's weights (a member of a WeightsEnum) say of themselves. Downloads nothing.
+        """The preprocessing of torchvision's weights (a member of a WeightsEnum). Downloads nothing.
 
         Segmentation networks crop nothing; detection networks resize and normalise within themselves. Raises
         ValueError for weights whose input is not one image (video, optical flow).
         """
-        made = weights.transforms()
-        kind = type(made).__name__
+        transforms = weights.transforms()
+        kind = type(transforms).__name__
         if kind == "ObjectDetection":
             return cls((800, 800), crop="none")  # 800: the shorter side that most of them resize to within
         if kind not in ("ImageClassification", "SemanticSegmentation"):
             raise ValueError(
                 f"{weights} takes {kind} input, not one image; phosphene opens networks that see one image"
             )
-        resize = tuple(made.resize_size) * 2 if made.resize_size else None
-        common = {"mean": tuple(made.mean), "std": tuple(made.std), "interpolation": made.interpolation.value}
+        resize = tuple(transforms.resize_size) * 2 if transforms.resize_size else None
+        common = {
+            "mean": tuple(transforms.mean),
+            "std": tuple(transforms.std),
+            "interpolation": transforms.interpolation.value,
+        }
         if kind == "SemanticSegmentation":
-            return cls(resize or (520, 520), resize, "none", antialias=made.antialias is not False, **common)
-        size = tuple(made.crop_size) * 2
-        return cls(size[:2], resize and resize[:2], antialias=made.antialias is not False, **common)
+            return cls(resize or (520, 520), resize, "none", antialias=transforms.antialias is not False, **common)
+        size = tuple(transforms.crop_size) * 2
+        return cls(size[:2], resize and resize[:2], antialias=transforms.antialias is not False, **common)
 
     @classmethod
     def from_timm(cls, model_or_cfg: Any) -> "Preprocessing":
-        """What a timm model, its `pretrained_cfg`, or a dict of such settings says of the input. Downloads nothing.
+        """The preprocessing of a timm model, its `pretrained_cfg`, or a dict of such settings. Downloads nothing.
 
         A model built for another size or for grey images than its `pretrained_cfg` says has the size that it was built
         for, and the mean of the three colours' settings.
@@ -151,10 +155,10 @@ class Preprocessing:
 
     @classmethod
     def from_transformers(cls, processor: Any) -> "Preprocessing":
-        """What an image processor of transformers does, or the dict of its `preprocessor_config.json`.
+        """The preprocessing of an image processor of transformers, or of the dict of its `preprocessor_config.json`.
 
-        The input is bit for bit what its PIL backend makes of a photo; its torchvision backend resizes with other
-        rounding, up to two steps of 255 apart. Raises ValueError for a processor whose steps are others.
+        The input equals that of the processor's PIL backend bit for bit; the torchvision backend rounds differently, by
+        up to two steps of 255. Raises ValueError for a processor with other steps.
         """
         return cls(**processor_settings(processor))
 
@@ -166,7 +170,7 @@ class Preprocessing:
     def prepare(self, photo: HasPixels | np.ndarray) -> Tensor:
         """The network's input (1, C, H, W) made from a photo, or from its uint8 pixels (H, W, 3).
 
-        Raises ValueError for an empty photo, and where nothing is cropped and the resized photo would be too large.
+        Raises ValueError for an empty photo, and if nothing is cropped and the resized photo would be too large.
         """
         pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -273,5 +277,5 @@ def _pair(size: int | tuple[int, int], name: str) -> tuple[int, int]:
 
 
 def _listed(values: tuple[float, ...]) -> str:
-    shown = values[:1] if len(set(values)) == 1 else values
-    return ", ".join(f"{value:.4g}" for value in shown)
+    numbers = values[:1] if len(set(values)) == 1 else values
+    return ", ".join(f"{value:.4g}" for value in numbers)

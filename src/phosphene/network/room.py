@@ -26,10 +26,10 @@ def memory(device: torch.device | None = None) -> int | None:
     if device is not None and device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     try:
-        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") + _swap()
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") + _swap()
     except (AttributeError, ValueError, OSError):  # not every system tells
         return None
-    return min([found, *filter(None, map(_limit, CGROUPS))])
+    return min([total, *filter(None, map(_limit, CGROUPS))])
 
 
 def _swap() -> int:
@@ -49,20 +49,20 @@ def _limit(path: str) -> int | None:
 
 
 def check_room(
-    count: int, each: float, what: str, *, fixed: float = 0, least: int = 1, device: torch.device | None = None
+    count: int, each: float, described: str, *, fixed: float = 0, least: int = 1, device: torch.device | None = None
 ) -> None:
     """ValueError where so many of something, `each` bytes, don't fit beside the `fixed` ones.
 
-    `what` says of what, with {} for the number, such as 'batch={}: images of 224 × 224 px'.
+    `described` says of what, with {} for the number, such as 'batch={}: images of 224 × 224 px'.
     """
-    there = memory(device)
-    if there is None or fixed + count * each <= there:
+    available = memory(device)
+    if available is None or fixed + count * each <= available:
         return
-    most = int((there - fixed) // each)
+    most = int((available - fixed) // each)
     fits = f"at most {most:,} would fit" if most >= least else "not even the fewest would fit"
     where = "the GPU" if device is not None and device.type == "cuda" else "this machine"
     need = f"at least {human(fixed + count * each)} of memory"
-    raise ValueError(f"{what.format(f'{count:,}')}; that takes {need}, and {where} has {human(there)}: {fits}")
+    raise ValueError(f"{described.format(f'{count:,}')}; that takes {need}, and {where} has {human(available)}: {fits}")
 
 
 def check_images(
@@ -72,11 +72,13 @@ def check_images(
     """The same of images (3, height, width) that are optimised, `each` for every one that the option `name` counts, and
     of what the network computes of them up to the last layer that is read."""
     images = count * each * 3 * size[0] * size[1] * 4
-    what = f"{name}={{}}: images of {size[0]} × {size[1]} px"
-    check_room(count, COPIES * images / max(count, 1), what)
+    described = f"{name}={{}}: images of {size[0]} × {size[1]} px"
+    check_room(count, COPIES * images / max(count, 1), described)
     if network is not None and reads and images >= WORTH:
-        held = each * (backward_bytes(network, size, reads) + 3 * 3 * size[0] * size[1] * 4)
-        check_room(count, held, f"{what} and what {network.name} computes of them, together", device=network.device)
+        each_image = each * (backward_bytes(network, size, reads) + 3 * 3 * size[0] * size[1] * 4)
+        check_room(
+            count, each_image, f"{described} and what {network.name} computes of them, together", device=network.device
+        )
 
 
 def backward_bytes(network: Network, size: tuple[int, int], reads: Collection[str]) -> int:

@@ -161,7 +161,7 @@ def _batch(place: Placed, shape: tuple[int, ...]) -> int:
 def _remembered(root: nn.Module) -> Iterator[None]:
     """What the modules of `root` keep for themselves inside the block, such as tensors without values, is forgotten."""
     attributes = [module.__dict__ for _, module in modules_of(root).values()]
-    inside = [value for own in attributes for value in own.values() if isinstance(value, (dict, list))]
+    inside = [value for attribute in attributes for value in attribute.values() if isinstance(value, (dict, list))]
     before: list[tuple[Any, Any]] = [(now, now.copy()) for now in (*attributes, *inside)]
     try:
         yield

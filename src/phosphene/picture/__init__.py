@@ -25,14 +25,14 @@ from .drawing import (
 from .folder import files, labelled, photos
 from .numbers import compact, counted
 from .overlay import draw_boxes, overlay, resample
-from .paragraph import Placed, stacked
+from .paragraph import Typeset, stacked
 from .photo import Photo
 from .picture import PICTURE_SUFFIXES, Picture, plain, write_whole
 from .ranges import Mapped, Range, apply_range, ends, map_range, ranges_caption, rule_name, words
 from .raster import rasterise
 from .reading import read
 from .record import read_made
-from .sheet import Sheet, place
+from .sheet import Sheet, set_block
 from .signature import SUFFIXES
 from .svg import inline_svg, to_svg
 from .tiles import Tiles, enlarge, grid, pages
@@ -58,7 +58,6 @@ __all__ = [
     "Mark",
     "Photo",
     "Picture",
-    "Placed",
     "Polygon",
     "Polyline",
     "Range",
@@ -69,6 +68,7 @@ __all__ = [
     "Text",
     "TextBlock",
     "Tiles",
+    "Typeset",
     "apply_range",
     "as_rgb",
     "colour",
@@ -86,7 +86,6 @@ __all__ = [
     "overlay",
     "pages",
     "photos",
-    "place",
     "plain",
     "ranges_caption",
     "rasterise",
@@ -95,6 +94,7 @@ __all__ = [
     "resample",
     "resolve",
     "rule_name",
+    "set_block",
     "shifted",
     "stacked",
     "swatch",

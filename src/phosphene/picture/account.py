@@ -47,8 +47,8 @@ def _is_networks(value: Any) -> bool:
 def _is_network(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("opening"), dict):
         return False
-    told = all(isinstance(value.get(key), kind) for key, kind in (("class", str), ("fingerprint", str)))
-    return told and isinstance(value.get("preprocessing"), dict)
+    has_both = all(isinstance(value.get(key), kind) for key, kind in (("class", str), ("fingerprint", str)))
+    return has_both and isinstance(value.get("preprocessing"), dict)
 
 
 def _is_images(value: Any) -> bool:
@@ -60,5 +60,5 @@ def _is_image(value: Any) -> bool:
         return False
     if "tensor" in value:
         return isinstance(value["tensor"], list)
-    kept = "pixels" if value.get("path") is None else "path"
-    return all(isinstance(value.get(key), str) for key in ("name", "sha256", kept))
+    stored_as = "pixels" if value.get("path") is None else "path"
+    return all(isinstance(value.get(key), str) for key in ("name", "sha256", stored_as))

@@ -175,13 +175,13 @@ def notes_on_frames(image: Image.Image) -> list[str]:
 
 
 def broken(data: bytes, kind: str, name: str, error: Exception) -> str:
-    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if isinstance(error, Image.DecompressionBombError):
-        return f"{name} declares far more pixels than are read ({said}); make it smaller."
+        return f"{name} declares far more pixels than are read ({reason}); make it smaller."
     riff_cut = kind == "WEBP" and len(data) < 8 + int.from_bytes(data[4:8], "little")
-    if riff_cut or isinstance(error, EOFError) or any(word in said.lower() for word in ("truncated", "not enough")):
+    if riff_cut or isinstance(error, EOFError) or any(word in reason.lower() for word in ("truncated", "not enough")):
         return f"{name} is cut off: its {len(data):,} bytes end before the picture does; copy or download it again."
-    return f"{name} is a {'WebP' if kind == 'WEBP' else kind} file that can't be decoded ({said}); save it anew."
+    return f"{name} is a {'WebP' if kind == 'WEBP' else kind} file that can't be decoded ({reason}); save it anew."
 
 
 def name_of_colour(colour: tuple[int, int, int]) -> str:

@@ -23,13 +23,13 @@ def photos(folder: str | os.PathLike[str]) -> list[Path]:
         raise FileNotFoundError(f"there is no folder {str(root)!r}.")
     if not root.is_dir():
         raise ValueError(f"{str(root)!r} is a file, not a folder; phosphene.read opens it.")
-    found = []
-    for place, folders, names in os.walk(root):
+    paths = []
+    for parent, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
-    if not found:
+        paths += [Path(parent, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+    if not paths:
         raise ValueError(f"the folder {str(root)!r} holds no picture: none of its files ends in {', '.join(SUFFIXES)}.")
-    return sorted(found, key=lambda path: path.relative_to(root).parts)
+    return sorted(paths, key=lambda path: path.relative_to(root).parts)
 
 
 def labelled(folder: str | os.PathLike[str]) -> list[tuple[Path, str | None]]:
@@ -42,10 +42,10 @@ def labelled(folder: str | os.PathLike[str]) -> list[tuple[Path, str | None]]:
     return pairs
 
 
-def files(given: Any) -> list[Photo | Path]:
+def files(images: Any) -> list[Photo | Path]:
     """Photos and paths, with each folder's pictures in its place. ValueError where there are none."""
     result: list[Photo | Path] = []
-    for one in given if isinstance(given, (list, tuple)) else [given]:
+    for one in images if isinstance(images, (list, tuple)) else [images]:
         if isinstance(one, Photo):
             result.append(one)
         elif isinstance(one, (str, os.PathLike)):

@@ -36,8 +36,8 @@ def pair(low: float, high: float) -> tuple[str, str]:
     """Both numbers, with common decimals where that hides nothing, and with more digits where they would look alike."""
     most, least = max(abs(low), abs(high)), min(abs(low), abs(high))
     if 1e-3 <= most < 99_999 and (least == 0 or least >= most / 10):
-        places = max(0, 2 - math.floor(math.log10(most)))
-        low_text, high_text = (fixed(value, places) for value in (low, high))
+        decimals = max(0, 2 - math.floor(math.log10(most)))
+        low_text, high_text = (fixed(value, decimals) for value in (low, high))
     else:
         low_text, high_text = compact(low), compact(high)
     digits = 4
@@ -47,8 +47,8 @@ def pair(low: float, high: float) -> tuple[str, str]:
     return low_text, high_text
 
 
-def fixed(value: float, places: int) -> str:
+def fixed(value: float, decimals: int) -> str:
     if value == 0:
         return "0"
-    text = f"{abs(value):,.{places}f}"
+    text = f"{abs(value):,.{decimals}f}"
     return (MINUS if value < 0 else "") + text

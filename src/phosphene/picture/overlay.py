@@ -72,23 +72,23 @@ def resample(
         return nearest, inside
     if how != "bilinear":
         raise ValueError(f"a map is resampled 'nearest' or 'bilinear', not {how!r}.")
-    known = np.isfinite(values)
+    finite = np.isfinite(values)
     by_row, by_column = blend(rows, values.shape[0]), blend(columns, values.shape[1])
-    total = by_row @ np.where(known, values, 0.0) @ by_column.T
-    if known.all():
+    total = by_row @ np.where(finite, values, 0.0) @ by_column.T
+    if finite.all():
         return total, inside
-    weight = by_row @ known.astype(np.float64) @ by_column.T
-    own = np.isfinite(nearest)
-    return np.where(own, total / np.where(own, weight, 1.0), np.nan), inside
+    weight = by_row @ finite.astype(np.float64) @ by_column.T
+    nearest_finite = np.isfinite(nearest)
+    return np.where(nearest_finite, total / np.where(nearest_finite, weight, 1.0), np.nan), inside
 
 
-def blend(places: np.ndarray, count: int) -> np.ndarray:
+def blend(positions: np.ndarray, count: int) -> np.ndarray:
     """The weights (places, count) of linear interpolation between cell centres at 1/2, 3/2, ..."""
-    at = np.clip(places - 0.5, 0, count - 1)
+    at = np.clip(positions - 0.5, 0, count - 1)
     lower = np.minimum(np.floor(at).astype(int), max(count - 2, 0))
     share = at - lower
-    weights = np.zeros((len(places), count))
-    index = np.arange(len(places))
+    weights = np.zeros((len(positions), count))
+    index = np.arange(len(positions))
     weights[index, lower] = 1 - share
     weights[index, np.minimum(lower + 1, count - 1)] += share
     return weights

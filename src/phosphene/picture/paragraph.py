@@ -13,7 +13,7 @@ Anchor = Literal["start", "middle", "end"]
 
 
 @dataclass(frozen=True)
-class Placed:
+class Typeset:
     """Marks that stand at their place, and the room they take from their corner on."""
 
     marks: tuple[Mark, ...]
@@ -42,7 +42,7 @@ def paragraph(
     top: float,
     width: float,
     weight: Weight = "regular",
-) -> Placed:
+) -> Typeset:
     """The text from (left, top) down, in lines no wider than `width`."""
     leading = size * (1.25 if size >= TITLE else LEADING)
     lines = wrap(text, size, width, weight)
@@ -52,4 +52,4 @@ def paragraph(
         if line
     )
     widest = max((text_width(line, size, weight) for line in lines), default=0.0)
-    return Placed(marks, widest, len(lines) * leading)
+    return Typeset(marks, widest, len(lines) * leading)

@@ -20,9 +20,9 @@ class Photo:
     """Pixels (height, width, 3), uint8, sRGB, read-only, with their origin.
 
     `grey` says that the source had a single channel. `path` is as the caller gave it. `sha256` is the hash of the
-    file's bytes; for a photo that had no file, of its height and width as 'HxW;' followed by the pixels' bytes.
-    `notes` are the conversions done, as short sentences. `encoded` is the original file, so that a picture's record of
-    how it was made can carry a photo that has no path. Two photos are equal only if they are the same object.
+    file's bytes; for a photo without a file, of its height and width as 'HxW;' followed by the pixels' bytes. `notes`
+    are the conversions done, as short sentences. `encoded` is the original file, so that a photo without a path can be
+    stored in a picture's record. Two photos are equal only if they are the same object.
     """
 
     pixels: np.ndarray = field(repr=False)

@@ -30,7 +30,7 @@ PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".svg")
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A drawing with its caption, the ranges it shows, and `made`: a plain JSON-able account of how it was made."""
+    """A drawing with its caption, the ranges it shows, and `made`: a JSON-able record of how it was made."""
 
     drawing: Drawing
     caption: str = ""
@@ -42,11 +42,11 @@ class Picture:
         return rasterise(self.drawing, theme, scale)
 
     def save(self, path: str | os.PathLike[str], theme: str = "light", scale: float | None = None) -> Path:
-        """Write the picture, with how it was made inside, and return its path.
+        """Writes the picture, with the record of how it was made, and returns its path.
 
-        The suffix chooses .png, .webp (lossless), .jpg or .svg. `scale` defaults to 2 for a drawing with type, which
-        screens then show sharply, and to 1 for bare pixels; SVG has none. SVG also knows the theme 'auto', which
-        follows the reader's light or dark setting. The file appears whole or not at all.
+        The suffix chooses .png, .webp (lossless), .jpg or .svg. `scale` defaults to 2 for a drawing with text, which is
+        then sharp on screens, and to 1 for pixels only; SVG has no scale. SVG also accepts the theme 'auto', which
+        follows the reader's light or dark setting. The file appears only when it is complete.
 
         Raises ValueError for an unknown suffix or theme, FileNotFoundError for a missing folder, OSError if the disk
         refuses.
@@ -97,7 +97,7 @@ class Picture:
         return {
             "made": dict(self.made),
             "caption": self.caption,
-            "ranges": [shown.as_dict() for shown in self.ranges],
+            "ranges": [limits.as_dict() for limits in self.ranges],
             "saved": saved,
         }
 

@@ -32,10 +32,10 @@ WORDS = {"minmax": "min–max", "symmetric": "symmetric about zero", "unit": "cl
 
 @dataclass(frozen=True)
 class Range:
-    """The values that became 0 and 1, the rule they came from, and how many values were NaN or infinite.
+    """The values that are mapped to 0 and 1, the rule that chose them, and how many values are NaN or infinite.
 
     `rule` is in its full form ('percentile:1:99', '-1:1') and can be given to `map_range` again. `low` and `high` are
-    NaN where there was no finite value.
+    NaN if there is no finite value.
     """
 
     low: float
@@ -77,10 +77,10 @@ class Mapped:
 
 
 def map_range(values: Any, rule: Rule = "minmax", per: Literal["picture", "tile"] = "picture") -> Mapped:
-    """The values in [0, 1] by the rule.
+    """The values mapped to [0, 1] by the rule.
 
-    `values` is an array or tensor (K, h, w) or (K, h, w, 3); one tile (h, w) counts as K = 1. Computed in float64 and
-    rounded once, to float32, so a tile is its weights after the stated range, pixel for pixel.
+    `values` is an array or tensor (K, h, w) or (K, h, w, 3); one tile (h, w) counts as K = 1. The mapping is computed
+    in float64 and rounded once, to float32.
     """
     array = as_float64(values)
     full = rule_name(rule)
@@ -121,11 +121,11 @@ def find_range(values: np.ndarray, rule: str) -> Range:
     return Range(float(finite.min()), float(finite.max()), rule, missing)
 
 
-def apply_range(values: np.ndarray, shown: Range) -> np.ndarray:
+def apply_range(values: np.ndarray, limits: Range) -> np.ndarray:
     """The values in [0, 1] as float32 by a range already found; NaN where they are not finite."""
     array = as_float64(values)
     good = np.isfinite(array)
-    low, high = shown.low, shown.high
+    low, high = limits.low, limits.high
     with np.errstate(all="ignore"):
         if low == high:
             mapped = 0.5 + 0.5 * np.sign(array - low)
@@ -187,21 +187,21 @@ def words(rule: str) -> str:
 def ranges_caption(ranges: tuple[Range, ...]) -> str:
     """One sentence part for any number of ranges; per tile, it says so and gives the narrowest and the widest."""
     distinct = tuple(dict.fromkeys(ranges))
-    known = [shown for shown in distinct if not math.isnan(shown.low)]
-    if len(distinct) <= 1 or not known:
+    stated = [limits for limits in distinct if not math.isnan(limits.low)]
+    if len(distinct) <= 1 or not stated:
         return distinct[0].caption() if distinct else ""
-    missing = sum(shown.missing for shown in ranges)
-    if len({(shown.low, shown.high, shown.rule) for shown in distinct}) == 1:
-        return Range(known[0].low, known[0].high, known[0].rule, missing).caption()
-    by_width = sorted(known, key=lambda shown: shown.high / 2 - shown.low / 2)
-    rules = " and ".join(dict.fromkeys(words(shown.rule) for shown in known))
+    missing = sum(limits.missing for limits in ranges)
+    if len({(limits.low, limits.high, limits.rule) for limits in distinct}) == 1:
+        return Range(stated[0].low, stated[0].high, stated[0].rule, missing).caption()
+    by_width = sorted(stated, key=lambda limits: limits.high / 2 - limits.low / 2)
+    rules = " and ".join(dict.fromkeys(words(limits.rule) for limits in stated))
     lost = f"; {missing} {'value' if missing == 1 else 'values'} missing" if missing else ""
     return f"each its own range ({rules}{lost}), from {ends(by_width[0])} to {ends(by_width[-1])}"
 
 
-def ends(shown: Range) -> str:
-    low, high = pair(shown.low, shown.high)
-    return f"±{high}" if shown.low == -shown.high and shown.high else f"[{low}, {high}]"
+def ends(limits: Range) -> str:
+    low, high = pair(limits.low, limits.high)
+    return f"±{high}" if limits.low == -limits.high and limits.high else f"[{low}, {high}]"
 
 
 def as_float64(values: Any) -> np.ndarray:

@@ -147,9 +147,9 @@ def stroke(canvas: Pillow.Image, points: tuple[Point, ...], mark: Line | Polylin
 def paint_text(canvas: Pillow.Image, mark: Text, theme: str, scale: float) -> None:
     width = text_width(mark.string, mark.size, mark.weight, mark.mono)
     x = mark.x - {"start": 0.0, "middle": width / 2, "end": width}[mark.anchor]
-    found = mask_of_line(mark.string, mark.size * scale, mark.weight == "bold", x * scale, mark.y * scale)
-    if found:
-        mask, left, top = found
+    line_mask = mask_of_line(mark.string, mark.size * scale, mark.weight == "bold", x * scale, mark.y * scale)
+    if line_mask:
+        mask, left, top = line_mask
         canvas.paste(rgb(mark.colour, theme), (left, top, left + mask.width, top + mask.height), mask)
 
 

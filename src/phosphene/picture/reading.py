@@ -24,13 +24,13 @@ Colour = str | tuple[int, int, int]
 
 
 def read(source: Any, *, background: Colour = "white", max_pixels: int = 100_000_000) -> Photo:
-    """The photo in a path, bytes, an open binary file, an array, a tensor, a PIL image, or a Photo (returned as it is).
+    """A photo from a path, bytes, an open binary file, an array, a tensor, a PIL image, or a Photo (returned as it is).
 
     Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) of uint8, uint16 or floats in [0, 1]; tensors have the channel
-    first. Files are JPEG, PNG, WebP, TIFF, BMP or a GIF's first frame; they are rotated as their EXIF says, moved to
-    sRGB, and laid over `background` where transparent. `Photo.notes` lists what was done.
+    first. Files are JPEG, PNG, WebP, TIFF, BMP or a GIF's first frame; they are rotated as their EXIF says, converted
+    to sRGB, and put over `background` where transparent. `Photo.notes` lists what was done.
 
-    Raises FileNotFoundError for a path to nothing, TypeError for something that can't be a photo, and ValueError for
+    Raises FileNotFoundError for a missing file, TypeError for something that can't be a photo, and ValueError for
     everything else: a folder, an empty, broken or too large file, floats outside [0, 1], NaN.
     """
     if isinstance(source, Photo):
@@ -39,9 +39,9 @@ def read(source: Any, *, background: Colour = "white", max_pixels: int = 100_000
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         path = os.fsdecode(path) if isinstance(path, bytes) else path
-        return from_bytes(bytes_at(path), os.path.basename(path), below, max_pixels, path=path, shown=repr(path))
+        return from_bytes(bytes_at(path), os.path.basename(path), below, max_pixels, path=path, display_name=repr(path))
     if isinstance(source, bytes | bytearray | memoryview):
-        return from_bytes(bytes(source), "bytes", below, max_pixels, shown="the file given as bytes")
+        return from_bytes(bytes(source), "bytes", below, max_pixels, display_name="the file given as bytes")
     if isinstance(source, Image.Image):
         return from_image(source, below, max_pixels)
     if is_tensor(source):
@@ -57,9 +57,9 @@ def read(source: Any, *, background: Colour = "white", max_pixels: int = 100_000
 
 
 def from_bytes(
-    data: bytes, name: str, below: tuple[int, int, int], max_pixels: int, *, path: str | None = None, shown: str
+    data: bytes, name: str, below: tuple[int, int, int], max_pixels: int, *, path: str | None = None, display_name: str
 ) -> Photo:
-    pixels, grey, notes = decode(data, shown, below, max_pixels)
+    pixels, grey, notes = decode(data, display_name, below, max_pixels)
     return Photo(pixels, grey, name, path, hashlib.sha256(data).hexdigest(), tuple(notes), data)
 
 
@@ -74,7 +74,7 @@ def from_file(file: Any, below: tuple[int, int, int], max_pixels: int) -> Photo:
     data = head + file.read(MAX_BYTES)
     if len(data) > MAX_BYTES:
         raise ValueError(f"{name} is longer than {MAX_BYTES:,} bytes, too large for a photo.")
-    return from_bytes(data, name, below, max_pixels, shown=name)
+    return from_bytes(data, name, below, max_pixels, display_name=name)
 
 
 def from_image(image: Image.Image, below: tuple[int, int, int], max_pixels: int) -> Photo:
@@ -109,13 +109,13 @@ def bytes_at(path: str) -> bytes:
     if path.lower().startswith(("http://", "https://")):
         raise ValueError(f"{path!r} is a web address; Phosphene downloads nothing: save the picture and give its path.")
     try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
             raise ValueError(f"{path!r} is a folder; give one picture in it.")
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{path!r} is not a regular file; give a picture's path.")
-        if found.st_size > MAX_BYTES:
-            raise ValueError(f"{path!r} is {found.st_size:,} bytes long, too large for a photo.")
+        if status.st_size > MAX_BYTES:
+            raise ValueError(f"{path!r} is {status.st_size:,} bytes long, too large for a photo.")
         with open(path, "rb") as file:
             head = file.read(64)
             if head and format_of(head) is None:

@@ -58,7 +58,7 @@ def into_jpeg(data: bytes, text: str) -> bytes:
 def read_made(path: str | Path) -> dict[str, Any]:
     """The record of a PNG, WebP, JPEG or SVG that a `Picture` saved: 'made', 'caption', 'ranges' and 'saved'.
 
-    Raises FileNotFoundError for a path to nothing, and ValueError for a file that carries no record.
+    Raises FileNotFoundError for a missing file, and ValueError for a file without a record.
     """
     path = Path(path)
     try:
@@ -127,9 +127,9 @@ def from_svg(data: bytes) -> str | None:
 
 
 def between(text: str, start: str, end: str) -> str | None:
-    _, found, rest = text.partition(start)
+    _, separator, rest = text.partition(start)
     inside, ended, _ = rest.partition(end)
-    return html.unescape(inside) if found and ended else None
+    return html.unescape(inside) if separator and ended else None
 
 
 def looks_like_svg(data: bytes) -> bool:

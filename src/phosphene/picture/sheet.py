@@ -16,9 +16,9 @@ from .blocks import Block, ColourBar, DrawingBlock, ImageBlock, Row, Table, Text
 from .colour import swatch
 from .drawing import Drawing, Image, Line, Mark, Text, shifted
 from .numbers import compact, pair
-from .paragraph import HEADING, SMALL, SUBTITLE, TITLE, Placed, Weight, paragraph
+from .paragraph import HEADING, SMALL, SUBTITLE, TITLE, Typeset, Weight, paragraph
 from .ranges import Range, ranges_caption
-from .table import place_table, table_width
+from .table import set_table, table_width
 from .typesetting import text_width, wrap
 
 MARGIN, GAP = 48.0, 30.0
@@ -65,60 +65,60 @@ class Sheet:
         )
         for text, size, colour, weight in head:
             if text:
-                placed = paragraph(text, size, colour, MARGIN, y, inner, weight)
-                marks += placed.marks
-                y += placed.height + 4
-        placed = self._flow(MARGIN, y + GAP - 8, inner)
-        marks += placed.marks
-        y += GAP - 8 + placed.height
+                block = paragraph(text, size, colour, MARGIN, y, inner, weight)
+                marks += block.marks
+                y += block.height + 4
+        block = self._flow(MARGIN, y + GAP - 8, inner)
+        marks += block.marks
+        y += GAP - 8 + block.height
         if self.foot:
             marks.append(Line(MARGIN, round(y) + 0.5, self.width - MARGIN, round(y) + 0.5))
-            placed = paragraph(self.foot, SMALL, "muted", MARGIN, y + 14, inner)
-            marks += placed.marks
-            y += placed.height + 14 + GAP
+            block = paragraph(self.foot, SMALL, "muted", MARGIN, y + 14, inner)
+            marks += block.marks
+            y += block.height + 14 + GAP
         return Drawing(self.width, round(y - GAP + MARGIN), tuple(marks))
 
     def body(self) -> Drawing:
         """The blocks alone, for a page that sets title and foot itself."""
-        placed = self._flow(0, 0, self.width - 2 * MARGIN)
-        return Drawing(self.width - 2 * MARGIN, max(1.0, placed.height - GAP), placed.marks)
+        typeset = self._flow(0, 0, self.width - 2 * MARGIN)
+        return Drawing(self.width - 2 * MARGIN, max(1.0, typeset.height - GAP), typeset.marks)
 
-    def _flow(self, left: float, top: float, width: float) -> Placed:
+    def _flow(self, left: float, top: float, width: float) -> Typeset:
         """The blocks below each other, each with a gap after it."""
         marks: list[Mark] = []
         y = top
         for block in self.blocks:
-            placed = place(block, left, y, width)
-            marks += placed.marks
-            y += placed.height + GAP
-        return Placed(tuple(marks), width, y - top)
+            typeset = set_block(block, left, y, width)
+            marks += typeset.marks
+            y += typeset.height + GAP
+        return Typeset(tuple(marks), width, y - top)
 
 
 def footer(caption: str, ranges: tuple[Range, ...]) -> str:
     """The caption followed by the ranges, unless it states them already."""
-    said = ranges_caption(ranges) if ranges else ""
-    if not said or said[1:] in caption:  # in a sentence, or as one
+    range_text = ranges_caption(ranges) if ranges else ""
+    if not range_text or range_text[1:] in caption:  # in a sentence, or as one
         return caption
-    said = said[0].upper() + said[1:] + "."
-    return f"{caption.rstrip()} {said}" if caption else said
+    range_text = range_text[0].upper() + range_text[1:] + "."
+    return f"{caption.rstrip()} {range_text}" if caption else range_text
 
 
-def place(block: Block, left: float, top: float, width: float) -> Placed:
+def set_block(block: Block, left: float, top: float, width: float) -> Typeset:
     """The block's marks with its corner at (left, top), within `width`, and the room that it takes."""
     match block:
         case ImageBlock():
-            return place_image(block, left, top, width)
+            return set_image(block, left, top, width)
         case DrawingBlock():
             body = shifted(block.drawing.marks, 0, 0)
             return framed(block, body, block.drawing.width, block.drawing.height, left, top, width)
         case ColourBar():
-            return place_bar(block, left, top, width)
+            return set_bar(block, left, top, width)
         case TextBlock():
             return paragraph(block.text, block.size, block.colour, left, top, width, block.weight)
         case Table():
-            return place_table(block, left, top, width)
+            return set_table(block, left, top, width)
         case Row():
-            return place_row(block, left, top, width)
+            return set_row(block, left, top, width)
 
 
 def natural_width(block: Block) -> float:
@@ -153,7 +153,7 @@ def framed(
     left: float,
     top: float,
     width: float,
-) -> Placed:
+) -> Typeset:
     """A body laid out at (0, 0), with its heading above and its caption below."""
     marks: list[Mark] = []
     room = min(width, max(body_width, NARROWEST))
@@ -168,35 +168,35 @@ def framed(
         words = paragraph(block.caption, SMALL, "muted", left, y + 7, room)
         marks += words.marks
         y += words.height + 7
-    return Placed(tuple(marks), max(body_width, caption_width(block.heading, block.caption, body_width)), y - top)
+    return Typeset(tuple(marks), max(body_width, caption_width(block.heading, block.caption, body_width)), y - top)
 
 
-def place_image(block: ImageBlock, left: float, top: float, width: float) -> Placed:
+def set_image(block: ImageBlock, left: float, top: float, width: float) -> Typeset:
     high, wide = block.pixels.shape[:2]
-    shown = min(block.width or wide, width)
-    factor = shown / wide
+    image_width = min(block.width or wide, width)
+    factor = image_width / wide
     crisp = block.crisp and factor >= 1
     if not block.labels:
-        body: tuple[Mark, ...] = (Image(without_gutters(block), 0, 0, shown, high * factor, crisp),)
-        return framed(block, body, shown, high * factor, left, top, width)
+        body: tuple[Mark, ...] = (Image(without_gutters(block), 0, 0, image_width, high * factor, crisp),)
+        return framed(block, body, image_width, high * factor, left, top, width)
     size, lines = label_lines(block, factor)
     most: dict[int, int] = {}  # lines below each row of tiles
-    for (_, y0, _, _), own in zip(block.cells, lines, strict=True):
-        most[y0] = max(most.get(y0, 1), len(own))
+    for (_, y0, _, _), label in zip(block.cells, lines, strict=True):
+        most[y0] = max(most.get(y0, 1), len(label))
     above, extra = {}, 0.0  # how far each row is moved down by the words above it
     for edge in sorted(most):
         above[edge] = extra
         extra += size * (1.7 + LABEL_LEADING * (most[edge] - 1))
     marks: list[Mark] = []
-    for (x0, y0, x1, y1), own in zip(block.cells, lines, strict=True):
+    for (x0, y0, x1, y1), label in zip(block.cells, lines, strict=True):
         down = y0 * factor + above[y0]
         marks.append(
             Image(block.pixels[y0:y1, x0:x1], x0 * factor, down, (x1 - x0) * factor, (y1 - y0) * factor, crisp)
         )
-        for at, words in enumerate(filter(None, own)):
+        for at, words in enumerate(filter(None, label)):
             y = down + (y1 - y0) * factor + size * (1.15 + LABEL_LEADING * at)
             marks.append(Text((x0 + x1) / 2 * factor, y, words, size, anchor="middle", colour="muted", mono=True))
-    return framed(block, tuple(marks), shown, high * factor + extra, left, top, width)
+    return framed(block, tuple(marks), image_width, high * factor + extra, left, top, width)
 
 
 def label_lines(block: ImageBlock, factor: float) -> tuple[float, list[list[str]]]:
@@ -227,7 +227,7 @@ def without_gutters(block: ImageBlock) -> np.ndarray:
     return clear
 
 
-def place_bar(block: ColourBar, left: float, top: float, width: float) -> Placed:
+def set_bar(block: ColourBar, left: float, top: float, width: float) -> Typeset:
     length = min(block.width, width)
     marks: list[Mark] = []
     y = top
@@ -241,7 +241,7 @@ def place_bar(block: ColourBar, left: float, top: float, width: float) -> Placed
     size, below = 12.0, y + 12
     if low != low:  # NaN: there was no finite value
         marks.append(Text(left, below + 17, block.range.caption(), size, colour="muted"))
-        return Placed(tuple(marks), length, below + 22 - top)
+        return Typeset(tuple(marks), length, below + 22 - top)
     if low == high:
         ticks = [(0.5, pair(low, high)[0])]
     else:
@@ -258,19 +258,19 @@ def place_bar(block: ColourBar, left: float, top: float, width: float) -> Placed
         pin = min(max(round(x), round(left) + 1), round(left + length)) - 0.5
         marks.append(Line(pin, below, pin, below + 4, "muted"))
         marks.append(Text(x, below + 17, words, size, anchor=anchor, colour="muted", mono=True))
-    return Placed(tuple(marks), length, below + 22 - top)
+    return Typeset(tuple(marks), length, below + 22 - top)
 
 
-def place_row(block: Row, left: float, top: float, width: float) -> Placed:
-    wanted = [natural_width(child) for child in block.blocks]
-    gaps = block.gap * max(0, len(wanted) - 1)
-    total = sum(wanted)
+def set_row(block: Row, left: float, top: float, width: float) -> Typeset:
+    widths = [natural_width(child) for child in block.blocks]
+    gaps = block.gap * max(0, len(widths) - 1)
+    total = sum(widths)
     share = min(1.0, (width - gaps) / total) if total else 1.0
     marks: list[Mark] = []
     x, height = left, 0.0
-    for child, room in zip(block.blocks, wanted, strict=True):
-        placed = place(child, x, top, max(room * share, 1.0))
-        marks += placed.marks
+    for child, room in zip(block.blocks, widths, strict=True):
+        typeset = set_block(child, x, top, max(room * share, 1.0))
+        marks += typeset.marks
         x += max(room * share, 1.0) + block.gap
-        height = max(height, placed.height)
-    return Placed(tuple(marks), max(0.0, x - block.gap - left), height)
+        height = max(height, typeset.height)
+    return Typeset(tuple(marks), max(0.0, x - block.gap - left), height)

@@ -53,10 +53,10 @@ def element(mark: Mark, theme: str | None, uri: Callable[[np.ndarray], str] | No
     match mark:
         case Image():
             how = ' style="image-rendering:pixelated"' if mark.crisp else ""
-            box = place(mark.left, mark.top, mark.width, mark.height)
+            box = box_attributes(mark.left, mark.top, mark.width, mark.height)
             return f'<image {box} preserveAspectRatio="none"{how} href="{(uri or data_uri)(mark.pixels)}"/>'
         case Rect():
-            box = place(mark.left, mark.top, mark.width, mark.height)
+            box = box_attributes(mark.left, mark.top, mark.width, mark.height)
             corner = f' rx="{number(mark.radius)}"' if mark.radius else ""
             edge = pen(mark.stroke_width) if mark.stroke else ""
             return f"<rect {box}{corner} {look(theme, mark.fill, mark.stroke)}{edge}{sheer(mark.opacity)}/>"
@@ -83,9 +83,9 @@ def text_element(mark: Text, theme: str | None) -> str:
     how += ' font-weight="bold"' if mark.weight == "bold" else ""
     how += f' text-anchor="{mark.anchor}"' if mark.anchor != "start" else ""
     how += ' class="mono"' if mark.mono else ""
-    held = f'textLength="{number(width)}" lengthAdjust="spacingAndGlyphs"'
+    fixed_length = f'textLength="{number(width)}" lengthAdjust="spacingAndGlyphs"'
     at = f'x="{number(mark.x)}" y="{number(mark.y)}"'
-    return f"<text {at} {how} {held} {look(theme, mark.colour)}>{escape(legal(mark.string))}</text>"
+    return f"<text {at} {how} {fixed_length} {look(theme, mark.colour)}>{escape(legal(mark.string))}</text>"
 
 
 def style(theme: str | None) -> str:
@@ -119,7 +119,7 @@ def data_uri(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def place(left: float, top: float, width: float, height: float) -> str:
+def box_attributes(left: float, top: float, width: float, height: float) -> str:
     return f'x="{number(left)}" y="{number(top)}" width="{number(width)}" height="{number(height)}"'
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from .blocks import Table
 from .drawing import Line, Mark
 from .numbers import compact
-from .paragraph import BODY, HEADING, SMALL, Anchor, Placed, paragraph, stacked
+from .paragraph import BODY, HEADING, SMALL, Anchor, Typeset, paragraph, stacked
 from .typesetting import text_width
 
 COLUMN_GAP, LINE_PX = 28.0, 24.0
@@ -17,7 +17,7 @@ def table_width(block: Table) -> float:
     return sum(column_widths(block)) + COLUMN_GAP * (len(block.header) - 1)
 
 
-def place_table(block: Table, left: float, top: float, width: float) -> Placed:
+def set_table(block: Table, left: float, top: float, width: float) -> Typeset:
     marks: list[Mark] = []
     y = top
     if block.heading:
@@ -49,14 +49,14 @@ def place_table(block: Table, left: float, top: float, width: float) -> Placed:
             edge = round(y) + 0.5
             marks.append(Line(left, edge, left + total, edge, "muted" if index == 0 else "line"))
             y += 3
-    return Placed(tuple(marks), total, y - top)
+    return Typeset(tuple(marks), total, y - top)
 
 
 def narrowed(widths: Sequence[float], room: float) -> list[float]:
     """The columns within `room`: what is narrower than an even share stays, the others share what is left."""
     result = list(widths)
-    for done, column in enumerate(sorted(range(len(result)), key=lambda column: result[column])):
-        share = room / (len(result) - done)
+    for narrowed_before, column in enumerate(sorted(range(len(result)), key=lambda column: result[column])):
+        share = room / (len(result) - narrowed_before)
         result[column] = min(result[column], share)
         room -= result[column]
     return result

@@ -98,9 +98,9 @@ def default_columns(count: int, height: int = 1, width: int = 1) -> int:
 
 def default_scale(height: int, width: int, columns: int) -> int:
     """The whole factor that brings a tile's longer side to about 40 pixels without making the grid wider than 1600."""
-    wanted = math.ceil(SMALLEST_SIDE / max(height, width))
+    enlarged = math.ceil(SMALLEST_SIDE / max(height, width))
     room = math.floor(WIDEST / (columns * width * 1.06))
-    return max(1, min(wanted, room))
+    return max(1, min(enlarged, room))
 
 
 def pages(count: int, per_page: int) -> list[range]:

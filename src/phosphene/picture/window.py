@@ -22,13 +22,13 @@ def windowed(
         raise ValueError(f"a window reaches from left to right and from top to bottom, not {window}.")
     across, down = width / (right - left), height / (bottom - top)
     canvas = np.zeros((height, width, 4), np.uint8)
-    shown = _common(window, (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0])))
-    shown = shown if inside is None else _common(shown, inside)
-    x0, x1 = (round((edge - left) * across) for edge in (shown[0], shown[2]))
-    y0, y1 = (round((edge - top) * down) for edge in (shown[1], shown[3]))
+    box = _common(window, (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0])))
+    box = box if inside is None else _common(box, inside)
+    x0, x1 = (round((edge - left) * across) for edge in (box[0], box[2]))
+    y0, y1 = (round((edge - top) * down) for edge in (box[1], box[3]))
     if x1 > x0 and y1 > y0:
         how = Image.Resampling.NEAREST if crisp and min(across, down) >= CRISP else Image.Resampling.LANCZOS
-        part = Image.fromarray(np.ascontiguousarray(pixels)).resize((x1 - x0, y1 - y0), how, box=shown)
+        part = Image.fromarray(np.ascontiguousarray(pixels)).resize((x1 - x0, y1 - y0), how, box=box)
         canvas[y0:y1, x0:x1, :3] = np.asarray(part)
         canvas[y0:y1, x0:x1, 3] = 255
     return canvas

@@ -47,13 +47,13 @@ def choose(layers: Sequence[Layer]) -> tuple[Chosen, ...]:
     early = _early(active, maps)
     after = [layer for layer in before if layers.index(layer) > layers.index(early)]
     middle = after[max(0, len(before) // 2 - (len(before) - len(after)))] if after else None
-    found: list[Chosen] = []
+    choices: list[Chosen] = []
     for part, layer in (("early", early), ("middle", middle), ("late", late)):
         if layer is not None:
-            shown, cap = _uncapped(layers, layer)
-            if all(shown is not other.layer for other in found):
-                found.append(Chosen(part, shown, cap))
-    return tuple(found)
+            layer_shown, cap = _uncapped(layers, layer)
+            if all(layer_shown is not other.layer for other in choices):
+                choices.append(Chosen(part, layer_shown, cap))
+    return tuple(choices)
 
 
 def _uncapped(layers: Sequence[Layer], layer: Layer) -> tuple[Layer, str]:

@@ -11,14 +11,14 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image as Pillow
 
-from ..picture import Drawing, DrawingBlock, Image, ImageBlock, Sheet, Text, inline_svg, place, swatch, webp_uri
+from ..picture import Drawing, DrawingBlock, Image, ImageBlock, Sheet, Text, inline_svg, set_block, swatch, webp_uri
 from ..picture.sheet import MARGIN
 
 LABEL = 22  # pixels that a label takes below its tile
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageImage:
     """An image to set into the page: its data URI and its size."""
 
     uri: str
@@ -26,19 +26,19 @@ class Shown:
     height: int
 
 
-def photograph(pixels: np.ndarray, longest: int | None = None) -> Shown:
+def compressed(pixels: np.ndarray, longest: int | None = None) -> PageImage:
     """Pixels (h, w, 3) as WebP with loss, brought to at most `longest` pixels a side."""
     image = Pillow.fromarray(np.ascontiguousarray(pixels))
     if longest and max(image.size) > longest:
         scale = longest / max(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Pillow.Resampling.LANCZOS)
-    return Shown(webp_uri(np.asarray(image), lossless=False), *image.size)
+    return PageImage(webp_uri(np.asarray(image), lossless=False), *image.size)
 
 
-def crisp(pixels: np.ndarray) -> Shown:
+def crisp(pixels: np.ndarray) -> PageImage:
     """Pixels (h, w, 3 or 4) as WebP without loss."""
-    return Shown(webp_uri(pixels), pixels.shape[1], pixels.shape[0])
+    return PageImage(webp_uri(pixels), pixels.shape[1], pixels.shape[0])
 
 
 def tiles(sheet: Sheet, label: str, most: int | None = None) -> Markup:
@@ -52,7 +52,7 @@ def tiles(sheet: Sheet, label: str, most: int | None = None) -> Markup:
     several = len(block.cells) > 1
     cells = block.cells[:most] if several else ()
     block = replace(block, heading="", caption="", cells=cells, labels=block.labels[:most] if several else ())
-    marks = place(block, 0, 0, sheet.width - 2 * MARGIN).marks
+    marks = set_block(block, 0, 0, sheet.width - 2 * MARGIN).marks
     images = [mark for mark in marks if isinstance(mark, Image)]
     right = max(mark.left + mark.width for mark in images)
     bottom = max(mark.top + mark.height for mark in images)
@@ -85,8 +85,8 @@ def _put(sheet: np.ndarray, mark: Image, left: int, top: int) -> None:
     if (pixels.shape[1], pixels.shape[0]) != size:
         how = Pillow.Resampling.NEAREST if mark.crisp else Pillow.Resampling.LANCZOS
         pixels = np.asarray(Pillow.fromarray(np.ascontiguousarray(pixels)).resize(size, how))
-    place = sheet[top : top + size[1], left : left + size[0]]
-    pixels = pixels[: place.shape[0], : place.shape[1]]
-    place[..., : pixels.shape[2]] = pixels
+    area = sheet[top : top + size[1], left : left + size[0]]
+    pixels = pixels[: area.shape[0], : area.shape[1]]
+    area[..., : pixels.shape[2]] = pixels
     if pixels.shape[2] == 3:
-        place[..., 3] = 255
+        area[..., 3] = 255

@@ -18,7 +18,7 @@ from ..atlas.units.tiles import Scale, cuts
 from ..network import Layer, Network
 from ..picture import Photo, compact
 from .choose import Chosen
-from .figures import Shown, crisp, photograph
+from .figures import PageImage, compressed, crisp
 from .sections import Units
 
 PATCHES = 6  # of each unit
@@ -33,7 +33,7 @@ REACH = 6  # a layer that the atlas holds stands for one within this share of th
 class Tile:
     """A patch of the data set; `why` says why its photo can't be shown."""
 
-    image: Shown | None
+    image: PageImage | None
     says: str
     why: str = ""
 
@@ -50,7 +50,7 @@ class Best:
 class Near:
     """An image of the data set that is like the photo."""
 
-    image: Shown | None
+    image: PageImage | None
     title: str
     says: str
 
@@ -62,7 +62,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class Known:
+class AtlasPart:
     """All that the atlas says: by layer and channel the units' patches, and the images like the photo."""
 
     path: str
@@ -76,24 +76,28 @@ def belonging(atlas: str | os.PathLike[str], network: Network) -> Atlas:
     return Atlas(opened(atlas).path, network)
 
 
-def held(atlas: Atlas, network: Network, chosen: Sequence[Chosen], layers: Sequence[Layer]) -> tuple[Chosen, ...]:
+def layers_in_atlas(
+    atlas: Atlas, network: Network, chosen: Sequence[Chosen], layers: Sequence[Layer]
+) -> tuple[Chosen, ...]:
     """The layers chosen, each replaced by the nearest one whose units the atlas holds, where there is one near it."""
-    own = {name for sweep in atlas.sweeps() if sweep.fingerprint == network.fingerprint for name in sweep.work.layers}
+    atlas_layers = {
+        name for sweep in atlas.sweeps() if sweep.fingerprint == network.fingerprint for name in sweep.work.layers
+    }
     names = [layer.name for layer in layers]
-    able = {names.index(layer.name): layer for layer in layers if layer.name in own and _has_places(layer)}
-    found: list[Chosen] = []
+    able = {names.index(layer.name): layer for layer in layers if layer.name in atlas_layers and _has_places(layer)}
+    choices: list[Chosen] = []
     for part in chosen:
         at = names.index(part.layer.name)
-        free = [index for index in able if all(able[index].name != other.layer.name for other in found)]
+        free = [index for index in able if all(able[index].name != other.layer.name for other in choices)]
         nearest = min(free, key=lambda index: abs(index - at), default=None)
-        if part.layer.name in own or nearest is None or abs(nearest - at) * REACH > len(names):
-            found.append(part)
+        if part.layer.name in atlas_layers or nearest is None or abs(nearest - at) * REACH > len(names):
+            choices.append(part)
         else:
-            found.append(Chosen(part.part, able[nearest]))
-    return tuple({part.layer.name: part for part in found}.values())
+            choices.append(Chosen(part.part, able[nearest]))
+    return tuple({part.layer.name: part for part in choices}.values())
 
 
-def known(atlas: Atlas, network: Network, photo: Photo, units: Sequence[Units]) -> Known:
+def atlas_part_of(atlas: Atlas, network: Network, photo: Photo, units: Sequence[Units]) -> AtlasPart:
     """What the atlas says of the units and of the photo."""
     images = 0
     best: dict[str, dict[int, Best]] = {}
@@ -114,13 +118,16 @@ def known(atlas: Atlas, network: Network, photo: Photo, units: Sequence[Units]) 
         channels = [card.channel for card in layer.cards]
         rows = table.take(channels).to_pylist()
         patches = patches_of(atlas, sweep, atlas.network(sweep), name, rows, PATCHES)
-        best[name] = {channel: _best(own, names[channel]) for channel, own in zip(channels, patches, strict=True)}
-    return Known(atlas.path, images, best, _neighbours(atlas, network, photo))
+        best[name] = {
+            channel: _best(patches_of_unit, names[channel])
+            for channel, patches_of_unit in zip(channels, patches, strict=True)
+        }
+    return AtlasPart(atlas.path, images, best, _neighbours(atlas, network, photo))
 
 
 def _sweep(atlas: Atlas, network: Network, layer: str) -> Any:
-    own = [sweep for sweep in atlas.sweeps() if sweep.fingerprint == network.fingerprint]
-    return next((sweep for sweep in own if layer in sweep.work.layers), None)
+    sweeps = [sweep for sweep in atlas.sweeps() if sweep.fingerprint == network.fingerprint]
+    return next((sweep for sweep in sweeps if layer in sweep.work.layers), None)
 
 
 def _best(patches: Sequence[Any], name: str) -> Best:
@@ -130,7 +137,7 @@ def _best(patches: Sequence[Any], name: str) -> Best:
         image = None
         if cut.tile is not None:
             squares = max(cut.patch.box.width, cut.patch.box.height) <= SMALL
-            image = crisp(cut.tile) if squares else photograph(cut.tile)
+            image = crisp(cut.tile) if squares else compressed(cut.tile)
         tiles.append(Tile(image, says, cut.why))
     if not patches:
         return Best((), "")
@@ -141,29 +148,29 @@ def _best(patches: Sequence[Any], name: str) -> Best:
 
 def _neighbours(atlas: Atlas, network: Network, photo: Photo) -> Neighbours | None:
     """The images nearest to the photo; None where the atlas keeps no features of this network."""
-    own = [sweep for sweep in atlas.sweeps() if sweep.fingerprint == network.fingerprint and sweep.work.features]
-    if not own:
+    sweeps = [sweep for sweep in atlas.sweeps() if sweep.fingerprint == network.fingerprint and sweep.work.features]
+    if not sweeps:
         return None
-    layer = own[0].work.features[0]
+    layer = sweeps[0].work.features[0]
     try:
-        found = atlas.neighbours(photo, k=NEAR, features=layer, sweep=own[0].name)
+        neighbours = atlas.neighbours(photo, k=NEAR, features=layer, sweep=sweeps[0].name)
     except ValueError:  # nothing has run yet
         return None
     near = []
     for number, distance, key, label in zip(
-        found.numbers[0], found.distances[0], found.keys[0], found.labels[0], strict=True
+        neighbours.numbers[0], neighbours.distances[0], neighbours.keys[0], neighbours.labels[0], strict=True
     ):
         if number < 0:
             continue
         try:
-            image = photograph(found.photo(int(number)).pixels, VIEW)
+            image = compressed(neighbours.photo(int(number)).pixels, VIEW)
         except (OSError, LookupError, ValueError):
             image = None
         near.append(Near(image, label or key, f"{key}, distance {compact(float(distance))}"))
     if not near:
         return None
-    metric = found.metric.replace("euclid", "Euclid")
-    caption = f"Nearest by {metric} distance between their features at {layer}; {found.how}."
+    metric = neighbours.metric.replace("euclid", "Euclid")
+    caption = f"Nearest by {metric} distance between their features at {layer}; {neighbours.how}."
     return Neighbours(tuple(near), caption)
 
 

@@ -23,7 +23,7 @@ from .synthesised import synthesised
 
 if TYPE_CHECKING:
     from ..atlas import Atlas
-    from .from_atlas import Known
+    from .from_atlas import AtlasPart
 
 PACKAGES = ("phosphene", "torch", "torchvision", "timm", "numpy", "pillow")
 SUFFIXES = (".html", ".htm")
@@ -32,18 +32,18 @@ SUFFIXES = (".html", ".htm")
 def report(
     network: Network, photo: Photo, path: str | os.PathLike[str], atlas: str | os.PathLike[str] | None = None
 ) -> Path:
-    """One self-contained HTML file that tells what the network sees in the photo; returns its path.
+    """Writes one self-contained HTML file about what the network sees in the photo, and returns its path.
 
-    It shows the photo as the network gets it, the five best classes and maps of why the best two got their scores, the
-    network drawn with a table of its layers, its filters, and for an early, a middle and a late layer its activation
-    maps and its strongest units with what they see of the photo, and images made for its best class and those units.
-    With an `atlas` of the network, opened or its path, each of these units is shown with the patches of the data set
-    that it answers to most, and the photo with the images that are most like it; layers are then those that the atlas
-    holds, where it has any near. The file appears whole or not at all.
+    The page shows the network's input, the five best classes, and saliency maps for the best two. It has a drawing of
+    the network with a table of its layers, and its filters. For an early, a middle and a late layer it shows the
+    activation maps and the strongest units with their part of the photo. At the end are synthesised images for the best
+    class and those units. With an `atlas` of the network (opened, or its path), each of these units has its strongest
+    patches of the data set, and the photo has the images that are most similar to it; the layers are then the nearest
+    ones that the atlas stores. The file appears only when it is complete.
 
     Raises ValueError for a suffix that is not .html, a network that does not run on the photo or an atlas of another
-    one, TypeError for what is no photo or no network, FileNotFoundError for a missing folder, OSError if the disk
-    refuses.
+    network, TypeError for a value that is not a photo or network, FileNotFoundError for a missing folder, OSError if
+    the disk refuses.
     """
     target = _target(path)
     if not isinstance(network, Network):
@@ -57,14 +57,16 @@ def report(
 def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = None) -> str:
     """The report as HTML."""
     layers = network.layers(network.frame(photo).size)
-    chosen = choose(layers)
-    known: Known | None = None
+    choices = choose(layers)
+    # an atlas takes the place of layers that it does not hold by near ones that it does
+    atlas_part: AtlasPart | None = None
     belonging: Atlas | None = None
     if atlas is not None:
         from . import from_atlas
 
         belonging = from_atlas.belonging(atlas, network)
-        chosen = from_atlas.held(belonging, network, chosen, layers)
+        choices = from_atlas.layers_in_atlas(belonging, network, choices, layers)
+    # the sections that others build on, and what the page is made of
     filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
@@ -72,13 +74,14 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         "network": {"spec": network.spec, "class": type(network.module).__name__, "fingerprint": network.fingerprint},
         "photo": {"name": photo.name, "path": photo.path, "sha256": photo.sha256},
         "preprocessing": network.preprocessing.to_dict(),
-        "layers": {part.part: part.layer.name for part in chosen},
+        "layers": {part.part: part.layer.name for part in choices},
         "versions": versions,
     }
-    units = [sections.units(network, photo, part) for part in chosen]
+    units = [sections.units(network, photo, part) for part in choices]
     if belonging is not None:
-        known = from_atlas.known(belonging, network, photo, units)
-        record["atlas"] = known.path
+        atlas_part = from_atlas.atlas_part_of(belonging, network, photo, units)
+        record["atlas"] = atlas_part.path
+    # the template asks for the rest
     environment = Environment(
         loader=PackageLoader("phosphene.reporting", "."),
         autoescape=True,
@@ -101,14 +104,14 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         architecture=sections.architecture(network),
         filters=filters,
         no_filters=no_filters,
-        maps=[sections.maps(network, photo, part) for part in chosen],
+        maps=[sections.maps(network, photo, part) for part in choices],
         units=units,
-        known=known,
+        known=atlas_part,
         synthesised=synthesised(network, photo, classes, units),
         themes=THEMES,
         versions=versions,
-        script=script(network, photo, known.path if known else None),
-        command=command(network, "report", [], photo, {"atlas": known.path} if known else None),
+        script=script(network, photo, atlas_part.path if atlas_part else None),
+        command=command(network, "report", [], photo, {"atlas": atlas_part.path} if atlas_part else None),
         record=json.dumps(record, ensure_ascii=False, indent=1).replace("<", "\\u003c"),
     )
 

@@ -22,7 +22,7 @@ from ..network import Box, Guess, Network, NoScoresError
 from ..picture import Photo, Range, apply_range, compact, ends, overlay, ranges_caption
 from ..showing import input_box, seen
 from .choose import Chosen, deeper_convolution
-from .figures import Shown, body, crisp, gradient, photograph, tiles
+from .figures import PageImage, body, compressed, crisp, gradient, tiles
 
 ROWS = 4  # rows of maps that are shown of a layer
 KERNELS = 96  # kernels of a deeper layer that are shown, of one plane each; fewer if they have more
@@ -59,9 +59,9 @@ class Card:
     row: int
     column: int
     value: str
-    over: Shown
+    over: PageImage
     box: tuple[float, float, float, float] | None  # left, top, width, height
-    patch: Shown | None  # None where it is not known, or all that the network sees
+    patch: PageImage | None  # None where it is not known, or all that the network sees
     sees: str
 
 
@@ -83,7 +83,7 @@ class View:
     """One method's map over the photo, and its range in words."""
 
     name: str
-    over: Shown
+    over: PageImage
     range: str
 
 
@@ -115,9 +115,9 @@ def header(network: Network, photo: Photo) -> dict[str, Any]:
     pixels = (image.permute(1, 2, 0).cpu().numpy() * 255 + 0.5).astype(np.uint8)
     whole = frame.seen.round() == Box(0, 0, photo.width, photo.height)
     return {
-        "photo": photograph(photo.pixels, LONGEST),
+        "photo": compressed(photo.pixels, LONGEST),
         "seen": None if whole else _percent(frame.seen, Box(0, 0, photo.width, photo.height)),
-        "input": photograph(pixels, 512),
+        "input": compressed(pixels, 512),
         "size": frame.size,
         "how": network.preprocessing.describe(),
     }
@@ -136,39 +136,39 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
     """Maps of the best classes by methods that take few passes; None where none of them can answer."""
     targets = [f"logits:{guess.index}" for guess in guesses[:CLASSES]]
     try:
-        found = why(network, photo, targets, method=[*METHODS])
+        result = why(network, photo, targets, method=[*METHODS])
     except ValueError:
         return None
-    ranges = found.ranges()
+    ranges = result.ranges()
     reasons = []
     for at, guess in enumerate(guesses[:CLASSES]):
         views = []
-        for name, one, scale in zip(found.names, found.results, ranges, strict=True):
+        for name, one, scale in zip(result.names, result.results, ranges, strict=True):
             shares = apply_range(one.maps[at].float().cpu().numpy(), scale)
             over = laid(*one.photo(at), shares, one.signed)
-            said = "; ".join(part for part in (ends(scale), one.note(at)) if part)
-            views.append(View(name, photograph(over, VIEW), said))
-        reasons.append(Reason(guess.label, compact(guess.score), str(found.answers[at] or ""), tuple(views)))
+            note = "; ".join(part for part in (ends(scale), one.note(at)) if part)
+            views.append(View(name, compressed(over, VIEW), note))
+        reasons.append(Reason(guess.label, compact(guess.score), str(result.answers[at] or ""), tuple(views)))
     caption = f"A method has one range for all classes; {ranges_caption(tuple(ranges))}."
-    notes = tuple(f"Without {name}: {said.rstrip('.')}." for name, said in found.refused.items())
+    notes = tuple(f"Without {name}: {note.rstrip('.')}." for name, note in result.refused.items())
     return Reasons(
-        tuple(reasons), caption, notes, spelled(found.made, network, photo),
+        tuple(reasons), caption, notes, spelled(result.made, network, photo),
         (gradient("diverging"), gradient("sequential")),
     )  # fmt: skip
 
 
 def architecture(network: Network) -> dict[str, Any]:
     """The network drawn, its rows for the table, and the totals."""
-    found = draw(network)
-    sheet = found.sheet()
-    drawn = body(sheet, f"The network drawn: {sheet.description}")
+    result = draw(network)
+    sheet = result.sheet()
+    figure = body(sheet, f"The network drawn: {sheet.description}")
     return {
-        "figure": Figure(drawn, sheet.description, spelled(found.made, network)),
-        "rows": found.rows,
-        "parameters": found.parameters,
-        "operations": found.operations,
-        "values": found.values,
-        "input": found.input,
+        "figure": Figure(figure, sheet.description, spelled(result.made, network)),
+        "rows": result.rows,
+        "parameters": result.parameters,
+        "operations": result.operations,
+        "values": result.values,
+        "input": result.input,
     }
 
 
@@ -192,35 +192,41 @@ def kernels(network: Network) -> tuple[list[Figure], str]:
 
 def _kernels(network: Network, result: Filters) -> Figure:
     count, planes, height, width = result.weights.shape
-    shown = count if result.in_colour else max(1, min(count, KERNELS if planes == 1 else 12))
-    part = dataclasses.replace(result, weights=result.weights[:shown, : planes if result.in_colour else 32], groups=1)
+    kernels_shown = count if result.in_colour else max(1, min(count, KERNELS if planes == 1 else 12))
+    part = dataclasses.replace(
+        result, weights=result.weights[:kernels_shown, : planes if result.in_colour else 32], groups=1
+    )
     options: dict[str, Any] = {} if result.in_colour or planes > 1 else {"columns": 24}
     sheet = part.sheet(**options)
-    some = f"the first {shown} of {count}" if shown < count else f"all {count}"
+    which = f"the first {kernels_shown} of {count}" if kernels_shown < count else f"all {count}"
     cut = ", the first 32 planes of each" if not result.in_colour and planes > 32 else ""
     kind = "in colour" if result.in_colour else "in grey, zero at mid-grey"
     many = f" × {planes} planes" if planes > 1 and not result.in_colour else ""
-    caption = f"{result.layer}: {some} filters of {height} × {width} px{many}{cut}, {kind}."
+    caption = f"{result.layer}: {which} filters of {height} × {width} px{many}{cut}, {kind}."
     caption += f" {_sentence(ranges_caption(tuple(sheet.ranges)))}."
-    label = f"Filters of {result.layer}: {some}, {height} by {width}"
+    label = f"Filters of {result.layer}: {which}, {height} by {width}"
     return Figure(tiles(sheet, label), caption, spelled(result.made, network, **options), result.note)
 
 
-def maps(network: Network, photo: Photo, chosen: Chosen) -> Maps:
+def maps(network: Network, photo: Photo, choice: Chosen) -> Maps:
     """The maps of the layer's channels with the largest activations."""
-    name = chosen.layer.name
-    found = activations(network, photo, name)
-    count, rows, columns = found.values.shape[1:]
+    name = choice.layer.name
+    result = activations(network, photo, name)
+    count, rows, columns = result.values.shape[1:]
     options: dict[str, Any] = {"order": "strongest", "columns": _columns(columns)}
-    sheet = found.sheet(**options)
-    shown = min(ROWS * options["columns"], count)
-    some = f"the {shown} of {count} channels with the largest activations" if shown < count else f"all {count} channels"
-    caption = f"{some}, maps of {rows} × {columns}, each with its channel's number; black is a map's lowest value and "
+    sheet = result.sheet(**options)
+    channels_shown = min(ROWS * options["columns"], count)
+    which = (
+        f"the {channels_shown} of {count} channels with the largest activations"
+        if channels_shown < count
+        else f"all {count} channels"
+    )
+    caption = f"{which}, maps of {rows} × {columns}, each with its channel's number; black is a map's lowest value and "
     caption += "white its highest."
-    ranges = tuple(sheet.ranges) if len(sheet.ranges) == 1 else tuple(sheet.ranges[:shown])
+    ranges = tuple(sheet.ranges) if len(sheet.ranges) == 1 else tuple(sheet.ranges[:channels_shown])
     caption = f"{_sentence(caption)} {_sentence(ranges_caption(ranges))}."
-    drawn = tiles(sheet, f"Activation maps of {name}: {some}", shown)
-    return Maps(chosen, Figure(drawn, caption, spelled(found.made, network, photo, **options)))
+    figure = tiles(sheet, f"Activation maps of {name}: {which}", channels_shown)
+    return Maps(choice, Figure(figure, caption, spelled(result.made, network, photo, **options)))
 
 
 def _columns(wide: int) -> int:
@@ -228,16 +234,16 @@ def _columns(wide: int) -> int:
     return max(range(9, 15), key=lambda columns: columns * (max(1, (WIDTH // columns - 12) // wide) * wide + 6))
 
 
-def units(network: Network, photo: Photo, chosen: Chosen) -> Units:
+def units(network: Network, photo: Photo, choice: Chosen) -> Units:
     """The layer's strongest units on the photo."""
-    name = chosen.layer.name
-    found = strongest(network, photo, name, k=UNITS)
-    shown: Range = found.sheet().ranges[0]
-    view, frame = seen(found.photo, found.frame)
-    place = frame.seen.round()
-    values = apply_range(found.maps, shown)
+    name = choice.layer.name
+    result = strongest(network, photo, name, k=UNITS)
+    limits: Range = result.sheet().ranges[0]
+    view, frame = seen(result.photo, result.frame)
+    view_box = frame.seen.round()
+    values = apply_range(result.maps, limits)
     cards = []
-    for unit, map01 in zip(found.units, values, strict=True):
+    for unit, map01 in zip(result.units, values, strict=True):
         over = overlay(view.pixels, map01, "sequential", 0.85 * np.nan_to_num(map01), box=input_box(view, frame))
         box = patch = None
         sees = "what it sees is not known"
@@ -245,26 +251,31 @@ def units(network: Network, photo: Photo, chosen: Chosen) -> Units:
             sees = "sees nothing but padding"
         elif unit.box is not None:
             whole = unit.box
-            cut = found.photo.crop((int(whole.left), int(whole.top), int(whole.right), int(whole.bottom)))
-            patch = photograph(cut.pixels, VIEW) if max(cut.pixels.shape[:2]) > 64 else crisp(cut.pixels)
-            inside = unit.box.within(place)
-            box = _percent(inside, place)
-            everything = inside == place
+            cut = result.photo.crop((int(whole.left), int(whole.top), int(whole.right), int(whole.bottom)))
+            patch = compressed(cut.pixels, VIEW) if max(cut.pixels.shape[:2]) > 64 else crisp(cut.pixels)
+            inside = unit.box.within(view_box)
+            box = _percent(inside, view_box)
+            everything = inside == view_box
             sees = "sees all of it" if everything else f"sees {int(whole.width)} × {int(whole.height)} px of the photo"
             patch = None if everything else patch
         at = (unit.channel, unit.row, unit.column, compact(unit.value))
-        cards.append(Card(*at, photograph(over, VIEW), box, patch, sees))
-    rows, columns = found.maps.shape[1:]
-    caption = f"Activation of a channel over the part of the photo that the network sees; {shown.caption()}."
-    caption += f" Maps of {rows} × {columns} places; receptive field {chosen.layer.field}, in pixels of the input."
-    how = spelled(found.made, network, photo)
-    return Units(chosen, tuple(cards), caption, how, compact(shown.low), compact(shown.high), gradient("sequential"))
+        cards.append(Card(*at, compressed(over, VIEW), box, patch, sees))
+    rows, columns = result.maps.shape[1:]
+    caption = f"Activation of a channel over the part of the photo that the network sees; {limits.caption()}."
+    caption += f" Maps of {rows} × {columns} places; receptive field {choice.layer.field}, in pixels of the input."
+    how = spelled(result.made, network, photo)
+    return Units(choice, tuple(cards), caption, how, compact(limits.low), compact(limits.high), gradient("sequential"))
 
 
-def _percent(box: Box, place: Box) -> tuple[float, float, float, float]:
+def _percent(box: Box, view_box: Box) -> tuple[float, float, float, float]:
     """Left, top, width and height of the box in percent of the place it lies in."""
-    across, down = 100 / place.width, 100 / place.height
-    edges = ((box.left - place.left) * across, (box.top - place.top) * down, box.width * across, box.height * down)
+    across, down = 100 / view_box.width, 100 / view_box.height
+    edges = (
+        (box.left - view_box.left) * across,
+        (box.top - view_box.top) * down,
+        box.width * across,
+        box.height * down,
+    )
     left, top, width, height = (round(edge, 3) for edge in edges)
     return left, top, width, height
 

@@ -10,7 +10,7 @@ from ..network import Guess, Network
 from ..picture import Photo, compact
 from ..synthesis import synthesize
 from ..synthesis.engine.synthesis import pixels
-from .figures import Shown, photograph
+from .figures import PageImage, compressed
 from .sections import Units
 
 STEPS = 48  # enough to tell what a unit is about; the instrument's own default makes clearer pictures
@@ -22,7 +22,7 @@ class Image:
     """An image made for a target, and what it reached beside what the photo did."""
 
     target: str
-    image: Shown
+    image: PageImage
     reached: str
     on_photo: str
     caption: str
@@ -31,16 +31,16 @@ class Image:
 
 def synthesised(network: Network, photo: Photo, guesses: Sequence[Guess] | None, units: Sequence[Units]) -> list[Image]:
     """The best class and the strongest unit of each chosen layer; without what no gradient reaches."""
-    asked = [f"logits:{guesses[0].index}"] if guesses else []
-    asked += [f"{each.chosen.layer.name}:{each.cards[0].channel}" for each in reversed(units)]
-    found = []
-    for target in asked:
+    targets = [f"logits:{guesses[0].index}"] if guesses else []
+    targets += [f"{each.chosen.layer.name}:{each.cards[0].channel}" for each in reversed(units)]
+    images = []
+    for target in targets:
         try:
             result = synthesize(network, target, steps=STEPS)
         except ValueError:  # no gradient comes back from there, or the network takes no image of its usual size
             continue
-        image = photograph(pixels(result.images)[0], VIEW)
+        image = compressed(pixels(result.images)[0], VIEW)
         how = spelled(result.made, network)
         on_photo = compact(float(network.record(photo, target)[target].mean()))  # over all places, as the image's
-        found.append(Image(result.titles[0], image, compact(float(result.scores[0])), on_photo, result.caption, how))
-    return found
+        images.append(Image(result.titles[0], image, compact(float(result.scores[0])), on_photo, result.caption, how))
+    return images

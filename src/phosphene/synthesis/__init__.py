@@ -14,7 +14,7 @@ from .hog.hog import hog
 from .hog.inverse import hog_inverse
 from .hog.twins import hog_twins
 from .inversion.caricature import caricature
-from .inversion.inversions import inversions
+from .inversion.each_layer import inversions
 from .inversion.invert import invert
 from .quantities import quantities
 from .side_by_side import side_by_side

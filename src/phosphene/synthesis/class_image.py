@@ -57,8 +57,8 @@ class ClassImage(Synthesis):
 
     @property
     def labels(self) -> list[str]:
-        given = zip(self.titles, self.scores, self.probabilities, self.contrasts, strict=True)
-        return [told(*each) for each in given]
+        values = zip(self.titles, self.scores, self.probabilities, self.contrasts, strict=True)
+        return [caption_of(*each) for each in values]
 
     @property
     def caption(self) -> str:
@@ -73,8 +73,8 @@ class ClassImage(Synthesis):
         return f"{self.label}: {compact(float(self.scores.float().mean()))}"
 
     def to_dict(self) -> dict[str, Any]:
-        own = {"label": self.label, "index": self.index, "recipe": self.recipe}
-        return super().to_dict() | own | {"probabilities": self.probabilities.tolist()}
+        fields = {"label": self.label, "index": self.index, "recipe": self.recipe}
+        return super().to_dict() | fields | {"probabilities": self.probabilities.tolist()}
 
 
 def contrasts(images: Tensor, recipes: Sequence[str]) -> Tensor:
@@ -98,7 +98,7 @@ def stretched(images: Tensor, factors: Tensor) -> Tensor:
     return (0.5 + (images - 0.5) * factors[:, None, None, None]).clamp(0, 1)
 
 
-def told(title: str, score: Tensor, probability: Tensor, contrast: Tensor) -> str:
+def caption_of(title: str, score: Tensor, probability: Tensor, contrast: Tensor) -> str:
     """What stands below an image."""
     times = f", contrast × {compact(float(contrast))}" if contrast > 1 else ""
     return f"{title}: score {compact(float(score))}, p {chance(float(probability))}{times}"
@@ -115,47 +115,48 @@ def class_image(
     batch: int = 1,
     seed: int = 0,
 ) -> Iterator[ClassImage]:
-    """What the network takes for the best example of a class.
+    """Images that maximise the score of a class.
 
-    The result's `scores` and `probabilities` are the class's, before and after the softmax, in the final images; those
-    of results on the way are under the recipe's transforms. `history` has the recipe's whole objective, at every step.
-    Recipes that keep the best image on the way give the best so far, also where they are stopped.
+    The result's `scores` and `probabilities` are those of the class, before and after the softmax, in the final images;
+    in results before the last, the images are seen through the recipe's transforms. `history` has the recipe's whole
+    objective at every step. Recipes that keep the best image of all steps return the best so far, also if you stop
+    them.
 
-    Raises LookupError for a class that is not there, ValueError for a recipe that is not.
+    Raises LookupError for a class that does not exist, ValueError for an unknown recipe.
 
     - `label`: the class, by its name or its number
-    - `recipe`: how: a spectrum seen in pieces (fourier), phases alone (maco), Simonyan's or one of Yosinski's four
+    - `recipe`: a spectrum seen in random crops (fourier), phases only (maco), Simonyan's (l2) or one of Yosinski's four
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take; the recipe's own number if not given
-    - `batch`: images of the class, from different starts
-    - `seed`: the start and the transforms; the same seed gives the same images
+    - `batch`: how many images of the class, from different starts
+    - `seed`: seed of the start and the transforms; the same seed gives the same images
     """
-    chosen = recipe_of(recipe)
+    rule = recipe_of(recipe)
     shape = input_size(network, size)
     many = image_count(batch, "batch", shape, network, [LOGITS])
-    steps = chosen.steps if steps is None else step_count(steps)
+    steps = rule.steps if steps is None else step_count(steps)
     index = class_number(network, label, shape)
     name = in_words(network, index)
-    asked = unit(network, f"{LOGITS}:{index}", shape) + watched_probability(network, [index] * many)
-    score = asked.terms[0][1].name
-    objective, image, moments = followed(network, asked, chosen, many, shape, steps=steps, seed=seed)
-    raised = score if chosen.cost is None else (Objective(asked.terms[:1]) - chosen.cost).name
+    aim = unit(network, f"{LOGITS}:{index}", shape) + watched_probability(network, [index] * many)
+    score = aim.terms[0][1].name
+    objective, image, moments = followed(network, aim, rule, many, shape, steps=steps, seed=seed)
+    raised = score if rule.cost is None else (Objective(aim.terms[:1]) - rule.cost).name
     latest: list[Moment] = []
-    same = {"titles": (name,) * many, "label": name, "index": index, "recipe": recipe, "how": chosen.how, "seed": seed}
-    results = stepped(network, objective, image, noted(moments, latest), steps, ClassImage,
+    same = {"titles": (name,) * many, "label": name, "index": index, "recipe": recipe, "how": rule.how, "seed": seed}
+    results = stepped(network, objective, image, keeping_last(moments, latest), steps, ClassImage,
                       probabilities=torch.zeros(0), **same)  # fmt: skip
     for result in results:
-        found = {key: part.cpu() for key, part in latest[-1].parts.items()}
+        parts = {key: part.cpu() for key, part in latest[-1].parts.items()}
         if result.step == steps:
-            found = final_parts(network, asked, result.images)
-        yield replace(result, objective=raised, scores=found[score], probabilities=found[PROBABILITY])
+            parts = final_parts(network, aim, result.images)
+        yield replace(result, objective=raised, scores=parts[score], probabilities=parts[PROBABILITY])
 
 
-def final_parts(network: Network, asked: Objective, images: Tensor) -> dict[str, Tensor]:
+def final_parts(network: Network, aim: Objective, images: Tensor) -> dict[str, Tensor]:
     """The objective's parts for the images as they are, in full precision; no gradient."""
     with torch.no_grad():
-        values = evaluated(network, asked, images.to(network.device, precision(network)), precise=True)
-        return {name: part.cpu() for name, part in asked.parts(values).items()}
+        values = evaluated(network, aim, images.to(network.device, precision(network)), precise=True)
+        return {name: part.cpu() for name, part in aim.parts(values).items()}
 
 
 def class_number(network: Network, label: Any, size: Size) -> int:
@@ -177,7 +178,7 @@ def watched_probability(network: Network, classes: list[int]) -> Objective:
     return Objective(((0.0, Term(PROBABILITY, (LOGITS,), measure)),))
 
 
-def noted(moments: Iterable[Moment], latest: list[Moment]) -> Iterator[Moment]:
+def keeping_last(moments: Iterable[Moment], latest: list[Moment]) -> Iterator[Moment]:
     """The moments, each of them left in `latest` while it is the last."""
     for moment in moments:
         latest[:] = [moment]

@@ -14,7 +14,7 @@ from ..instrument import Result, instrument
 from ..instrument.roles import ClassName
 from ..network import Network
 from ..picture import Block, Sheet, Table, grid
-from .class_image import AMPLIFIED, ClassImage, class_image, class_number, contrasts, stretched, told
+from .class_image import AMPLIFIED, ClassImage, caption_of, class_image, class_number, contrasts, stretched
 from .engine.options import input_size, step_count
 from .engine.recipes import RECIPES, recipe_of
 from .engine.synthesis import WIDTH, pixels, tiled
@@ -57,12 +57,14 @@ class ClassRecipes(Result):
         return grid(pixels(stretched(self.images, self.contrasts)), scale=1).pixels
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """The images with their scores, and what each recipe is.
+        """The images with their scores, and a line about each recipe.
 
         - `columns`: images in a row
         """
         factors = self.contrasts
-        labels = [told(*each) for each in zip(self.recipes, self.scores, self.probabilities, factors, strict=True)]
+        labels = [
+            caption_of(*each) for each in zip(self.recipes, self.scores, self.probabilities, factors, strict=True)
+        ]
         table = Table(
             ("recipe", "how", "source"), [(name, RECIPES[name].how, RECIPES[name].source) for name in self.recipes]
         )
@@ -107,15 +109,15 @@ def class_recipes(
     steps: int | None = None,
     seed: int = 0,
 ) -> Iterator[ClassRecipes]:
-    """One class by several recipes side by side.
+    """Images of one class by several recipes, side by side.
 
-    Raises LookupError for a class that is not there, ValueError for a recipe that is not.
+    Raises LookupError for a class that does not exist, ValueError for an unknown recipe.
 
     - `label`: the class, by its name or its number
-    - `recipes`: which; all seven if not given
+    - `recipes`: which recipes; all seven if not given
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
-    - `steps`: how many steps each takes; its own number if not given
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `steps`: how many steps each recipe takes; the recipe's own number if not given
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     """
     names: tuple[Any, ...] = (
         tuple(RECIPES) if recipes is None else (recipes,) if isinstance(recipes, str) else tuple(recipes)
@@ -127,15 +129,15 @@ def class_recipes(
     many = [recipe_of(name).steps if steps is None else step_count(steps) for name in names]
     images = torch.full((len(names), 3, *shape), 0.5)
     scores, probabilities = (torch.full((len(names),), torch.nan) for _ in range(2))
-    done = 0
+    before = 0
     for row, name in enumerate(names):
-        found: Iterator[ClassImage] = class_image.steps(
+        results: Iterator[ClassImage] = class_image.steps(
             network, index, recipe=name, size=shape, steps=many[row], seed=seed
         )
-        for each in found:
+        for each in results:
             images, scores, probabilities = images.clone(), scores.clone(), probabilities.clone()
             images[row], scores[row], probabilities[row] = each.images[0], each.scores[0], each.probabilities[0]
             yield ClassRecipes(network=network.name, label=each.label, index=index, recipes=names, images=images,
-                               scores=scores, probabilities=probabilities, step=done + each.step, steps=sum(many),
+                               scores=scores, probabilities=probabilities, step=before + each.step, steps=sum(many),
                                seed=seed)  # fmt: skip
-        done += many[row]
+        before += many[row]

@@ -32,7 +32,7 @@ from .engine.normalised import normalised_steps
 from .engine.objectives import Objective, Size, objective
 from .engine.octaves import climbed, most_shift, octave_sizes
 from .engine.options import count, positive, step_count
-from .engine.own_size import own_images, resized
+from .engine.photo_size import photo_images, resized
 from .engine.synthesis import WIDTH, Synthesis, pixels, trace
 
 STEP = 1.5 / 255  # mean change of a value in [0, 1]
@@ -57,20 +57,20 @@ class Dream(Synthesis):
         return np.concatenate(list(pixels(whole)), axis=1)
 
     def sheet(self, *, columns: int = 2) -> Sheet:
-        """The photo, what became of it, and how the layer's answer grew.
+        """The photo, its dream, and how the layer's activations grew.
 
-        - `columns`: images in a row; 1 sets the dream below the photo, larger
+        - `columns`: images in a row; 1 puts the dream below the photo, larger
         """
         whole = resized(self.images, (int(self.originals.shape[-2]), int(self.originals.shape[-1])))
         pairs = torch.stack([self.originals, whole], 1).flatten(0, 1)
         labels = [text for score in self.scores for text in ("photo", f"{self.titles[0]}: {compact(float(score))}")]
         tiles = grid(pixels(pairs), columns=columns, scale=1)
-        shown = ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=WIDTH, crisp=False)
+        images = ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=WIDTH, crisp=False)
         below = trace(self.history, self.objective)
         if self.guide is not None:
             plot = over_steps(list(self.history.float().T.numpy()), up=self.objective)
             below = Row([DrawingBlock(plot), ImageBlock(self.guide, "the guide", width=230, crisp=False)], gap=48)
-        blocks: list[Block] = [shown, below]
+        blocks: list[Block] = [images, below]
         return self.sheet_of(blocks)
 
     @property
@@ -80,12 +80,12 @@ class Dream(Synthesis):
     @property
     def caption(self) -> str:
         text = ", ".join(f"{height} × {width}" for height, width in self.sizes)
-        taken = (
+        effort = (
             counted(self.step, "step")
             if self.step == self.steps
             else f"stopped after {self.step} of {counted(self.steps, 'step')}"
         )
-        return f"{self.how}; at {text} px (height × width), {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
+        return f"{self.how}; at {text} px (height × width), {effort}, seed {self.seed}. Colours as they are, in [0, 1]."
 
 
 @instrument
@@ -105,24 +105,25 @@ def dream(
     size: int | None = None,
     seed: int = 0,
 ) -> Iterator[Dream]:
-    """A photo at its own size, in which a layer's activations are raised in proportion to what they are.
+    """DeepDream: a photo, at its own size, changed so that strong activations of a layer become stronger.
 
-    The network must run at sizes other than its usual one. Raises LookupError for a layer that is not there, ValueError
-    for a size that the network can't take.
+    The network must accept other sizes than its usual one. Raises LookupError for a layer that does not exist,
+    ValueError for a size that the network can't take.
 
-    - `layer`: what dreams: a layer, or one channel of it, such as 'blocks.3:17'
-    - `steps`: how many steps in each octave, and for each zoom a third of them
+    - `layer`: the layer whose activations are raised, or one channel of it, such as 'blocks.3:17'
+    - `steps`: how many steps in each octave; each zoom takes a third of them
     - `octaves`: at how many sizes, from small to the photo's own; sizes below 64 pixels are left out
     - `scale`: how much larger each octave is than the one before
     - `rate`: by how much a step changes the values on average, in [0, 1]
-    - `jitter`: by how many pixels the photo is shifted at most before a step; a quarter of a side where that is less
-    - `guide`: a second image: the layer's features are drawn to the most alike of its own
-    - `zoom`: how many times to enlarge the finished dream and dream on; film them with --film
+    - `jitter`: by how many pixels the photo is shifted at most before a step; at most a quarter of a side
+    - `guide`: a second image: the layer's features are pulled towards the most similar features of this image
+    - `zoom`: how many times to enlarge the finished dream and continue; film them with --film
     - `enlarge`: the part of the side that each zoom cuts off
-    - `size`: the longer side in pixels, where the photo's is above it; the photo's own if not given
-    - `seed`: the shifts; the same seed gives the same picture
+    - `size`: the longer side in pixels, at most; the photo's own if not given
+    - `seed`: seed of the shifts; the same seed gives the same picture
     """
-    photos = own_images(network, images, size)
+    # the sizes, and how many steps at each; zooms take fewer
+    photos = photo_images(network, images, size)
     full = (int(photos.shape[-2]), int(photos.shape[-1]))
     sizes = octave_sizes(full, count(octaves, "octaves"), _above_one(scale))
     each, later = step_count(steps), max(1, steps // 3)
@@ -131,7 +132,8 @@ def dream(
     check_room(total, 4 * len(photos), "steps and zooms, {} in all: a score of each")
     if not positive(enlarge, "enlarge") < 1:
         raise ValueError(f"enlarge is the part of the side that a zoom cuts off, below 1, not {enlarge:g}")
-    guiding = None if guide is None else own_images(network, guide, size or max(full))
+    # what is raised, and how it is told
+    guiding = None if guide is None else photo_images(network, guide, size or max(full))
     aim_at = _aims(network, layer, guiding)
     optimiser = normalised_steps(positive(rate, "rate"))
     history = torch.empty(total, len(photos), dtype=photos.dtype)
@@ -140,24 +142,25 @@ def dream(
     shifts = [f"{most_shift(size, shift)}" for size in (sizes[0], full)]
     how = f"steps of {255 * rate:.2g} of 255, shifts up to {' to '.join(dict.fromkeys(shifts))} px"
     how = f"guided, {how}" if guide is not None else how
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "network": network.name, "titles": (address,) * len(photos), "objective": aim_at(full).name, "how": how,
         "originals": photos.cpu(), "sizes": tuple(sizes), "layer": address, "seed": seed, "steps": total,
         "guide": None if guiding is None else pixels(guiding)[0],
     }  # fmt: skip
+    # one climb through the sizes, then one at full size for every zoom
     current = photos
     for stage in range(1 + zoom):
         current = zoomed(current, enlarge) if stage else current
         begun = each * len(sizes) + later * (stage - 1) if stage else 0
-        taken = later if stage else each
-        moments = climbed(network, aim_at, current, [full] if stage else sizes, steps=taken, jitter=shift,
+        stage_steps = later if stage else each
+        moments = climbed(network, aim_at, current, [full] if stage else sizes, steps=stage_steps, jitter=shift,
                           optimiser=optimiser, seed=seed + 1000 * stage)  # fmt: skip
         for aim, moment, after in moments:
             step = begun + moment.step
             history[step - 1] = moment.scores.cpu()
             last = step == total
             images, scores = (after, scored(network, aim, after)) if last else (moment.images, moment.scores)
-            yield Dream(images=images.cpu(), scores=scores.cpu(), history=history[:step], step=step, **told)
+            yield Dream(images=images.cpu(), scores=scores.cpu(), history=history[:step], step=step, **fields)
             current = after
 
 
@@ -179,24 +182,26 @@ def _above_one(scale: float) -> float:
 
 def _aims(network: Network, layer: str, guide: Tensor | None) -> Callable[[Size], Objective]:
     """What is raised at each size: half the mean square, or the likeness to the guide's features."""
-    wanted = None
+    guide_features = None
     if guide is not None:
         read = code(network, layer, (int(guide.shape[-2]), int(guide.shape[-1])))
-        wanted = read.features(reading(network, {layer: read}, guide)[layer])[0]
+        guide_features = read.features(reading(network, {layer: read}, guide)[layer])[0]
 
     def at(size: Size) -> Objective:
         read = code(network, layer, size)
-        if wanted is None:
+        if guide_features is None:
             return objective(f"half the mean square of {layer}", read.reads, lambda v: read(v).square().mean(1) / 2)
         return objective(
-            f"likeness of {layer} to the guide", read.reads, lambda value: guided_likeness(read.features(value), wanted)
+            f"likeness of {layer} to the guide",
+            read.reads,
+            lambda value: guided_likeness(read.features(value), guide_features),
         )
 
     return at
 
 
-def guided_likeness(features: Tensor, wanted: Tensor) -> Tensor:
-    """The mean over places of each feature's (N, C, P) product with the most alike of `wanted` (C, Q), over C: (N,)."""
-    products = torch.einsum("ncp,cq->npq", features.detach(), wanted)
-    chosen = wanted.T[products.argmax(2)]  # (N, P, C)
-    return (features.transpose(1, 2) * chosen).mean((1, 2))
+def guided_likeness(features: Tensor, guide: Tensor) -> Tensor:
+    """The mean over places of each feature's (N, C, P) product with the most alike of `guide` (C, Q), over C: (N,)."""
+    products = torch.einsum("ncp,cq->npq", features.detach(), guide)
+    best = guide.T[products.argmax(2)]  # (N, P, C)
+    return (features.transpose(1, 2) * best).mean((1, 2))

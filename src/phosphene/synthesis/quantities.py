@@ -32,7 +32,7 @@ from .engine.ascent import evaluated
 from .engine.objectives import IMAGES, Objective, Size, unit
 from .engine.options import generator, input_size, precision, seen_images, step_count
 from .engine.recipes import RecipeName, followed, recipe_of
-from .engine.stepping import shown
+from .engine.stepping import current_images
 from .engine.synthesis import WIDTH, pixels, tiled
 
 ASKED = ("neuron", "channel", "layer", "score", "probability")
@@ -128,59 +128,62 @@ def quantities(
     steps: int = 128,
     seed: int = 0,
 ) -> Iterator[Quantities]:
-    """A neuron, a channel, a layer, a class's score and its probability, each raised, and all measured in each image.
+    """Images that maximise a neuron, a channel, a layer, a class score and a probability; each measured by all five.
 
-    Raises LookupError for a channel or a class that is not there, ValueError for an address that names no channel.
+    Raises LookupError for a channel or a class that does not exist, ValueError for an address without a channel.
 
-    - `channel`: a channel, such as 'blocks.3:17', or one neuron of it; without a place the middle one is taken
+    - `channel`: a channel, such as 'blocks.3:17', or one neuron of it; without a place, the neuron in the middle
     - `label`: the class, by its name or its number
-    - `natural`: a photo to measure the same in
+    - `natural`: a photo in which the five values are measured too
     - `recipe`: how images are made
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take for each of the five
-    - `seed`: the start and the transforms; the same seed gives the same images
+    - `seed`: seed of the start and the transforms; the same seed gives the same images
     """
-    chosen, shape = recipe_of(recipe), input_size(network, size)
+    rule, shape = recipe_of(recipe), input_size(network, size)
     steps = step_count(steps)
     addresses = five(network, channel, label, shape)
     objectives = [unit(network, address, shape) for address in addresses]
     watched = objectives[3] + objectives[4]
     everything = objectives[0] + objectives[1] + objectives[2] + watched
     index = class_number(network, label, shape)
+    # what is filled in row by row: an image, all five values, two histories and gradients
     images = torch.full((5, 3, *shape), 0.5)
     values = torch.full((5, 5), torch.nan)
     ways = {kind: torch.full((2, steps), torch.nan) for kind in ASKED[3:]}
-    begun = chosen.start(1, shape, generator(seed)).to(network.device, precision(network))
+    begun = rule.start(1, shape, generator(seed)).to(network.device, precision(network))
     gradients = torch.full((2, 2), torch.nan)
-    gradients[:, 0] = torch.stack([gradient_length(network, asked, shown(begun)) for asked in objectives[3:]])
-    start = measured(network, everything, shown(begun))
-    told: dict[str, Any] = {
+    gradients[:, 0] = torch.stack([gradient_length(network, aim, current_images(begun)) for aim in objectives[3:]])
+    start = measured(network, everything, current_images(begun))
+    fields: dict[str, Any] = {
         "network": network.name,
         "addresses": tuple(addresses),
         "label": in_words(network, index),
         "start": start,
         "natural": None if natural is None else measured(network, everything, seen_images(network, natural)),
-        "how": chosen.how,
+        "how": rule.how,
         "steps": 5 * steps,
         "seed": seed,
     }
-    for row, asked in enumerate(objectives):
-        both = asked if row < 3 else asked + 0.0 * watched
-        _, image, moments = followed(network, both, chosen, 1, shape, steps=steps, seed=seed)
+    # an ascent for each quantity; the two of the class are watched while they are raised
+    for row, aim in enumerate(objectives):
+        both = aim if row < 3 else aim + 0.0 * watched
+        _, image, moments = followed(network, both, rule, 1, shape, steps=steps, seed=seed)
         for moment in moments:
             images, values, gradients = images.clone(), values.clone(), gradients.clone()
-            images[row], values[row, row] = moment.images[0].cpu(), moment.parts[asked.name][0].cpu()
+            images[row], values[row, row] = moment.images[0].cpu(), moment.parts[aim.name][0].cpu()
             if row >= 3:
                 ways = {kind: way.clone() for kind, way in ways.items()}
                 for kind, one in zip(ASKED[3:], objectives[3:], strict=True):
                     ways[kind][row - 3, moment.step - 1] = moment.parts[one.name][0].cpu()
+            # after the last step the image is measured as it is
             if moment.step == steps:
-                final = shown(image)
+                final = current_images(image)
                 images[row], values[row] = final[0].cpu(), measured(network, everything, final)
                 if row >= 3:
-                    gradients[row - 3, 1] = gradient_length(network, asked, final)
+                    gradients[row - 3, 1] = gradient_length(network, aim, final)
             yield Quantities(images=images, values=values, ways=ways, gradients=gradients,
-                             step=row * steps + moment.step, **told)  # fmt: skip
+                             step=row * steps + moment.step, **fields)  # fmt: skip
 
 
 def five(network: Network, channel: str, label: str | int, size: Size) -> list[str]:
@@ -201,15 +204,15 @@ def measured(network: Network, objective: Objective, images: Tensor) -> Tensor:
     return torch.stack([parts[term.name][0] for _, term in objective.terms])
 
 
-def gradient_length(network: Network, asked: Objective, images: Tensor) -> Tensor:
+def gradient_length(network: Network, aim: Objective, images: Tensor) -> Tensor:
     """The L2 norm of the gradient of what is asked for the pixels of the first of the images.
 
     ValueError where no gradient comes back.
     """
     with torch.inference_mode(False), torch.enable_grad():
         x = images[:1].clone().requires_grad_()
-        score = asked.score(evaluated(network, asked, x, precise=True) | {IMAGES: x})
-        found = torch.autograd.grad(score.sum(), x, allow_unused=True)[0] if score.requires_grad else None
-    if found is None:
-        raise ValueError(f"no gradient comes back from {asked.name}: {network.name} keeps none there")
-    return found.norm().cpu()
+        score = aim.score(evaluated(network, aim, x, precise=True) | {IMAGES: x})
+        gradient = torch.autograd.grad(score.sum(), x, allow_unused=True)[0] if score.requires_grad else None
+    if gradient is None:
+        raise ValueError(f"no gradient comes back from {aim.name}: {network.name} keeps none there")
+    return gradient.norm().cpu()

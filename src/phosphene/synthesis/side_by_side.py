@@ -32,17 +32,17 @@ from ..picture import (
     compact,
     counted,
     grid,
-    place,
+    set_block,
     wrap,
 )
 from ..picture.sheet import label_lines
 from ..showing import named
 from .engine.ascent import ascend, evaluated, scored
-from .engine.layers import places
+from .engine.layers import cell_count
 from .engine.objectives import Objective, Size, objective, unit
 from .engine.options import generator, image_count, input_size, precision, step_count
 from .engine.recipes import fading, fourier
-from .engine.stepping import shown
+from .engine.stepping import current_images
 from .engine.synthesis import WIDTH, Synthesis, pixels
 from .engine.transforms import PIECES
 
@@ -90,29 +90,29 @@ class SideBySide(Synthesis):
             blocks.append(self._table())
         return self.sheet_of(blocks, f"{len(self.names)} networks")
 
-    def _beside(self, some: Sequence[int], width: float) -> Row:
+    def _beside(self, indices: Sequence[int], width: float) -> Row:
         """These networks, each with its name over its images, in equal columns."""
-        heads = [wrap(self.names[index], HEADING, width, "bold") for index in some]
+        heads = [wrap(self.names[index], HEADING, width, "bold") for index in indices]
         high = HEADING * 1.3 * max(map(len, heads)) + 8
         columns = max(1, min(self.columns, round(width / TILE)))
-        shown = min(width, columns * TILE * 1.3)
-        blocks = level([self._images(index, columns, shown) for index in some])
-        found: list[Block] = []
+        column_width = min(width, columns * TILE * 1.3)
+        blocks = level([self._images(index, columns, column_width) for index in indices])
+        columns_drawn: list[Block] = []
         for head, block in zip(heads, blocks, strict=True):
             marks: list[Mark] = [
                 Text(0, HEADING * (0.9 + 1.3 * at), line, HEADING, "bold") for at, line in enumerate(head)
             ]
-            images = place(block, 0, high, width)
-            found.append(DrawingBlock(Drawing(width, high + images.height, (*marks, *images.marks))))
-        return Row(found, GAP)
+            images = set_block(block, 0, high, width)
+            columns_drawn.append(DrawingBlock(Drawing(width, high + images.height, (*marks, *images.marks))))
+        return Row(columns_drawn, GAP)
 
     def _images(self, index: int, columns: int, width: float) -> ImageBlock:
         """A network's images with their scores, and with what each is of where that is not the same for all."""
-        own = self.row(index)
-        labels = [compact(float(score)) for score in self.scores[own]]
-        if len(set(self.titles[own])) > 1 or self.objective not in self.titles[own]:
-            labels = [f"{title} · {label}" for title, label in zip(self.titles[own], labels, strict=True)]
-        tiles = grid(pixels(self.images[own]), columns=columns, gutter=max(2, self.images.shape[-1] // 14))
+        rows = self.row(index)
+        labels = [compact(float(score)) for score in self.scores[rows]]
+        if len(set(self.titles[rows])) > 1 or self.objective not in self.titles[rows]:
+            labels = [f"{title} · {label}" for title, label in zip(self.titles[rows], labels, strict=True)]
+        tiles = grid(pixels(self.images[rows]), columns=columns, gutter=max(2, self.images.shape[-1] // 14))
         return ImageBlock(tiles.pixels, cells=tiles.cells, labels=labels, width=width, crisp=False)
 
     def _table(self) -> Table:
@@ -135,22 +135,27 @@ class SideBySide(Synthesis):
     def caption(self) -> str:
         height, width = self.images.shape[-2:]
         each = self.steps // len(self.names)
-        done = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
-        return f"{self.how}; {height} × {width} px, {counted(each, 'step')} for each network{done}, seed {self.seed}."
+        stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
+        return (
+            f"{self.how}; {height} × {width} px, {counted(each, 'step')} for each network{stopped}, seed {self.seed}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        found = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]
-        return {**super().to_dict(), "names": list(self.names), "columns": self.columns, "judged": found}
+        judged = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]
+        return {**super().to_dict(), "names": list(self.names), "columns": self.columns, "judged": judged}
 
 
 def level(blocks: Sequence[ImageBlock]) -> list[ImageBlock]:
     """The networks' images with labels of as many lines in each row, so that the images below stand level."""
     lines = [label_lines(block, (block.width or 1) / block.pixels.shape[1])[1] for block in blocks]
-    most = [max(map(len, own)) for own in zip(*lines, strict=True)]
+    most = [max(map(len, lines_of_label)) for lines_of_label in zip(*lines, strict=True)]
     return [
         replace(
             block,
-            labels=["\n".join([*own, *[""] * (wanted - len(own))]) for own, wanted in zip(each, most, strict=True)],
+            labels=[
+                "\n".join([*lines_of_label, *[""] * (wanted - len(lines_of_label))])
+                for lines_of_label, wanted in zip(each, most, strict=True)
+            ],
         )
         for block, each in zip(blocks, lines, strict=True)
     ]
@@ -169,51 +174,51 @@ def side_by_side(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[SideBySide]:
-    """What several networks would like to see, on one sheet: the same class, or a channel at the same depth of each.
+    """Synthesised images of several networks on one sheet: for the same class, or for a channel at the same depth.
 
-    Raises LookupError where a network has no such class or channel, ValueError where neither a target nor a depth is
-    given, or both are.
+    Raises LookupError if a network has no such class or channel, ValueError if you give neither a target nor a depth,
+    or both.
 
-    - `networks`: which networks, two or more, such as torchvision:resnet18; 'phosphene networks' lists those with names
-    - `target`: what to raise in each, such as 'logits:goose': a class that all of them know by this name
-    - `depth`: instead, where in each network to look: shares of its layers of weights, such as 0.25, 0.5 and 0.75
-    - `channel`: which channel there
-    - `images`: how many of a class, from different starts
+    - `networks`: which networks, two or more, such as torchvision:resnet18; 'phosphene networks' lists names
+    - `target`: what to raise in each network, such as 'logits:goose': a class that all of them have under this name
+    - `depth`: instead of a target: at which fractions of each network's layers, such as 0.25, 0.5 and 0.75
+    - `channel`: which channel at these depths
+    - `images`: how many images of a class, from different starts
     - `size`: the images' side in pixels, or height and width; the first network's usual input if not given
     - `steps`: how many steps of gradient ascent to take for each network
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
     several = _checked(networks)
-    wanted, steps = input_size(several[0], size), step_count(steps)
-    many = image_count(images, "images", wanted, several[0], [] if target is None else [target])
-    asked = [_asked(network, target, depth, channel, many, wanted) for network in several]
-    titles = [_title(network, each) for network, own in zip(several, asked, strict=True) for each in own]
-    columns = len(asked[0])
-    made, scores = torch.full((len(titles), 3, *wanted), 0.5), torch.full((len(titles),), float("nan"))
+    shape, steps = input_size(several[0], size), step_count(steps)
+    many = image_count(images, "images", shape, several[0], [] if target is None else [target])
+    targets = [_targets_of(network, target, depth, channel, many, shape) for network in several]
+    titles = [_title(network, each) for network, addresses in zip(several, targets, strict=True) for each in addresses]
+    columns = len(targets[0])
+    images_now, scores = torch.full((len(titles), 3, *shape), 0.5), torch.full((len(titles),), float("nan"))
     history = torch.full((steps, len(titles)), float("nan"))
-    heading = titles[0] if depth is None else f"Channel {channel} at {_told(depth)} of the depth"
-    found = SideBySide(
+    heading = titles[0] if depth is None else f"Channel {channel} at {_depth_in_words(depth)} of the depth"
+    result = SideBySide(
         network=", ".join(network.name for network in several), names=tuple(network.name for network in several),
-        objective=heading, titles=tuple(titles), columns=columns, images=made, scores=scores, history=history,
+        objective=heading, titles=tuple(titles), columns=columns, images=images_now, scores=scores, history=history,
         step=0, steps=steps * len(several), seed=seed,
         how=f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}",
     )  # fmt: skip
-    for index, (network, own) in enumerate(zip(several, asked, strict=True)):
-        image = fourier(columns, wanted, generator(seed))
-        raised = each_its_own(network, own, wanted)
+    for index, (network, addresses) in enumerate(zip(several, targets, strict=True)):
+        image = fourier(columns, shape, generator(seed))
+        raised = each_its_own(network, addresses, shape)
         for moment in ascend(network, raised, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed):
-            made, scores, history = made.clone(), scores.clone(), history.clone()
+            images_now, scores, history = images_now.clone(), scores.clone(), history.clone()
             now, reached = moment.images, moment.scores
-            history[moment.step - 1, found.row(index)] = reached.float().cpu()
+            history[moment.step - 1, result.row(index)] = reached.float().cpu()
             if moment.step == steps:
-                now = shown(image)
+                now = current_images(image)
                 reached = scored(network, raised, now)
-            made[found.row(index)], scores[found.row(index)] = now.float().cpu(), reached.float().cpu()
+            images_now[result.row(index)], scores[result.row(index)] = now.float().cpu(), reached.float().cpu()
             step = index * steps + moment.step
-            end = step == found.steps and depth is None and _is_class(several, asked, wanted)
-            judged = _judged(several, [own[0] for own in asked], made, columns) if end else ()
-            yield replace(found, images=made, scores=scores, history=history, step=step, judged=judged)
+            end = step == result.steps and depth is None and _is_class(several, targets, shape)
+            judged = _judge_images(several, [addresses[0] for addresses in targets], images_now, columns) if end else ()
+            yield replace(result, images=images_now, scores=scores, history=history, step=step, judged=judged)
 
 
 def _checked(networks: Any) -> list[Network]:
@@ -224,7 +229,7 @@ def _checked(networks: Any) -> list[Network]:
     return list(networks)
 
 
-def _asked(
+def _targets_of(
     network: Network, target: str | None, depth: Sequence[float] | float | None, channel: int, images: int, size: Size
 ) -> list[Address]:
     """What each of a network's images is of."""
@@ -259,22 +264,24 @@ def at_depth(network: Network, share: float, size: Size) -> str:
         raise ValueError(f"a depth is a share of the network's layers, from 0 to 1, not {share}")
     layers = network.layers(size)
     names = [layer.name for layer in layers]
-    found = [
+    candidates = [
         layer.name
         for layer in layers
-        if layer.module and layer.parameters and layer.layout is not None and places(layer) > 1
+        if layer.module and layer.parameters and layer.layout is not None and cell_count(layer) > 1
         and "Norm" not in layer.kind and not any(name.startswith(f"{layer.name}.") for name in names)
     ]  # fmt: skip
-    if not found:
+    if not candidates:
         raise ValueError(f"{network.name} has no layer of weights with a grid of places")
-    return found[round(share * (len(found) - 1))]
+    return candidates[round(share * (len(candidates) - 1))]
 
 
-def _is_class(networks: Sequence[Network], asked: Sequence[Sequence[Address]], size: Size) -> bool:
+def _is_class(networks: Sequence[Network], targets: Sequence[Sequence[Address]], size: Size) -> bool:
     """Whether all are asked for a class of an image, not for all classes at once nor for one at each place."""
     return all(
-        own[0].layer in OUTPUTS and own[0].channel is not None and len(network.layer("logits", size).shape) == 1
-        for network, own in zip(networks, asked, strict=True)
+        addresses[0].layer in OUTPUTS
+        and addresses[0].channel is not None
+        and len(network.layer("logits", size).shape) == 1
+        for network, addresses in zip(networks, targets, strict=True)
     )
 
 
@@ -282,11 +289,11 @@ def _title(network: Network, address: Address) -> str:
     return named(network, address)
 
 
-def _told(depth: Sequence[float] | float) -> str:
+def _depth_in_words(depth: Sequence[float] | float) -> str:
     return ", ".join(f"{share:g}" for share in ([depth] if isinstance(depth, (int, float)) else depth))
 
 
-def _judged(
+def _judge_images(
     networks: Sequence[Network], addresses: Sequence[Address], images: Tensor, columns: int
 ) -> tuple[tuple[Judged, ...], ...]:
     """What each network makes of all images: [made for][seen by]."""
@@ -296,11 +303,11 @@ def _judged(
         with torch.no_grad():
             values = evaluated(network, scores, images.to(network.device, precision(network)), precise=True)["logits"]
         chances = network.probabilities(values.double()).cpu()
-        own = chances[:, int(address.channel)]  # type: ignore[arg-type]
-        seen_by.append((own, (chances > own[:, None]).sum(1) < BEST))
+        probabilities = chances[:, int(address.channel)]  # type: ignore[arg-type]
+        seen_by.append((probabilities, (chances > probabilities[:, None]).sum(1) < BEST))
     return tuple(
         tuple(
-            Judged(float(own[at].mean()), int(best[at].sum())) for own, best in seen_by
+            Judged(float(probabilities[at].mean()), int(best[at].sum())) for probabilities, best in seen_by
         )
         for at in (slice(row * columns, (row + 1) * columns) for row in range(len(networks)))
     )  # fmt: skip

@@ -30,8 +30,8 @@ from .engine.depths import first_of_each_size, second_of_last_but_one_size
 from .engine.images import Fourier, Image
 from .engine.objectives import Objective, Size, objective
 from .engine.options import count, generator, positive, step_count
-from .engine.own_size import own_images
 from .engine.parted import Parted, parted
+from .engine.photo_size import photo_images
 from .engine.priors import total_variation
 from .engine.synthesis import WIDTH, pixels
 
@@ -66,19 +66,19 @@ class Styled(Parted):
             for ratio, content, style in zip(self.ratios, self.parts[CONTENT], self.parts[STYLE], strict=True)
         ]
         high = 220.0
-        given = [
+        sources = [
             ImageBlock(pixels(each[None])[0], heading=name, width=high * each.shape[2] / each.shape[1], crisp=False)
             for name, each in (("content", self.content), ("style", self.style))
         ]
-        told = [f"{ratio:g}" for ratio in self.ratios] if len(self.ratios) > 1 else []
+        ratio_names = [f"{ratio:g}" for ratio in self.ratios] if len(self.ratios) > 1 else []
         falls = [
-            DrawingBlock(over_steps(list(values.float().numpy().T), told, up=name, log=log))
+            DrawingBlock(over_steps(list(values.float().numpy().T), ratio_names, up=name, log=log))
             for values, name, log in (
-                (self.part_history[CONTENT], f"{CONTENT}, by ratio" if told else CONTENT, False),
+                (self.part_history[CONTENT], f"{CONTENT}, by ratio" if ratio_names else CONTENT, False),
                 (self.part_history[STYLE].clamp(min=1e-6), STYLE, True),
             )
         ]
-        blocks: list[Block] = [Row(given), _wide(self.images, labels, columns), Row(falls)]
+        blocks: list[Block] = [Row(sources), _wide(self.images, labels, columns), Row(falls)]
         return self.sheet_of(blocks)
 
     @property
@@ -109,23 +109,23 @@ def style(
     size: int = 320,
     seed: int = 0,
 ) -> Iterator[Styled]:
-    """The content image's features and the style image's Gram matrices, in one image.
+    """An image with the content of one image (its features) and the style of another (its Gram matrices).
 
-    The network must run at sizes other than its usual one. Both images may also be tensors that are its input.
+    The network must accept other sizes than its usual one. Both images may also be tensors that are its input.
 
     - `content`: the photo whose content to keep
-    - `style`: the image whose manner to take
-    - `ratio`: how much the content counts beside the style, the paper's α / β
-    - `ratios`: several at once, an image for each, in the place of `ratio`
-    - `layers`: whose Gram matrices count; if not given, the first rectified one of each size of maps
-    - `content_layer`: whose features count as content; if not given, the second rectified one at the last but one size
-      of maps, or of `layers` that were given the last but one
-    - `start`: start at the content image, or at noise
+    - `style`: the image whose style to use
+    - `ratio`: the weight of the content relative to the style, the paper's α / β
+    - `ratios`: several ratios at once, an image for each, instead of `ratio`
+    - `layers`: the layers of the Gram matrices; if not given, the first rectified layer of each map size
+    - `content_layer`: the layer of the content's features; if not given, the second rectified layer of the last map
+      size but one, or the last but one of the `layers` that you gave
+    - `start`: start from the content image, or from noise
     - `steps`: how many steps; each evaluates the network about six times
-    - `size`: the longer side in pixels, of both images
-    - `seed`: the noise; the same seed gives the same image
+    - `size`: the longer side of both images in pixels
+    - `seed`: seed of the noise; the same seed gives the same image
     """
-    photo, manner = (own_images(network, given, count(size, "size")) for given in (content, style))
+    photo, manner = (photo_images(network, photos, count(size, "size")) for photos in (content, style))
     if len(photo) > 1 or len(manner) > 1:
         raise ValueError("one content image and one style image, please; give several ratios for several images")
     weights = [positive(each, "ratio", zero=True) for each in (ratios or [ratio])]
@@ -133,13 +133,13 @@ def style(
     names = [layers] if isinstance(layers, str) else list(layers or first_of_each_size(network, full))
     if not names:
         raise ValueError(f"{network.name} has no layer with a grid of places at {full[0]} × {full[1]} px; enlarge size")
-    held = content_layer or (None if layers else second_of_last_but_one_size(network, full))
-    held = held or names[max(0, len(names) - 2)]
-    check_images(len(weights), full, "ratios", network, [*names, held])
-    aim = styled(network, photo, manner, names, held, torch.tensor(weights))
+    content_name = content_layer or (None if layers else second_of_last_but_one_size(network, full))
+    content_name = content_name or names[max(0, len(names) - 2)]
+    check_images(len(weights), full, "ratios", network, [*names, content_name])
+    aim = styled(network, photo, manner, names, content_name, torch.tensor(weights))
     image = _started(start, photo, len(weights), seed)
     moments = ascend(network, aim, image, steps=step_count(steps), optimiser=lbfgs(), precise=True)
-    how = f"content of {held}, Gram matrices of {', '.join(names)}, from {start}, Fourier image, L-BFGS"
+    how = f"content of {content_name}, Gram matrices of {', '.join(names)}, from {start}, Fourier image, L-BFGS"
     titles = tuple(f"ratio {weight:g}" for weight in weights)
     yield from parted(
         network, aim, image, moments, steps, Styled,
@@ -152,24 +152,32 @@ def styled(
 ) -> Objective:
     """Minus both losses, the content's times each image's ratio (N,), and a little of V^β."""
     here = {name: code(network, name, _size(content)) for name in {*layers, content_layer}}
-    there = {name: code(network, name, _size(style)) for name in layers}
-    kept = here[content_layer]
-    content_value = reading(network, {content_layer: kept}, content)[content_layer]
-    values = reading(network, there, style)
-    grams = [gram_matrix(there[name].features(values[name])) for name in layers]
+    style_codes = {name: code(network, name, _size(style)) for name in layers}
+    content_code = here[content_layer]
+    content_value = reading(network, {content_layer: content_code}, content)[content_layer]
+    values = reading(network, style_codes, style)
+    grams = [gram_matrix(style_codes[name].features(values[name])) for name in layers]
     manner = {here[name].reads: gram for name, gram in zip(layers, grams, strict=True)}
     readers = {here[name].reads: here[name] for name in layers}
 
-    def style_loss(*found: Tensor) -> Tensor:
-        errors = [_apart(gram_matrix(readers[at].features(v)), manner[at]) for at, v in zip(manner, found, strict=True)]
+    def style_loss(*values_read: Tensor) -> Tensor:
+        errors = [
+            _apart(gram_matrix(readers[at].features(v)), manner[at]) for at, v in zip(manner, values_read, strict=True)
+        ]
         return torch.stack(errors).mean(0)
 
-    wanted = kept(content_value)
-    content_loss = objective(CONTENT, kept.reads, lambda found: _apart(kept(found), wanted))
+    content_features = content_code(content_value)
+    content_loss = objective(
+        CONTENT, content_code.reads, lambda recorded: _apart(content_code(recorded), content_features)
+    )
     ratios = ratios.to(content)
-    weighted = objective("content loss times its ratio", kept.reads, lambda found: ratios * _apart(kept(found), wanted))
-    told = 0.0 * content_loss  # before its ratio, to be shown
-    return -weighted - objective(STYLE, list(manner), style_loss) - SMOOTH * total_variation() + told
+    weighted = objective(
+        "content loss times its ratio",
+        content_code.reads,
+        lambda recorded: ratios * _apart(content_code(recorded), content_features),
+    )
+    content_part = 0.0 * content_loss  # before its ratio, to be shown
+    return -weighted - objective(STYLE, list(manner), style_loss) - SMOOTH * total_variation() + content_part
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -177,10 +185,10 @@ def gram_matrix(features: Tensor) -> Tensor:
     return features @ features.transpose(1, 2) / features.shape[2]
 
 
-def _apart(result: Tensor, wanted: Tensor) -> Tensor:
+def _apart(result: Tensor, goal: Tensor) -> Tensor:
     """|found − wanted|² / |wanted|² for each image: (N,)."""
-    norm = wanted.square().sum().clamp(min=torch.finfo(wanted.dtype).tiny)
-    return (result - wanted).square().flatten(1).sum(1) / norm
+    norm = goal.square().sum().clamp(min=torch.finfo(goal.dtype).tiny)
+    return (result - goal).square().flatten(1).sum(1) / norm
 
 
 def _started(start: str, photo: Tensor, many: int, seed: int) -> Image:

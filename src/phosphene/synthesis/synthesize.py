@@ -22,8 +22,8 @@ from ..picture import Photo
 from ..showing import named
 from .engine.ascent import adam, ascend
 from .engine.cppn import CPPN
+from .engine.from_start import DECAY
 from .engine.images import Fourier, Image, Pixels, noise
-from .engine.kept import DECAY
 from .engine.objectives import Size, unit
 from .engine.options import generator, image_count, start_images, start_size, step_count
 from .engine.painted import Painted
@@ -50,29 +50,30 @@ def synthesize(
     robust: bool = True,
     rate: float | None = None,
 ) -> Iterator[Synthesis]:
-    """What a unit, channel, layer or class would like to see, by gradient ascent from noise.
+    """Images that a unit, channel, layer or class responds to most, made by gradient ascent from noise.
 
-    `start` may also be the `images` (N, 3, H, W) of an earlier result, one for all or one for each: the ascent goes on
-    from them. Raises LookupError for a target that is not there, ValueError for one that no gradient reaches.
+    `start` may also be the `images` (N, 3, H, W) of an earlier result, one for all or one for each; the ascent
+    continues from them. Raises LookupError for a target that does not exist, ValueError for one that no gradient
+    reaches.
 
     - `target`: what to raise, such as 'blocks.3:17' (a channel's mean), 'blocks.3:17@5,6' (one neuron), 'blocks.3' (a
-      layer's mean square), 'logits:goose' or 'probabilities:goose'; several make a batch, an image each
+      layer's mean square), 'logits:goose' or 'probabilities:goose'; several run as a batch, with an image for each
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take
-    - `batch`: images of each target, from different starts
-    - `seed`: the start and the transforms; the same seed gives the same images
-    - `start`: an image to begin at, in the place of noise
+    - `batch`: how many images of each target, from different starts
+    - `seed`: seed of the start and the transforms; the same seed gives the same images
+    - `start`: an image to start from instead of noise
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), the pixels, or a function of the place,
       with smooth areas and at any size (cppn)
-    - `robust`: show the network pieces of the image, turned and under noise, others at every step; a cppn as it is
-    - `rate`: Adam's step size; 0.02 if not given, 0.005 of a cppn
+    - `robust`: show the network random crops of the image, turned and with noise, new ones at every step; not with cppn
+    - `rate`: Adam's step size; 0.02 if not given, 0.005 for a cppn
     """
     height, width = start_size(network, start, size)
     targets = [target] if isinstance(target, str) else list(target)
     batch = image_count(batch, "batch", (height, width), network, targets, each=max(1, len(targets)))
     titles = [named(network, network.address(each, (height, width))) for each in targets for _ in range(batch)]
-    asked = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
-    objective = unit(network, asked, (height, width))
+    repeated = [each for each in targets for _ in range(batch)] if len(targets) > 1 else targets
+    objective = unit(network, repeated, (height, width))
     if space not in _EVERY:
         raise ValueError(f"an image is optimised as {' or '.join(_EVERY)}, not {space!r}")
     if start is None:
@@ -85,8 +86,8 @@ def synthesize(
                      transform=transform, seed=seed)  # fmt: skip
     how = f"{_EVERY[space]}{' from a given start' if start is not None else ''}"
     how += f"{', seen in pieces, turned and under noise' if transform else ''}, Adam with rate {rate:g}"
-    found = stepped(network, objective, image, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
-    for result in found:
+    results = stepped(network, objective, image, moments, steps, Synthesis, titles=tuple(titles), how=how, seed=seed)
+    for result in results:
         yield painted(result, image) if isinstance(image, CPPN) else result
 
 

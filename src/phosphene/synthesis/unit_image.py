@@ -22,14 +22,14 @@ from ..network import UNKNOWN, Address, Network
 from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, TextBlock, compact, grid
 from ..picture.chart import over_steps
 from .engine.ascent import ascend, evaluated
-from .engine.collection import Seen, look_through
+from .engine.collection import PhotoAnswers, look_through
 from .engine.objectives import Objective
 from .engine.options import count, generator, image_count, input_size, positive, precision, step_count
 from .engine.recipes import fading, fourier
 from .engine.stepping import stepped
 from .engine.synthesis import WIDTH, Synthesis, tiled
 from .engine.transforms import PIECES
-from .facets.diversity import WEIGHT, asked, pushed_apart, single
+from .facets.diversity import WEIGHT, objective_at, pushed_apart, single
 
 SIDE = 224  # pixels of a patch on the sheet
 MOST = 10  # a ratio that is told as a number
@@ -138,29 +138,29 @@ def unit_image(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[UnitImage]:
-    """A unit's sheet: different images of what it would like to see, beside the photos' patches that it likes best.
+    """A unit's synthesised images, beside the patches of photos with its highest activations.
 
-    Raises LookupError for a target that is not there, ValueError for one that no gradient reaches.
+    Raises LookupError for a target that does not exist, ValueError for one that no gradient reaches.
 
     - `target`: which unit: a channel such as 'blocks.3:17', a neuron such as 'blocks.3:17@5,6', a class, 'logits:goose'
-    - `photos`: a photo, or a folder of them, to look for its strongest patches in; files that can't be read are named
+    - `photos`: photos or folders, in which to find its strongest patches; files that can't be read are named
     - `images`: how many images to make
     - `patches`: how many patches to show, at most
-    - `weight`: what it costs images to be alike, as a share of the score; 0 for nothing
+    - `weight`: the weight of similarity between images, as a share of the score; 0 for none
     - `size`: the images' side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
-    wanted, steps = input_size(network, size), step_count(steps)
-    many = image_count(images, "images", wanted, network, [target])
+    shape, steps = input_size(network, size), step_count(steps)
+    many = image_count(images, "images", shape, network, [target])
     weight = positive(weight, "weight", zero=True)
-    base, at = asked(network, target, None, wanted)
-    told: dict[str, Any] = {"sees": _sees(network, single(network, target, wanted), wanted)}
+    base, at = objective_at(network, target, None, shape)
+    fields: dict[str, Any] = {"sees": _sees(network, single(network, target, shape), shape)}
     if photos is not None:
-        seen = look_through(network, photos, network.address(target))
-        told |= _strongest(network, seen, count(patches, "patches"))
-    image = fourier(many, wanted, generator(seed))
+        answers = look_through(network, photos, network.address(target))
+        fields |= _strongest(network, answers, count(patches, "patches"))
+    image = fourier(many, shape, generator(seed))
     objective = base if many == 1 else pushed_apart(base, at, weight)
     moments = (
         replace(moment, scores=moment.parts[base.name])
@@ -171,10 +171,10 @@ def unit_image(
     how = f"Fourier image in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}"
     if many > 1 and weight:
         how += f", less {weight:g} × the score for each image's likeness to the others"
-    for found in stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,
-                         seed=seed, **told):  # fmt: skip
-        ended = found.step == steps
-        yield replace(found, peak=_peak(network, base, found.images)) if ended else found
+    for result in stepped(network, base, image, moments, steps, UnitImage, titles=(base.name,) * many, how=how,
+                         seed=seed, **fields):  # fmt: skip
+        ended = result.step == steps
+        yield replace(result, peak=_peak(network, base, result.images)) if ended else result
 
 
 def _peak(network: Network, base: Objective, images: Tensor) -> float:
@@ -195,22 +195,22 @@ def _times(ratio: float) -> str:
     return f"over {MOST} ×" if ratio > MOST else f"{compact(ratio)} ×"
 
 
-def _strongest(network: Network, seen: Seen, most: int) -> dict[str, Any]:
+def _strongest(network: Network, answers: PhotoAnswers, most: int) -> dict[str, Any]:
     """The strongest patches, and the photo with the highest score."""
-    order = np.lexsort((-seen.scores, -seen.values))[:most]
-    found = tuple(
-        Patch(seen.names[index], float(seen.values[index]), float(seen.scores[index]),
-              None if seen.places[index][0] < 0 else (int(seen.places[index][0]), int(seen.places[index][1])))
+    order = np.lexsort((-answers.scores, -answers.values))[:most]
+    strongest = tuple(
+        Patch(answers.names[index], float(answers.values[index]), float(answers.scores[index]),
+              None if answers.cells[index][0] < 0 else (int(answers.cells[index][0]), int(answers.cells[index][1])))
         for index in order
     )  # fmt: skip
-    best = int(seen.scores.argmax())
+    best = int(answers.scores.argmax())
     return {
-        "patches": found,
-        "patch_pixels": np.stack([seen.patch(network, int(index), SIDE) for index in order]),
-        "looked_at": len(seen.names),
-        "best_photo": seen.names[best],
-        "best_score": float(seen.scores[best]),
-        "unreadable": seen.unreadable,
+        "patches": strongest,
+        "patch_pixels": np.stack([answers.patch(network, int(index), SIDE) for index in order]),
+        "looked_at": len(answers.names),
+        "best_photo": answers.names[best],
+        "best_score": float(answers.scores[best]),
+        "unreadable": answers.unreadable,
     }
 
 

@@ -72,8 +72,8 @@ class ActivationAtlas(Zoomable, Parted):
 
     def frame(self) -> np.ndarray:
         """The cells at their places (height, width, 3), uint8, as one frame of a film; white where none is."""
-        found = self.pixels()
-        return np.where(found[..., 3:] > 0, found[..., :3], np.uint8(255))
+        pixels = self.pixels()
+        return np.where(pixels[..., 3:] > 0, pixels[..., :3], np.uint8(255))
 
     @property
     def labels(self) -> list[str]:
@@ -87,12 +87,12 @@ class ActivationAtlas(Zoomable, Parted):
         """What is shown, and how near the images come to what they are to show; `labelled`: with labels below them."""
         cells, low, high = self.cells, float(self.cosines.min()), float(self.cosines.max())
         least, most = min(cells.counts), max(cells.counts)
-        held = counted(most) if least == most else f"{least:,} to {counted(most)}"
+        many = counted(most) if least == most else f"{least:,} to {counted(most)}"
         left = f" Cells with fewer, of {counted(cells.left_out)} in all, are left empty." if cells.left_out else ""
         below = " Below each: the commonest label among its images." if labelled and any(cells.labels) else ""
         reached = f"{_signed(low)} to {_signed(high)}"
         return (
-            f"{len(cells.counts)} of {cells.rows} × {cells.columns} cells of the map. Each image shows what the {held} "
+            f"{len(cells.counts)} of {cells.rows} × {cells.columns} cells of the map. Each image shows what the {many} "
             f"of its cell have in common: its {self.layer} leaves the data set's mean in the direction of the cell's "
             f"average, with a cosine of {reached} (1 would be exactly).{left}{below}"
         )
@@ -105,8 +105,8 @@ class ActivationAtlas(Zoomable, Parted):
     def _boxes(self) -> list[tuple[int, int, int, int]]:
         """Each cell's left, top, right and bottom in the pixels; the map's empty border is left out."""
         height, width = self.images.shape[-2:]
-        places = self.cells.places - self.cells.places.min(0)
-        corners = places * [height + max(2, round(height * GAP)), width + max(2, round(width * GAP))]
+        cells = self.cells.places - self.cells.places.min(0)
+        corners = cells * [height + max(2, round(height * GAP)), width + max(2, round(width * GAP))]
         return [(left, top, left + width, top + height) for top, left in corners.tolist()]
 
     @property
@@ -129,15 +129,15 @@ class ActivationAtlas(Zoomable, Parted):
         return canvas
 
     def sheet(self, *, names: bool = True) -> Sheet:  # type: ignore[override]
-        """The cells at their places, and how the images came to show what they do.
+        """The image of each cell at its place, and how the images were made.
 
-        - `names`: write the commonest label of each cell below it, where there is room
+        - `names`: write the most frequent label of each cell below it, if there is room
         """
         wide = WIDTH * self.images.shape[-1] / self.size[1]
-        shown = min(1.0, 2 * SIZE / wide) * WIDTH  # few cells need not fill the sheet
+        shown_width = min(1.0, 2 * SIZE / wide) * WIDTH  # few cells need not fill the sheet
         labelled = names and wide >= LABELLED
         tiles = ImageBlock(self.pixels(), cells=self._boxes if labelled else (),
-                           labels=self.labels if labelled else (), width=shown, crisp=False)  # fmt: skip
+                           labels=self.labels if labelled else (), width=shown_width, crisp=False)  # fmt: skip
         blocks: list[Block] = [tiles, trace(self.part_history[COSINE], "cosine on the way, in pieces")]
         text = f"{self.words(labelled)} {self.caption} The map: {self.embedding.words()}"
         return Sheet(
@@ -151,7 +151,7 @@ class ActivationAtlas(Zoomable, Parted):
 
     @property
     def page(self) -> Mapping[str, Any]:
-        told = zip(
+        rows = zip(
             self._boxes, self.cells.counts, self.cosines.tolist(), self.cells.labels, self.cells.shares, strict=True
         )
         return {
@@ -159,7 +159,7 @@ class ActivationAtlas(Zoomable, Parted):
             "tile": int(self.images.shape[-1]),
             "images": [
                 [left, top, f"{counted(number)}, cosine {_signed(cosine)}", label and f"{label} ({share:.0%})"]
-                for (left, top, _, _), number, cosine, label, share in told
+                for (left, top, _, _), number, cosine, label, share in rows
             ],
         }  # fmt: skip
 
@@ -205,38 +205,37 @@ def atlas_activations(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Iterator[ActivationAtlas]:
-    """An activation atlas: the map cut into cells, each shown as an image of what its images have in common.
+    """An activation atlas: a map divided into cells, each with a synthesised image of what its photos have in common.
 
-    Raises what `atlas_map` does, and ValueError where no cell holds enough images, or no gradient comes back from the
-    layer.
+    Raises what `atlas_map` does, and ValueError if no cell contains enough images, or if the layer passes no gradient.
 
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
-    - `cells`: along the longer side of the map
-    - `fewest`: images that a cell must hold to be shown
-    - `size`: of each image, in pixels; 128 where the network takes it, else its usual input, if not given
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
+    - `cells`: how many cells along the longer side of the map
+    - `fewest`: how many images a cell must contain to be shown
+    - `size`: each image's side in pixels; if not given, 128 if the network accepts it, else the network's usual input
     - `steps`: how many steps of gradient ascent to take
     - `rate`: Adam's step size
-    - `method`: of the map: tsne, umap or pca
+    - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     cells, fewest, steps = count(cells, "cells"), count(fewest, "fewest"), step_count(steps)
     if size is not None:
         count(size, "size", SMALLEST)
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
-    found = cut(embedding, cells, fewest)
+    grid = cut(embedding, cells, fewest)
     network = embedding.atlas.network(embedding.sweep)
     vectors = embedding.vectors
     sides, layer = _sides(network, embedding, size, vectors.shape[1])
-    aim = _towards(network, layer, embedding.sweep.work.pool, found.means(vectors), vectors.mean(0, dtype=np.float64))
-    image = fourier(len(found.counts), sides, generator(seed))
+    aim = _towards(network, layer, embedding.sweep.work.pool, grid.means(vectors), vectors.mean(0, dtype=np.float64))
+    image = fourier(len(grid.counts), sides, generator(seed))
     moments = ascend(network, aim, image, steps=steps, optimiser=fading(rate), transform=PIECES, seed=seed)
     how = f"Fourier images in decorrelated colours, seen in pieces, turned and under noise, Adam with rate {rate:g}"
-    titles = tuple(f"row {row + 1}, column {column + 1}" for row, column in found.places.tolist())
+    titles = tuple(f"row {row + 1}, column {column + 1}" for row, column in grid.places.tolist())
     yield from parted(
         network, aim, image, moments, steps, ActivationAtlas, titles=titles, how=how, seed=seed, embedding=embedding,
-        cells=found, layer=layer.name,
+        cells=grid, layer=layer.name,
     )  # fmt: skip
 
 
@@ -244,14 +243,14 @@ def _sides(network: Network, embedding: Embedding, size: int | None, length: int
     """The images' size, and the layer at that size, which gives features of the kept `length`."""
     usual, name, pool = network.preprocessing.size, embedding.layer, embedding.sweep.work.pool
     if size is not None:
-        asked = pair(size)
-        layer = network.layer(name, asked)
+        sides = pair(size)
+        layer = network.layer(name, sides)
         if _length(layer, pool) != length:
             raise ValueError(
-                f"features of {name} are {_length(layer, pool):,} numbers at {asked[0]} × {asked[1]} pixels, and the "
+                f"features of {name} are {_length(layer, pool):,} numbers at {sides[0]} × {sides[1]} pixels, and the "
                 f"atlas keeps {length:,}, those at {usual[0]} × {usual[1]}; leave out size"
             )
-        return asked, layer
+        return sides, layer
     smaller = (min(SIZE, usual[0]), min(SIZE, usual[1]))
     try:
         layer = network.layer(name, smaller)
@@ -278,9 +277,9 @@ def _towards(network: Network, layer: Layer, pool: str, averages: np.ndarray, me
         )
 
     def compared(value: Any) -> tuple[Tensor, Tensor]:
-        own = pooled(as_maps(layer, value), pool) - middle
-        along = (own * ways).sum(1)
-        return along / lengths.square(), along / (lengths * own.norm(dim=1).clamp_min(1e-12))
+        difference = pooled(as_maps(layer, value), pool) - middle
+        along = (difference * ways).sum(1)
+        return along / lengths.square(), along / (lengths * difference.norm(dim=1).clamp_min(1e-12))
 
     def pulled(value: Any) -> Tensor:
         reached, cosine = compared(value)

@@ -26,11 +26,11 @@ class Cells:
     @property
     def counts(self) -> tuple[int, ...]:
         """How many images each has."""
-        return tuple(len(some) for some in self.members)
+        return tuple(len(rows) for rows in self.members)
 
     def means(self, vectors: np.ndarray) -> np.ndarray:
         """The mean (M, D) of each cell's features, of those of all images (N, D)."""
-        return np.stack([vectors[some].mean(0, dtype=np.float64) for some in self.members])
+        return np.stack([vectors[rows].mean(0, dtype=np.float64) for rows in self.members])
 
 
 def cut(embedding: Embedding, across: int, fewest: int) -> Cells:
@@ -50,23 +50,23 @@ def cut(embedding: Embedding, across: int, fewest: int) -> Cells:
     order = cell.argsort(kind="stable")
     numbers, starts = np.unique(cell[order], return_index=True)
     parts = zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)
-    found = {number: some for number, some in parts if len(some) >= fewest}
-    if not found:
+    rows_of_cell = {number: cell_rows for number, cell_rows in parts if len(cell_rows) >= fewest}
+    if not rows_of_cell:
         raise ValueError(
             f"no cell of {rows} × {columns} holds {fewest} of the {len(positions):,} images; take fewer, larger cells "
             "or a smaller fewest"
         )
-    told = [_label(embedding, some) for some in found.values()]
+    labels = [_label(embedding, cell_rows) for cell_rows in rows_of_cell.values()]
     return Cells(
-        rows, columns, np.array([divmod(at, columns) for at in found]), tuple(found.values()),
-        tuple(label for label, _ in told), tuple(share for _, share in told),
-        len(positions) - sum(len(some) for some in found.values()),
+        rows, columns, np.array([divmod(at, columns) for at in rows_of_cell]), tuple(rows_of_cell.values()),
+        tuple(label for label, _ in labels), tuple(share for _, share in labels),
+        len(positions) - sum(len(cell_rows) for cell_rows in rows_of_cell.values()),
     )  # fmt: skip
 
 
-def _label(embedding: Embedding, some: np.ndarray) -> tuple[str | None, float]:
-    counts = Counter(label for row in some if (label := embedding.labels[row]) is not None)
+def _label(embedding: Embedding, cell_rows: np.ndarray) -> tuple[str | None, float]:
+    counts = Counter(label for row in cell_rows if (label := embedding.labels[row]) is not None)
     if not counts:
         return None, 0.0
     label, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
-    return label, count / len(some)
+    return label, count / len(cell_rows)

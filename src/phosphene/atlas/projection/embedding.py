@@ -21,7 +21,7 @@ from ...picture import Sheet, files
 from ...picture.chart.classes import STYLES
 from ..opened import opened
 from ..scatter import scatter
-from ..search.features import features_of, kept
+from ..search.features import features_of, features_sweep
 from ..store.tables import map_table
 from ..store.work import Sweep
 from . import preservation
@@ -82,19 +82,19 @@ class Embedding(Result):
     def words(self) -> str:
         """How the map was made, and what was measured of it."""
         components = min(self.reduction.components, len(self.ids) - 1)
-        made = [f"{NAMES[self.method]} of {components} principal components"]
-        made[0] += f" ({self.variance:.0%} of the variance)"
+        steps = [f"{NAMES[self.method]} of {components} principal components"]
+        steps[0] += f" ({self.variance:.0%} of the variance)"
         if self.method == "pca" and self.shares:
             first, second = (f"{share:.0%}" for share in self.shares)
-            made = [f"PCA: the first two principal components, with {first} and {second} of the variance"]
+            steps = [f"PCA: the first two principal components, with {first} and {second} of the variance"]
         if self.method == "tsne":
             values = " and ".join(f"{value:g}" for value in self.reduction.perplexities(len(self.ids)))
-            made.append(f"perplexity {values}")
+            steps.append(f"perplexity {values}")
             if (last := self.reduction.last_exaggeration(len(self.ids))) > 1:
-                made.append(f"exaggeration {last:g}")
+                steps.append(f"exaggeration {last:g}")
         if self.method == "umap":
-            made.append(f"{min(self.reduction.neighbours, len(self.ids) - 1)} neighbours")
-        text = ", ".join(made)
+            steps.append(f"{min(self.reduction.neighbours, len(self.ids) - 1)} neighbours")
+        text = ", ".join(steps)
         text += f"; KL(p, q) {self.kl:.3g}" if self.kl is not None else ""
         count = min(preservation.KEPT, len(self.ids) - 1)
         text += f". Of the {count} nearest neighbours among the features {self.preservation:.0%} are such on the map."
@@ -108,8 +108,8 @@ class Embedding(Result):
     def sheet(self, classes: int = STYLES, names: bool = True) -> Sheet:
         """A point for each image, in its class's colour and shape.
 
-        - `classes`: classes with a colour and shape of their own, 60 or fewer; of more classes the most frequent have
-          one, and the others are grey
+        - `classes`: how many classes get their own colour and shape, at most 60: the most frequent ones; the others are
+          grey
         - `names`: write the classes' names beside their points
         """
         return scatter(
@@ -157,41 +157,45 @@ def atlas_map(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Embedding:
-    """All images on a map, alike ones near each other.
+    """A map of all images: each is a point, and similar images are near each other.
 
-    Raises LookupError for features that the atlas does not hold, ValueError for fewer than 5 images, ImportError for
-    UMAP where umap-learn is not installed.
+    Raises LookupError for features that the atlas does not store, ValueError for fewer than 5 images, ImportError for
+    UMAP if umap-learn is not installed.
 
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
     - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours; a third of the images at most
-    - `components`: principal components that the features are brought down to before
-    - `multiscale`: for t-SNE, also a perplexity of a hundredth of the images, for their order at large; slower
+    - `components`: how many principal components the features are first reduced to
+    - `multiscale`: for t-SNE, add a perplexity of a hundredth of the images, which arranges groups better; slower
     - `exaggeration`: for t-SNE, the factor that draws neighbours together; 1, and above 100,000 images 4, if not given
-    - `neighbours`: of each image that UMAP looks at
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `neighbours`: for UMAP, how many neighbours of each image are used
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     whole = opened(atlas)
-    own, layer = kept(whole, features, sweep)
+    swept, layer = features_sweep(whole, features, sweep)
     reduction = Reduction(method, components, float(perplexity), multiscale, exaggeration, neighbours, seed)
-    name = map_table(own.name, layer, method)
-    ids, vectors = whole.store.features(own, layer)
+    name = map_table(swept.name, layer, method)
+    ids, vectors = whole.store.features(swept, layer)
     labels, keys = _named(whole, ids)
-    made = whole.store.map(name)
-    if made is not None and made[2]["reduction"] == asdict(reduction) and np.array_equal(made[0], ids):
-        _, positions, told = made
+    stored_map = whole.store.map(name)
+    if (
+        stored_map is not None
+        and stored_map[2]["reduction"] == asdict(reduction)
+        and np.array_equal(stored_map[0], ids)
+    ):
+        _, positions, account = stored_map
     else:
-        positions, told = _made(reduction, vectors, labels)
+        positions, account = _computed_map(reduction, vectors, labels)
         with contextlib.suppress(OSError, RuntimeError, ValueError):  # it can be looked at where it can't be kept
-            whole.store.keep_map(name, ids, positions, told)
+            whole.store.keep_map(name, ids, positions, account)
     return Embedding(
-        ids=ids, positions=positions, labels=labels, keys=keys, network=own.network, layer=layer, reduction=reduction,
-        atlas=whole, sweep=own, **{key: value for key, value in told.items() if key != "reduction"},
+        ids=ids, positions=positions, labels=labels, keys=keys, network=swept.network, layer=layer, reduction=reduction,
+        atlas=whole, sweep=swept, **{key: value for key, value in account.items() if key != "reduction"},
     )  # fmt: skip
 
 
-def _made(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, ...]) -> tuple[np.ndarray, dict]:
+def _computed_map(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, ...]) -> tuple[np.ndarray, dict]:
     reduced = Reduced(reduction, vectors)
     positions, kl = reduced.positions()
     return positions, {
@@ -199,7 +203,7 @@ def _made(reduction: Reduction, vectors: np.ndarray, labels: tuple[str | None, .
         "variance": reduced.components.share,
         "shares": reduced.components.shares[:2].tolist(),
         "kl": kl,
-        "preservation": preservation.kept(vectors, positions),
+        "preservation": preservation.kept_neighbours(vectors, positions),
         "accuracy": preservation.accuracy(positions, labels),
         "accuracy_of_features": preservation.accuracy(vectors, labels),
     }
@@ -209,5 +213,5 @@ def _named(atlas: OpenedAtlas, ids: np.ndarray) -> tuple[tuple[str | None, ...],
     """The images' labels and keys."""
     table = atlas.store.images()
     rows = np.searchsorted(table.column("id").to_numpy(), ids)
-    found = table.select(["label", "key"]).take(rows)
-    return tuple(found.column("label").to_pylist()), tuple(found.column("key").to_pylist())
+    columns = table.select(["label", "key"]).take(rows)
+    return tuple(columns.column("label").to_pylist()), tuple(columns.column("key").to_pylist())

@@ -46,9 +46,9 @@ def on_grid(positions: np.ndarray, tile: int | None, side: int | None) -> Laid:
         columns = max(1, (side + gap(tile)) // (tile + gap(tile)))
         rows, columns = sides(positions, None, columns)
     tile = tile or fitting(max(rows, columns))
-    cells, wanted = snap(positions, rows, columns)
+    cells, targets = snap(positions, rows, columns)
     step = tile + gap(tile)
-    moved = float(np.sqrt(((cells - wanted) ** 2).sum(1).mean()))
+    moved = float(np.sqrt(((cells - targets) ** 2).sum(1).mean()))
     width, height = columns * step - gap(tile), rows * step - gap(tile)
     return Laid(np.arange(len(cells)), cells[:, ::-1] * step, tile, width, height, moved)
 
@@ -78,9 +78,9 @@ def _tried(positions: np.ndarray, across: float, tile: int | None, side: int | N
     reach = np.maximum(np.ptp(positions, axis=0), 1e-12)
     scale = (side - tile) / reach.max()
     width, height = math.ceil(reach[0] * scale) + tile, math.ceil(reach[1] * scale) + tile
-    wanted = (positions - positions.min(0)) * scale
-    wanted[:, 1] = height - tile - wanted[:, 1]
-    whole = np.rint(wanted).astype(np.int64)
+    targets = (positions - positions.min(0)) * scale
+    targets[:, 1] = height - tile - targets[:, 1]
+    whole = np.rint(targets).astype(np.int64)
     corners = spaced(whole, tile + gap(tile), shift * tile, (width + gap(tile), height + gap(tile)), seed)
     rows = np.flatnonzero(corners[:, 0] >= 0)
     moved = np.sqrt(((corners[rows] - whole[rows]) ** 2).sum(1).mean()) / tile

@@ -65,8 +65,8 @@ class Mosaic(Zoomable):
         for index in np.flatnonzero(inside):
             x, y = (int(c) for c in at[index])
             part = canvas[max(0, y) : y + self.tile, max(0, x) : x + self.tile]
-            own = self.thumbnails.pixels[index][max(0, -y) :, max(0, -x) :]
-            part[..., :3] = own[: part.shape[0], : part.shape[1]]
+            tile = self.thumbnails.pixels[index][max(0, -y) :, max(0, -x) :]
+            part[..., :3] = tile[: part.shape[0], : part.shape[1]]
             part[..., 3] = 255
         return canvas
 
@@ -117,11 +117,11 @@ class Mosaic(Zoomable):
 
     @property
     def page(self) -> Mapping[str, Any]:
-        shown = np.setdiff1d(np.arange(len(self.rows)), self.thumbnails.missing)
+        drawn_rows = np.setdiff1d(np.arange(len(self.rows)), self.thumbnails.missing)
         images = [
             [int(self.corners[index][0]), int(self.corners[index][1]), self.embedding.keys[row],
              self.embedding.labels[row]]
-            for index, row in zip(shown, self.rows[shown], strict=True)
+            for index, row in zip(drawn_rows, self.rows[drawn_rows], strict=True)
         ]  # fmt: skip
         return {
             "title": self._title, "subtitle": self._subtitle, "caption": self.words(), "map": self.embedding.words(),
@@ -129,7 +129,7 @@ class Mosaic(Zoomable):
         }  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        there = set(self.thumbnails.missing)
+        missing_tiles = set(self.thumbnails.missing)
         return {
             "grid": self.grid,
             "tile": self.tile,
@@ -143,7 +143,7 @@ class Mosaic(Zoomable):
                 {"id": int(self.embedding.ids[row]), "image": self.embedding.keys[row],
                  "left": int(left), "top": int(top)}
                 for index, (row, (left, top)) in enumerate(zip(self.rows, self.corners, strict=True))
-                if index not in there
+                if index not in missing_tiles
             ],
         }  # fmt: skip
 
@@ -162,19 +162,19 @@ def atlas_mosaic(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Mosaic:
-    """The images themselves, as thumbnails, each near those that are like it.
+    """The images of a data set as thumbnails, similar ones near each other.
 
-    Raises what `atlas_map` does, and FileNotFoundError or LookupError where none of the photos is there any more.
+    Raises what `atlas_map` does, and FileNotFoundError or LookupError if none of the photos exists any more.
 
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
-    - `grid`: all images on a grid, moved as little as possible
-    - `tile`: pixels of a thumbnail's side; such that the mosaic is about 6,000 wide if not given
-    - `side`: pixels of the longer side; on a grid, of all columns; as most of the images need if not given
-    - `shift`: how far a thumbnail may be moved to be shown, in tiles; as most need, 1 to 4, if not given; not on a grid
-    - `method`: of the map: tsne, umap or pca
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
+    - `grid`: show all images, on a grid, each moved as little as possible
+    - `tile`: side of a thumbnail in pixels; if not given, chosen so that the mosaic is about 6,000 pixels wide
+    - `side`: the mosaic's longer side in pixels, on a grid its width; if not given, large enough for most images
+    - `shift`: how many tiles a thumbnail may be moved, not on a grid; if not given, as many as most images need, 1 to 4
+    - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
     if tile is not None and tile < 4:
         raise ValueError(f"a thumbnail is at least 4 pixels wide, not {tile}")
@@ -188,9 +188,9 @@ def atlas_mosaic(
         positions, changed = shortened(positions)
     laid = on_grid(positions, tile, side) if grid else on_map(positions, tile, side, shift, seed)
     ids = embedding.ids[laid.rows]
-    made = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in laid.rows], laid.tile)
+    tiles = thumbnails(embedding.atlas, ids.tolist(), [embedding.keys[row] for row in laid.rows], laid.tile)
     return Mosaic(
         embedding=embedding, grid=grid, rows=laid.rows, corners=laid.corners, tile=laid.tile, width=laid.width,
         height=laid.height, shift=laid.shift, hidden=len(embedding.ids) - len(laid.rows), shortened=changed,
-        thumbnails=made,
+        thumbnails=tiles,
     )  # fmt: skip

@@ -32,18 +32,18 @@ class Placed(Result):
         return tuple(self._label(row) for row in self.near)
 
     def _label(self, row: np.ndarray) -> str | None:
-        found = Counter(label for at in row if (label := self.embedding.labels[at]) is not None)
-        return max(found, key=found.__getitem__) if found else None
+        counts = Counter(label for at in row if (label := self.embedding.labels[at]) is not None)
+        return max(counts, key=counts.__getitem__) if counts else None
 
     def words(self) -> str:
         """What each photo came to lie among, and how."""
-        told = [
+        sentences = [
             f"{photo.name} lies among {label}" if label is not None else f"{photo.name} lies near {self._key(row)}"
             for photo, label, row in zip(self.photos[:6], self.labels, self.near, strict=False)
         ]
         more = f", and {len(self.photos) - 6:,} more" if len(self.photos) > 6 else ""
         how = "along its axes" if self.embedding.method == "pca" else "by their nearest neighbours among its images"
-        return f"{'; '.join(told)}{more}. The map stays as it is; photos are placed on it {how}."
+        return f"{'; '.join(sentences)}{more}. The map stays as it is; photos are placed on it {how}."
 
     def _key(self, row: np.ndarray) -> str:
         return self.embedding.keys[row[0]]
@@ -52,7 +52,7 @@ class Placed(Result):
         """The map in grey, and the photos at their places, each with its name.
 
         - `names`: write the classes' names beside their points
-        - `side`: of a photo's thumbnail, in the drawing's pixels
+        - `side`: side of a photo's thumbnail, in the drawing's pixels
         """
         if not 8 <= side <= 200:
             raise ValueError(f"a thumbnail has a side of 8 to 200, not {side}")
@@ -86,20 +86,20 @@ def atlas_place(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Placed:
-    """Where new photos lie on the map of an atlas, which stays as it is.
+    """The places of new photos on the map of an atlas; the map does not change.
 
     Raises what `atlas_map` does, and what `read` does for photos that can't be read.
 
     - `photos`: files, or folders of them; in Python also photos
-    - `features`: the layer whose features the atlas keeps; its first, or only one, if not given
-    - `method`: of the map: tsne, umap or pca
+    - `features`: the layer whose features are used; the first that the atlas stores if not given
+    - `method`: how the map is made: tsne, umap or pca
     - `perplexity`: for t-SNE, the effective number of neighbours
-    - `seed`: of what is drawn at random
-    - `sweep`: whose features, where those of several networks are kept
+    - `seed`: seed of the random numbers
+    - `sweep`: whose features to use, if the atlas stores those of several networks
     """
-    given = tuple(read(one) for one in files(photos))
+    opened_photos = tuple(read(one) for one in files(photos))
     embedding = atlas_map(atlas, features, method=method, perplexity=perplexity, seed=seed, sweep=sweep)
-    positions = embedding.place(list(given))
+    positions = embedding.place(list(opened_photos))
     apart = np.linalg.norm(positions[:, None] - embedding.positions[None], axis=2)
     near = apart.argsort(axis=1, kind="stable")[:, :VOTERS]
-    return Placed(embedding=embedding, photos=given, positions=positions, near=near)
+    return Placed(embedding=embedding, photos=opened_photos, positions=positions, near=near)

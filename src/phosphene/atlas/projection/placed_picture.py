@@ -33,22 +33,25 @@ def sheet_of(result: Placed, names: bool, side: int) -> Sheet:
     positions, changed = np.concatenate([whole.positions, result.positions]), False
     if whole.method != "pca":
         positions, changed = shortened(positions)
-    places, width, height = on_plane(positions)
-    own = places[count:]
+    points, width, height = on_plane(positions)
+    photo_points = points[count:]
+    # the map as grey dots, some of them where there are many
     rows = np.random.default_rng(whole.reduction.seed).permutation(count)[:MOST]
     radius, _ = dot_size(len(rows))
     marks: list[Mark] = [Rect(0, 0, width, height, fill="panel", radius=6)]
-    marks += [Circle(float(x), float(y), radius, GREY, 0.45) for x, y in places[rows]]
+    marks += [Circle(float(x), float(y), radius, GREY, 0.45) for x, y in points[rows]]
+    # the photos beside their points, and the names of classes where both leave room
     below = BELOW + 14 * (max(len(wrap(photo.name, 12.0, LONGEST, "bold")) for photo in result.photos) - 1)
-    corners = _corners(own, side, (width, height), below)
+    corners = _corners(photo_points, side, (width, height), below)
     boxes = [(x - 2, y - 2, x + side + 2, y + side + below) for x, y in corners]
-    hidden: list[Box] = [(x - radius, y - radius, x + radius, y + radius) for x, y in own]
+    hidden: list[Box] = [(x - radius, y - radius, x + radius, y + radius) for x, y in photo_points]
     counts = Counter(label for label in whole.labels if label is not None)
     if names and counts:
-        wanted = often(counts)[:NAMES]
-        told = groups(places[:count], whole.labels, wanted)
-        marks += lettered(places[:count], told, {}, (width, height), radius, [*boxes, *hidden]).marks
-    for photo, (x, y), (left, top) in zip(result.photos, own, corners, strict=True):
+        classes = often(counts)[:NAMES]
+        named_groups = groups(points[:count], whole.labels, classes)
+        marks += lettered(points[:count], named_groups, {}, (width, height), radius, [*boxes, *hidden]).marks
+    # each photo with a line to its point and its name
+    for photo, (x, y), (left, top) in zip(result.photos, photo_points, corners, strict=True):
         middle = (left + side / 2, top + side / 2)
         if math.dist(middle, (x, y)) > 1:
             marks += [Line(float(x), float(y), *middle, "accent", 1.5)]
@@ -59,6 +62,7 @@ def sheet_of(result: Placed, names: bool, side: int) -> Sheet:
             half = text_width(words, 12.0, "bold") / 2
             at = min(max(middle[0], half + 4), width - half - 4)
             marks += haloed(Text(at, top + side + 15 + 14 * line, words, 12.0, "bold", "middle"))
+    # title and caption
     many = f"{len(result.photos):,} photos" if len(result.photos) > 1 else result.photos[0].name
     caption = f"{result.words()} The map: {whole.words()} {whole.axes}{SHORTENED if changed else ''}"
     if len(rows) < count:
@@ -70,13 +74,13 @@ def sheet_of(result: Placed, names: bool, side: int) -> Sheet:
     return Sheet(title, subtitle, [block], caption=caption, description=description, width=max(640.0, width + 96))
 
 
-def _corners(own: np.ndarray, side: int, size: tuple[float, float], below: float) -> list[tuple[float, float]]:
+def _corners(points: np.ndarray, side: int, size: tuple[float, float], below: float) -> list[tuple[float, float]]:
     """The thumbnails' left and top: beside their points, and none upon another as far as there is room."""
     high = side + below + 6
     stretch = np.array([1.0, side / high])  # names stand below, so that what has to be kept apart is higher than wide
     limit = np.array([size[0] - 8, (size[1] - 8) * side / high])
-    wanted = np.rint((own - side / 2 - 4) * stretch).astype(np.int64)
+    targets = np.rint((points - side / 2 - 4) * stretch).astype(np.int64)
     room = (int(limit[0]), int(limit[1]))
-    found = spaced(wanted, side + 6, FURTHEST * side, room)
-    moved = np.where(found == LEFT_OUT, np.clip(wanted, 0, np.array(room) - side - 6), found) / stretch + 4
+    corners = spaced(targets, side + 6, FURTHEST * side, room)
+    moved = np.where(corners == LEFT_OUT, np.clip(targets, 0, np.array(room) - side - 6), corners) / stretch + 4
     return [(float(x), float(y)) for x, y in moved]

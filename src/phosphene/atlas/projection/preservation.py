@@ -28,13 +28,13 @@ def nearest(points: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
     from sklearn.neighbors import NearestNeighbors
 
     index = NearestNeighbors(n_neighbors=min(k + 1, len(points)), algorithm="brute").fit(points)
-    found = index.kneighbors(points[rows], return_distance=False)
-    own = found == rows[:, None]
-    own[~own.any(1), -1] = True  # further than k + 1 that are just as near: the last gives way
-    return found[~own].reshape(len(rows), -1)[:, :k]
+    neighbours = index.kneighbors(points[rows], return_distance=False)
+    is_itself = neighbours == rows[:, None]
+    is_itself[~is_itself.any(1), -1] = True  # further than k + 1 that are just as near: the last gives way
+    return neighbours[~is_itself].reshape(len(rows), -1)[:, :k]
 
 
-def kept(features: np.ndarray, positions: np.ndarray, k: int = KEPT, seed: int = 0) -> float:
+def kept_neighbours(features: np.ndarray, positions: np.ndarray, k: int = KEPT, seed: int = 0) -> float:
     """The share of the k nearest neighbours among features (N, D) that are such among positions (N, 2)."""
     rows = sampled(len(features), seed)
     k = min(k, len(features) - 1)
@@ -47,12 +47,12 @@ def accuracy(points: np.ndarray, labels: Sequence[str | None], k: int = VOTERS, 
 
     None where fewer than two classes are named.
     """
-    known = np.array([index for index, label in enumerate(labels) if label is not None], np.intp)
-    names, classes = np.unique([labels[index] for index in known], return_inverse=True)
+    labelled = np.array([index for index, label in enumerate(labels) if label is not None], np.intp)
+    names, classes = np.unique([labels[index] for index in labelled], return_inverse=True)
     if len(names) < 2:
         return None
-    rows = sampled(len(known), seed)
-    votes = classes[nearest(points[known], rows, k)]
+    rows = sampled(len(labelled), seed)
+    votes = classes[nearest(points[labelled], rows, k)]
     counts = (votes[:, :, None] == votes[:, None, :]).sum(2)  # of each voter's class
     winners = votes[np.arange(len(rows)), counts.argmax(1)]
     return float((winners == classes[rows]).mean())

@@ -98,12 +98,12 @@ class Components:
             raise ValueError(f"features reach {reach:.3g}, too far for distances; a map takes up to {LARGEST:g}")
         if not (vectors != vectors[0]).any():
             raise ValueError(f"all {images} images have the same features, so there is nothing to map")
-        found = PCA(min(components, images - 1, length), random_state=seed).fit(vectors)
-        axes = np.zeros((length, max(2, found.n_components_)))
-        axes[:, : found.n_components_] = found.components_.T
+        pca = PCA(min(components, images - 1, length), random_state=seed).fit(vectors)
+        axes = np.zeros((length, max(2, pca.n_components_)))
+        axes[:, : pca.n_components_] = pca.components_.T
         shares = np.zeros(axes.shape[1])
-        shares[: found.n_components_] = found.explained_variance_ratio_
-        return cls(found.mean_.astype(np.float64), axes, shares)
+        shares[: pca.n_components_] = pca.explained_variance_ratio_
+        return cls(pca.mean_.astype(np.float64), axes, shares)
 
     def of_vectors(self, vectors: np.ndarray) -> np.ndarray:
         return (vectors.astype(np.float64) - self.mean) @ self.axes
@@ -128,12 +128,12 @@ class Reduced:
         """The map's positions (N, 2), about their mean, and KL(p, q) where the method has it."""
         kl = None
         if self.reduction.method == "tsne":
-            found, kl = self._tsne()
+            points, kl = self._tsne()
         elif self.reduction.method == "umap":
-            found = np.asarray(self._umap.embedding_, np.float64)
+            points = np.asarray(self._umap.embedding_, np.float64)
         else:
-            found = self.points[:, :2]
-        return found - found.mean(0), kl
+            points = self.points[:, :2]
+        return points - points.mean(0), kl
 
     def place(self, positions: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """Where features (M, D) lie on the map with these positions (N, 2) of its images; nothing on it moves."""
@@ -168,8 +168,8 @@ class Reduced:
                 random_state=self.reduction.seed, n_jobs=1, negative_gradient_method="bh",
             )  # fmt: skip
             near = min(5.0, (len(positions) - 1) / 3)  # openTSNE's; one point needs few neighbours to find its place
-            found = standing.transform(points, perplexity=near)
-        return np.asarray(found, np.float64)
+            added = standing.transform(points, perplexity=near)
+        return np.asarray(added, np.float64)
 
     def _affinities(self, perplexities: tuple[float, ...]) -> Any:
         """Each image's distribution over its neighbours."""

@@ -34,9 +34,9 @@ def snap(positions: np.ndarray, rows: int | None = None, columns: int | None = N
     low, high = positions.min(0), positions.max(0)
     unit = (positions - low) / np.where(high > low, high - low, 1.0)
     unit = np.where(high > low, unit, 0.5)
-    wanted = np.stack([(1 - unit[:, 1]) * (rows - 1), unit[:, 0] * (columns - 1)], 1)
-    chosen = assigned(wanted, rows, columns)[0]
-    return np.stack(np.divmod(chosen, columns), 1), wanted
+    targets = np.stack([(1 - unit[:, 1]) * (rows - 1), unit[:, 0] * (columns - 1)], 1)
+    cells = assigned(targets, rows, columns)[0]
+    return np.stack(np.divmod(cells, columns), 1), targets
 
 
 def sides(positions: np.ndarray, rows: int | None, columns: int | None) -> tuple[int, int]:
@@ -54,37 +54,37 @@ def sides(positions: np.ndarray, rows: int | None, columns: int | None) -> tuple
     return rows, columns
 
 
-def assigned(wanted: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+def assigned(targets: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """The cell's index (N,) of each point (row, column), and a first guess at the cells' prices (rows, columns)."""
     from scipy.optimize import linear_sum_assignment
 
     prices = np.zeros(rows * columns)
     if rows * columns > SMALL:
-        prices = _coarse(wanted, rows, columns)
-    costs = _costs(wanted, rows, columns)
+        prices = _coarse(targets, rows, columns)
+    costs = _costs(targets, rows, columns)
     costs -= prices
     costs -= costs.min(1, keepdims=True)
-    return linear_sum_assignment(costs)[1][: len(wanted)], prices
+    return linear_sum_assignment(costs)[1][: len(targets)], prices
 
 
-def _costs(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _costs(targets: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Squared distances (cells, cells), the last rows of them 0: those of the points that fill empty cells."""
     costs = np.zeros((rows * columns, rows * columns))
-    down = (wanted[:, :1] - np.arange(rows)) ** 2
-    across = (wanted[:, 1:] - np.arange(columns)) ** 2
-    whole = costs[: len(wanted)].reshape(-1, rows, columns)
+    down = (targets[:, :1] - np.arange(rows)) ** 2
+    across = (targets[:, 1:] - np.arange(columns)) ** 2
+    whole = costs[: len(targets)].reshape(-1, rows, columns)
     np.add(down[:, :, None], across[:, None, :], out=whole)
     return costs
 
 
-def _coarse(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _coarse(targets: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """The cells' prices, from those of a grid of half the rows and columns with as many of the points as its cells."""
     from scipy.ndimage import map_coordinates
 
     few = max(1, rows // 2), max(1, columns // 2)
     scale = np.array([few[0] / rows, few[1] / columns])
-    some = np.random.default_rng(0).permutation(len(wanted))[: few[0] * few[1]]
-    points = (wanted[some] + 0.5) * scale - 0.5
+    sample = np.random.default_rng(0).permutation(len(targets))[: few[0] * few[1]]
+    points = (targets[sample] + 0.5) * scale - 0.5
     chosen, first = assigned(points, *few)
     prices = _settled(_costs(points, *few), chosen, first).reshape(few)
     at = np.meshgrid(*((np.arange(n) + 0.5) * s - 0.5 for n, s in zip((rows, columns), scale, strict=True)),
@@ -92,15 +92,15 @@ def _coarse(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return map_coordinates(prices, at, order=3, mode="nearest").ravel() / float(scale.prod())
 
 
-def _settled(costs: np.ndarray, chosen: np.ndarray, prices: np.ndarray) -> np.ndarray:
+def _settled(costs: np.ndarray, cells: np.ndarray, prices: np.ndarray) -> np.ndarray:
     """Prices at which each point's own cell is its cheapest: each falls to what the others leave it, to the end."""
-    own = np.full(len(costs), -1)
-    own[: len(chosen)] = chosen
-    if len(chosen) < len(costs):  # the fillers take what is left
-        own[len(chosen) :] = np.setdiff1d(np.arange(len(costs)), chosen)
-    paid = costs[np.arange(len(costs)), own]
+    cell_of = np.full(len(costs), -1)
+    cell_of[: len(cells)] = cells
+    if len(cells) < len(costs):  # the fillers take what is left
+        cell_of[len(cells) :] = np.setdiff1d(np.arange(len(costs)), cells)
+    paid = costs[np.arange(len(costs)), cell_of]
     for _ in range(ROUNDS):
-        fallen = np.minimum(prices, (costs - (paid - prices[own])[:, None]).min(0))
+        fallen = np.minimum(prices, (costs - (paid - prices[cell_of])[:, None]).min(0))
         if np.allclose(fallen, prices, rtol=0, atol=1e-9):
             break
         prices = fallen

@@ -12,7 +12,7 @@ import numpy as np
 LEFT_OUT = -1
 
 
-def spaced(wanted: np.ndarray, side: int, reach: float, bounds: tuple[int, int], seed: int = 0) -> np.ndarray:
+def spaced(targets: np.ndarray, side: int, reach: float, bounds: tuple[int, int], seed: int = 0) -> np.ndarray:
     """Corners (N, 2) for squares of a side at the whole-numbered corners (N, 2); (-1, -1) for those that are left out.
 
     None is further from where it was wanted than `reach`, and all lie within bounds (width, height).
@@ -20,20 +20,20 @@ def spaced(wanted: np.ndarray, side: int, reach: float, bounds: tuple[int, int],
     limit = np.array(bounds) - side
     if (limit < 0).any():
         raise ValueError(f"{bounds[0]} × {bounds[1]} pixels have no room for a tile of {side}")
-    wanted = np.clip(wanted, 0, limit)
-    result = np.full_like(wanted, LEFT_OUT)
+    targets = np.clip(targets, 0, limit)
+    result = np.full_like(targets, LEFT_OUT)
     cells: dict[tuple[int, int], np.ndarray] = {}  # a square of the cell's size holds at most one corner
     around = int(np.ceil((reach + side) / side))
-    for row in np.random.default_rng(seed).permutation(len(wanted)):
-        place = wanted[row]
-        across, down = (int(c) for c in place // side)
+    for row in np.random.default_rng(seed).permutation(len(targets)):
+        target = targets[row]
+        across, down = (int(c) for c in target // side)
         near = [
             cells[key]
             for y in range(down - around, down + around + 1)
             for x in range(across - around, across + around + 1)
             if (key := (x, y)) in cells
         ]
-        best = _nearest_free(place, np.array(near).reshape(-1, 2), side, reach, limit)
+        best = _nearest_free(target, np.array(near).reshape(-1, 2), side, reach, limit)
         if best is not None:
             result[row] = best
             cells[int(best[0] // side), int(best[1] // side)] = best
@@ -41,25 +41,25 @@ def spaced(wanted: np.ndarray, side: int, reach: float, bounds: tuple[int, int],
 
 
 def _nearest_free(
-    place: np.ndarray, taken: np.ndarray, side: int, reach: float, limit: np.ndarray
+    target: np.ndarray, occupied: np.ndarray, side: int, reach: float, limit: np.ndarray
 ) -> np.ndarray | None:
     """The free place nearest to the wanted one, within reach; None where there is none."""
-    if not (np.abs(taken - place) < side).all(1).any():
-        return place
+    if not (np.abs(occupied - target) < side).all(1).any():
+        return target
     if reach <= 0:
         return None
-    lines = [np.unique(np.r_[place[axis], taken[:, axis] - side, taken[:, axis] + side]) for axis in (0, 1)]
+    lines = [np.unique(np.r_[target[axis], occupied[:, axis] - side, occupied[:, axis] + side]) for axis in (0, 1)]
     lines = [
-        line[(np.abs(line - place[axis]) <= reach) & (line >= 0) & (line <= limit[axis])]
+        line[(np.abs(line - target[axis]) <= reach) & (line >= 0) & (line <= limit[axis])]
         for axis, line in enumerate(lines)
     ]
     tried = np.stack(np.meshgrid(*lines), -1).reshape(-1, 2)
-    squares = ((tried - place) ** 2).sum(1)
+    squares = ((tried - target) ** 2).sum(1)
     order = np.lexsort((tried[:, 0], tried[:, 1], squares))
     order = order[squares[order] <= reach**2]
     for start in range(0, len(order), 32):  # most often one of the first is free
-        some = tried[order[start : start + 32]]
-        free = ~(np.abs(some[:, None] - taken[None]) < side).all(2).any(1)
+        nearest = tried[order[start : start + 32]]
+        free = ~(np.abs(nearest[:, None] - occupied[None]) < side).all(2).any(1)
         if free.any():
-            return some[free.argmax()]
+            return nearest[free.argmax()]
     return None

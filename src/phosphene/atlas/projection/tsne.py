@@ -97,41 +97,41 @@ class Attraction:
     def of(cls, affinities: Any, pool: ThreadPoolExecutor) -> Attraction:
         bounds, columns = affinities.indptr.astype(np.int64), affinities.indices.astype(np.int64)
         p = affinities.data.astype(np.float32)
-        found, first = [], 0
+        chunks, first = [], 0
         while first < len(bounds) - 1:
             last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + TOGETHER, side="right")) - 1)
             here, starts = slice(bounds[first], bounds[last]), bounds[first:last] - bounds[first]
-            found.append(_Rows(first, last, np.diff(bounds[first : last + 1]), starts, columns[here], p[here]))
+            chunks.append(_Rows(first, last, np.diff(bounds[first : last + 1]), starts, columns[here], p[here]))
             first = last
-        return cls(tuple(found), pool)
+        return cls(tuple(chunks), pool)
 
     def at(self, y: Tensor) -> Tensor:
         """The sum over j of p_ij (y_i - y_j) / (1 + d_ij^2), (N, 2)."""
         across, down = np.ascontiguousarray(y.numpy().T)
-        found = np.empty((2, len(y)), np.float32)
+        forces = np.empty((2, len(y)), np.float32)
 
         def pulled(rows: _Rows) -> None:
             x, y = _apart(across, rows), _apart(down, rows)
             weights = _plus_one(x, y)
             np.divide(rows.p, weights, out=weights)
             here = slice(rows.first, rows.last)
-            np.add.reduceat(np.multiply(x, weights, out=x), rows.starts, out=found[0, here])
-            np.add.reduceat(np.multiply(y, weights, out=y), rows.starts, out=found[1, here])
+            np.add.reduceat(np.multiply(x, weights, out=x), rows.starts, out=forces[0, here])
+            np.add.reduceat(np.multiply(y, weights, out=y), rows.starts, out=forces[1, here])
 
         list(self.pool.map(pulled, self.rows))
-        return torch.from_numpy(found).T
+        return torch.from_numpy(forces).T
 
     def divergence(self, y: Tensor, total: float) -> float:
         """KL(p, q) with Z = `total`."""
         across, down = np.ascontiguousarray(y.numpy().T)
 
-        def told(rows: _Rows) -> float:
+        def part_of(rows: _Rows) -> float:
             p = rows.p.astype(np.float64)
-            some = p > 0
+            positive = p > 0
             apart = _plus_one(_apart(across, rows), _apart(down, rows))
-            return float((p[some] * np.log(p[some] * apart[some])).sum())
+            return float((p[positive] * np.log(p[positive] * apart[positive])).sum())
 
-        return sum(self.pool.map(told, self.rows)) + math.log(total)
+        return sum(self.pool.map(part_of, self.rows)) + math.log(total)
 
 
 def _apart(values: np.ndarray, rows: _Rows) -> np.ndarray:
@@ -180,9 +180,9 @@ class Repulsion:
     def _convolved(self, density: Tensor) -> Tensor:
         """The potential at the grid's points, flat; the grid is padded to twice its side, so that nothing wraps."""
         size = 2 * self.side
-        found = torch.fft.rfft2(density, (size, size)).mul_(self.kernel)
-        found = torch.fft.ifft(found, dim=0)[: self.side]  # half of the second transform is not asked for
-        return torch.fft.irfft(found, size, dim=1)[:, : self.side].flatten()
+        spectrum = torch.fft.rfft2(density, (size, size)).mul_(self.kernel)
+        spectrum = torch.fft.ifft(spectrum, dim=0)[: self.side]  # half of the second transform is not asked for
+        return torch.fft.irfft(spectrum, size, dim=1)[:, : self.side].flatten()
 
     def _fit(self, span: float) -> None:
         """Makes a grid for points that span so much, if the last one is too small, or much too large."""
@@ -208,13 +208,13 @@ def _check(y: Tensor) -> None:
 
 def _of_pairs(y: Tensor) -> tuple[Tensor, float]:
     """What `Repulsion.at` gives, from every pair."""
-    total, found = -float(len(y)), torch.empty_like(y)
-    for some, out in zip(y.split(TOGETHER // len(y)), found.split(TOGETHER // len(y)), strict=True):
-        apart = [some[:, axis, None] - y[:, axis] for axis in (0, 1)]
+    total, forces = -float(len(y)), torch.empty_like(y)
+    for part, out in zip(y.split(TOGETHER // len(y)), forces.split(TOGETHER // len(y)), strict=True):
+        apart = [part[:, axis, None] - y[:, axis] for axis in (0, 1)]
         near = apart[0].square().addcmul_(apart[1], apart[1]).add_(1).reciprocal_()
         total += float(near.sum(1).sum(dtype=torch.float64))
         torch.stack([each.mul_(near).mul_(near).sum(1) for each in apart], 1, out=out)
-    return found, total
+    return forces, total
 
 
 def _splines(f: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,17 +26,17 @@ FEATURES = "features"  # the word for the first features that an atlas keeps
 TOGETHER = 16  # photos that run through the network at once
 
 
-def kept(atlas: OpenedAtlas, features: str | None, sweep: str | None = None) -> tuple[Sweep, str]:
+def features_sweep(atlas: OpenedAtlas, features: str | None, sweep: str | None = None) -> tuple[Sweep, str]:
     """The sweep and the layer that are meant by a layer's name; None or 'features': the first whose features are kept.
 
     Raises LookupError where the atlas keeps none, or not those of this layer, ValueError where several networks' are.
     """
-    own = [each for each in atlas.sweeps(sweep) if each.work.features]
-    if features is None or (features == FEATURES and all(FEATURES not in each.work.features for each in own)):
-        if not own:
+    with_features = [each for each in atlas.sweeps(sweep) if each.work.features]
+    if features is None or (features == FEATURES and all(FEATURES not in each.work.features for each in with_features)):
+        if not with_features:
             raise LookupError(f"the atlas {atlas.path!r} keeps no features; build it with features=, a layer's name")
-        atlas.newest(own, "features")  # those of several networks have no first
-        features = atlas.preferred(own)[0].work.features[0]
+        atlas.newest(with_features, "features")  # those of several networks have no first
+        features = atlas.preferred(with_features)[0].work.features[0]
     return atlas.sweep(features, features=True, name=sweep), features
 
 
@@ -44,8 +44,8 @@ def vectors_of(table: Any, numbers: Sequence[int]) -> dict[int, np.ndarray]:
     """What a table of features holds of these images, in float32, by their numbers; of some it may hold nothing."""
     if not len(numbers):
         return {}
-    found = table.search().where(among("id", numbers)).select(["id", "vector"]).limit(len(numbers)).to_arrow()
-    ids, vectors = to_features(found)
+    rows = table.search().where(among("id", numbers)).select(["id", "vector"]).limit(len(numbers)).to_arrow()
+    ids, vectors = to_features(rows)
     return dict(zip(ids.tolist(), vectors.astype(np.float32), strict=True))
 
 
@@ -57,7 +57,7 @@ def features_of(network: Network, sweep: Sweep, layer: str, photos: Sequence[Any
 
 
 def _batch(network: Network, sweep: Sweep, layer: str, photos: Any) -> np.ndarray:
-    work, place = sweep.work, network.layer(layer)
+    work, source_layer = sweep.work, network.layer(layer)
     with torch.no_grad():
-        found = network.reduce(photos, {layer: lambda value: pooled(as_maps(place, value), work.pool)})[layer]
-    return found.to(torch.float16 if work.half else torch.float32).cpu().numpy()
+        vectors = network.reduce(photos, {layer: lambda value: pooled(as_maps(source_layer, value), work.pool)})[layer]
+    return vectors.to(torch.float16 if work.half else torch.float32).cpu().numpy()

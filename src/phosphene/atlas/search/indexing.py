@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..store import tables
-from .features import kept
+from .features import features_sweep
 from .search import LANCE, approximate, blocks, checked, exact, recall
 
 if TYPE_CHECKING:
@@ -91,20 +91,20 @@ def build(
     checked(metric)
     if not 0 < recall <= 1:
         raise ValueError(f"recall is a share above 0 and at most 1, not {recall}")
-    found, layer = kept(atlas, features, sweep)
+    swept, layer = features_sweep(atlas, features, sweep)
     store = atlas.store
     with store.locked():
-        name = tables.features_table(found.name, layer)
+        name = tables.features_table(swept.name, layer)
         table = store.table(name)
         images = table.count_rows()
         if images < FEWEST:
             raise ValueError(
                 f"an index pays from many thousand images on, and {layer} has {images:,}: searching all of them is fast"
             )
-        kind, groups = _made(table, metric, images)
+        kind, groups = _build_index(table, metric, images)
         probes, refine, reached = _set(table, metric, groups, recall, seed)
         index = Index(
-            found.name, layer, metric, kind, groups, probes, refine, reached, NEAREST, MEASURED, images,
+            swept.name, layer, metric, kind, groups, probes, refine, reached, NEAREST, MEASURED, images,
             datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         _note(store, index)
@@ -116,13 +116,13 @@ def index_of(store: Store, sweep: Sweep, layer: str, table: Any, metric: str) ->
     """The index through which a layer's features can be searched by this metric, or None."""
     if _name(metric) not in [each.name for each in table.list_indices()]:
         return None
-    noted = store.find(TABLE)
-    rows = [] if noted is None else noted.to_arrow().to_pylist()
-    own = [row for row in rows if (row["sweep"], row["layer"], row["metric"]) == (sweep.name, layer, metric)]
-    return Index(**own[-1]) if own else None
+    records = store.find(TABLE)
+    rows = [] if records is None else records.to_arrow().to_pylist()
+    of_features = [row for row in rows if (row["sweep"], row["layer"], row["metric"]) == (sweep.name, layer, metric)]
+    return Index(**of_features[-1]) if of_features else None
 
 
-def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
+def _build_index(table: Any, metric: str, images: int) -> tuple[str, int]:
     """Builds the index; its kind and the number of its groups. Those of other metrics go."""
     from lancedb.index import IvfRq, IvfSq
 
@@ -141,17 +141,17 @@ def _made(table: Any, metric: str, images: int) -> tuple[str, int]:
     return "IVF_RQ" if even else "IVF_SQ", groups
 
 
-def _set(table: Any, metric: str, groups: int, wanted: float, seed: int) -> tuple[int, int, float]:
+def _set(table: Any, metric: str, groups: int, aimed_recall: float, seed: int) -> tuple[int, int, float]:
     """How many groups and how much refining, by the fewest that find the share wanted; and what other images find."""
-    own, queries = _drawn(table, 2 * MEASURED, metric, seed)
-    true = exact(blocks(table), queries, NEAREST + 1, metric).without(own, NEAREST).numbers
+    query_numbers, queries = _drawn(table, 2 * MEASURED, metric, seed)
+    true = exact(blocks(table), queries, NEAREST + 1, metric).without(query_numbers, NEAREST).numbers
 
     def share(part: slice, probes: int, refine: int) -> float:
-        found = approximate(table, queries[part], NEAREST + 1, metric, probes, refine)
-        return recall(found.without(own[part], NEAREST).numbers, true[part])
+        approximated = approximate(table, queries[part], NEAREST + 1, metric, probes, refine)
+        return recall(approximated.without(query_numbers[part], NEAREST).numbers, true[part])
 
     setting, measuring = slice(None, MEASURED), slice(MEASURED, None)
-    aim = 1 - (1 - wanted) / STRICTER
+    aim = 1 - (1 - aimed_recall) / STRICTER
     tried = [(probes, refine) for refine in REFINE for probes in _rising(groups, REFINE.index(refine))]
     shares = {}
     for pair in tried:
@@ -175,13 +175,13 @@ def _rising(groups: int, again: int) -> Iterator[int]:
 def _drawn(table: Any, count: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers and vectors of images drawn at random, of those that have a distance."""
     rows = np.random.default_rng(seed).permutation(table.count_rows())[: 2 * count]
-    found = table.take_offsets(sorted(rows.tolist())).select(["id", "vector"]).to_arrow()
-    own, vectors = tables.to_features(found)
+    sample = table.take_offsets(sorted(rows.tolist())).select(["id", "vector"]).to_arrow()
+    numbers, vectors = tables.to_features(sample)
     good = np.isfinite(vectors.astype(np.float32)).all(1) & (vectors.any(1) | (metric == "euclidean"))
     order = np.random.default_rng(seed).permutation(int(good.sum()))[:count]
     if len(order) < count:
         raise ValueError("too few of the features have a distance: they are 0 or not finite")
-    return own[good][order], vectors[good][order].astype(np.float32)
+    return numbers[good][order], vectors[good][order].astype(np.float32)
 
 
 def _note(store: Store, index: Index) -> None:

@@ -20,11 +20,11 @@ from ...network.room import check_room
 from ...picture import Photo, Sheet
 from ..opened import opened
 from ..store.tables import features_table
-from .features import kept
+from .features import features_sweep
 from .indexing import Index, index_of
 from .neighbours_picture import sheet_of
 from .queries import Query, described, queries_of
-from .search import NONE, Found, Metric, approximate, blocks, checked, exact
+from .search import NONE, Metric, Nearest, approximate, blocks, checked, exact
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,8 +55,8 @@ class Neighbours(Result):
     def sheet(self, *, rows: int = 8, seen: bool = True) -> Sheet:
         """Each query, and beside it its neighbours with their labels and distances.
 
-        - `rows`: how many queries are shown
-        - `seen`: the part of each photo that the network sees; otherwise the whole photo
+        - `rows`: how many queries to show
+        - `seen`: show only the part of each photo that the network sees, not the whole photo
         """
         return sheet_of(self, rows, seen)
 
@@ -73,9 +73,9 @@ class Neighbours(Result):
                     "number": query.number,
                     "label": query.label,
                     "neighbours": [
-                        {"number": int(found), "key": key, "label": label, "distance": float(distance)}
-                        for found, key, label, distance in zip(*row, strict=True)
-                        if found != NONE
+                        {"number": int(number), "key": key, "label": label, "distance": float(distance)}
+                        for number, key, label, distance in zip(*row, strict=True)
+                        if number != NONE
                     ],
                 }
                 for query, *row in zip(
@@ -97,42 +97,42 @@ def atlas_neighbours(
     exact: bool = False,
     sweep: str | None = None,
 ) -> Neighbours:
-    """The images of a data set that are most like another, by a layer's features.
+    """The images of a data set that are most similar to a given one, by a layer's features.
 
-    A query that is an image of the atlas, also one that is given as the file it was read from, is not counted among its
-    own neighbours. Where the atlas has an index, it is used; the result says so, and how often it misses neighbours.
-    Distances are true ones in either case, neighbours at one distance come in the order of their numbers.
+    An image of the atlas is not listed as its own neighbour, even if it is given as the file that it was read from. If
+    the atlas has an index, it is used; the result says so, and how often the index misses neighbours. Distances are
+    exact in either case. Neighbours at the same distance are ordered by their numbers.
 
     Raises LookupError for an image or a layer that the atlas does not have.
 
     - `query`: an image of the atlas, by its key or its number, or a photo's file; in Python also a photo, or several
     - `k`: how many neighbours
-    - `features`: the layer by whose features images are compared; the first that the atlas keeps if not given
+    - `features`: the layer whose features are compared; the first that the atlas stores if not given
     - `metric`: euclidean or cosine distance
-    - `own`: count an image of the atlas as its own neighbour
-    - `exact`: look at all images, also where there is an index
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `own`: list an image of the atlas as its own neighbour
+    - `exact`: compare all images, even if there is an index
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     checked(metric)
     if k < 1:
         raise ValueError(f"k is a number above 0, not {k}")
     atlas = opened(atlas)
-    found, layer = kept(atlas, features, sweep)
-    table = atlas.store.find(features_table(found.name, layer))
+    swept, layer = features_sweep(atlas, features, sweep)
+    table = atlas.store.find(features_table(swept.name, layer))
     if table is None:
-        raise ValueError(f"no image has run through {found.network} yet; go on building the atlas {atlas.path!r}")
+        raise ValueError(f"no image has run through {swept.network} yet; go on building the atlas {atlas.path!r}")
     queries = queries_of(atlas, query)
     check_room(
         k, 32 * len(queries), f"k={{}}: the neighbours of {len(queries):,} quer{'y' if len(queries) == 1 else 'ies'}"
     )
-    vectors = described(atlas, found, layer, table, queries)
-    index = None if exact else index_of(atlas.store, found, layer, table, metric)
+    vectors = described(atlas, swept, layer, table, queries)
+    index = None if exact else index_of(atlas.store, swept, layer, table, metric)
     numbers = np.array([NONE - 1 if query.number is None or own else query.number for query in queries])
     got = _searched(table, vectors, k + (0 if own else 1), metric, index).without(numbers, k)
     rows: dict[int, dict[str, Any]] = {NONE: {"key": "", "label": None}}
     rows |= {row["id"]: row for row in atlas.store.images(got.numbers[got.numbers != NONE].tolist()).to_pylist()}
     return Neighbours(
-        network=found.network,
+        network=swept.network,
         layer=layer,
         metric=metric,
         queries=queries,
@@ -144,11 +144,11 @@ def atlas_neighbours(
         images=table.count_rows(),
         length=vectors.shape[1],
         photo=atlas.photo,
-        preprocessing=Preprocessing.from_dict(found.preprocessing),
+        preprocessing=Preprocessing.from_dict(swept.preprocessing),
     )
 
 
-def _searched(table: Any, vectors: np.ndarray, k: int, metric: str, index: Index | None) -> Found:
+def _searched(table: Any, vectors: np.ndarray, k: int, metric: str, index: Index | None) -> Nearest:
     if index is None:
         return exact(blocks(table), vectors, k, metric)
     return approximate(table, vectors, k, metric, index.probes, index.refine)

@@ -50,34 +50,38 @@ def sheet_of(result: Neighbours, rows: int, seen: bool) -> Sheet:
         Text(0, 13, "query", 13, "bold"),
         Text(side + APART, 13, "its nearest" if k == 1 else "from the nearest on", 13, "bold"),
     ]
+    # a row for each query
     y = 24.0
-    shown = min(rows, len(result.queries))
-    for index in range(shown):
+    rows_shown = min(rows, len(result.queries))
+    for index in range(rows_shown):
         row, height = _row(result, index, side, across, seen)
         marks += shifted(row, 0, y)
         y += height
     width = side + APART + across * (side + GAP) - GAP
     blocks: list = [DrawingBlock(Drawing(width, y, tuple(marks)))]
-    if shown < len(result.queries):
-        blocks.append(TextBlock(f"{len(result.queries) - shown} more queries are not shown.", "muted"))
+    if rows_shown < len(result.queries):
+        blocks.append(TextBlock(f"{len(result.queries) - rows_shown} more queries are not shown.", "muted"))
+    # the words, of which each is said only where it applies
     distance = "Euclidean distance" if result.metric == "euclidean" else "cosine distance (1 − cosine)"
     subtitle = f"{result.network} · {distance} in {result.layer}, {result.length:,} values"
-    labelled = any(label is not None for row in result.labels[:shown] for label in row)
-    said = [f"Below each image {'its label, its distance and its key' if labelled else 'its key and its distance'}."]
-    if any(query.label is not None for query in result.queries[:shown]):
-        said.append("A label stands out where it is the query's.")
-    said.append(f"{result.how[0].upper()}{result.how[1:]}.")
-    if any(query.number is not None for query in result.queries[:shown]):
-        said.append("A query of the atlas is not its own neighbour." if not _own(result) else "")
+    labelled = any(label is not None for row in result.labels[:rows_shown] for label in row)
+    sentences = [
+        f"Below each image {'its label, its distance and its key' if labelled else 'its key and its distance'}."
+    ]
+    if any(query.label is not None for query in result.queries[:rows_shown]):
+        sentences.append("A label stands out where it is the query's.")
+    sentences.append(f"{result.how[0].upper()}{result.how[1:]}.")
+    if any(query.number is not None for query in result.queries[:rows_shown]):
+        sentences.append("A query of the atlas is not its own neighbour." if not _holds_itself(result) else "")
     if seen:
-        said.append("Each image as far as the network sees it.")
-    caption = " ".join(filter(None, said))
+        sentences.append("Each image as far as the network sees it.")
+    caption = " ".join(filter(None, sentences))
     title = "Nearest neighbours" if len(result.queries) > 1 else f"The images nearest to {result.queries[0].name}"
     description = f"{result.network}, {result.layer}: nearest neighbours by {distance}. {caption}"
     return Sheet(title, subtitle, blocks, caption=caption, description=description, width=max(640.0, width + 96))
 
 
-def _own(result: Neighbours) -> bool:
+def _holds_itself(result: Neighbours) -> bool:
     return any(query.number in row for query, row in zip(result.queries, result.numbers.tolist(), strict=True))
 
 
@@ -85,8 +89,8 @@ def _row(result: Neighbours, index: int, side: float, across: int, seen: bool) -
     """The marks of one query and its neighbours, wrapped after `across` of these, and their height."""
     query = result.queries[index]
     take = partial(_tile, result, seen, side)
-    own = query.photo
-    marks = take((lambda: own) if own is not None else partial(result.photo, query.number or 0))
+    query_photo = query.photo
+    marks = take((lambda: query_photo) if query_photo is not None else partial(result.photo, query.number or 0))
     marks.append(Rect(-2.5, -2.5, side + 5, side + 5, stroke="accent", stroke_width=2.0))
     where = "in the atlas" if query.number is not None else "not in the atlas"
     words, high = _words(_name_of(query), where, query.name if query.label is not None else "", side, "ink")

@@ -32,37 +32,45 @@ class Query:
     photo: Photo | None = field(default=None, repr=False)
 
 
-def queries_of(atlas: OpenedAtlas, given: Any) -> tuple[Query, ...]:
+def queries_of(atlas: OpenedAtlas, images: Any) -> tuple[Query, ...]:
     """A query for an image's key or number, or a photo, or for each of several.
 
     Raises LookupError for what is none of these, ValueError where nothing was given.
     """
-    several = given if isinstance(given, (list, tuple)) else [given]
+    several = images if isinstance(images, (list, tuple)) else [images]
     if not len(several):
         raise ValueError("no query was given; give an image's key or number, or a photo")
     return tuple(_query(atlas, each) for each in several)
 
 
+<<<<<<< HEAD
 def _query(atlas: OpenedAtlas, given: Any) -> Query:
     if isinstance(given, str):
         rows = _with_key(atlas, given)
         if not rows and given.isdecimal():
             return _numbered(atlas, int(given))
+=======
+def _query(atlas: OpenedAtlas, image: Any) -> Query:
+    if isinstance(image, str):
+        rows = _with_key(atlas, image)
+        if not rows and image.isdigit():
+            return _numbered(atlas, int(image))
+>>>>>>> work-micro
         if rows:
-            return _of_row(rows[0]) if len(rows) == 1 else _several(given, rows)
-        if not Path(given).is_file():
-            some = atlas.store.table("images").search().select(["key"]).limit(NAMED).to_arrow()
-            keys = some.column("key").to_pylist()
+            return _of_row(rows[0]) if len(rows) == 1 else _several(image, rows)
+        if not Path(image).is_file():
+            sample = atlas.store.table("images").search().select(["key"]).limit(NAMED).to_arrow()
+            keys = sample.column("key").to_pylist()
             raise LookupError(
-                f"{given!r} is neither an image of the atlas {atlas.path!r} nor a file{near(given, keys)}"
+                f"{image!r} is neither an image of the atlas {atlas.path!r} nor a file{near(image, keys)}"
             )
-    if isinstance(given, (bool, float)):
-        raise TypeError(f"a query is an image's key or number, or a photo, not {given!r}")
-    if hasattr(given, "__index__") and not hasattr(given, "shape"):
-        return _numbered(atlas, operator.index(given))
-    if isinstance(given, np.integer):
-        return _numbered(atlas, int(given))
-    photo = given if isinstance(given, Photo) else read(given)
+    if isinstance(image, (bool, float)):
+        raise TypeError(f"a query is an image's key or number, or a photo, not {image!r}")
+    if hasattr(image, "__index__") and not hasattr(image, "shape"):
+        return _numbered(atlas, operator.index(image))
+    if isinstance(image, np.integer):
+        return _numbered(atlas, int(image))
+    photo = image if isinstance(image, Photo) else read(image)
     row = None if photo.path is None else _read_from(atlas, photo.path)
     return Query(photo.name, None, None, photo) if row is None else _of_row(row)
 
@@ -90,17 +98,17 @@ def _several(key: str, rows: Sequence[Mapping[str, Any]]) -> Query:
 
 def _with_key(atlas: OpenedAtlas, key: str) -> list[dict[str, Any]]:
     text = key.replace("'", "''")
-    found = atlas.store.table("images").search().where(f"key = '{text}'").limit(100)
-    return found.to_arrow().sort_by("id").to_pylist()
+    query = atlas.store.table("images").search().where(f"key = '{text}'").limit(100)
+    return query.to_arrow().sort_by("id").to_pylist()
 
 
 def _read_from(atlas: OpenedAtlas, path: str) -> dict[str, Any] | None:
     """The row of the image that was read from this file, or None."""
-    there = Path(path).resolve()
+    full_path = Path(path).resolve()
     for shard, folder in atlas.store.folders().items():
-        if there.is_relative_to(folder):
+        if full_path.is_relative_to(folder):
             first, stop = number(shard, 0), number(shard + 1, 0)
-            key = there.relative_to(folder).as_posix()
+            key = full_path.relative_to(folder).as_posix()
             rows = [row for row in _with_key(atlas, key) if first <= row["id"] < stop]
             if rows:
                 return rows[0]
@@ -110,13 +118,13 @@ def _read_from(atlas: OpenedAtlas, path: str) -> dict[str, Any] | None:
 def described(atlas: OpenedAtlas, sweep: Sweep, layer: str, table: Any, queries: Sequence[Query]) -> np.ndarray:
     """The queries' features (N, D): those that the atlas keeps, and those of photos that it does not have."""
     photos = [query.photo for query in queries if query.photo is not None]
-    made = iter(features_of(atlas.network(sweep), sweep, layer, photos)) if photos else iter(())
-    held = vectors_of(table, sorted({query.number for query in queries if query.number is not None}))
+    fresh_vectors = iter(features_of(atlas.network(sweep), sweep, layer, photos)) if photos else iter(())
+    atlas_vectors = vectors_of(table, sorted({query.number for query in queries if query.number is not None}))
     for query in queries:
-        if query.number is not None and query.number not in held:
+        if query.number is not None and query.number not in atlas_vectors:
             raise LookupError(_lacking(atlas, sweep, query, query.number))
-    own = [next(made) if query.number is None else held[query.number] for query in queries]
-    return np.stack(own).astype(np.float32)
+    vectors = [next(fresh_vectors) if query.number is None else atlas_vectors[query.number] for query in queries]
+    return np.stack(vectors).astype(np.float32)
 
 
 def _lacking(atlas: OpenedAtlas, sweep: Sweep, query: Query, number: int) -> str:

@@ -28,19 +28,19 @@ LANCE = {"euclidean": "l2", "cosine": "cosine"}  # what Lance calls the metrics
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Nearest:
     """The numbers (N, k) of the nearest vectors and their distances (N, k), nearest first; NONE and inf for none."""
 
     numbers: np.ndarray
     distances: np.ndarray = field(repr=False)
 
-    def without(self, own: np.ndarray, k: int) -> Found:
-        """The k nearest but for the number in `own` (N,)."""
-        others = self.numbers != own[:, None]
-        order = np.argsort(~others, axis=1, kind="stable")[:, :k]
-        there = np.take_along_axis(others, order, 1)
+    def without(self, excluded: np.ndarray, k: int) -> Nearest:
+        """The k nearest but for the number in `excluded` (N,)."""
+        kept_in = self.numbers != excluded[:, None]
+        order = np.argsort(~kept_in, axis=1, kind="stable")[:, :k]
+        valid = np.take_along_axis(kept_in, order, 1)
         numbers, distances = (np.take_along_axis(each, order, 1) for each in (self.numbers, self.distances))
-        return Found(np.where(there, numbers, NONE), np.where(there, distances, np.inf))
+        return Nearest(np.where(valid, numbers, NONE), np.where(valid, distances, np.inf))
 
 
 def checked(metric: str) -> None:
@@ -56,72 +56,74 @@ def blocks(table: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield to_features(batch)
 
 
-def exact(parts: Iterable[tuple[np.ndarray, np.ndarray]], queries: np.ndarray, k: int, metric: str) -> Found:
+def exact(parts: Iterable[tuple[np.ndarray, np.ndarray]], queries: np.ndarray, k: int, metric: str) -> Nearest:
     """The k nearest of all vectors to each query (N, D), ties by number.
 
     Vectors that have no distance, those of values that aren't finite and for cosine those of length 0, are no one's
     neighbours. Memory is that of one part and of (N, rows of a part).
     """
-    wanted = prepared(queries, metric)
-    numbers = np.full((len(wanted), k), NONE)
-    squares = np.full((len(wanted), k), np.inf)
+    aims = prepared(queries, metric)
+    numbers = np.full((len(aims), k), NONE)
+    squares = np.full((len(aims), k), np.inf)
     middle = None
     for ids, vectors in parts:
         block = vectors.astype(np.float32)
         lengths = np.sqrt(np.einsum("nd,nd->n", block, block))
-        kept = np.isfinite(lengths) & ((lengths > 0) | (metric == "euclidean"))
-        if not kept.all():
-            ids, vectors, block, lengths = ids[kept], vectors[kept], block[kept], lengths[kept]
+        usable = np.isfinite(lengths) & ((lengths > 0) | (metric == "euclidean"))
+        if not usable.all():
+            ids, vectors, block, lengths = ids[usable], vectors[usable], block[usable], lengths[usable]
         if not len(ids):
             continue
         if metric == "cosine":
             block /= lengths[:, None]
         if middle is None:  # distances are the same from anywhere, and rounding hurts least from the middle
             middle = block.mean(0) if metric == "euclidean" else np.zeros(block.shape[1], np.float32)
-        for query, near in enumerate(_candidates(block, wanted, middle, squares[:, -1], k)):
+        for query, near in enumerate(_candidates(block, aims, middle, squares[:, -1], k)):
             if len(near):
-                differences = _scaled(vectors[near].astype(np.float64), metric) - wanted[query]
-                some = np.concatenate([squares[query], np.einsum("nd,nd->n", differences, differences)])
+                differences = _scaled(vectors[near].astype(np.float64), metric) - aims[query]
+                candidates = np.concatenate([squares[query], np.einsum("nd,nd->n", differences, differences)])
                 named = np.concatenate([numbers[query], ids[near]])
-                best = np.lexsort((named, some))[:k]
-                numbers[query], squares[query] = named[best], some[best]
-    return Found(numbers, _distances(squares, metric))
+                best = np.lexsort((named, candidates))[:k]
+                numbers[query], squares[query] = named[best], candidates[best]
+    return Nearest(numbers, _distances(squares, metric))
 
 
-def approximate(table: Any, queries: np.ndarray, k: int, metric: str, probes: int, refine: int) -> Found:
+def approximate(table: Any, queries: np.ndarray, k: int, metric: str, probes: int, refine: int) -> Nearest:
     """The k nearest to each query that the table's index finds among the `probes` nearest of its partitions.
 
     It finds refine · k by its short codes, and the k nearest of these by their vectors.
     """
-    wanted = prepared(queries, metric)
-    numbers, squares = np.full((len(wanted), k), NONE), np.full((len(wanted), k), np.inf)
-    for at, (query, scaled) in enumerate(zip(queries, wanted, strict=True)):
-        asked = table.search(query.astype(np.float32), vector_column_name="vector").distance_type(LANCE[metric])
-        rows = asked.nprobes(probes).refine_factor(refine).limit(k).select(["id", "vector", "_distance"]).to_arrow()
+    aims = prepared(queries, metric)
+    numbers, squares = np.full((len(aims), k), NONE), np.full((len(aims), k), np.inf)
+    for at, (query, scaled) in enumerate(zip(queries, aims, strict=True)):
+        lance_query = table.search(query.astype(np.float32), vector_column_name="vector").distance_type(LANCE[metric])
+        rows = (
+            lance_query.nprobes(probes).refine_factor(refine).limit(k).select(["id", "vector", "_distance"]).to_arrow()
+        )
         if not rows.num_rows:
             continue
         ids, vectors = to_features(rows)
         differences = _scaled(vectors.astype(np.float64), metric) - scaled
-        some = np.einsum("nd,nd->n", differences, differences)
-        order = np.lexsort((ids, some))
-        numbers[at, : len(ids)], squares[at, : len(ids)] = ids[order], some[order]
-    return Found(numbers, _distances(squares, metric))
+        candidates = np.einsum("nd,nd->n", differences, differences)
+        order = np.lexsort((ids, candidates))
+        numbers[at, : len(ids)], squares[at, : len(ids)] = ids[order], candidates[order]
+    return Nearest(numbers, _distances(squares, metric))
 
 
 def recall(result: np.ndarray, true: np.ndarray) -> float:
     """The share of the true neighbours (N, k) that are among those found (N, k)."""
-    hits = sum(len(np.intersect1d(some, wanted[wanted != NONE])) for some, wanted in zip(result, true, strict=True))
+    hits = sum(len(np.intersect1d(hit, wanted[wanted != NONE])) for hit, wanted in zip(result, true, strict=True))
     return hits / max(1, int((true != NONE).sum()))
 
 
 def prepared(queries: np.ndarray, metric: str) -> np.ndarray:
     """The queries in float64, for cosine scaled to length 1. ValueError for those that have no distance."""
-    wanted = np.asarray(queries, np.float64)
-    if not np.isfinite(wanted).all():
+    numbers = np.asarray(queries, np.float64)
+    if not np.isfinite(numbers).all():
         raise ValueError("a query's features are not finite; phosphene.check looks for the cause")
-    if metric == "cosine" and not wanted.any(1).all():
+    if metric == "cosine" and not numbers.any(1).all():
         raise ValueError("a query's features are all 0, and the cosine of nothing is no number; use metric='euclidean'")
-    return _scaled(wanted, metric)
+    return _scaled(numbers, metric)
 
 
 def _scaled(vectors: np.ndarray, metric: str) -> np.ndarray:
@@ -133,7 +135,7 @@ def _distances(squares: np.ndarray, metric: str) -> np.ndarray:
 
 
 def _candidates(
-    block: np.ndarray, wanted: np.ndarray, middle: np.ndarray, reached: np.ndarray, k: int
+    block: np.ndarray, aims: np.ndarray, middle: np.ndarray, reached: np.ndarray, k: int
 ) -> Iterator[np.ndarray]:
     """For each query the rows of the block that may be nearer than the square `reached` (N,), or among its k nearest.
 
@@ -143,13 +145,13 @@ def _candidates(
     """
     rows, length = block.shape
     moved = block - middle
-    queries = (wanted - middle).astype(np.float32)
-    own, theirs = (np.einsum("nd,nd->n", each, each) for each in (queries, moved))
-    slack = (length + 16) * np.float32(2.0**-23) * (np.sqrt(own)[:, None] + np.sqrt(theirs)) ** 2
+    queries = (aims - middle).astype(np.float32)
+    query_squares, vector_squares = (np.einsum("nd,nd->n", each, each) for each in (queries, moved))
+    slack = (length + 16) * np.float32(2.0**-23) * (np.sqrt(query_squares)[:, None] + np.sqrt(vector_squares)) ** 2
     estimate = queries @ moved.T
     estimate *= -2
-    estimate += own[:, None]
-    estimate += theirs
+    estimate += query_squares[:, None]
+    estimate += vector_squares
     for one, give, furthest in zip(estimate, slack, reached, strict=True):
         most = furthest if rows <= k else min(furthest, np.partition(one + give, k - 1)[k - 1])
         yield np.flatnonzero(one - give <= most)

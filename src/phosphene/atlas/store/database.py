@@ -40,10 +40,10 @@ class Database:
         folder = Path(self.path)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{self.path!r} is a file; an atlas is a folder")
-        there = folder.is_dir() and any(folder.iterdir())
-        if not there and not create:
+        has_content = folder.is_dir() and any(folder.iterdir())
+        if not has_content and not create:
             raise self.missing()
-        if there and not any(child.suffix == ".lance" or child.name == _LOCK for child in folder.iterdir()):
+        if has_content and not any(child.suffix == ".lance" or child.name == _LOCK for child in folder.iterdir()):
             if not create:
                 raise FileNotFoundError(f"there is no atlas at {self.path!r}, a folder with other things in it")
             raise ValueError(f"{self.path!r} is a folder with other things in it, and no atlas; name one of its own")
@@ -127,9 +127,9 @@ class Database:
         table = self.table(name)
         if table.count_rows() < MANY:
             return
-        there = {column for each in table.list_indices() for column in each.columns}
+        indexed = {column for each in table.list_indices() for column in each.columns}
         for column in columns:
-            if column not in there:
+            if column not in indexed:
                 table.create_index(column, config=BTree())
 
 

@@ -45,17 +45,17 @@ def gone(store: Store) -> list[str]:
     return list(dict.fromkeys(filter(None, map(moving.gone, store.shards().values()))))
 
 
-def _path(given: str | os.PathLike[str]) -> str:
-    text = os.fsdecode(given)
+def _path(path: str | os.PathLike[str]) -> str:
+    text = os.fsdecode(path)
     return text.rstrip("/") if "://" in text else os.path.abspath(os.path.expanduser(text))
 
 
 def _unknown(store: Store, shards: Iterable[Shard], path: str) -> str:
-    places = list(dict.fromkeys(filter(None, map(moving.path_of, shards))))
-    held = f"they are {', '.join(map(repr, places[:6]))}" + (" and others" if len(places) > 6 else "")
+    paths = list(dict.fromkeys(filter(None, map(moving.path_of, shards))))
+    listing = f"they are {', '.join(map(repr, paths[:6]))}" + (" and others" if len(paths) > 6 else "")
     return (
-        f"no source of the atlas {store.path!r} lies at {path!r}{near(path, places)}; "
-        f"{held if places else 'none of them lies at a path'}"
+        f"no source of the atlas {store.path!r} lies at {path!r}{near(path, paths)}; "
+        f"{listing if paths else 'none of them lies at a path'}"
     )
 
 
@@ -63,10 +63,10 @@ def _images(shards: Iterable[Shard]) -> int:
     return sum(shard.images or 0 for shard in shards)
 
 
-def _check_once(new: str, moved: Mapping[int, Shard], others: Sequence[Shard]) -> None:
+def _check_once(new: str, moved: Mapping[int, Shard], unmoved: Sequence[Shard]) -> None:
     """ValueError where the atlas would have images twice."""
     whole = _images(moved.values())
-    twice = whole - _images(news_of(list(moved.values()), others))
+    twice = whole - _images(news_of(list(moved.values()), unmoved))
     if twice:
         raise ValueError(
             f"the atlas was built from {new!r}, too: it would have {twice:,} of these {whole:,} images twice; build it "

@@ -16,12 +16,12 @@ import numpy as np
 
 from ...data.batches import Row
 from ...data.coverage import Coverage
-from ...data.sources import Shard, number, place
+from ...data.sources import Shard, number, shard_and_index
 from ...network import Network
-from ..sweep.running import Ran
+from ..sweep.running import BatchRun
 from ..sweep.summary import Summary
 from . import tables
-from .conditions import covered, met
+from .conditions import covered, seen_once
 from .database import Database
 from .work import Sweep, Work
 
@@ -45,10 +45,10 @@ class Store(Database):
             for name in ("shards", "images", "sweeps"):  # the one by which an atlas is known comes last
                 if not self.holds(name):
                     self.db.create_table(name, schema=getattr(tables, f"{name}_schema")())
-        found = (self.table("sweeps").schema.metadata or {}).get(b"format", b"0").decode()
-        if found != str(tables.FORMAT):
+        version = (self.table("sweeps").schema.metadata or {}).get(b"format", b"0").decode()
+        if version != str(tables.FORMAT):
             raise ValueError(
-                f"the atlas {self.path!r} has tables of format {found}, and this Phosphene reads {tables.FORMAT}: "
+                f"the atlas {self.path!r} has tables of format {version}, and this Phosphene reads {tables.FORMAT}: "
                 "open it with the version that built it, or build it again"
             )
 
@@ -59,15 +59,15 @@ class Store(Database):
         table = self.table("shards")
         if numbers is None:
             return tables.to_shards(table.to_arrow())
-        wanted = sorted(set(numbers))
-        if not wanted:
+        unique = sorted(set(numbers))
+        if not unique:
             return {}
-        return tables.to_shards(table.search().where(tables.among("shard", wanted)).limit(len(wanted)).to_arrow())
+        return tables.to_shards(table.search().where(tables.among("shard", unique)).limit(len(unique)).to_arrow())
 
     def folders(self) -> dict[int, str]:
         """The shards that are files of a folder, and that folder."""
-        found = self.table("shards").search().where("kind = 'folder'").select(["shard", "where"])
-        rows = found.limit(1 << 31).to_arrow().to_pylist()
+        query = self.table("shards").search().where("kind = 'folder'").select(["shard", "where"])
+        rows = query.limit(1 << 31).to_arrow().to_pylist()
         return {row["shard"]: row["where"] for row in rows}
 
     def add_shards(self, shards: Sequence[Shard]) -> None:
@@ -86,9 +86,9 @@ class Store(Database):
 
     def begin(self, network: Network, work: Work) -> Sweep:
         """A new sweep of a network, noted in the atlas."""
-        taken = {sweep.name for sweep in self.sweeps()}
+        used_names = {sweep.name for sweep in self.sweeps()}
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", network.name).strip("_") or "network"
-        name = next(name for name in _numbered(stem) if name not in taken)
+        name = next(name for name in _numbered(stem) if name not in used_names)
         sweep = Sweep.of(name, network, work)
         self.table("sweeps").add(tables.of_sweep(sweep))
         return sweep
@@ -96,47 +96,51 @@ class Store(Database):
     def resume(self, sweep: Sweep) -> tuple[Coverage, dict[str, Summary]]:
         """How far a sweep is, and its summaries there; what was written after that is taken back."""
         self._forget_images(sweep)
-        found = self.find(tables.units_table(sweep.name))
-        if found is None:
+        units = self.find(tables.units_table(sweep.name))
+        if units is None:
             for name in self._grown(sweep):
                 self.db.drop_table(name)
             return Coverage(), {}
-        table = found.to_arrow()
-        told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        done, rows = Coverage.from_json(told["done"]), json.loads(told["rows"])
-        self._brought |= {place(image)[0] for image in done.again}
+        table = units.to_arrow()
+        metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        coverage, rows = Coverage.from_json(metadata["done"]), json.loads(metadata["rows"])
+        self._brought |= {shard_and_index(image)[0] for image in coverage.again}
         for name in self._grown(sweep):
             grown = self.table(name)
             if grown.count_rows() != rows.get(name, 0):
-                grown.delete(f"NOT ({covered(done)})")
-        return done, tables.to_summaries(table, sweep.work.k, sweep.work.each)
+                grown.delete(f"NOT ({covered(coverage)})")
+        return coverage, tables.to_summaries(table, sweep.work.k, sweep.work.each)
 
     def reopen(self, sweep: Sweep, gone: Collection[int] = ()) -> None:
         """The images that the sweep could not use count as not run, in one step; whoever resumes it runs them again.
 
         Those of the shards that are `gone` stay noted. Nothing else is changed: `resume` takes back the other notes.
         """
-        found = self.find(tables.units_table(sweep.name))
-        if found is None:
+        units = self.find(tables.units_table(sweep.name))
+        if units is None:
             return
-        table = found.to_arrow()
-        told = dict(table.schema.metadata)
-        done, rows = Coverage.from_json(told[b"done"].decode()), json.loads(told[b"rows"])
-        noted = self.find(tables.unreadable_table(sweep.name))
-        if noted is None or not rows.pop(noted.name, 0):
+        table = units.to_arrow()
+        metadata = dict(table.schema.metadata)
+        coverage, rows = Coverage.from_json(metadata[b"done"].decode()), json.loads(metadata[b"rows"])
+        unreadable = self.find(tables.unreadable_table(sweep.name))
+        if unreadable is None or not rows.pop(unreadable.name, 0):
             return
-        taken_in = noted.search().where(covered(done)).select(["id"]).limit(noted.count_rows()).to_arrow()
-        ids = taken_in.column("id").to_pylist()
-        again = [id for id in ids if place(id)[0] not in gone]
+        covered_rows = (
+            unreadable.search().where(covered(coverage)).select(["id"]).limit(unreadable.count_rows()).to_arrow()
+        )
+        ids = covered_rows.column("id").to_pylist()
+        again = [id for id in ids if shard_and_index(id)[0] not in gone]
         if not again:
             return
-        done.again.update(again)
+        coverage.again.update(again)
         if len(again) < len(ids):
-            rows[noted.name] = len(ids) - len(again)
-        told |= {b"done": done.to_json().encode(), b"rows": json.dumps(rows).encode()}
-        self.overwrite(tables.units_table(sweep.name), table.replace_schema_metadata(told))
+            rows[unreadable.name] = len(ids) - len(again)
+        metadata |= {b"done": coverage.to_json().encode(), b"rows": json.dumps(rows).encode()}
+        self.overwrite(tables.units_table(sweep.name), table.replace_schema_metadata(metadata))
 
-    def commit(self, sweep: Sweep, summaries: Mapping[str, Summary], batches: Sequence[Ran], done: Coverage) -> None:
+    def commit(
+        self, sweep: Sweep, summaries: Mapping[str, Summary], batches: Sequence[BatchRun], coverage: Coverage
+    ) -> None:
         """Adds what these batches brought; `summaries` hold them already. All of it counts from the last step on."""
         rows = [row for batch in batches for row in batch.rows]
         self._add_images(rows)
@@ -150,7 +154,7 @@ class Store(Database):
                 vectors = tables.of_features(ids, np.concatenate(parts), sweep.work.half)
                 self.append(tables.features_table(sweep.name, layer), vectors)
         counts = {name: self.table(name).count_rows() for name in self._grown(sweep)}
-        self.overwrite(tables.units_table(sweep.name), tables.of_summaries(summaries, done.to_json(), counts))
+        self.overwrite(tables.units_table(sweep.name), tables.of_summaries(summaries, coverage.to_json(), counts))
 
     def tidy(self, sweep: Sweep) -> None:
         """Makes reading fast, once a sweep is done; the content stays."""
@@ -176,12 +180,12 @@ class Store(Database):
 
     def _forget_images(self, sweep: Sweep) -> None:
         """Takes away images that no sweep has met, and notes which shards others have brought."""
-        done = {each.name: self.done(each) for each in self.sweeps()}
-        table, known = self.table("images"), " OR ".join(met(each) for each in done.values())
-        if table.count_rows() != table.count_rows(known):
-            table.delete(f"NOT ({known})")
+        coverage_of = {each.name: self.coverage(each) for each in self.sweeps()}
+        table, condition = self.table("images"), " OR ".join(seen_once(each) for each in coverage_of.values())
+        if table.count_rows() != table.count_rows(condition):
+            table.delete(f"NOT ({condition})")
         self._brought = {
-            shard for name, each in done.items() if name != sweep.name for shard in (*each.finished, *each.begun)
+            shard for name, each in coverage_of.items() if name != sweep.name for shard in (*each.finished, *each.begun)
         }
 
     def _add_images(self, rows: Sequence[Row]) -> None:
@@ -193,26 +197,26 @@ class Store(Database):
         for row in rows:
             by_shard.setdefault(row.shard, []).append(row)
         table, new, mended = self.table("images"), [], []
-        for shard, some in by_shard.items():
+        for shard, shard_rows in by_shard.items():
             if shard not in self._brought:
-                new += some
+                new += shard_rows
                 continue
-            known = self._known([row.id for row in some])
-            new += [row for row in some if row.id not in known]
-            dark = [row for row in some if row.id in known and not known[row.id][0]]
-            mended += [row for row in dark if row.width or row.label not in (None, known[row.id][1])]
+            stored = self._widths_and_labels([row.id for row in shard_rows])
+            new += [row for row in shard_rows if row.id not in stored]
+            dark = [row for row in shard_rows if row.id in stored and not stored[row.id][0]]
+            mended += [row for row in dark if row.width or row.label not in (None, stored[row.id][1])]
         if new:
             table.add(tables.of_rows(new))
         if mended:
             table.merge_insert("id").when_matched_update_all().execute(tables.of_rows(mended))
 
-    def _known(self, ids: Sequence[int]) -> dict[int, tuple[int, str | None]]:
+    def _widths_and_labels(self, ids: Sequence[int]) -> dict[int, tuple[int, str | None]]:
         """The widths and labels of these images, as far as there are such, by their numbers."""
         first, last = min(ids), max(ids)
         whole = last - first < 2 * len(ids)  # else they lie far apart
-        some = f"id >= {first} AND id <= {last}" if whole else tables.among("id", ids)
-        found = self.table("images").search().where(some).select(["id", "width", "label"]).limit(2 * len(ids))
-        return {row["id"]: (row["width"], row["label"]) for row in found.to_arrow().to_pylist()}
+        condition = f"id >= {first} AND id <= {last}" if whole else tables.among("id", ids)
+        query = self.table("images").search().where(condition).select(["id", "width", "label"]).limit(2 * len(ids))
+        return {row["id"]: (row["width"], row["label"]) for row in query.to_arrow().to_pylist()}
 
     # ---- reading
 
@@ -228,8 +232,11 @@ class Store(Database):
 
     def readable(self, shard: int) -> list[dict[str, Any]]:
         """The images of a shard that could be read, in their order."""
-        table, some = self.table("images"), f"id >= {number(shard, 0)} AND id < {number(shard + 1, 0)} AND width > 0"
-        return table.search().where(some).limit(max(1, table.count_rows())).to_arrow().sort_by("id").to_pylist()
+        table, condition = (
+            self.table("images"),
+            f"id >= {number(shard, 0)} AND id < {number(shard + 1, 0)} AND width > 0",
+        )
+        return table.search().where(condition).limit(max(1, table.count_rows())).to_arrow().sort_by("id").to_pylist()
 
     def units(self, sweep: Sweep, layer: str) -> pa.Table | None:
         """The rows of a layer's units, by channel; None before the first writing."""
@@ -253,13 +260,13 @@ class Store(Database):
         table = self.find(name)
         if table is None:
             return None
-        found = table.to_arrow()
-        told = json.loads(found.schema.metadata[b"map"])
-        return found.column("id").to_numpy(), np.stack([found.column(c).to_numpy() for c in "xy"], 1), told
+        rows = table.to_arrow()
+        account = json.loads(rows.schema.metadata[b"map"])
+        return rows.column("id").to_numpy(), np.stack([rows.column(c).to_numpy() for c in "xy"], 1), account
 
-    def keep_map(self, name: str, ids: np.ndarray, positions: np.ndarray, told: Mapping[str, Any]) -> None:
+    def keep_map(self, name: str, ids: np.ndarray, positions: np.ndarray, account: Mapping[str, Any]) -> None:
         """Keeps a map in place of the one of that name; whole or not at all."""
-        self.overwrite(name, tables.of_map(ids, positions, json.dumps(dict(told))))
+        self.overwrite(name, tables.of_map(ids, positions, json.dumps(dict(account))))
 
     def unreadable(self, sweep: Sweep, ids: Sequence[int] | None = None) -> dict[int, str]:
         """Why the sweep could not use an image, by the images' numbers; of all such images, or of these."""
@@ -280,7 +287,7 @@ class Store(Database):
             )
         return f"no image has run through {sweep.network} yet; go on building the atlas {self.path!r}"
 
-    def done(self, sweep: Sweep) -> Coverage:
+    def coverage(self, sweep: Sweep) -> Coverage:
         """How far a sweep is."""
         units = self.find(tables.units_table(sweep.name))
         return Coverage() if units is None else Coverage.from_json(units.schema.metadata[b"done"].decode())

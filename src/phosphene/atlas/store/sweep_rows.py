@@ -28,21 +28,21 @@ def images_of(store: Store, sweep: Sweep) -> pa.Table:
 
     Images that were added later, and have not run yet, are not among them.
     """
-    table, ran = store.table("images"), covered(store.done(sweep))
-    found = table.search().where(ran).select(["id", "label"]).limit(max(1, table.count_rows())).to_arrow()
+    table, condition = store.table("images"), covered(store.coverage(sweep))
+    rows = table.search().where(condition).select(["id", "label"]).limit(max(1, table.count_rows())).to_arrow()
     broken = np.fromiter(store.unreadable(sweep), np.int64)
-    return found.filter(~np.isin(found.column("id").to_numpy(), broken)).sort_by("id")
+    return rows.filter(~np.isin(rows.column("id").to_numpy(), broken)).sort_by("id")
 
 
 def count_of(store: Store, sweep: Sweep) -> int:
     """How many images those are."""
-    ran, broken = covered(store.done(sweep)), store.find(tables.unreadable_table(sweep.name))
-    return store.table("images").count_rows(ran) - (0 if broken is None else broken.count_rows(ran))
+    condition, broken = covered(store.coverage(sweep)), store.find(tables.unreadable_table(sweep.name))
+    return store.table("images").count_rows(condition) - (0 if broken is None else broken.count_rows(condition))
 
 
 def labels_of(store: Store, sweep: Sweep) -> dict[str, int]:
     """How many images of each label those are; remembered while the sweep stands, since it reads every image."""
-    key = sweep.name, store.done(sweep).to_json(), count_of(store, sweep)
+    key = sweep.name, store.coverage(sweep).to_json(), count_of(store, sweep)
     if key not in store.remembered:
         counts = images_of(store, sweep).column("label").drop_null().value_counts().to_pylist()
         store.remembered[key] = {row["values"]: row["counts"] for row in counts}

@@ -48,8 +48,8 @@ def arrow() -> Any:
 
 def whole(column: Any) -> Any:
     """A column of a table, or of a batch of one, in one piece."""
-    found = column.combine_chunks() if hasattr(column, "combine_chunks") else column
-    return found.chunk(0) if hasattr(found, "chunk") else found
+    combined = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    return combined.chunk(0) if hasattr(combined, "chunk") else combined
 
 
 def among(column: str, numbers: Iterable[int]) -> str:
@@ -75,7 +75,7 @@ def map_table(sweep: str, layer: str, method: str) -> str:
 
 def _plain(layer: str) -> str:
     """A layer's name in the letters of a table's."""
-    return re.sub("[^A-Za-z0-9_.]", lambda found: "".join(f"-{byte:02X}" for byte in found[0].encode()), layer)
+    return re.sub("[^A-Za-z0-9_.]", lambda match: "".join(f"-{byte:02X}" for byte in match[0].encode()), layer)
 
 
 def shards_schema() -> pa.Schema:
@@ -105,7 +105,7 @@ def sweeps_schema() -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in texts], metadata={"format": str(FORMAT)})
 
 
-def units_schema(done: str, rows: Mapping[str, int]) -> pa.Schema:
+def units_schema(coverage: str, rows: Mapping[str, int]) -> pa.Schema:
     """`bins` and `counts` are the sketch's bins that are not empty (sketch.py); `places` are row · columns + column."""
     pa = arrow()
     columns = [
@@ -114,7 +114,7 @@ def units_schema(done: str, rows: Mapping[str, int]) -> pa.Schema:
         ("bins", pa.list_(pa.int16())), ("counts", pa.list_(pa.int32())),
         ("values", pa.list_(pa.float32())), ("images", pa.list_(pa.int64())), ("places", pa.list_(pa.int32())),
     ]  # fmt: skip
-    return pa.schema(columns, metadata={"done": done, "rows": json.dumps(dict(rows)), "format": str(FORMAT)})
+    return pa.schema(columns, metadata={"done": coverage, "rows": json.dumps(dict(rows)), "format": str(FORMAT)})
 
 
 def features_schema(length: int, half: bool) -> pa.Schema:
@@ -122,11 +122,11 @@ def features_schema(length: int, half: bool) -> pa.Schema:
     return pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float16() if half else pa.float32(), length))])
 
 
-def of_map(ids: np.ndarray, positions: np.ndarray, told: str) -> pa.Table:
-    """`told` is JSON in the schema's metadata: how the map was made, and what was measured of it."""
+def of_map(ids: np.ndarray, positions: np.ndarray, account: str) -> pa.Table:
+    """`account` is JSON in the schema's metadata: how the map was made, and what was measured of it."""
     pa = arrow()
     columns = [("id", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]
-    schema = pa.schema(columns, metadata={"map": told, "format": str(FORMAT)})
+    schema = pa.schema(columns, metadata={"map": account, "format": str(FORMAT)})
     return pa.table([ids, positions[:, 0], positions[:, 1]], schema=schema)
 
 
@@ -164,8 +164,8 @@ def to_sweeps(table: pa.Table) -> list[Sweep]:
     ]  # fmt: skip
 
 
-def _to_work(told: Mapping[str, Any]) -> Work:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+def _to_work(fields: Mapping[str, Any]) -> Work:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     return Work(**values)
 
 
@@ -185,9 +185,9 @@ def of_features(ids: Sequence[int], vectors: np.ndarray, half: bool) -> pa.Table
     return pa.table({"id": pa.array(ids, pa.int64()), "vector": column}, schema=schema)
 
 
-def of_summaries(summaries: Mapping[str, Summary], done: str, rows: Mapping[str, int]) -> pa.Table:
+def of_summaries(summaries: Mapping[str, Summary], coverage: str, rows: Mapping[str, int]) -> pa.Table:
     pa = arrow()
-    schema = units_schema(done, rows)
+    schema = units_schema(coverage, rows)
     parts = [_of_summary(name, summary, schema) for name, summary in summaries.items()]
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
@@ -196,14 +196,14 @@ def _of_summary(name: str, summary: Summary, schema: pa.Schema) -> pa.Table:
     pa = arrow()
     summary.settle()
     top, channels = summary.top, len(summary.total)
-    there = (top.images != NONE).cpu().numpy()
+    answered = (top.images != NONE).cpu().numpy()
     counts = summary.histogram.cpu().numpy()
     filled = counts > 0
 
-    def lists(column: str, values: np.ndarray, chosen: np.ndarray) -> Any:
-        offsets = np.concatenate([[0], chosen.sum(1).cumsum()]).astype(np.int32)
+    def lists(column: str, values: np.ndarray, mask: np.ndarray) -> Any:
+        offsets = np.concatenate([[0], mask.sum(1).cumsum()]).astype(np.int32)
         kind = schema.field(column).type.value_type
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[chosen], kind))
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[mask], kind))
 
     bins = np.broadcast_to(np.arange(sketch.BINS, dtype=np.int16), counts.shape)
     columns = {
@@ -212,9 +212,9 @@ def _of_summary(name: str, summary: Summary, schema: pa.Schema) -> pa.Table:
         "count": pa.array(np.full(channels, summary.count, np.int64)),
         "total": pa.array(summary.total.cpu().numpy()), "active": pa.array(summary.active.cpu().numpy()),
         "bins": lists("bins", bins, filled), "counts": lists("counts", counts, filled),
-        "values": lists("values", top.values.cpu().numpy(), there),
-        "images": lists("images", top.images.cpu().numpy(), there),
-        "places": lists("places", top.places.cpu().numpy().astype(np.int32), there),
+        "values": lists("values", top.values.cpu().numpy(), answered),
+        "images": lists("images", top.images.cpu().numpy(), answered),
+        "places": lists("places", top.places.cpu().numpy().astype(np.int32), answered),
     }  # fmt: skip
     return pa.table(columns, schema=schema)
 

@@ -69,38 +69,38 @@ class Sweep:
         return cls(name, network.name, network.fingerprint, network.opening, preprocessing, labels, work)
 
 
-def chosen(network: Network, asked: str | Sequence[str] | None) -> tuple[str, ...]:
+def chosen_layers(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The layers asked for by name, by pattern ('blocks.*') or as 'convolutions', in the network's order.
 
     None: all convolutions, or where there are none, all layers with places that a module outside of others gives.
     """
     every = network.layers()
-    if asked is None:
-        asked = [CONVOLUTIONS] if any(_is_convolution(layer) for layer in every) else [
+    if names_asked is None:
+        names_asked = [CONVOLUTIONS] if any(_is_convolution(layer) for layer in every) else [
             layer.name for layer in every if layer.layout is not None and layer.module and layer.depth <= 2
         ]  # fmt: skip
     names: set[str] = set()
-    for name in [asked] if isinstance(asked, str) else asked:
+    for name in [names_asked] if isinstance(names_asked, str) else names_asked:
         if name == CONVOLUTIONS:
-            found = [layer.name for layer in every if _is_convolution(layer)]
+            matching = [layer.name for layer in every if _is_convolution(layer)]
         elif any(sign in name for sign in "*?["):
-            found = [layer.name for layer in every if fnmatchcase(layer.name, name) and _usable(layer)]
+            matching = [layer.name for layer in every if fnmatchcase(layer.name, name) and _usable(layer)]
         else:
-            found = [_checked(network, name).name]
-        if not found:
+            matching = [_checked(network, name).name]
+        if not matching:
             raise LookupError(f"no layer of {network.name} is meant by {name!r}; network.layers() lists them all")
-        names |= set(found)
+        names |= set(matching)
     return tuple(dict.fromkeys(layer.name for layer in every if layer.name in names))
 
 
-def described(network: Network, asked: str | Sequence[str] | None) -> tuple[str, ...]:
+def described_layers(network: Network, names_asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """The layers whose features are kept; None: the last one before the scores."""
-    if asked is None:
+    if names_asked is None:
         every = [layer for layer in network.layers() if _usable(layer)]
         scores = next((layer.shape for layer in every if layer.name == OUTPUT), None)  # None of what finds objects
         before = [layer.name for layer in every if layer.shape != scores]
         return (before[-1] if before else OUTPUT,)
-    names = [asked] if isinstance(asked, str) else list(asked)
+    names = [names_asked] if isinstance(names_asked, str) else list(names_asked)
     return tuple(dict.fromkeys(_checked(network, name).name for name in names))
 
 

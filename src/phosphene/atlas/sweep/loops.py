@@ -46,25 +46,32 @@ def read(
     The last two are filled from N · `first` on; returns how many were written. Sizes are not checked.
     """
     images, _, places = values.shape
+    # The largest value is looked for among whole numbers: the bits of a float, read as one, rise with the float. Those
+    # of negative floats fall, so all their bits but the sign are turned.
     bits, begin = values.view(np.int32), images * first
     total[first:stop], active[first:stop], sums[:], count = 0, 0, 0, begin
     top = np.empty(1, np.int32)
-    peak = top.view(np.float32)
+    peak = top.view(np.float32)  # the same four bytes, as the float that they are
     for image in range(images):
         for channel in range(first, stop):
-            row, own = values[image, channel], bits[image, channel]
+            row, row_bits = values[image, channel], bits[image, channel]
+
+            # one reading of the map: its largest value, its sum and how many values are above 0
             largest, sum, above = np.int32(-0x80000000), np.float64(0), np.int32(0)
             for start in range(0, places, AT_ONCE):
-                some, these, part = own[start : start + AT_ONCE], row[start : start + AT_ONCE], np.float32(0)
-                for at in range(some.size):
-                    value = some[at]  # made a whole number in the order of the values, and back below
+                chunk_bits, chunk, part = row_bits[start : start + AT_ONCE], row[start : start + AT_ONCE], np.float32(0)
+                for at in range(chunk_bits.size):
+                    value = chunk_bits[at]
+                    # value >> 31 is -1 where the sign is set, else 0
                     largest = max(largest, value ^ ((value >> np.int32(31)) & np.int32(0x7FFFFFFF)))
-                    part += these[at]
+                    part += chunk[at]
                     above = np.int32(above + np.int32(value > np.int32(0)))
                 sum += part
             total[channel] += sum
             sums[image] += sum
             active[channel] += above
+
+            # where the largest value belongs into the channel's list: note it, and the first place that it is at
             top[0] = largest ^ ((largest >> np.int32(31)) & np.int32(0x7FFFFFFF))
             if peak[0] > last[channel] or (ties and peak[0] == last[channel]):
                 at = 0
@@ -73,6 +80,8 @@ def read(
                 peaks[count] = peak[0]
                 where[count, 0], where[count, 1], where[count, 2] = image, channel, at
                 count += 1
+
+            # the values for the sketch, of which the map is still at hand
             for at in range(drawn.shape[1]):
                 sampled[image, channel, at] = row[drawn[image, at]]
     return count - begin

@@ -78,26 +78,32 @@ def _once(read: Callable[..., int], flat: Tensor, drawn: Tensor, last: Tensor, t
         raise ValueError(
             f"these are {images} images of {channels} channels, where {len(drawn)} of {len(last)} should be"
         )
+    # each thread reads some of the channels, of all images: room for what all of them write
     parts = max(1, min(torch.get_num_threads(), channels, flat.numel() // FEWEST))
     cuts = [channels * part // parts for part in range(parts + 1)]
     sampled = np.empty((images, channels, drawn.shape[1]), np.float32)
     total, active, sums = np.empty(channels), np.empty(channels, np.int64), np.empty((parts, images))
     peaks, where = np.empty(images * channels, np.float32), np.empty((images * channels, 3), np.int64)
-    given = (flat.contiguous().numpy(), last.contiguous().numpy(), ties, drawn.numpy())
+    inputs = (flat.contiguous().numpy(), last.contiguous().numpy(), ties, drawn.numpy())
 
-    def own(part: int) -> slice:
+    def read_channels(part: int) -> slice:
+        """Reads one part of the channels; which of the peaks it has filled."""
         first = cuts[part]
-        count = read(*given, first, cuts[part + 1], sampled, total, active, sums[part], peaks, where)
+        count = read(*inputs, first, cuts[part + 1], sampled, total, active, sums[part], peaks, where)
         return slice(images * first, images * first + count)
 
-    written = [own(0)] if parts == 1 else list(_threads(os.getpid()).map(own, range(parts)))
+    if parts == 1:
+        filled = [read_channels(0)]
+    else:
+        filled = list(_threads(os.getpid()).map(read_channels, range(parts)))
     finite = [math.isfinite(sum) for sum in sums.sum(0).tolist()]
-    if not all(finite):
+    if not all(finite):  # as above: value by value, since a sum can overflow while all values are finite
         finite, total = _finite(flat), flat.sum((0, 2), dtype=torch.float64).numpy()
-    image, channel, place = torch.from_numpy(np.concatenate([where[part] for part in written])).unbind(1)
+    # the parts leave gaps between the peaks that they found
+    image, channel, place = torch.from_numpy(np.concatenate([where[part] for part in filled])).unbind(1)
     return Measured(
         torch.from_numpy(total), torch.from_numpy(active), finite, torch.from_numpy(sampled), image, channel,
-        torch.from_numpy(np.concatenate([peaks[part] for part in written])), place,
+        torch.from_numpy(np.concatenate([peaks[part] for part in filled])), place,
     )  # fmt: skip
 
 
@@ -116,27 +122,35 @@ def _separately(flat: Tensor) -> tuple[Tensor, ...]:
     if flat.device.type != "cpu" or flat.dtype == torch.bfloat16:  # which NumPy does not know
         return flat.amax(2), flat.sum(2, dtype=torch.float32), (flat > 0).sum(2)
     rows = flat.flatten(0, 1)
-    found = _small(rows) if rows.shape[1] <= SMALL else _large(rows)
-    return tuple(part.view(flat.shape[:2]) for part in found)
+    readings = _of_small(rows) if rows.shape[1] <= SMALL else _of_large(rows)
+    return tuple(reading.view(flat.shape[:2]) for reading in readings)
 
 
-def _large(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _of_large(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The three of maps (maps, places), each map by itself."""
     count, places = rows.shape
+    # a whole number of 64 bits holds 8 of a map's places, and at most BYTE of these numbers may be added: as many
+    # groups of numbers as that takes
     groups = -(-places // (8 * BYTE))
     words = -(-places // (8 * groups))
+    # 1 where a value is above 0, one byte a place; what pads the last number is 0
     above = np.empty((count, 8 * groups * words), bool)
     above[:, places:] = False
     np.greater(rows.numpy(), 0, out=above[:, :places])
+    # add the numbers of a group, which adds their 8 bytes side by side, then the bytes of all groups
     added = torch.from_numpy(above.view(np.int64)).view(count, groups, words).sum(2)
     active = added.view(torch.uint8).view(count, 8 * groups).sum(1)
     return rows.amax(1), rows.sum(1, dtype=torch.float32), active
 
 
-def _small(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _of_small(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of maps of at most SMALL places, with the maps side by side: 8 of them in a whole number."""
     count, places = rows.shape
     across = rows.t().contiguous()
+    # 1 where a value is above 0, one byte a map; what pads the last number is 0
     above = np.empty((places, -(-count // 8) * 8), bool)
     above[:, count:] = False
     np.greater(across.numpy(), 0, out=above[:, :count])
+    # add place by place: SMALL ones fit into a byte, so that each byte ends as its map's count
     added = torch.from_numpy(above.view(np.int64)).sum(0)
     return across.amax(0), across.sum(0, dtype=torch.float32), added.view(torch.uint8)[:count].long()

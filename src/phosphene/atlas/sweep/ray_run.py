@@ -17,7 +17,7 @@ from ...data.sources import Shard
 from ...network import Network
 from ..store import tables
 from ..store.work import Work
-from .running import Ran, run, summaries
+from .running import BatchRun, run, summaries
 from .summary import Summary
 from .sweep import Runner
 
@@ -35,32 +35,32 @@ def _run(
     network: Network,
     work: Work,
     shards: Iterable[tuple[int, Shard, int]],
-    kept: dict[str, Summary],
+    layer_summaries: dict[str, Summary],
     workers: int | None,
-) -> Iterator[Ran]:
+) -> Iterator[BatchRun]:
     for batches, units in spread(address, network, partial(_swept, work), shards, workers):
         for name, summary in tables.to_summaries(_read(units), work.k, work.each).items():
-            kept[name].merge(summary)
+            layer_summaries[name].merge(summary)
         yield from batches
 
 
 def _swept(work: Work, network: Network, number: int, shard: Shard, start: int, workers: int) -> tuple[Any, bytes]:
     """An actor's task: the batches of a shard as one, and its summaries."""
-    kept = summaries(network, work)
-    batches = _joined(list(run(network, work, [(number, shard, start)], kept, workers)))
-    return batches, _written(tables.of_summaries(kept, "", {}))
+    layer_summaries = summaries(network, work)
+    batches = _joined(list(run(network, work, [(number, shard, start)], layer_summaries, workers)))
+    return batches, _written(tables.of_summaries(layer_summaries, "", {}))
 
 
-def _joined(rans: list[Ran]) -> list[Ran]:
+def _joined(runs: list[BatchRun]) -> list[BatchRun]:
     """All batches of a shard as one."""
     import numpy as np
 
-    if not rans:
+    if not runs:
         return []
-    rows: tuple[Row, ...] = tuple(row for ran in rans for row in ran.rows)
-    names = next((ran.features for ran in rans if ran.features), {})
-    features = {name: np.concatenate([ran.features[name] for ran in rans if ran.features]) for name in names}
-    return [Ran(rans[-1].shard, rans[-1].stop, rows, features)]
+    rows: tuple[Row, ...] = tuple(row for batch in runs for row in batch.rows)
+    names = next((batch.features for batch in runs if batch.features), {})
+    features = {name: np.concatenate([batch.features[name] for batch in runs if batch.features]) for name in names}
+    return [BatchRun(runs[-1].shard, runs[-1].stop, rows, features)]
 
 
 def _written(table: Any) -> bytes:

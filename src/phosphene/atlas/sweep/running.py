@@ -14,7 +14,7 @@ from torch import Tensor
 from ...data.batches import Row, batches
 from ...data.sources import Shard, number, picked
 from ...network import Layer, Network
-from ...network.running.seam import held
+from ...network.running.seam import keep_wrapper
 from ..store.work import Work
 from .summary import Part, Summary, as_maps, of_layer
 
@@ -22,7 +22,7 @@ HOPELESS = 4  # images without finite values, and none with them, after which a 
 
 
 @dataclass(frozen=True)
-class Ran:
+class BatchRun:
     """A batch that ran: the images of a shard up to `stop`, and the features of those that could be read."""
 
     shard: int
@@ -40,49 +40,56 @@ def run(
     network: Network,
     work: Work,
     shards: Iterable[tuple[int, Shard, int]],
-    kept: dict[str, Summary],
+    layer_summaries: dict[str, Summary],
     workers: int | None,
-) -> Iterator[Ran]:
-    """Runs the shards, (number, shard, where to begin) each, in rising order, and takes them into the summaries `kept`.
+) -> Iterator[BatchRun]:
+    """Runs the shards, (number, shard, where to begin) each, in rising order, into the `layer_summaries`.
 
     So many `workers` decode.
     The summaries hold a batch wholly when it is yielded. Raises ValueError for a network that gives nothing finite.
     """
-    wanted = {*work.layers, *work.features}
-    layers = {layer.name: layer for layer in network.layers() if layer.name in wanted}
+    names = {*work.layers, *work.features}
+    layers = {layer.name: layer for layer in network.layers() if layer.name in names}
     shards = list(shards)
     judged = not any(what.kind == picked.KIND for _, what, _ in shards)  # of those that run again all may be bad
     good = bad = 0
     batch = 1 if network.steadiness().coupled else work.batch  # an image's values must not hang on its neighbours
-    with held():
+    with keep_wrapper():
         for shard, rows, tensors in batches(network, shards, batch, workers):
             features: dict[str, np.ndarray] = {}
             if tensors:
                 x = torch.cat(tensors).to(network.device, network.dtype)
-                features, why = _taken_in(network, work, layers, kept, x, [row.id for row in rows if row.error is None])
+                features, why = _taken_in(
+                    network, work, layers, layer_summaries, x, [row.id for row in rows if row.error is None]
+                )
                 rows = tuple(replace(row, error=why.get(row.id, row.error)) for row in rows)
                 good, bad = good + len(tensors) - len(why), bad + len(why)
                 if judged and bad >= HOPELESS and not good:
                     raise ValueError(f"{next(iter(why.values()))} of any image; phosphene.check looks for the cause")
-            yield Ran(shard, rows[-1].id - number(shard, 0) + 1, rows, features)
+            yield BatchRun(shard, rows[-1].id - number(shard, 0) + 1, rows, features)
 
 
 def _taken_in(
-    network: Network, work: Work, layers: Mapping[str, Layer], kept: dict[str, Summary], x: Tensor, ids: list[int]
+    network: Network,
+    work: Work,
+    layers: Mapping[str, Layer],
+    layer_summaries: dict[str, Summary],
+    x: Tensor,
+    ids: list[int],
 ) -> tuple[dict[str, np.ndarray], dict[int, str]]:
     """The images' features, and why some of them could not be used; the others are in the summaries then."""
 
     def measured(name: str, value: Any) -> tuple[Part | None, Tensor | None]:
         maps = as_maps(layers[name], value)
-        part = kept[name].part(maps, ids) if name in kept else None
+        part = layer_summaries[name].part(maps, ids) if name in layer_summaries else None
         return part, pooled(maps, work.pool) if name in work.features else None
 
     functions: dict[str, Callable[[Any], Any]] = {name: partial(measured, name) for name in layers}
     with torch.no_grad():
-        found = network.reduce(x, functions)
+        values = network.reduce(x, functions)
     why: dict[int, str] = {}
     for name in layers:
-        part, vectors = found[name]
+        part, vectors = values[name]
         finite = part.finite if part is not None else torch.isfinite(vectors).all(1).tolist()
         for id, usable in zip(ids, finite, strict=True):
             if not usable:
@@ -90,16 +97,16 @@ def _taken_in(
     if why:  # rare: the others run again without them
         rest = [id for id in ids if id not in why]
         if not rest:
-            return {name: _kept(found[name][1][:0], name, work) for name in work.features}, why
+            return {name: _as_stored(values[name][1][:0], name, work) for name in work.features}, why
         usable = torch.tensor([id not in why for id in ids])
-        features, others = _taken_in(network, work, layers, kept, x[usable], rest)
+        features, others = _taken_in(network, work, layers, layer_summaries, x[usable], rest)
         return features, why | others
     for name in work.layers:
-        kept[name].add(found[name][0])
-    return {name: _kept(found[name][1], name, work) for name in work.features}, why
+        layer_summaries[name].add(values[name][0])
+    return {name: _as_stored(values[name][1], name, work) for name in work.features}, why
 
 
-def _kept(vectors: Tensor, layer: str, work: Work) -> np.ndarray:
+def _as_stored(vectors: Tensor, layer: str, work: Work) -> np.ndarray:
     """Features in the kind of number that they are kept in. ValueError where that can't hold them."""
     if not work.half:
         return vectors.float().cpu().numpy()

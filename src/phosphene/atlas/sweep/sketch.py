@@ -54,11 +54,11 @@ def quantiles(counts: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     rows = below[:, -1].nonzero()[0]
     below = below[rows]
     for column, share in enumerate(shares):
-        wanted = share * below[:, -1]
-        at = np.clip((below < wanted[:, None]).sum(1) - 1, 0, BINS - 1)[:, None]
+        rank = share * below[:, -1]
+        at = np.clip((below < rank[:, None]).sum(1) - 1, 0, BINS - 1)[:, None]
         low, high = np.take_along_axis(below, at, 1)[:, 0], np.take_along_axis(below, at + 1, 1)[:, 0]
         at = at[:, 0]
-        values = borders[at] + (wanted - low) / np.maximum(high - low, 1) * (borders[at + 1] - borders[at])
+        values = borders[at] + (rank - low) / np.maximum(high - low, 1) * (borders[at + 1] - borders[at])
         result[rows, column] = np.where(at == HALF, 0.0, values)
     return result
 
@@ -68,9 +68,9 @@ def heights(counts: np.ndarray, borders: np.ndarray) -> np.ndarray:
 
     Values are taken to lie evenly in their bin, those of the middle bin just above 0.
     """
-    own = edges()
-    own[HALF : HALF + 2] = 0.0, 2.0**-40
+    bin_edges = edges()
+    bin_edges[HALF : HALF + 2] = 0.0, 2.0**-40
     below = np.concatenate([np.zeros((len(counts), 1)), counts.cumsum(1, dtype=np.float64)], 1)
-    reached = np.stack([np.interp(borders, own, row) for row in below])
+    reached = np.stack([np.interp(borders, bin_edges, row) for row in below])
     with np.errstate(invalid="ignore"):
         return np.diff(reached, axis=1) / below[:, -1:]

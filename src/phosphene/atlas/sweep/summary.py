@@ -20,7 +20,7 @@ from ...network import Layer
 from ...network.running.outputs import main_tensor
 from . import sketch
 from .measuring import measured
-from .top import Found, Top
+from .top import Answers, Top
 
 SAMPLED = 4  # places of an image that the sketch sees
 TOGETHER = 64  # images whose answers are counted and sorted at once
@@ -30,7 +30,7 @@ TOGETHER = 64  # images whose answers are counted and sorted at once
 class Part:
     """What counts of one batch, made while the layer's value stands; holds none of its memory."""
 
-    found: Found | None
+    answers: Answers | None
     finite: Sequence[bool]  # (N,): whether all values of an image are
     count: int
     total: Tensor  # (C,)
@@ -61,9 +61,11 @@ class Summary:
     def part(self, maps: Tensor, images: Sequence[int]) -> Part:
         """What counts of maps (N, C, rows, columns), of images of rising numbers."""
         flat = maps.flatten(2)
-        own = measured(flat, _drawn(flat.shape[2], tuple(images)), *self.top.least(images))
-        found = self.top.found(flat, own, images)
-        return Part(found, own.finite, flat.shape[0] * flat.shape[2], own.total, own.active, own.sampled)
+        measures = measured(flat, _drawn(flat.shape[2], tuple(images)), *self.top.least(images))
+        answers = self.top.answers(flat, measures, images)
+        return Part(
+            answers, measures.finite, flat.shape[0] * flat.shape[2], measures.total, measures.active, measures.sampled
+        )
 
     def add(self, part: Part) -> None:
         """Takes in what `part` gave, of images whose values are all finite."""
@@ -78,7 +80,7 @@ class Summary:
     def settle(self) -> None:
         """Sorts and counts what waits."""
         if self.waiting:
-            self.top.add([part.found for part in self.waiting if part.found is not None])
+            self.top.add([part.answers for part in self.waiting if part.answers is not None])
             sketch.add(self.histogram, torch.cat([part.sampled for part in self.waiting]))
             self.waiting.clear()
             self.images_waiting = 0
@@ -101,11 +103,11 @@ def of_layer(layer: Layer, k: int, each: int, device: torch.device | str = "cpu"
 
 def as_maps(layer: Layer, value: object) -> Tensor:
     """A layer's value as maps (N, C, rows, columns); a vector has one place."""
-    found = main_tensor(value)
-    assert found is not None
+    tensor = main_tensor(value)
+    assert tensor is not None
     if layer.layout is not None:
-        return layer.layout.maps(found.movedim(layer.batch, 0) if layer.batch else found)
-    return found[:, :, None, None]
+        return layer.layout.maps(tensor.movedim(layer.batch, 0) if layer.batch else tensor)
+    return tensor[:, :, None, None]
 
 
 @lru_cache(maxsize=16)  # the layers of a network have maps of few sizes

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...data.coverage import Coverage
-from ...data.sources import Shard, lost, news, picked, place, shards_of
+from ...data.sources import Shard, lost, news, picked, shard_and_index, shards_of
 from ...network import Network, Preprocessing
 from ...network.room import check_room
 from ..store.store import Store
 from ..store.work import Sweep, Work
-from .running import Ran, run, summaries
+from .running import BatchRun, run, summaries
 
 EVERY_S = 20.0  # between two writings
 
-Runner = Callable[..., Iterable[Ran]]
+Runner = Callable[..., Iterable[BatchRun]]
 
 
 @dataclass(frozen=True)
@@ -77,40 +77,42 @@ def build(
         network.steadiness().insist(network.name, layer, "an atlas keeps what each image gives, once and for all")
     units = sum(network.layer(name).channels for name in work.layers)
     check_room(work.k, 20 * units, f"k={{}}: the strongest patches of {units:,} units", device=network.device)
-    given = [] if source is None else shards_of(source)
+    listed = [] if source is None else shards_of(source)
     store = Store(path, create=source is not None)
     with store.locked():
-        known = store.shards()
-        sweeps, rest = _held(network, store, work)
+        stored_shards = store.shards()
+        sweeps, rest = _sweeps_of(network, store, work)
         if not missing:
-            _check_there(store, known, sweeps, rest)
-        store.add_shards(news(given, list(known.values())))
+            _check_there(store, stored_shards, sweeps, rest)
+        store.add_shards(news(listed, list(stored_shards.values())))
         if not store.shards():
             raise ValueError(f"the atlas {store.path!r} has no images yet; name a source")
         for sweep in [*sweeps, *([store.begin(network, rest)] if rest else [])]:
             if retry:
                 try:
-                    store.reopen(sweep, [shard for shard, what in known.items() if lost(what)])
+                    store.reopen(sweep, [shard for shard, what in stored_shards.items() if lost(what)])
                 except (OSError, RuntimeError) as error:
-                    raise _told(error, store, 0) from error
+                    raise _explained(error, store, 0) from error
             yield from _sweep(network, store, sweep, runner, workers)
 
 
-def _held(network: Network, store: Store, work: Work) -> tuple[list[Sweep], Work | None]:
+def _sweeps_of(network: Network, store: Store, work: Work) -> tuple[list[Sweep], Work | None]:
     """The sweeps of this network that may not be done, and the work that none of them holds, which is a new one's."""
-    own = [sweep for sweep in store.sweeps() if sweep.fingerprint == network.fingerprint
+    of_network = [sweep for sweep in store.sweeps() if sweep.fingerprint == network.fingerprint
            and Preprocessing.from_dict(sweep.preprocessing) == network.preprocessing]  # fmt: skip
-    units = {name: sweep for sweep in own if sweep.work.keeps_units_of(work) for name in sweep.work.layers}
-    features = {name: sweep for sweep in own if sweep.work.keeps_features_of(work) for name in sweep.work.features}
+    units = {name: sweep for sweep in of_network if sweep.work.keeps_units_of(work) for name in sweep.work.layers}
+    features = {
+        name: sweep for sweep in of_network if sweep.work.keeps_features_of(work) for name in sweep.work.features
+    }
     rest = work.without(units, features)
-    held = [*(units.get(name) for name in work.layers), *(features.get(name) for name in work.features)]
-    wanted = {sweep.name: sweep for sweep in held if sweep is not None}
-    return list(wanted.values()), rest
+    sweeps = [*(units.get(name) for name in work.layers), *(features.get(name) for name in work.features)]
+    by_name = {sweep.name: sweep for sweep in sweeps if sweep is not None}
+    return list(by_name.values()), rest
 
 
 def _check_there(store: Store, shards: Mapping[int, Shard], sweeps: Iterable[Sweep], rest: Work | None) -> None:
     """FileNotFoundError, before anything is written, where a source that is to run is gone as a whole."""
-    left = set(shards) if rest else {shard for sweep in sweeps for shard, _ in store.done(sweep).left(shards)}
+    left = set(shards) if rest else {shard for sweep in sweeps for shard, _ in store.coverage(sweep).left(shards)}
     away = next(filter(None, (lost(shards[shard]) for shard in sorted(left))), None)
     if away is not None:
         raise FileNotFoundError(
@@ -119,69 +121,69 @@ def _check_there(store: Store, shards: Mapping[int, Shard], sweeps: Iterable[Swe
 
 
 def _sweep(network: Network, store: Store, sweep: Sweep, runner: Runner, workers: int | None) -> Iterator[Progress]:
-    done, kept = store.resume(sweep)
+    coverage, stored = store.resume(sweep)
     fresh = summaries(network, sweep.work)
     for name, summary in fresh.items():
-        if name in kept:
-            summary.merge(kept[name])
+        if name in stored:
+            summary.merge(stored[name])
     shards = store.shards()
-    again = _again(store, shards, done)
-    left = [(shard, shards[shard], start) for shard, start in done.left(shards)]
+    again = _again(store, shards, coverage)
+    left = [(shard, shards[shard], start) for shard, start in coverage.left(shards)]
     if not again and not left:
         return
     total = _images_in([*again, *left])
-    pending: list[Ran] = []
+    pending: list[BatchRun] = []
     images = unreadable = 0
     last = time.monotonic()
 
-    def written(tidy: bool = False) -> None:
+    def write(tidy: bool = False) -> None:
         nonlocal last
         try:
-            store.commit(sweep, fresh, pending, done)
+            store.commit(sweep, fresh, pending, coverage)
             pending.clear()
             if tidy:
                 store.tidy(sweep)
         except (OSError, RuntimeError) as error:
-            raise _told(error, store, images - sum(len(batch.rows) for batch in pending)) from error
+            raise _explained(error, store, images - sum(len(batch.rows) for batch in pending)) from error
         last = time.monotonic()
 
-    def all_ran() -> Iterator[Ran]:
-        for ran in runner(network, sweep.work, again, fresh, workers) if again else ():
-            done.ran(row.id for row in ran.rows)
-            yield ran
+    def all_batches() -> Iterator[BatchRun]:
+        for batch in runner(network, sweep.work, again, fresh, workers) if again else ():
+            coverage.ran_again(row.id for row in batch.rows)
+            yield batch
         current = None
-        for ran in runner(network, sweep.work, left, fresh, workers) if left else ():
-            if current is not None and ran.shard != current:
-                done.finish(current)
-            current = ran.shard
-            done.reached(ran.shard, ran.stop)
-            yield ran
+        for batch in runner(network, sweep.work, left, fresh, workers) if left else ():
+            if current is not None and batch.shard != current:
+                coverage.finish(current)
+            current = batch.shard
+            coverage.reached(batch.shard, batch.stop)
+            yield batch
 
     try:
-        for ran in all_ran():
-            pending.append(ran)
-            images += len(ran.rows)
-            unreadable += sum(row.error is not None for row in ran.rows)
+        for batch in all_batches():
+            pending.append(batch)
+            images += len(batch.rows)
+            unreadable += sum(row.error is not None for row in batch.rows)
             if time.monotonic() - last >= EVERY_S:
-                written()
+                write()
             yield Progress(images, unreadable, total, sweep.name, written=not pending)
     except GeneratorExit:  # stopped between two batches: what ran is kept
         if pending:
-            written()
+            write()
         raise
     for shard, _, _ in left:
-        done.finish(shard)
-    written(tidy=True)
+        coverage.finish(shard)
+    write(tidy=True)
     yield Progress(images, unreadable, total, sweep.name, written=True)
 
 
-def _again(store: Store, shards: Mapping[int, Shard], done: Coverage) -> list[tuple[int, Shard, int]]:
+def _again(store: Store, shards: Mapping[int, Shard], coverage: Coverage) -> list[tuple[int, Shard, int]]:
     """The images that are to run again, as parts of their shards."""
-    found: dict[int, list[tuple[int, str, str | None]]] = {}
-    for row in store.images(done.again).to_pylist():
-        shard, at = place(row["id"])
-        found.setdefault(shard, []).append((at, row["key"], row["label"]))
-    return [(shard, picked.of(shards[shard], images), 0) for shard, images in sorted(found.items())]
+    by_shard: dict[int, list[tuple[int, str, str | None]]] = {}
+    for row in store.images(coverage.again).to_pylist():
+        shard, at = shard_and_index(row["id"])
+        by_shard.setdefault(shard, []).append((at, row["key"], row["label"]))
+    return [(shard, picked.of(shards[shard], images), 0) for shard, images in sorted(by_shard.items())]
 
 
 def _images_in(left: Iterable[tuple[int, Any, int]]) -> int | None:
@@ -193,7 +195,7 @@ def _images_in(left: Iterable[tuple[int, Any, int]]) -> int | None:
     return total
 
 
-def _told(error: Exception, store: Store, kept: int) -> Exception:
+def _explained(error: Exception, store: Store, count: int) -> Exception:
     """The error as a sentence, where it says that a disk is full; else as it is."""
     text = str(error)
     full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "StorageFull" in text
@@ -201,6 +203,6 @@ def _told(error: Exception, store: Store, kept: int) -> Exception:
         return error
     return OSError(
         errno.ENOSPC,
-        f"the disk that holds the atlas {store.path!r} is full; it holds the first {kept} images of this run, whole. "
+        f"the disk that holds the atlas {store.path!r} is full; it holds the first {count} images of this run, whole. "
         "Make room and build again: it goes on from there",
     )

@@ -22,7 +22,7 @@ NONE = -1  # the image of a list's places that are still free
 
 
 @dataclass(frozen=True)
-class Found:
+class Answers:
     """Answers (M,) that belong into lists; those of one channel and image follow each other, the strongest first."""
 
     channels: Tensor
@@ -31,7 +31,7 @@ class Found:
     places: Tensor
 
     @classmethod
-    def joined(cls, parts: Sequence[Found]) -> Found:
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
         """All of them, by channel, and in it by image."""
         channels, values, images, places = (
             torch.cat(each)
@@ -71,27 +71,27 @@ class Top:
         """
         return self.values[:, -1], images[0] <= self.latest
 
-    def found(self, maps: Tensor, own: Measured, images: Sequence[int]) -> Found | None:
+    def answers(self, maps: Tensor, measures: Measured, images: Sequence[int]) -> Answers | None:
         """The answers that belong into the lists, of maps (N, C, places) of images of rising numbers; None if none do.
 
-        `own` is what was read of these maps, with the peaks that exceed, or reach, what `least` gives.
+        `measures` is what was read of these maps, with the peaks that exceed, or reach, what `least` gives.
         """
-        if not len(own.peak):
+        if not len(measures.peak):
             return None
         numbers, kind = torch.tensor(images, device=maps.device), self.values.dtype
         if self.each == 1:
-            place = _first_largest(maps[own.image, own.channel]) if own.place is None else own.place
-            return Found(own.channel, own.peak.to(kind), numbers[own.image], place)
-        values, places = maps[own.image, own.channel].sort(dim=1, descending=True, stable=True)
+            place = _first_largest(maps[measures.image, measures.channel]) if measures.place is None else measures.place
+            return Answers(measures.channel, measures.peak.to(kind), numbers[measures.image], place)
+        values, places = maps[measures.image, measures.channel].sort(dim=1, descending=True, stable=True)
         values, places = values[:, : self.each], places[:, : self.each]
-        channel, image = (part.repeat_interleave(values.shape[1]) for part in (own.channel, own.image))
-        return Found(channel, values.flatten().to(kind), numbers[image], places.flatten())
+        channel, image = (part.repeat_interleave(values.shape[1]) for part in (measures.channel, measures.image))
+        return Answers(channel, values.flatten().to(kind), numbers[image], places.flatten())
 
-    def add(self, parts: Sequence[Found]) -> None:
-        """Takes in what `found` gave, of several batches."""
+    def add(self, parts: Sequence[Answers]) -> None:
+        """Takes in what `answers` gave, of several batches."""
         if not parts:
             return
-        new = Found.joined(parts)
+        new = Answers.joined(parts)
         rows, row = new.channels.unique_consecutive(return_inverse=True)
         rank = torch.arange(len(row), device=row.device) - torch.searchsorted(row, row)
         theirs = Top.empty(len(rows), int(rank.max()) + 1, self.each, row.device)

@@ -57,13 +57,17 @@ class LayerSheet(Result):
         across = max(1, int(np.ceil(np.sqrt(many))))
         wide = (WIDTH + GAP) / COLUMNS - GAP
         scale = Scale.of(patches, (wide + GUTTER) / across - GUTTER)
-        made = iter(cuts(patches, scale))
-        lines = max((len(wrap(_told(unit), SMALL, wide)) for unit in self.units if unit.name is not None), default=0)
+        ready_cuts = iter(cuts(patches, scale))
+        lines = max(
+            (len(wrap(_name_in_words(unit), SMALL, wide)) for unit in self.units if unit.name is not None), default=0
+        )
         head = UNNAMED + LINE * lines + 2 * (lines > 0)
-        cards = [_card(unit, [next(made) for _ in unit.patches], scale, across, wide, head) for unit in self.units]
+        cards = [
+            _card(unit, [next(ready_cuts) for _ in unit.patches], scale, across, wide, head) for unit in self.units
+        ]
         where = f" · page {self.page} of {self.pages}" if self.pages > 1 else ""
-        some = f"{len(self.units)} of {self.channels} units" if len(self.units) < self.channels else "all units"
-        subtitle = f"{self.network} · receptive field {self.sees} · {some} {_ORDERED[self.order]}{where}"
+        which = f"{len(self.units)} of {self.channels} units" if len(self.units) < self.channels else "all units"
+        subtitle = f"{self.network} · receptive field {self.sees} · {which} {_ORDERED[self.order]}{where}"
         caption = (
             f"For each unit the patches that it answers to most among {self.images:,} images, the best first: all that "
             "it sees from there, plain where it sees the border's padding. The number is its largest value."
@@ -77,7 +81,7 @@ class LayerSheet(Result):
             [DrawingBlock(_flowed(cards))],
             caption=caption,
             width=WIDTH + 96,
-            description=f"{self.network}, {self.layer}: {some}{where}. {caption}",
+            description=f"{self.network}, {self.layer}: {which}{where}. {caption}",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,17 +123,17 @@ def atlas_layer(
     page: int = 1,
     sweep: str | None = None,
 ) -> LayerSheet:
-    """Many units of a layer, each with its few strongest patches of the data set.
+    """Several units of a layer, each with its strongest patches of the data set.
 
     Raises LookupError for a layer whose units the atlas does not hold.
 
-    - `layer`: which layer; the atlas's info lists those that it holds
+    - `layer`: which layer; the atlas's info lists those that it stores
     - `units`: how many units
     - `k`: how many patches of each, at most
-    - `order`: which units come first: those of the lowest number (channel), of the largest value, those that are active
-      at the fewest places (rarest, dead ones last), or those with the surest names
-    - `page`: which page of so many units, from 1
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `order`: which units come first: those with the lowest number (channel), with the largest value (largest), active
+      at the fewest places (rarest, dead units last), or with the most certain names (name)
+    - `page`: which page of units, from 1
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     for name, value in (("units", units), ("k", k)):
         if value < 1:
@@ -137,12 +141,12 @@ def atlas_layer(
     if order not in get_args(Order):
         raise ValueError(f"units are ordered by {', '.join(get_args(Order))}, not {order!r}")
     atlas = opened(atlas)
-    found = atlas.sweep(layer, name=sweep)
-    network = atlas.network(found)
-    table = units_of(atlas.store, found, layer)
+    swept = atlas.sweep(layer, name=sweep)
+    network = atlas.network(swept)
+    table = units_of(atlas.store, swept, layer)
     measured = Measured.of(table)
     try:
-        names: Sequence[Name] | None = named(atlas.store, found, table)
+        names: Sequence[Name] | None = named(atlas.store, swept, table)
     except ValueError:  # no labels
         if order == "name":
             raise
@@ -150,14 +154,14 @@ def atlas_layer(
     pages = -(-table.num_rows // units)
     if not 1 <= page <= pages:
         raise ValueError(f"there are pages 1 to {pages} of {table.num_rows} units, not {page}")
-    chosen = _ordered(measured, names, order)[(page - 1) * units : page * units]
-    patches = patches_of(atlas, found, network, layer, table.take(chosen).to_pylist(), k)
+    channels = _ordered(measured, names, order)[(page - 1) * units : page * units]
+    patches = patches_of(atlas, swept, network, layer, table.take(channels).to_pylist(), k)
     return LayerSheet(
         network=network.name, layer=layer, sees=str(network.receptive_field(Address(layer))),
-        images=count_of(atlas.store, found), channels=table.num_rows, order=order, page=page, pages=pages,
+        images=count_of(atlas.store, swept), channels=table.num_rows, order=order, page=page, pages=pages,
         units=tuple(
-            Unit(at, float(measured.largest[at]), float(measured.active[at]), names[at] if names else None, tuple(own))
-            for at, own in zip(chosen, patches, strict=True)
+            Unit(at, float(measured.largest[at]), float(measured.active[at]), names[at] if names else None, tuple(each))
+            for at, each in zip(channels, patches, strict=True)
         ),
     )  # fmt: skip
 
@@ -173,7 +177,7 @@ def _ordered(measured: Measured, names: Sequence[Name] | None, order: str) -> li
     return [int(channel) for channel in channels]
 
 
-def _told(unit: Unit) -> str:
+def _name_in_words(unit: Unit) -> str:
     """The unit's name."""
     return unit.name.name if unit.name is not None and unit.name.name else "no name"
 
@@ -190,7 +194,7 @@ def _card(unit: Unit, tiles: Sequence[Cut], scale: Scale, across: int, wide: flo
         colour = "accent" if unit.name.name else "muted"
         marks += [
             Text(0, 32 + LINE * at, line, SMALL, colour=colour)
-            for at, line in enumerate(wrap(_told(unit), SMALL, wide))
+            for at, line in enumerate(wrap(_name_in_words(unit), SMALL, wide))
         ]
     for index, tile in enumerate(tiles):
         row, column = divmod(index, across)

@@ -56,9 +56,9 @@ class Name:
         """What speaks for the name, in words."""
         if not self.label:
             return "no images speak for one: they have no labels, or it answers to them alike"
-        found = f"{self.shared} of {self.of} images are {self.label}, {compact(self.lift)} × its share among all"
+        counts_text = f"{self.shared} of {self.of} images are {self.label}, {compact(self.lift)} × its share among all"
         chance = f"p = {compact(self.p, 2)}, corrected for the number of labels"
-        return f"{found} ({chance}; q = {compact(self.q, 2)} among the layer's units)"
+        return f"{counts_text} ({chance}; q = {compact(self.q, 2)} among the layer's units)"
 
 
 def named(store: Store, sweep: Sweep, units: Any, level: float = LEVEL) -> list[Name]:
@@ -79,8 +79,8 @@ def named(store: Store, sweep: Sweep, units: Any, level: float = LEVEL) -> list[
     rows = store.images(sorted(set().union(*lists))).select(["id", "label"]).to_pylist()
     code = {label: at for at, label in enumerate(labels)}
     codes = {row["id"]: code[row["label"]] for row in rows if row["label"] is not None}
-    own = [np.array([codes[id] for id in some if id in codes], int) for some in lists]
-    return _judged(own, totals, labels, level)
+    labels_by_unit = [np.array([codes[id] for id in images if id in codes], int) for images in lists]
+    return _tested_names(labels_by_unit, totals, labels, level)
 
 
 def tied(values: Sequence[float], k: int) -> int:
@@ -89,20 +89,22 @@ def tied(values: Sequence[float], k: int) -> int:
     return alike if len(values) >= k and alike > 1 else 0
 
 
-def _judged(own: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str], level: float) -> list[Name]:
+def _tested_names(
+    labels_of_unit: Sequence[np.ndarray], totals: np.ndarray, labels: Sequence[str], level: float
+) -> list[Name]:
     """Names of units from the codes of their images' labels and the number of images of each label."""
     from scipy.stats import false_discovery_control, hypergeom
 
     every = int(totals.sum())
-    counts = np.stack([np.bincount(codes, minlength=len(labels)) for codes in own])
-    drawn = counts.sum(1)
+    counts = np.stack([np.bincount(codes, minlength=len(labels)) for codes in labels_of_unit])
+    sizes = counts.sum(1)
     # of labels that are shared alike, the rarer one says more
     best = np.lexsort((np.broadcast_to(totals, counts.shape), -counts), axis=1)[:, 0]
-    shared = counts[np.arange(len(own)), best]
-    p = np.minimum(1.0, len(labels) * hypergeom.sf(shared - 1, every, totals[best], drawn))
+    shared = counts[np.arange(len(labels_of_unit)), best]
+    p = np.minimum(1.0, len(labels) * hypergeom.sf(shared - 1, every, totals[best], sizes))
     q = false_discovery_control(p)  # of each p: the least share of false finds at which it would be one
     result = []
-    for channel, (label, x, n) in enumerate(zip(best.tolist(), shared.tolist(), drawn.tolist(), strict=True)):
+    for channel, (label, x, n) in enumerate(zip(best.tolist(), shared.tolist(), sizes.tolist(), strict=True)):
         if not n:
             result.append(Name(channel, "", "", 0, 0, float("nan"), float("nan"), 1.0, 1.0))
             continue
@@ -132,16 +134,16 @@ class Names(Result):
     @property
     def units(self) -> dict[str, list[int]]:
         """The channels of each name, the name with most units first."""
-        found: dict[str, list[int]] = {}
+        by_name: dict[str, list[int]] = {}
         for each in self.names:
             if each.name:
-                found.setdefault(each.name, []).append(each.channel)
-        return dict(sorted(found.items(), key=lambda pair: -len(pair[1])))
+                by_name.setdefault(each.name, []).append(each.channel)
+        return dict(sorted(by_name.items(), key=lambda pair: -len(pair[1])))
 
     def sheet(self, *, order: Order = "q", page: int = 1) -> Sheet:
         """The units with their names in a table, and how many units each name has.
 
-        - `order`: the surest first (q), or by channel
+        - `order`: the most certain names first (q), or by channel
         - `page`: which page of 30 units, from 1
         """
         if order not in get_args(Order):
@@ -164,17 +166,17 @@ class Names(Result):
 
 @instrument
 def atlas_names(atlas: AtlasLike, layer: LayerName, *, level: float = LEVEL, sweep: str | None = None) -> Names:
-    """What each unit of a layer stands for: the label that the images it answers to most have in common.
+    """A name for each unit of a layer: the label that most of its strongest images share.
 
-    A unit stays without a name where chance could have done it. Raises LookupError for a layer whose units the atlas
-    does not hold, ValueError where its images have no labels.
+    A unit gets no name if chance could explain the shared label. Raises LookupError for a layer whose units the atlas
+    does not store, ValueError if its images have no labels.
 
-    - `layer`: which layer; the atlas's info lists those that it holds
+    - `layer`: which layer; the atlas's info lists those that it stores
     - `level`: the share of names that may be false
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     atlas = opened(atlas)
-    found = atlas.sweep(layer, name=sweep)
-    names = named(atlas.store, found, units_of(atlas.store, found, layer), level)
-    counted = labels_of(atlas.store, found)
-    return Names(network=found.network, layer=layer, names=tuple(names), labels=counted, level=level)
+    swept = atlas.sweep(layer, name=sweep)
+    names = named(atlas.store, swept, units_of(atlas.store, swept, layer), level)
+    counted = labels_of(atlas.store, swept)
+    return Names(network=swept.network, layer=layer, names=tuple(names), labels=counted, level=level)

@@ -21,11 +21,11 @@ def sheet_of(result: Names, order: str, page: int) -> Sheet:
     if not 1 <= page <= pages:
         raise ValueError(f"there are pages 1 to {pages} of {len(result)} units, not {page}")
     ordered = sorted(result.names, key=lambda each: (each.q, each.p, -each.lift)) if order == "q" else result.names
-    shown = ordered[(page - 1) * ROWS : page * ROWS]
+    on_page = ordered[(page - 1) * ROWS : page * ROWS]
     rows = [
         [f"{each.channel}", each.name or (f"({each.label})" if each.label else "–"), f"{each.shared} of {each.of}",
          f"{compact(each.lift)} ×" if each.of else "–", compact(each.p, 2), compact(each.q, 2)]
-        for each in shown
+        for each in on_page
     ]  # fmt: skip
     table = Table(["unit", "name", "images", "lift", "p", "q"], rows)
     bars = _bars(result)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...data.sources import Shard, photo_of, place
+from ...data.sources import Shard, photo_of, shard_and_index
 from ...network import Address, Box, Field, Frame, Network
 from ...picture import Photo, Picture, compact, plain
 
@@ -58,7 +58,7 @@ class Patch:
 
         Raises FileNotFoundError or LookupError where it is not there any more, ValueError where it has another size.
         """
-        photo = photo_of(self.shard, place(self.number)[1], self.image)
+        photo = photo_of(self.shard, shard_and_index(self.number)[1], self.image)
         if (photo.height, photo.width) != self.frame.photo:
             height, width = self.frame.photo
             raise ValueError(
@@ -103,35 +103,35 @@ def patches_of(
     k: int | None = None,
 ) -> list[list[Patch]]:
     """The strongest patches of the units in rows of the sweep's table, best first, at most `k` each."""
-    wanted = [number for row in rows for number in row["images"][:k]]
-    images = {row["id"]: row for row in atlas.store.images(wanted).to_pylist()}
-    shards = atlas.store.shards([place(number)[0] for number in wanted])
+    numbers = [number for row in rows for number in row["images"][:k]]
+    images = {row["id"]: row for row in atlas.store.images(numbers).to_pylist()}
+    shards = atlas.store.shards([shard_and_index(number)[0] for number in numbers])
     result = []
     for row in rows:
         channel = int(row["channel"])
-        own: list[Patch] = []
+        unit_patches: list[Patch] = []
         for value, number, at in list(zip(row["values"], row["images"], row["places"], strict=True))[:k]:
-            told = images[number]
+            image = images[number]
             line, column = divmod(at, row["columns"])
             start = Patch(
-                value, told["key"], told["label"], line, column, Box(0, 0, 0, 0), number, f"{layer}:{channel}", True,
-                network.preprocessing.frame(told["height"], told["width"]), Box(0, 0, 0, 0), Box(0, 0, 0, 0),
-                shards[told["shard"]],
+                value, image["key"], image["label"], line, column, Box(0, 0, 0, 0), number, f"{layer}:{channel}", True,
+                network.preprocessing.frame(image["height"], image["width"]), Box(0, 0, 0, 0), Box(0, 0, 0, 0),
+                shards[image["shard"]],
             )  # fmt: skip
-            own.append(_placed(start, network, Address(layer, channel)))
-        result.append(own)
+            unit_patches.append(_with_boxes(start, network, Address(layer, channel)))
+        result.append(unit_patches)
     return result
 
 
-def _placed(patch: Patch, network: Network, unit: Address) -> Patch:
+def _with_boxes(patch: Patch, network: Network, unit: Address) -> Patch:
     """The patch with the part of the photo that the unit sees from its place."""
     frame = patch.frame
     whole = frame.whole_input
     box = network.receptive_field(unit, (patch.row, patch.column), frame.size)
     # a unit may see nothing but padding, the network's or the input's
-    known = isinstance(box, Box) and not box.empty and not frame.source(box).empty
-    if not isinstance(box, Box) or not known or box == whole:
-        return replace(patch, box=frame.source(whole), sees=whole, window=whole, known=known)
+    is_known = isinstance(box, Box) and not box.empty and not frame.source(box).empty
+    if not isinstance(box, Box) or not is_known or box == whole:
+        return replace(patch, box=frame.source(whole), sees=whole, window=whole, known=is_known)
     window = _window(network.receptive_field(unit, None, frame.size), patch, whole)
     inside = window.left <= box.left and window.top <= box.top
     inside = inside and window.right >= box.right and window.bottom >= box.bottom

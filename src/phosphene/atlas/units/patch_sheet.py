@@ -33,7 +33,7 @@ from .tiles import DENSITY, Cut, Scale, context_marks, cuts, tile_marks
 
 if TYPE_CHECKING:
     from ...attribution.reversed.projecting import Pattern
-    from .patches import Patches
+    from .patches_of_unit import Patches
 
 WIDTH = 1104.0  # inside the sheet's margins
 SIDE = 168.0  # of a tile
@@ -106,18 +106,20 @@ def _sees(result: Patches) -> str:
 def _caption(result: Patches, context: bool, ranges: tuple[Range, ...]) -> str:
     padded = any(patch.window != patch.sees for patch in result.patches)
     border = ", plain where that is the border's padding" if padded else ""
-    said = [f"Each patch is all that the unit sees from there{border}, in the photo's own pixels. Below it the value."]
+    sentences = [
+        f"Each patch is all that the unit sees from there{border}, in the photo's own pixels. Below it the value."
+    ]
     if context:
-        said.append("Beside it the whole photo.")
+        sentences.append("Beside it the whole photo.")
     if result.tied:
-        said.append(f"The last {result.tied} are alike in value; of images that answer so, the first stand here.")
+        sentences.append(f"The last {result.tied} are alike in value; of images that answer so, the first stand here.")
     if result.method:
         where = "Between them" if context else "Beside it"
         signal = f"the signal ({result.method}) that runs back from the unit to its patch, grey where it is zero"
-        said.append(f"{where} {signal}; {ranges_caption(ranges)}.")
+        sentences.append(f"{where} {signal}; {ranges_caption(ranges)}.")
     if result.image is not None:
-        said.append(f"The image: {result.how}")
-    return " ".join(said)
+        sentences.append(f"The image: {result.how}")
+    return " ".join(sentences)
 
 
 # ---- patches
@@ -131,11 +133,11 @@ def _pattern(result: Patches, index: int, scale: Scale, ranges: list[Range]) -> 
     if pattern is None:
         return True, [], ""
     values = pattern.signal.detach().double().cpu().numpy()
-    shown = map_range(values.reshape(1, -1), RULE, "picture").ranges[0]
-    ranges.append(shown)
+    limits = map_range(values.reshape(1, -1), RULE, "picture").ranges[0]
+    ranges.append(limits)
     near = abs(pattern.value - patch.value) <= 1e-3 * max(abs(patch.value), abs(result.largest), 1e-6)
     note = "" if near else f"now {compact(pattern.value)}: the photo has changed"
-    return True, _signal(pattern, coloured(values, shown), index, result, scale), note
+    return True, _signal(pattern, coloured(values, limits), index, result, scale), note
 
 
 def _signal(pattern: Pattern, pixels: np.ndarray, index: int, result: Patches, scale: Scale) -> list[Mark]:

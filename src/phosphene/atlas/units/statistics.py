@@ -79,7 +79,7 @@ class Statistics(Result):
     dead: tuple[int, ...]  # channels that are never above 0
 
     def sheet(self, *, order: Order = "largest") -> Sheet:
-        """Quantiles and the share of active places of all units, side by side in one order, and those that are dead.
+        """Quantiles and shares of active places of all units, in the same order, and the number of dead units.
 
         - `order`: how the units are ordered: by their largest value, the share of places where they are active, their
           mean, or their number
@@ -127,15 +127,15 @@ class Statistics(Result):
         if not self.dead:
             return f"Each of the {many} units is above 0 somewhere."
         listed = ", ".join(map(str, self.dead[:40])) + (" …" if len(self.dead) > 40 else "")
-        some = "1 is" if len(self.dead) == 1 else f"{len(self.dead)} are"
-        return f"Of {many} units {some} never above 0, and dead where a rectifier follows: {listed}."
+        count_text = "1 is" if len(self.dead) == 1 else f"{len(self.dead)} are"
+        return f"Of {many} units {count_text} never above 0, and dead where a rectifier follows: {listed}."
 
     def _extremes(self) -> Table:
         """The layer's span: for each number the lowest, the middle and the highest unit."""
-        shown = [("mean", self.mean), ("active places, %", 100 * self.active), ("99 % quantile", self._quantile(0.99)),
+        cases = [("mean", self.mean), ("active places, %", 100 * self.active), ("99 % quantile", self._quantile(0.99)),
                  ("largest value", self.largest)]  # fmt: skip
         rows = []
-        for name, values in shown:
+        for name, values in cases:
             low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
             rows.append(
                 [name, float(values[low]), f"unit {low}", float(np.nanmedian(values)), float(values[high]),
@@ -175,20 +175,20 @@ _ORDERED = {"largest": "their largest value", "active": "how often they are acti
 
 @instrument
 def atlas_statistics(atlas: AtlasLike, layer: LayerName, *, sweep: str | None = None) -> Statistics:
-    """How each unit of a layer answers over the whole data set: its mean, how often it is active, its quantiles.
+    """Statistics of each unit of a layer over the whole data set: its mean, how often it is active, its quantiles.
 
-    Raises LookupError for a layer whose units the atlas does not hold, ValueError where no image has run yet.
+    Raises LookupError for a layer whose units the atlas does not store, ValueError if no image has run yet.
 
-    - `layer`: which layer; the atlas's info lists those that it holds
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `layer`: which layer; the atlas's info lists those that it stores
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     atlas = opened(atlas)
-    found = atlas.sweep(layer, name=sweep)
-    units = units_of(atlas.store, found, layer)
+    swept = atlas.sweep(layer, name=sweep)
+    units = units_of(atlas.store, swept, layer)
     measured = Measured.of(units)
-    images = count_of(atlas.store, found)
+    images = count_of(atlas.store, swept)
     return Statistics(
-        network=found.network, layer=layer, images=images, places=measured.count // max(images, 1),
+        network=swept.network, layer=layer, images=images, places=measured.count // max(images, 1),
         mean=measured.mean, active=measured.active, largest=measured.largest, shares=SHARES,
         quantiles=measured.quantiles(), dead=measured.dead,
     )  # fmt: skip

@@ -63,7 +63,7 @@ class Scale:
 
 def cuts(patches: Sequence[Patch], scale: Scale, context: float | None = None) -> list[Cut]:
     """A tile for each patch, and the whole photo within `context` pixels of the sheet, if asked for."""
-    found: dict[int, Cut] = {}
+    cuts_by_index: dict[int, Cut] = {}
     by_image: dict[int, list[int]] = {}
     for index, patch in enumerate(patches):
         by_image.setdefault(patch.number, []).append(index)
@@ -71,11 +71,11 @@ def cuts(patches: Sequence[Patch], scale: Scale, context: float | None = None) -
         try:
             photo = patches[several[0]].photo()
         except (OSError, LookupError, ValueError) as error:
-            found |= {index: Cut(patches[index], why=str(error)) for index in several}
+            cuts_by_index |= {index: Cut(patches[index], why=str(error)) for index in several}
             continue
         whole = None if context is None else _small(photo, context * DENSITY)
-        found |= {index: Cut(patches[index], scale.cut(patches[index], photo), whole) for index in several}
-    return [found[index] for index in range(len(patches))]
+        cuts_by_index |= {index: Cut(patches[index], scale.cut(patches[index], photo), whole) for index in several}
+    return [cuts_by_index[index] for index in range(len(patches))]
 
 
 def _small(photo: Photo, side: float) -> np.ndarray:

@@ -33,10 +33,10 @@ MARK = "<!-- phosphene mosaic -->"  # by which a folder is known as one of ours
 Stretch = Callable[[int, int, int], np.ndarray | None]
 
 
-def pyramid(folder: Path, width: int, height: int, stretch: Stretch, told: Mapping[str, Any]) -> Path:
+def pyramid(folder: Path, width: int, height: int, stretch: Stretch, record: Mapping[str, Any]) -> Path:
     """Writes the pyramid of a picture into a folder, whole or not at all, and returns its page's path.
 
-    `stretch(left, top, size)` gives a square (size, size, 4) of the picture, or None where it is empty; `told` goes
+    `stretch(left, top, size)` gives a square (size, size, 4) of the picture, or None where it is empty; `record` goes
     into the page. A pyramid that stands there is replaced. ValueError for a folder that holds other things,
     FileNotFoundError where its own folder is not there.
     """
@@ -49,7 +49,7 @@ def pyramid(folder: Path, width: int, height: int, stretch: Stretch, told: Mappi
         new = Path(spare) / "new"
         new.mkdir()
         there = _write(new / "tiles", levels, width, height, stretch)
-        data = {**told, "width": width, "height": height, "size": SIZE, "levels": levels, "there": there}
+        data = {**record, "width": width, "height": height, "size": SIZE, "levels": levels, "there": there}
         (new / "index.html").write_text(page(data), encoding="utf-8")
         if folder.exists():
             shutil.move(folder, Path(spare) / "old")
@@ -76,7 +76,7 @@ def _write(folder: Path, levels: int, width: int, height: int, stretch: Stretch)
     """Writes all tiles; which there are: a level's bits in base64, row by row, the first the highest of its byte."""
     columns = [math.ceil(width / (SIZE << (levels - level))) for level in range(levels + 1)]
     rows = [math.ceil(height / (SIZE << (levels - level))) for level in range(levels + 1)]
-    there = [np.zeros((row, column), bool) for row, column in zip(rows, columns, strict=True)]
+    is_written = [np.zeros((row, column), bool) for row, column in zip(rows, columns, strict=True)]
 
     def make(level: int, column: int, row: int) -> np.ndarray | None:
         if column >= columns[level] or row >= rows[level]:
@@ -86,7 +86,7 @@ def _write(folder: Path, levels: int, width: int, height: int, stretch: Stretch)
         else:
             tile = _joined([make(level + 1, 2 * column + right, 2 * row + down) for down in (0, 1) for right in (0, 1)])
         if tile is not None:
-            there[level][row, column] = True
+            is_written[level][row, column] = True
             path = folder / str(level) / str(column) / f"{row}.webp"
             path.parent.mkdir(parents=True, exist_ok=True)
             image = Image.fromarray(tile if (tile[..., 3] < 255).any() else np.ascontiguousarray(tile[..., :3]))
@@ -94,7 +94,7 @@ def _write(folder: Path, levels: int, width: int, height: int, stretch: Stretch)
         return tile
 
     make(0, 0, 0)
-    return [base64.b64encode(np.packbits(bits).tobytes()).decode("ascii") for bits in there]
+    return [base64.b64encode(np.packbits(bits).tobytes()).decode("ascii") for bits in is_written]
 
 
 def _joined(parts: list[np.ndarray | None]) -> np.ndarray | None:
@@ -135,5 +135,5 @@ def page(data: Mapping[str, Any]) -> str:
         "DATA": json.dumps(dict(data), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
     }
     return re.sub(
-        r"\{\{ ([A-Z]+) \}\}", lambda found: filled[found[1]], parts["html"]
+        r"\{\{ ([A-Z]+) \}\}", lambda match: filled[match[1]], parts["html"]
     )  # in one go: data may hold anything

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ...data.sources import Shard, photo_of, place
+from ...data.sources import Shard, photo_of, shard_and_index
 
 if TYPE_CHECKING:
     from ..opened import OpenedAtlas
@@ -40,12 +40,12 @@ def thumbnails(atlas: OpenedAtlas, ids: Sequence[int], keys: Sequence[str], side
         file.truncate(max(1, len(ids) * side * side * 3))
         pixels: np.ndarray = np.memmap(file, np.uint8, "r+", shape=(len(ids), side, side, 3))
     missing, first = [], None
-    for row, made in _made(_items(atlas, ids, keys), side):
-        if isinstance(made, Exception):
-            first = first or made
+    for row, tile in _thumbnails(_items(atlas, ids, keys), side):
+        if isinstance(tile, Exception):
+            first = first or tile
             missing.append(row)
         else:
-            pixels[row] = made
+            pixels[row] = tile
     if first is not None and len(missing) == len(ids):
         raise first
     return Thumbnails(pixels, tuple(missing), "" if first is None else str(first))
@@ -55,20 +55,22 @@ def _items(atlas: OpenedAtlas, ids: Sequence[int], keys: Sequence[str]) -> Itera
     """Rows with their shards, places there and keys, in the order in which they lie in the sources."""
     shards = atlas.store.shards()
     for row in np.argsort(np.asarray(ids), kind="stable"):
-        shard, index = place(int(ids[row]))
+        shard, index = shard_and_index(int(ids[row]))
         yield int(row), shards[shard], index, keys[row]
 
 
-def _made(items: Iterator[tuple[int, Shard, int, str]], side: int) -> Iterator[tuple[int, np.ndarray | Exception]]:
+def _thumbnails(
+    items: Iterator[tuple[int, Shard, int, str]], side: int
+) -> Iterator[tuple[int, np.ndarray | Exception]]:
     waiting: deque[tuple[int, Future[np.ndarray | Exception]]] = deque()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="thumbnail") as pool:
         for row, shard, index, key in items:
             waiting.append((row, pool.submit(_thumbnail, shard, index, key, side)))
             if len(waiting) >= AHEAD:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        for done, future in waiting:
-            yield done, future.result()
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
 
 
 def _thumbnail(shard: Shard, index: int, key: str, side: int) -> np.ndarray | Exception:

@@ -53,5 +53,5 @@ class Zoomable(Result):
 
     def _stretch(self, left: int, top: int, size: int) -> np.ndarray | None:
         """The square part at (left, top), or None where nothing is in it."""
-        found = self.pixels(left, top, size, size)
-        return found if found[..., 3].any() else None
+        square = self.pixels(left, top, size, size)
+        return square if square[..., 3].any() else None

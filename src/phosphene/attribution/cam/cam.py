@@ -24,7 +24,7 @@ from ...instrument.roles import Images, Target
 from ...network import Network
 from ...network.running.rules import ACTIVATIONS
 from ...network.running.zeroed import zeroed
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.targets import Question, questions
 from .class_map import ClassMap, stretched
 from .grids import Grid, between, grids, last_grid
@@ -40,25 +40,25 @@ class NoMeanError(ValueError):
 
 @instrument
 def cam(network: Network, images: Images, target: Target = None) -> ClassMap:
-    """Class activation maps: what each place adds to a score, for networks that end in a mean over places.
+    """Class activation maps: how much each place adds to a class score, for networks that end in a mean over places.
 
-    `raw` (N, h, w) is the map on the grid of the last maps; its mean plus `bias` (N,), the score where those maps are
-    zero, is the score up to rounding. `values` (N, H, W) is the map stretched over the input. Negative numbers speak
-    against the class. Raises ValueError where a score is no mean over places, as of probabilities and of networks with
-    other heads (VGG, vision transformers, ConvNeXt): `grad_cam` takes those.
+    `raw` (N, h, w) is the map on the grid of the last maps. Its mean plus `bias` (N,), the score for maps of zeros, is
+    the score up to rounding. `values` (N, H, W) is the map enlarged to the input's size. Negative values are evidence
+    against the class. Raises ValueError if the score is not a mean over places, as for probabilities and for networks
+    with other heads (VGG, vision transformers, ConvNeXt); use `grad_cam` for those.
 
     - `target`: a class, such as 'logits:goose', or several; if not given, each image's best class
     """
     x = network.inputs(images).detach()
     question = questions(network, x, target)
     if question.layer == "probabilities":
-        asked = str(question.addresses[0]).replace("probabilities", "logits")
-        raise NoMeanError(f"a probability is no sum over places, a score is; ask for '{asked}', or use grad_cam")
+        logits_name = str(question.addresses[0]).replace("probabilities", "logits")
+        raise NoMeanError(f"a probability is no sum over places, a score is; ask for '{logits_name}', or use grad_cam")
     layer, raw, bias, scores = class_maps(network, x, question)
     size = (int(x.shape[-2]), int(x.shape[-1]))
     return ClassMap(
         method=f"class activation map at {layer}", targets=question.names, scores=scores, raw=raw, bias=bias,
-        values=stretched(raw, size), both_signs=True, layer=layer, **shown(network, images),
+        values=stretched(raw, size), both_signs=True, layer=layer, **photo_fields(network, images),
     )  # fmt: skip
 
 
@@ -111,9 +111,9 @@ def _probes(x: Tensor) -> tuple[Tensor, Tensor]:
 def _bend(network: Network, x: Tensor, layer: str, target: str) -> str | None:
     """An activation function between the layer and the target. Small numbers, as random weights make them, may hide
     that it bends."""
-    known = {name.replace("_", ""): words for name, words in ACTIVATIONS.items()}
+    words_by_name = {name.replace("_", ""): words for name, words in ACTIVATIONS.items()}
     met = [re.sub(r"(kernel)?backward\d*$", "", name.lower()) for name in between(network, x, layer, target)]
-    return next((words for name, words in known.items() if name in met), None)
+    return next((words for name, words in words_by_name.items() if name in met), None)
 
 
 def _refusal(network: Network, why: str) -> NoMeanError:

@@ -24,8 +24,8 @@ class ClassMap(Heatmap):
     bias: Tensor | None = field(default=None, repr=False)  # (N,): what of the scores belongs to no place; of `cam` only
 
     def to_dict(self) -> dict[str, Any]:
-        told = {**super().to_dict(), "layer": self.layer}
-        return told if self.bias is None else {**told, "bias": self.bias.tolist()}
+        values = {**super().to_dict(), "layer": self.layer}
+        return values if self.bias is None else {**values, "bias": self.bias.tolist()}
 
 
 def stretched(maps: Tensor, size: tuple[int, ...]) -> Tensor:

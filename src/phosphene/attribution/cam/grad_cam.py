@@ -23,7 +23,7 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import Images, LayerName, Target
 from ...network import Network
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.signal import Signal
 from ..maps.targets import Question, questions
 from ..reversed.reversing import Reversal, signals
@@ -64,12 +64,12 @@ def class_map(network: Network, images: Any, target: Target, layer: Layers, name
     """The maps by a formula, at one layer, at several that are joined, or at the last that has places."""
     x = network.inputs(images).detach()
     question = questions(network, x, target)
-    found, scores = chosen(network, x, question, layer)
-    raws = [formula(grid.maps, grid.gradients) for grid in found]
-    return joined(network, images, x, question, found, raws, scores, name)
+    layer_grids, scores = grids_and_scores(network, x, question, layer)
+    raws = [formula(grid.maps, grid.gradients) for grid in layer_grids]
+    return joined(network, images, x, question, layer_grids, raws, scores, name)
 
 
-def chosen(network: Network, x: Tensor, question: Question, layer: Layers) -> tuple[list[Grid], Tensor]:
+def grids_and_scores(network: Network, x: Tensor, question: Question, layer: Layers) -> tuple[list[Grid], Tensor]:
     """The layers named, or the last one on whose places the targets hang, and the targets' values (B,)."""
     if layer is None:
         grid, scores = last_grid(network, x, question)
@@ -101,7 +101,7 @@ def joined(
     named = ", ".join(grid.layer for grid in result)
     return ClassMap(
         method=f"{name} at {named}", targets=question.names, scores=scores, raw=raw, values=values, layer=named,
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip
 
 
@@ -109,52 +109,51 @@ def joined(
 def grad_cam(network: Network, images: Images, target: Target = None, *, layer: Layers = None) -> ClassMap:
     """Grad-CAM: a layer's maps, weighted by the mean of the gradient over each (Selvaraju et al., ICCV 2017, eq. 1-2).
 
-    `raw` (N, h, w) is the map on the layer's grid, `values` (N, H, W) lies over the input; none is negative. Raises
-    LookupError for a layer or target that is not there, ValueError for a layer without a grid of places.
+    `raw` (N, h, w) is the map on the layer's grid, `values` (N, H, W) the map over the input; no value is negative.
+    Raises LookupError for a layer or target that does not exist, ValueError for a layer without a grid of places.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas, whose maps are averaged after each is divided by its
-      largest number; if not given, the last with a grid of places that all influence of the image on the target
-      passes
+    - `layer`: a layer, or several joined by commas, whose maps are averaged after each is divided by its largest value;
+      if not given, the last layer with a grid of places through which all influence of the image on the target passes
     """
     return class_map(network, images, target, layer, "Grad-CAM", gradient_weighted)
 
 
 @instrument
 def grad_cam_plus_plus(network: Network, images: Images, target: Target = None, *, layer: Layers = None) -> ClassMap:
-    """Grad-CAM++: as Grad-CAM, places of strong gradient counting more (Chattopadhyay et al., WACV 2018, eq. 19).
+    """Grad-CAM++: Grad-CAM with more weight for places of strong gradient (Chattopadhyay et al., WACV 2018, eq. 19).
 
     Takes and raises what `grad_cam` does.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
-      of the image passes
+    - `layer`: a layer, or several joined by commas; if not given, the last one through which all influence of the image
+      passes
     """
     return class_map(network, images, target, layer, "Grad-CAM++", plus_plus_weighted)
 
 
 @instrument
 def x_grad_cam(network: Network, images: Images, target: Target = None, *, layer: Layers = None) -> ClassMap:
-    """XGrad-CAM: as Grad-CAM, the gradient weighted by the activations (Fu et al., BMVC 2020, eq. 8).
+    """XGrad-CAM: Grad-CAM with gradients weighted by the activations (Fu et al., BMVC 2020, eq. 8).
 
     Takes and raises what `grad_cam` does.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
-      of the image passes
+    - `layer`: a layer, or several joined by commas; if not given, the last one through which all influence of the image
+      passes
     """
     return class_map(network, images, target, layer, "XGrad-CAM", axiom_weighted)
 
 
 @instrument
 def layer_cam(network: Network, images: Images, target: Target = None, *, layer: Layers = None) -> ClassMap:
-    """Layer-CAM: each place weighted by its own gradient, also good at finer layers (Jiang et al., TIP 2021, eq. 7).
+    """Layer-CAM: each place weighted by its own gradient; works at early layers too (Jiang et al., TIP 2021, eq. 7).
 
     Takes and raises what `grad_cam` does.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
-      of the image passes
+    - `layer`: a layer, or several joined by commas; if not given, the last one through which all influence of the image
+      passes
     """
     return class_map(network, images, target, layer, "Layer-CAM", place_weighted)
 
@@ -163,15 +162,15 @@ def layer_cam(network: Network, images: Images, target: Target = None, *, layer:
 def guided_grad_cam(network: Network, images: Images, target: Target = None, *, layer: Layers = None) -> Signal:
     """Guided Grad-CAM: guided backprop times the enlarged Grad-CAM (Selvaraju et al., ICCV 2017, section 3.2).
 
-    Raises what `guided` and `grad_cam` do: LookupError where the network has no rectifier, or no such target or layer.
+    Raises what `guided` and `grad_cam` do: LookupError if the network has no rectifier, or no such target or layer.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer Grad-CAM is taken, or several, joined by commas; if not given, the last
-      that all influence of the image passes
+    - `layer`: the layer of Grad-CAM, or several joined by commas; if not given, the last one through which all
+      influence of the image passes
     """
     coarse = class_map(network, images, target, layer, "guided Grad-CAM", gradient_weighted)
     fine, scores, names = signals(network, network.inputs(images), target, Reversal("both"))
     return Signal(
         method=coarse.method, targets=names, values=fine * coarse.values[:, None], scores=scores,
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip

@@ -39,8 +39,8 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
     Raises LookupError for a layer that is not there, ValueError for one without a grid of places.
     """
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    known = [network.layer(name, size) for name in layers]
-    for layer in known:
+    grid_layers = [network.layer(name, size) for name in layers]
+    for layer in grid_layers:
         if layer.layout is None:
             raise ValueError(
                 f"{layer.name} of {network.name} is {' × '.join(map(str, layer.shape))} an image and has no grid of "
@@ -55,18 +55,18 @@ def grids(network: Network, x: Tensor, question: Question, layers: Sequence[str]
         assert value is not None
         check_gradient(network, question.layer, value, x)
         at = units(network, question, value, size)
-        found = [main_tensor(recorded[name]) for name in layers]
-        gradients = _gradients(value, at, [part for part in found if part is not None])
+        values = [main_tensor(recorded[name]) for name in layers]
+        gradients = _gradients(value, at, [part for part in values if part is not None])
         scores = value.detach().flatten(1)
     scores = scores.gather(1, at[:, None])[:, 0] if len(scores) == len(at) else scores[0, at]
-    pairs = zip(known, found, gradients, strict=True)
+    pairs = zip(grid_layers, values, gradients, strict=True)
     return [_grid(layer, part.detach(), back, at) for layer, part, back in pairs if part is not None], scores
 
 
 def _one_by_one(network: Network, x: Tensor, question: Question, layers: Sequence[str]) -> tuple[list[Grid], Tensor]:
     """`grids` of images that would change each other's values in one run."""
-    own = [Question(question.layer, (address,), ()) for address in question.addresses]
-    runs = [grids(network, one, asked, layers) for one, asked in zip(x.split(1), own, strict=True)]
+    single_questions = [Question(question.layer, (address,), ()) for address in question.addresses]
+    runs = [grids(network, one, single, layers) for one, single in zip(x.split(1), single_questions, strict=True)]
     several = zip(*(of_one for of_one, _ in runs), strict=True)
     return [_together(each) for each in several], torch.cat([scores for _, scores in runs])
 
@@ -88,22 +88,22 @@ def _gradients(value: Tensor, at: Tensor, parts: Sequence[Tensor]) -> list[Tenso
     """The gradients of the units `at` by the values that `parts` are copies of; zero where nothing leads to a unit."""
     several = len(value) != len(at)
     edges = {index: _edge(part) for index, part in enumerate(parts) if part.grad_fn is not None}
-    found: list[list[Tensor]] = [[] for _ in parts]
-    for some in at.split(AT_ONCE if several else len(at)):
-        seeds = value.new_zeros(len(some), value.numel() if several else value[0].numel())
-        seeds = seeds.scatter(1, some[:, None], 1.0)
+    pieces_by_part: list[list[Tensor]] = [[] for _ in parts]
+    for units_at_once in at.split(AT_ONCE if several else len(at)):
+        seeds = value.new_zeros(len(units_at_once), value.numel() if several else value[0].numel())
+        seeds = seeds.scatter(1, units_at_once[:, None], 1.0)
         seeds = seeds.view(-1, *value.shape) if several else seeds.view_as(value)
         back: dict[int, Tensor | None] = {}
         if edges and value.requires_grad:
-            taken = torch.autograd.grad(
+            gradients = torch.autograd.grad(
                 value, list(edges.values()), seeds, is_grads_batched=several, retain_graph=several, allow_unused=True
             )
-            back = dict(zip(edges, taken, strict=True))
+            back = dict(zip(edges, gradients, strict=True))
         for index, part in enumerate(parts):
-            shape = (len(some), *part.shape) if several else part.shape
+            shape = (len(units_at_once), *part.shape) if several else part.shape
             one = back.get(index)
-            found[index].append(part.new_zeros(shape) if one is None else one)
-    return [torch.cat(pieces) if several else pieces[0] for pieces in found]
+            pieces_by_part[index].append(part.new_zeros(shape) if one is None else one)
+    return [torch.cat(pieces) if several else pieces[0] for pieces in pieces_by_part]
 
 
 def _edge(copy: Tensor) -> GradientEdge:
@@ -130,13 +130,13 @@ def between(network: Network, x: Tensor, layer: str, target: str) -> set[str]:
                     users[before] = []
                     ahead.append(before)
                 users[before].append(node)
-        met, ahead = set(), [_edge(start).node]
+        visited, ahead = set(), [_edge(start).node]
         while ahead:
             for node in users.get(ahead.pop(), ()):
-                if node not in met:
-                    met.add(node)
+                if node not in visited:
+                    visited.add(node)
                     ahead.append(node)
-    return {node.name() for node in met}
+    return {node.name() for node in visited}
 
 
 def last_grid(network: Network, x: Tensor, question: Question) -> tuple[Grid, Tensor]:
@@ -147,8 +147,8 @@ def last_grid(network: Network, x: Tensor, question: Question) -> tuple[Grid, Te
 
 def _parts(network: Network, name: str, size: tuple[int, int]) -> list[bool]:
     """Of each of the network's layers whether it is the one named, or inside it."""
-    own = network.layer(name, size).name
-    return [layer.name == own or layer.name.startswith(f"{name}.") for layer in network.layers(size)]
+    name_of_layer = network.layer(name, size).name
+    return [layer.name == name_of_layer or layer.name.startswith(f"{name}.") for layer in network.layers(size)]
 
 
 def computed_after(network: Network, name: str, other: str, size: tuple[int, int]) -> bool:
@@ -156,4 +156,4 @@ def computed_after(network: Network, name: str, other: str, size: tuple[int, int
     if other in OUTPUTS:
         return False
     one, two = (_parts(network, each, size) for each in (name, other))
-    return one.index(True) > max(place for place, inside in enumerate(two) if inside)
+    return one.index(True) > max(position for position, inside in enumerate(two) if inside)

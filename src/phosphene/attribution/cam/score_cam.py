@@ -19,35 +19,35 @@ from ...network.running.outputs import main_tensor
 from ..maps.fixed_units import whole
 from ..maps.targets import questions, units
 from .class_map import ClassMap, stretched
-from .grad_cam import Layers, chosen, joined
+from .grad_cam import Layers, grids_and_scores, joined
 
 
 @instrument
 def score_cam(
     network: Network, images: Images, target: Target = None, *, layer: Layers = None, batch: int = 32
 ) -> ClassMap:
-    """Score-CAM: each of a layer's maps weighted by how the network likes the image seen through it.
+    """Score-CAM: a layer's maps, each weighted by the score of the image masked with it.
 
-    As many runs as the layer has channels, for each image. Raises LookupError for a layer or target that is not there,
-    ValueError for a layer without a grid of places.
+    It needs one run for each channel of the layer and each image. Raises LookupError for a layer or target that does
+    not exist, ValueError for a layer without a grid of places.
 
     - `target`: a class or unit, such as 'logits:goose' or 'blocks.3:17'; if not given, each image's best class
-    - `layer`: at which layer, or several, joined by commas; if not given, the last that all influence
-      of the image passes
+    - `layer`: a layer, or several joined by commas; if not given, the last one through which all influence of the image
+      passes
     - `batch`: how many masked images run at once
     """
     whole(batch, "batch", 1)
     x = network.inputs(images).detach()
     question = questions(network, x, target)
-    found, scores = chosen(network, x, question, layer)
+    layer_grids, scores = grids_and_scores(network, x, question, layer)
     value = main_tensor(network.record(x, question.layer)[question.layer])
     assert value is not None
     at = units(network, question, value, (int(x.shape[-2]), int(x.shape[-1])))
     raws = []
-    for grid in found:
+    for grid in layer_grids:
         weights = _weights(network, x, grid.maps, at, question.layer, batch).softmax(1)
         raws.append((weights[:, :, None, None] * grid.maps).sum(1).relu())
-    return joined(network, images, x, question, found, raws, scores, "Score-CAM")
+    return joined(network, images, x, question, layer_grids, raws, scores, "Score-CAM")
 
 
 def _weights(
@@ -59,8 +59,8 @@ def _weights(
     for index in range(len(x)):
         of = at if len(x) == 1 else at[index : index + 1]
         parts = []
-        for some in maps[index].split(batch):
-            masks = stretched(some, size)
+        for maps_at_once in maps[index].split(batch):
+            masks = stretched(maps_at_once, size)
             low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
             masks = torch.where(high > low, (masks - low) / torch.where(high > low, high - low, 1.0), 0.0)
             value = main_tensor(network.record(x[index : index + 1] * masks[:, None], target)[target])

@@ -35,13 +35,13 @@ def default_layer(network: Network, x: Tensor, question: Question) -> str:
     It stands before the layer that the targets are in. Raises LookupError where there is no such layer.
     """
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    known = layers_before(network, question.layer, size)
-    if not known:
+    earlier = layers_before(network, question.layer, size)
+    if not earlier:
         raise LookupError(f"{network.name} computes nothing with a grid of places before {question.layer}")
     for index, address in enumerate(question.addresses):
         one = Question(question.layer, (address,), question.names[:1])
         with torch.inference_mode(False), torch.enable_grad():
-            stream = _stream(network, x[index : index + 1] if len(x) > 1 else x, one, known)
+            stream = _stream(network, x[index : index + 1] if len(x) > 1 else x, one, earlier)
             if not stream.cuts:
                 raise LookupError(
                     f"no layer of {network.name} with a grid of places has all in it that {question.layer} hangs on; "
@@ -54,10 +54,10 @@ def default_layer(network: Network, x: Tensor, question: Question) -> str:
 
 def first_name(network: Network, x: Tensor, question: Question, layer: str) -> str:
     """The first layer whose value is the same tensor as that of `layer`: a module inside, where others return it."""
-    known = layers_before(network, question.layer, (int(x.shape[-2]), int(x.shape[-1])))
+    earlier = layers_before(network, question.layer, (int(x.shape[-2]), int(x.shape[-1])))
     with torch.inference_mode(False), torch.enable_grad():
-        run = network.reduce(x[:1].detach().clone().requires_grad_(), {one.name: _edge for one in known})
-    return next((one.name for one in known if run[one.name] == run[layer]), layer)
+        run = network.reduce(x[:1].detach().clone().requires_grad_(), {one.name: _edge for one in earlier})
+    return next((one.name for one in earlier if run[one.name] == run[layer]), layer)
 
 
 def layers_before(network: Network, target: str, size: tuple[int, int]) -> list[Layer]:
@@ -65,12 +65,12 @@ def layers_before(network: Network, target: str, size: tuple[int, int]) -> list[
     layers = network.layers(size)
     name = network.layer(target, size).name
     end = next(index for index, layer in enumerate(layers) if layer.name == name)
-    spread = [layer for layer in layers[:end] if layer.layout is not None and places(layer) > 1]
+    spread = [layer for layer in layers[:end] if layer.layout is not None and cell_count(layer) > 1]
     outside = [layer for layer in spread if target in OUTPUTS or not layer.name.startswith(f"{name}.")]
     return outside or spread
 
 
-def places(layer: Layer) -> int:
+def cell_count(layer: Layer) -> int:
     """How many places a channel of the layer has."""
     _, rows, columns = layer.maps_shape
     return rows * columns
@@ -93,41 +93,41 @@ class Stream:
     seed: Tensor  # the unit's gradient by the target
     values: tuple[Value, ...]
     cuts: tuple[Value, ...]
-    placed: bool  # whether the unit has a place among others
-    own: int  # rows or columns that it may read without reading more than its own place
+    has_cell: bool  # whether the unit has a place among others
+    unit_extent: int  # rows or columns that it may read without reading more than its own place
 
     def last(self) -> Value | None:
         """The layer to read; None where nothing moves the target's unit."""
-        own = self.own
+        extent_of_unit = self.unit_extent
         for end in range(len(self.cuts), 0, -AT_ONCE):
             for value, gradient in self.gradients(self.cuts[max(0, end - AT_ONCE) : end]):
                 channels, extent = _read(value.layer, gradient)
-                if self.placed and channels < 2:  # the target's own map
-                    own = max(own, extent)
-                elif extent > own:
-                    stream = replace(self, own=own)
+                if self.has_cell and channels < 2:  # the target's own map
+                    extent_of_unit = max(extent_of_unit, extent)
+                elif extent > extent_of_unit:
+                    stream = replace(self, unit_extent=extent_of_unit)
                     return stream._before_moves(stream._onwards(value))
         return None
 
     def gradients(self, values: Sequence[Value]) -> list[tuple[Value, Tensor]]:
         """The values, the last first, with the unit's gradient by each; without those that it does not hang on."""
-        wanted = [gradient_edge(value.edge) for value in values]
-        back = torch.autograd.grad(self.target, wanted, self.seed, retain_graph=True, allow_unused=True)
+        edges = [gradient_edge(value.edge) for value in values]
+        back = torch.autograd.grad(self.target, edges, self.seed, retain_graph=True, allow_unused=True)
         pairs = [(value, one) for value, one in zip(values, back, strict=True) if one is not None]
         return pairs[::-1]
 
     def spread(self, layer: Layer, gradient: Tensor | None) -> bool:
         """Whether more places of the layer are read than the target's own."""
-        return gradient is not None and _read(layer, gradient)[1] > self.own
+        return gradient is not None and _read(layer, gradient)[1] > self.unit_extent
 
     def _onwards(self, start: Value) -> Value:
         """The last value as large as `start` that takes each of its places by itself and passes all of them on."""
-        taken: set[Edge] = set()  # by which functions more than single places of it go on
+        spreading: set[Edge] = set()  # by which functions more than single places of it go on
 
         def note(function: Any, at: int) -> Callable[[tuple, tuple], None]:
-            def hook(given: tuple, _: tuple) -> None:
-                if self.spread(start.layer, given[at]):
-                    taken.add((function, at))
+            def hook(gradients: tuple, _: tuple) -> None:
+                if self.spread(start.layer, gradients[at]):
+                    spreading.add((function, at))
 
             return hook
 
@@ -137,7 +137,7 @@ class Stream:
         finally:
             for handle in handles:
                 handle.remove()
-        among = ways(self.top, start.edge, taken).cuts()
+        among = ways(self.top, start.edge, spreading).cuts()
         shape = start.layer.maps_shape
         after = [value for value in self.values if value.edge in among and value.layer.maps_shape == shape]
         for value, gradient in self.gradients(after) if after else ():
@@ -163,8 +163,8 @@ def _nonzero(layer: Layer, gradient: Tensor) -> Tensor:
 
 def _read(layer: Layer, gradient: Tensor) -> tuple[int, int]:
     """Of how many channels, and of how many rows or columns, a layer's maps are read."""
-    some = _nonzero(layer, gradient)
-    return int(some.flatten(1).any(1).sum()), max(int(some.any(0).any(side).sum()) for side in (0, 1))
+    is_read = _nonzero(layer, gradient)
+    return int(is_read.flatten(1).any(1).sum()), max(int(is_read.any(0).any(side).sum()) for side in (0, 1))
 
 
 def _place_by_place(value: Value, gradient: Tensor, start: Value) -> bool:
@@ -185,21 +185,21 @@ def _place_by_place(value: Value, gradient: Tensor, start: Value) -> bool:
 # ---- one run
 
 
-def _stream(network: Network, x: Tensor, question: Question, known: Sequence[Layer]) -> Stream:
+def _stream(network: Network, x: Tensor, question: Question, earlier: Sequence[Layer]) -> Stream:
     size = (int(x.shape[-2]), int(x.shape[-1]))
     x = x.detach().clone().requires_grad_()
-    own = network.layer(question.layer, size)
-    keep: dict[str, Callable[[Any], Any]] = {layer.name: _edge for layer in known}
-    run = network.reduce(x, keep | {own.name: _output if own.name == OUTPUT else _with_edge})
-    target, top = run[own.name]
+    target_layer = network.layer(question.layer, size)
+    keep: dict[str, Callable[[Any], Any]] = {layer.name: _edge for layer in earlier}
+    run = network.reduce(x, keep | {target_layer.name: _output if target_layer.name == OUTPUT else _with_edge})
+    target, top = run[target_layer.name]
     check_gradient(network, question.layer, target, x)
-    values = [Value(layer, run[layer.name]) for layer in known if run[layer.name] not in (None, top)]
+    values = [Value(layer, run[layer.name]) for layer in earlier if run[layer.name] not in (None, top)]
     bottom = edge_of(x)
     assert bottom is not None
     among = ways(top, bottom).cuts()
-    seed, placed = _seed(network, question, target, own, size)
+    seed, has_cell = _seed(network, question, target, target_layer, size)
     cuts = tuple(value for value in values if value.edge in among)
-    return Stream(target, top, seed, tuple(values), cuts, placed, 2 if placed else 1)
+    return Stream(target, top, seed, tuple(values), cuts, has_cell, 2 if has_cell else 1)
 
 
 def _edge(value: Any) -> Edge | None:
@@ -219,20 +219,20 @@ def _output(value: Any) -> tuple[Tensor | None, Edge | None]:
 
 
 def _seed(
-    network: Network, question: Question, target: Tensor, own: Layer, size: tuple[int, int]
+    network: Network, question: Question, target: Tensor, target_layer: Layer, size: tuple[int, int]
 ) -> tuple[Tensor, bool]:
     """The unit's gradient by the layer's value, and whether the unit has a place among others.
 
     A probability hangs on all scores of its place: they get random numbers.
     """
-    placed = own.layout is not None and places(own) > 1 and question.addresses[0].token is None
+    has_cell = target_layer.layout is not None and cell_count(target_layer) > 1 and question.addresses[0].token is None
     numbers, mixed = torch.arange(target.numel()).view_as(target), question.layer == "probabilities"
-    chosen = numbers.flatten()
-    if placed or not mixed:
-        chosen = units(network, question, target, size)[:1].cpu()
+    indices = numbers.flatten()
+    if has_cell or not mixed:
+        indices = units(network, question, target, size)[:1].cpu()
         if mixed:
-            assert own.layout is not None
-            maps = own.layout.maps(numbers)[0].flatten(1)
-            chosen = maps[:, int((maps == chosen).any(0).nonzero()[0])]
-    values = torch.rand(len(chosen), generator=torch.Generator().manual_seed(0)) if mixed else torch.ones(1)
-    return torch.zeros(target.numel()).scatter(0, chosen, values).view_as(target).to(target), placed
+            assert target_layer.layout is not None
+            maps = target_layer.layout.maps(numbers)[0].flatten(1)
+            indices = maps[:, int((maps == indices).any(0).nonzero()[0])]
+    values = torch.rand(len(indices), generator=torch.Generator().manual_seed(0)) if mixed else torch.ones(1)
+    return torch.zeros(target.numel()).scatter(0, indices, values).view_as(target).to(target), has_cell

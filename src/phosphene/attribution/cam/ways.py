@@ -45,31 +45,31 @@ class Ways:
         if not whole:
             return set()
         over: dict[Node, int] = {self.top[0]: 1}  # ways from the top down to each function
-        met: dict[Edge, int] = {self.top: 1}
+        ways_to: dict[Edge, int] = {self.top: 1}
         for node in self.order:
             for before, number in node.next_functions:
                 if before is not None and (before, number) != self.bottom and self.down.get(before):
-                    met[before, number] = met.get((before, number), 0) + over[node]
+                    ways_to[before, number] = ways_to.get((before, number), 0) + over[node]
                     over[before] = over.get(before, 0) + over[node]
-        return {edge for edge, many in met.items() if many * self.down[edge[0]] == whole}
+        return {edge for edge, many in ways_to.items() if many * self.down[edge[0]] == whole}
 
 
 def ways(top: Edge, bottom: Edge, entered: Collection[Entry] | None = None) -> Ways:
     """The ways from `top` down to `bottom`, of those that end in one of the functions `entered` if they are given."""
     upwards: list[Node] = []
-    met: set[Node] = set()
+    visited: set[Node] = set()
     ahead: list[tuple[Node, bool]] = [(top[0], False)]
     while ahead:
         node, complete = ahead.pop()
         if complete:
             upwards.append(node)
-        elif node not in met:
-            met.add(node)
+        elif node not in visited:
+            visited.add(node)
             ahead.append((node, True))
             ahead += [
                 (before, False)
                 for before, number in node.next_functions
-                if before is not None and before not in met and (before, number) != bottom
+                if before is not None and before not in visited and (before, number) != bottom
             ]
     down: dict[Node, int] = {}
     for node in upwards:

@@ -12,17 +12,17 @@ from __future__ import annotations
 from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.signal import Signal
 from ..reversed.reversing import Reversal, signals
 
 
 @instrument
 def input_x_gradient(network: Network, images: Images, target: Target = None) -> Signal:
-    """The input times the gradient: what each pixel adds to a value, to first order, against an input of zeros.
+    """The input times the gradient: how much each pixel adds to a value, to first order, from a baseline of zeros.
 
-    Zero is zero of the network's input, which is the mean colour where the preprocessing takes one off. Raises
-    LookupError for a target that is not there, ValueError for images that the network can't take.
+    The baseline is zero in the network's input; this is the mean colour if the preprocessing subtracts one. Raises
+    LookupError for a target that does not exist, ValueError for images that the network can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
@@ -31,5 +31,5 @@ def input_x_gradient(network: Network, images: Images, target: Target = None) ->
     values, scores, names = signals(network, x, target, Reversal())
     return Signal(
         method="input × gradient", targets=names, values=x * values, scores=scores, shares=True,
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip

@@ -22,8 +22,8 @@ from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network
 from ...picture import compact
-from ..maps.attribution import shown
-from ..maps.fixed_units import at_once, pinned, whole
+from ..maps.attribution import photo_fields
+from ..maps.fixed_units import at_once, fix_units, whole
 from ..maps.signal import Signal
 from .baselines import baselines
 from .paths import Integral, Line, Rule, adaptive, fixed, rule_points
@@ -74,21 +74,21 @@ def integrated_gradients(
     rule: Rule = "gauss",
     batch: int | None = None,
 ) -> Integrated:
-    """A value's difference from a baseline, shared out among the pixels (Sundararajan, Taly and Yan, 2017).
+    """A score's difference from that of a baseline, divided among the pixels (Sundararajan, Taly and Yan, 2017).
 
-    The values sum to the score less the baseline's score, but for `.gap`, which says how far the steps fell short. A
-    channel without a place stands for the place where it is largest in the clean image, all along the path. Raises
-    LookupError for a target that is not there, ValueError for images, baselines and steps that don't fit.
+    The values sum to the score minus the baseline's score, up to the error `.gap`. A channel without a place means the
+    place where it is largest in the clean image, along the whole path. Raises LookupError for a target that does not
+    exist, ValueError for images, baselines and steps that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
-    - `baseline`: where the path begins: zero (of the network's input: the mean colour where one is taken off), black,
-      white, mean (the image's mean colour), blur, noise (of the image's mean and spread, the same at every call), or a
-      tensor as large as the image; several joined by '+', as black+white, give the mean of their signals
-    - `steps`: points on the path, or auto: as many as it takes, put where the value changes
-    - `rule`: where a given number of steps lies: gauss (Gauss-Legendre), trapezoid (both ends too), middle (of equal
-      parts) or riemann (the ends of equal parts, as in the paper)
-    - `batch`: points at once; as many as fit into memory if not given
+    - `baseline`: where the path starts: zero (zeros in the network's input, often the mean colour), black, white, mean
+      (the image's mean colour), blur, noise (with the image's mean and spread, the same at every call), or a tensor as
+      large as the image; several joined by '+', such as black+white, give the mean of their signals
+    - `steps`: how many points on the path; auto takes as many as needed, where the value changes
+    - `rule`: where the points of a fixed number of steps are: gauss (Gauss-Legendre), trapezoid (with both ends),
+      middle (the middles of equal parts) or riemann (the ends of equal parts, as in the paper)
+    - `batch`: how many points run at once; as many as fit into memory if not given
     """
     if steps == "auto":
         rule_points(rule, 2)  # refuses one that is not there
@@ -97,31 +97,33 @@ def integrated_gradients(
         integral = partial(fixed, points=rule_points(rule, whole(steps, "steps (a number, or 'auto')", 1)))
     with torch.inference_mode(False):
         x = network.inputs(images).detach().clone()
-        units = pinned(network, x, target)
+        units = fix_units(network, x, target)
         steady = network.steadiness((int(x.shape[-2]), int(x.shape[-1])))
         steady.insist(network.name, units.layer, "integrated gradients sum to the difference of two answers")
         starts, names = baselines(network, x, baseline)
         most = at_once(network, x, batch, back=True, of=None if steps == "auto" else steps)
-        signals, below, taken = [], [], []
+        signals, below, point_counts = [], [], []
         for index in range(len(x)):
-            own = units.at[units.of(index)]
+            # a path from every baseline; their signals are averaged
+            at = units.at[units.of(index)]
             lines = [
                 Line(
                     network,
                     x[index],
                     start(index)[0],
                     units.layer,
-                    own,
+                    at,
                     most,
                 )
                 for start in starts
             ]
-            found = [integral(line) for line in lines]
-            signals.append(torch.stack([signal for signal, _ in found]).mean(0))
+            integrals = [integral(line) for line in lines]
+            signals.append(torch.stack([signal for signal, _ in integrals]).mean(0))
             below.append(torch.stack([line.values([0.0])[:, 0] for line in lines]).mean(0))
-            taken += [sum(points for _, points in found)] * len(own)
+            point_counts += [sum(points for _, points in integrals)] * len(at)
     return Integrated(
         method="integrated gradients", targets=units.names, values=torch.cat(signals), scores=units.scores,
-        shares=True, baseline=names, rule="where the value changes" if steps == "auto" else rule, steps=tuple(taken),
-        baseline_scores=torch.cat(below).to(units.scores), **shown(network, images),
+        shares=True, baseline=names, rule="where the value changes" if steps == "auto" else rule,
+        steps=tuple(point_counts),
+        baseline_scores=torch.cat(below).to(units.scores), **photo_fields(network, images),
     )  # fmt: skip

@@ -47,8 +47,11 @@ class Line:
 
     def values(self, alphas: Sequence[float]) -> Tensor:
         """(T, n), in float64 where there is such a thing."""
-        found = [values(self.network, self.points(some), self.layer, self.at) for some in batches(alphas, self.batch)]
-        return torch.cat(found, 1).cpu().double()
+        batches_of_values = [
+            values(self.network, self.points(alphas_at_once), self.layer, self.at)
+            for alphas_at_once in batches(alphas, self.batch)
+        ]
+        return torch.cat(batches_of_values, 1).cpu().double()
 
     def zeros(self) -> Tensor:
         return self.image.new_zeros(len(self.at), *self.image.shape)
@@ -77,22 +80,22 @@ def rule_points(rule: str, steps: int) -> list[tuple[float, float]]:
 
 def _check_gauss(steps: int) -> None:
     """The points of Gauss-Legendre are the eigenvalues of a matrix of steps × steps numbers."""
-    there = memory()
-    if there is not None and 8 * steps**2 > there:
+    available = memory()
+    if available is not None and 8 * steps**2 > available:
         raise ValueError(
             f"steps={steps:,} of the rule gauss take a matrix of {human(8 * steps**2)}, and this machine has "
-            f"{human(there)}; at most {isqrt(there // 8):,} would fit, and rule='middle' takes more"
+            f"{human(available)}; at most {isqrt(available // 8):,} would fit, and rule='middle' takes more"
         )
 
 
 def fixed(line: Line, points: Sequence[tuple[float, float]]) -> tuple[Tensor, int]:
     """The signals (T, C, H, W) by the points and weights of a rule, and how many points there were."""
     total = line.zeros()
-    for some in batches(points, line.batch):
-        along = line.points([alpha for alpha, _ in some])
-        for own, (_, found) in zip(total, gradients(line.network, along, line.layer, line.at), strict=True):
-            for (_, weight), gradient in zip(some, found, strict=True):
-                own.add_(gradient, alpha=weight)
+    for weighted in batches(points, line.batch):
+        along = line.points([alpha for alpha, _ in weighted])
+        for sums, (_, path_gradients) in zip(total, gradients(line.network, along, line.layer, line.at), strict=True):
+            for (_, weight), gradient in zip(weighted, path_gradients, strict=True):
+                sums.add_(gradient, alpha=weight)
     return total * (line.image - line.start), len(points)
 
 
@@ -114,16 +117,16 @@ def adaptive(line: Line) -> tuple[Tensor, int]:
     sixteenth of the path's, up to nine times; for each unit by itself.
     """
     edges = np.linspace(0, 1, PARTS + 1).tolist()
-    known = line.values(edges)
-    travelled = known.diff(dim=1).abs().sum(1)  # up and down, over the whole path
+    answers = line.values(edges)
+    travelled = answers.diff(dim=1).abs().sum(1)  # up and down, over the whole path
     everyone = tuple(range(len(line.at)))
-    parts = [Part(edges[i], edges[i + 1], known[:, i], known[:, i + 1], everyone) for i in range(PARTS)]
+    parts = [Part(edges[i], edges[i + 1], answers[:, i], answers[:, i + 1], everyone) for i in range(PARTS)]
     total, points = line.zeros(), 0
     for halvings in range(HALVINGS + 1):
         halved: list[Part] = []
-        for some in batches(parts, max(1, line.batch // NODES)):
-            points += NODES * len(some)
-            halved += _passed(line, some, total, travelled, last=halvings == HALVINGS)
+        for parts_at_once in batches(parts, max(1, line.batch // NODES)):
+            points += NODES * len(parts_at_once)
+            halved += _passed(line, parts_at_once, total, travelled, last=halvings == HALVINGS)
         parts = halved
         if not parts:
             break
@@ -133,14 +136,14 @@ def adaptive(line: Line) -> tuple[Tensor, int]:
 def _passed(line: Line, parts: Sequence[Part], total: Tensor, travelled: Tensor, *, last: bool) -> list[Part]:
     """Adds the gradients of the parts that are right to `total`; the halves of the others come back."""
     nodes = rule_points("gauss", NODES)
-    asked = sorted({unit for part in parts for unit in part.units})
+    every = sorted({unit for part in parts for unit in part.units})
     along = line.points([part.low + (part.high - part.low) * alpha for part in parts for alpha, _ in nodes])
     length = line.image - line.start
     middles = torch.zeros(len(parts), len(line.at), dtype=torch.float64)
     open_units: list[list[int]] = [[] for _ in parts]
-    for unit, (value, found) in zip(asked, gradients(line.network, along, line.layer, line.at[asked]), strict=True):
+    for unit, (value, by_image) in zip(every, gradients(line.network, along, line.layer, line.at[every]), strict=True):
         middles[:, unit] = value.view(-1, NODES)[:, NODES // 2].cpu().double()
-        slopes = (found * length).sum((1, 2, 3)).cpu().double().view(-1, NODES)
+        slopes = (by_image * length).sum((1, 2, 3)).cpu().double().view(-1, NODES)
         for index, part in enumerate(parts):
             if unit not in part.units:
                 continue
@@ -150,7 +153,7 @@ def _passed(line: Line, parts: Sequence[Part], total: Tensor, travelled: Tensor,
             if not last and abs(gap - change) > allowed:
                 open_units[index].append(unit)
                 continue
-            for (_, weight), gradient in zip(nodes, found[index * NODES : (index + 1) * NODES], strict=True):
+            for (_, weight), gradient in zip(nodes, by_image[index * NODES : (index + 1) * NODES], strict=True):
                 total[unit].add_(gradient, alpha=width * weight)
     halves = []
     for part, middle, units in zip(parts, middles, open_units, strict=True):

@@ -21,8 +21,8 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network
-from ..maps.attribution import shown
-from ..maps.fixed_units import Pinned, at_once, gradients, pinned, whole
+from ..maps.attribution import photo_fields
+from ..maps.fixed_units import FixedUnits, at_once, fix_units, gradients, whole
 from ..maps.signal import Signal
 from ..reversed.reversing import Reversal
 
@@ -71,18 +71,18 @@ def smooth_grad(
 ) -> Smoothed:
     """The mean of a signal over noisy copies of the image (Smilkov et al., 2017).
 
-    A channel without a place stands for the place where it is largest in the clean image, in every copy. The same seed
-    gives the same noise, for each image and however many copies run at once. Raises LookupError for a target that is
-    not there or a signal that the network has no rectifiers for, ValueError for images and numbers that don't fit.
+    A channel without a place means the place where it is largest in the clean image, in every copy. The same seed gives
+    the same noise, for each image and for any batch. Raises LookupError for a target that does not exist, and for a
+    signal that needs rectifiers if the network has none, ValueError for images and numbers that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
     - `samples`: how many noisy copies
-    - `noise`: its standard deviation, as a share of the image's range in the network's input
-    - `squared`: the mean of the squares instead, which has no sign
+    - `noise`: the noise's standard deviation, as a share of the image's range in the network's input
+    - `squared`: use the mean of the squares instead, which has no sign
     - `of`: the signal: gradient, guided (guided backprop), deconvnet or input_x_gradient
-    - `seed`: which noise to draw
-    - `batch`: copies at once; as many as fit into memory if not given
+    - `seed`: seed of the noise
+    - `batch`: how many copies run at once; as many as fit into memory if not given
     """
     name = "SmoothGrad²" if squared else "SmoothGrad"
     kind = "square" if squared else "mean"
@@ -101,19 +101,19 @@ def var_grad(
     seed: int = 0,
     batch: int | None = None,
 ) -> Smoothed:
-    """The variance of a signal over noisy copies of the image (Adebayo et al., 2018): where the answer bends.
+    """The variance of a signal over noisy copies of the image (Adebayo et al., 2018).
 
-    The mean squared deviation from the mean, without sign. A channel without a place stands for the place where it is
-    largest in the clean image, in every copy. Raises LookupError for a target that is not there or a signal that the
-    network has no rectifiers for, ValueError for images and numbers that don't fit.
+    This is the mean squared deviation from the mean, without sign. A channel without a place means the place where it
+    is largest in the clean image, in every copy. Raises LookupError for a target that does not exist, and for a signal
+    that needs rectifiers if the network has none, ValueError for images and numbers that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
     - `samples`: how many noisy copies
-    - `noise`: its standard deviation, as a share of the image's range in the network's input
+    - `noise`: the noise's standard deviation, as a share of the image's range in the network's input
     - `of`: the signal: gradient, guided (guided backprop), deconvnet or input_x_gradient
-    - `seed`: which noise to draw
-    - `batch`: copies at once; as many as fit into memory if not given
+    - `seed`: seed of the noise
+    - `batch`: how many copies run at once; as many as fit into memory if not given
     """
     return _smoothed(
         network, images, target, "VarGrad", "variance", whole(samples, "samples", 2), noise, of, seed, batch
@@ -130,24 +130,24 @@ def _smoothed(
         raise ValueError(f"noise is a share of the image's range, 0 or more, not {noise!r}")
     with torch.inference_mode(False):
         x = network.inputs(images).detach().clone()
-        units = pinned(network, x, target)
+        units = fix_units(network, x, target)
         ranges = (x.amax((1, 2, 3)) - x.amin((1, 2, 3))).tolist()
         sigmas = [noise * each for each in ranges]
         count = at_once(network, x, batch, back=True, of=samples)
-        found = [
+        moments = [
             _moment(network, image, sigma, units, index, kind, samples, of, seed, count)
             for index, (image, sigma) in enumerate(zip(x, sigmas, strict=True))
         ]
     return Smoothed(
-        method=f"{name} of {SAID[of]}" if of in SAID else name, targets=units.names, values=torch.cat(found),
+        method=f"{name} of {SAID[of]}" if of in SAID else name, targets=units.names, values=torch.cat(moments),
         scores=units.scores, shares=kind == "mean" and of == "input_x_gradient", of=of, samples=samples, noise=noise,
         sigmas=tuple(sigma for index, sigma in enumerate(sigmas) for _ in units.of(index)), seed=seed,
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip
 
 
 def _moment(
-    network: Network, image: Tensor, sigma: float, units: Pinned, index: int, kind: str, samples: int, of: str,
+    network: Network, image: Tensor, sigma: float, units: FixedUnits, index: int, kind: str, samples: int, of: str,
     seed: int, batch: int,
 ) -> Tensor:  # fmt: skip
     """The mean, mean square or variance (T, C, H, W) for one image (C, H, W)."""
@@ -155,17 +155,17 @@ def _moment(
     rules = RULED[of].rules() if of in RULED else None
     mean = image.new_zeros(len(at), *image.shape)
     squares = torch.zeros_like(mean) if kind == "variance" else mean[:0]
-    seen = 0
+    count = 0
     for copies in noisy(image, sigma, samples, seed, batch):
-        for row, (_, found) in enumerate(gradients(network, copies, units.layer, at, rules)):
-            for number, (copy, signal) in enumerate(zip(copies, found, strict=True), start=seen + 1):
+        for row, (_, signals) in enumerate(gradients(network, copies, units.layer, at, rules)):
+            for number, (copy, signal) in enumerate(zip(copies, signals, strict=True), start=count + 1):
                 signal = signal * copy if of == "input_x_gradient" else signal
                 signal = signal.square() if kind == "square" else signal
                 off = signal - mean[row]
                 mean[row] += off / number
                 if kind == "variance":
                     squares[row] += off * (signal - mean[row])
-        seen += len(copies)
+        count += len(copies)
     return squares / samples if kind == "variance" else mean
 
 

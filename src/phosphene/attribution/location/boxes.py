@@ -16,9 +16,9 @@ PixelBox = tuple[int, int, int, int]
 def boxes(map_result: Attribution, threshold: float = 0.2) -> list[PixelBox]:
     """One box (left, top, right, bottom) for each map, in its photo's pixels; right and bottom are the first outside.
 
-    Of pixels of at least `threshold` times the map's largest number, the largest connected region's. Signals count by
-    the maps they are drawn as. Raises ValueError for a threshold outside (0, 1] and for a map without a number above 0,
-    as nothing in it speaks for its target.
+    The box encloses the largest connected region of pixels with at least `threshold` times the map's largest value. For
+    signals, the map is the one that is drawn. Raises ValueError for a threshold outside (0, 1] and for a map without a
+    value above 0, because nothing in it is evidence for the target.
     """
     if not isinstance(map_result, Attribution):
         kind = type(map_result).__name__
@@ -69,5 +69,5 @@ def largest_region(mask: np.ndarray) -> PixelBox:
                 below += 1
     region = np.array([root(run) for run in range(len(row))])
     sizes = np.bincount(region, right - left)
-    own = region == sizes.argmax()
-    return int(left[own].min()), int(row[own].min()), int(right[own].max()), int(row[own].max()) + 1
+    largest = region == sizes.argmax()
+    return int(left[largest].min()), int(row[largest].min()), int(right[largest].max()), int(row[largest].max()) + 1

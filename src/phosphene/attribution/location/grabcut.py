@@ -31,10 +31,10 @@ def seeded(values: np.ndarray, foreground: float, background: float) -> tuple[np
 
     NaN is neither. ValueError where a map has too few different values to tell the two apart.
     """
-    known = values[np.isfinite(values)]
-    if not known.size:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
         raise ValueError("the map holds no finite number, so there is nothing to begin at")
-    low, high = np.quantile(known, [background, foreground], method="nearest")
+    low, high = np.quantile(finite, [background, foreground], method="nearest")
     with np.errstate(invalid="ignore"):
         inside = values >= high if high > low else values > high
         outside = values <= low
@@ -50,9 +50,9 @@ def smoothed(values: np.ndarray, sigma_px: float) -> np.ndarray:
     """The map under a Gaussian, as the mean of what is known; NaN stays NaN."""
     if sigma_px <= 0:
         return values
-    known = np.isfinite(values)
-    blur = [opencv().GaussianBlur(part, (0, 0), sigma_px) for part in (np.where(known, values, 0.0), known * 1.0)]
-    return np.where(known, blur[0] / np.where(known, blur[1], 1.0), np.nan)
+    finite = np.isfinite(values)
+    blur = [opencv().GaussianBlur(part, (0, 0), sigma_px) for part in (np.where(finite, values, 0.0), finite * 1.0)]
+    return np.where(finite, blur[0] / np.where(finite, blur[1], 1.0), np.nan)
 
 
 def cut(pixels: np.ndarray, inside: np.ndarray, outside: np.ndarray, iterations: int, seed: int) -> np.ndarray:

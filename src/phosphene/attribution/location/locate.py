@@ -51,13 +51,14 @@ class Located(Result):
 
         - `page`: which page of twelve photos, from 1
         """
-        chosen, where = page_of(len(self.boxes), page, "boxes")
-        maps = self.map.maps[chosen].float().cpu().numpy()
+        indices, where = page_of(len(self.boxes), page, "boxes")
+        maps = self.map.maps[indices].float().cpu().numpy()
         mapped = map_range(maps, "symmetric" if self.map.signed else "minmax", "tile")
         kind = colours(self.map.signed)
         blocks: list[Block] = []
-        for at, index in enumerate(chosen):
+        for at, index in enumerate(indices):
             photo, frame = self.map.photo(index)
+            # the photo and its map, each with the box
             over = laid(photo, frame, mapped.values01[at], self.map.signed, whole=True)
             text = f"{self.map.targets[index]} · {compact(float(self.map.scores[index]))}"
             left, top, right, bottom = self.boxes[index]
@@ -74,11 +75,12 @@ class Located(Result):
                 ),
                 ColourBar(kind, mapped.ranges[at], self.map.method),
             ]
+        # title and caption
         rule = f"round the largest region of at least {self.threshold:g} of the map's largest number"
         cropped = any(frame.seen != Box(0, 0, photo.width, photo.height) for photo, frame in self.map.photos)
         unseen = " What the network does not see keeps its colours." if cropped else ""
-        found = "; ".join(f"{self.map.targets[i]} in {', '.join(map(str, self.boxes[i]))}" for i in chosen)
-        text = f"{self.map.network} on {self.map.names}: {found}; by {self.map.method}, {rule}; {mapped.caption()}"
+        listed = "; ".join(f"{self.map.targets[i]} in {', '.join(map(str, self.boxes[i]))}" for i in indices)
+        text = f"{self.map.network} on {self.map.names}: {listed}; by {self.map.method}, {rule}; {mapped.caption()}"
         return Sheet(
             f"Located by {METHODS[named(self.method).name]}",
             f"{self.map.network} on {self.map.names}{where}",
@@ -99,7 +101,7 @@ class Located(Result):
         return Table(["class", "score", "left", "top", "right", "bottom", "by"], rows, heading)
 
     def to_dict(self) -> dict[str, Any]:
-        found = zip(self.map.targets, self.map.scores, self.boxes, strict=True)
+        rows = zip(self.map.targets, self.map.scores, self.boxes, strict=True)
         return {
             "network": self.map.network,
             "method": self.method,
@@ -107,7 +109,7 @@ class Located(Result):
             "found": [
                 {"target": target, "value": float(score), "box": list(box), "photo": self.map.photo(index)[0].name}
                 | (answer.to_dict() if (answer := self.answers[index]) is not None else {})
-                for index, (target, score, box) in enumerate(found)
+                for index, (target, score, box) in enumerate(rows)
             ],
         }
 
@@ -116,29 +118,28 @@ class Located(Result):
 def locate(
     network: Network, images: Images, target: Target = None, *, method: str | None = None, threshold: float = 0.2
 ) -> Located:
-    """Where a class is in a photo: a box round the strongest part of its map.
+    """A box round a class in a photo: round the strongest part of its saliency map.
 
-    The method is `cam` where the network allows it, and `grad_cam` where not, if none is named. Raises LookupError for
-    a target or method that is not there, ValueError for a threshold outside (0, 1] and where nothing speaks for the
-    class.
+    If you name no method, it is `cam` if the network allows it, otherwise `grad_cam`. Raises LookupError for a target
+    or method that does not exist, ValueError for a threshold outside (0, 1], and if the map has no positive value.
 
     - `target`: a class, such as 'logits:goose', or several; if not given, each image's best class
-    - `method`: which map the box is read from, such as cam, grad_cam or layer_cam:layer=blocks.4
-    - `threshold`: a pixel belongs to the class if its number is at least this share of the map's largest
+    - `method`: the method of the map, such as cam, grad_cam or layer_cam:layer=blocks.4
+    - `threshold`: a pixel belongs to the class if its value is at least this share of the map's largest value
     """
     if not 0 < threshold <= 1:  # before the map is computed
         raise ValueError(f"a threshold is a share of the map's largest number, in (0, 1], not {threshold!r}")
     spec = method or "cam"
     try:
-        found = named(spec)(network, images, target)
+        result = named(spec)(network, images, target)
     except NoMeanError:
         if method is not None:
             raise
         spec = "grad_cam"
-        found = named(spec)(network, images, target)
+        result = named(spec)(network, images, target)
     x = network.inputs(images).detach()
     return Located(
-        boxes=tuple(boxes(found, threshold)), map=found, method=spec, threshold=threshold,
+        boxes=tuple(boxes(result, threshold)), map=result, method=spec, threshold=threshold,
         answers=answered(network, x, questions(network, x, target)),
     )  # fmt: skip
 

@@ -97,20 +97,20 @@ def objects(
     iterations: int = 5,
     seed: int = 0,
 ) -> Objects:
-    """The object that speaks for a class, cut out of the photo: seeds from a saliency map, its border from the colours.
+    """The object of a class, cut out of the photo: a saliency map gives seeds, and colours give the border.
 
     Needs OpenCV: pip install 'phosphene[objects]'. Raises ImportError without it, LookupError for a target or a method
-    that is not there, ValueError for quantiles out of order, for photos of less than 16 pixels a side, and for maps
+    that does not exist, ValueError for quantiles out of order, for photos of less than 16 pixels a side, and for maps
     with too few different values.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
-    - `method`: where the map comes from: grad_cam, gradient (the paper's), occlusion and others, with options as
+    - `method`: the method of the map: grad_cam, gradient (the paper's), occlusion and others, with options such as
       'occlusion:window=48'
-    - `foreground`: the object begins where the map reaches this quantile
-    - `background`: the background begins where the map stays within this quantile
+    - `foreground`: pixels at or above this quantile of the map are seeds of the object
+    - `background`: pixels at or below this quantile of the map are seeds of the background
     - `smooth`: the width (sigma) of the Gaussian that smooths the map first, as a share of its shorter side; 0 for none
-    - `iterations`: cuts; after the first, colour models are fitted to the last cut
-    - `seed`: of the random numbers by which colour models begin
+    - `iterations`: how many cuts; after the first, colour models are fitted to the cut before
+    - `seed`: seed of the random numbers that start the colour models
     """
     if not 0 <= background < foreground <= 1:
         raise ValueError(f"the quantiles lie as 0 <= background < foreground <= 1, not at {background}, {foreground}")
@@ -119,18 +119,19 @@ def objects(
     if iterations < 1:
         raise ValueError(f"there is at least one cut, not {iterations}")
     opencv()
-    found = named(method)(network, images, target)
+    attribution = named(method)(network, images, target)
     x = network.inputs(images).detach()
     masks, inside, outside = [], [], []
-    for index in range(len(found.targets)):
-        photo, _ = found.photo(index)
-        pixels, values = _reduced(photo, found.in_photo(index))
+    for index in range(len(attribution.targets)):
+        photo, _ = attribution.photo(index)
+        pixels, values = _reduced(photo, attribution.in_photo(index))
         mask, *seeds = grown(pixels, values, foreground, background, smooth, iterations, seed)
         masks.append(_enlarged(mask, photo))
         inside.append(seeds[0])
         outside.append(seeds[1])
     return Objects(
-        attribution=found, masks=tuple(masks), inside=tuple(inside), outside=tuple(outside), foreground=foreground,
+        attribution=attribution, masks=tuple(masks), inside=tuple(inside), outside=tuple(outside),
+        foreground=foreground,
         background=background, smooth=smooth, iterations=iterations,
         answers=answered(network, x, questions(network, x, target)),
     )  # fmt: skip

@@ -35,18 +35,20 @@ PER_PIXEL = 2  # pixels of a picture for each of the sheet
 def sheet_of(result: Objects, page: int) -> Sheet:
     """The sheet of one page of objects."""
     maps = result.attribution
-    chosen, where = page_of(len(result.masks), page, "objects")
+    indices, where = page_of(len(result.masks), page, "objects")
     rule = "symmetric:99.5" if maps.signed else "percentile:0:99.5"
-    mapped = map_range(maps.maps[chosen].float().cpu().numpy(), rule, "tile")
+    mapped = map_range(maps.maps[indices].float().cpu().numpy(), rule, "tile")
     blocks: list[Block] = []
-    for at, index in enumerate(chosen):
+    for at, index in enumerate(indices):
         photo, frame = maps.photo(index)
+        # all at the size that they are drawn at
         width = min(WIDTH, TALLEST * photo.width / photo.height)
         size = (round(width * PER_PIXEL), round(width * PER_PIXEL * photo.height / photo.width))
         pixels = np.array(photo.pil().resize(size, Image.Resampling.LANCZOS))
         inside, outside = (resized(seeds[index], size, smooth=False) for seeds in (result.inside, result.outside))
         mask = resized(result.masks[index], size, smooth=True)
-        over = np.array(Image.fromarray(placed(photo, frame, mapped.values01[at], maps.signed)).resize(size))
+        over = np.array(Image.fromarray(map_over_photo(photo, frame, mapped.values01[at], maps.signed)).resize(size))
+        # heading, and the four pictures in a row
         share = f"{result.masks[index].mean():.0%} of the photo"
         text = f"{result.targets[index]} · {compact(float(maps.scores[index]))}"
         blocks.append(TextBlock(text, size=20, weight="bold"))
@@ -58,8 +60,9 @@ def sheet_of(result: Objects, page: int) -> Sheet:
             "seeds": sown(pixels, inside, outside),
             f"object, {share}": cut_out(pixels, mask),
         }
-        row = [ImageBlock(shown, heading=name, width=width, crisp=False) for name, shown in pictures.items()]
+        row = [ImageBlock(each, heading=name, width=width, crisp=False) for name, each in pictures.items()]
         blocks.append(Row(row, gap=24))
+    # title and caption
     cuts = f"{result.iterations} cut{'s' * (result.iterations > 1)}"
     smooth = f", smoothed by {result.smooth:.0%} of its side," if result.smooth else ""
     caption = (
@@ -68,8 +71,8 @@ def sheet_of(result: Objects, page: int) -> Sheet:
         f"{capital(ranges_caption(mapped.ranges))}."
     )
     title = f"Object{'s' * (len(result.masks) > 1)} by {maps.method}"
-    asked = ", ".join(result.targets[index] for index in chosen)
-    description = f"{maps.network}, objects of {asked} on {maps.names} by {maps.method}"
+    target_names = ", ".join(result.targets[index] for index in indices)
+    description = f"{maps.network}, objects of {target_names} on {maps.names} by {maps.method}"
     return Sheet(
         title,
         f"{maps.network} on {maps.names}{where}",
@@ -81,12 +84,12 @@ def sheet_of(result: Objects, page: int) -> Sheet:
     )
 
 
-def placed(photo: Photo, frame: Frame, shares: np.ndarray, signed: bool) -> np.ndarray:
+def map_over_photo(photo: Photo, frame: Frame, shares: np.ndarray, signed: bool) -> np.ndarray:
     """The map over its part of the photo, the rest in pale grey."""
-    shown = (grey(photo.pixels) * 0.5 + 110).astype(np.uint8)
+    pixels = (grey(photo.pixels) * 0.5 + 110).astype(np.uint8)
     left, top, right, bottom = (int(edge) for edge in frame.seen.round().clip(*frame.photo).as_tuple())
-    shown[top:bottom, left:right] = laid(photo, frame, shares, signed)
-    return shown
+    pixels[top:bottom, left:right] = laid(photo, frame, shares, signed)
+    return pixels
 
 
 def resized(mask: np.ndarray, size: tuple[int, int], *, smooth: bool) -> np.ndarray:
@@ -97,18 +100,18 @@ def resized(mask: np.ndarray, size: tuple[int, int], *, smooth: bool) -> np.ndar
 
 def sown(pixels: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """The photo in pale grey under the seeds."""
-    shown = grey(pixels) * 0.5 + 110
-    shown[outside] = shown[outside] * 0.45 + np.array(OUTSIDE) * 0.55
-    shown[inside] = INSIDE
-    return shown.astype(np.uint8)
+    picture = grey(pixels) * 0.5 + 110
+    picture[outside] = picture[outside] * 0.45 + np.array(OUTSIDE) * 0.55
+    picture[inside] = INSIDE
+    return picture.astype(np.uint8)
 
 
 def cut_out(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The object in its colours with a line around it, the rest dark and grey."""
-    shown = np.where(mask[..., None], pixels, grey(pixels) * 0.3)
+    picture = np.where(mask[..., None], pixels, grey(pixels) * 0.3)
     ring = widened(mask, PER_PIXEL + 1) & ~mask
-    shown[ring] = INSIDE
-    return shown.astype(np.uint8)
+    picture[ring] = INSIDE
+    return picture.astype(np.uint8)
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:

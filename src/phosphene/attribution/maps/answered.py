@@ -55,28 +55,30 @@ def answered(network: Network, x: Tensor, question: Question) -> tuple[Answered 
     if values is None or values.ndim != 2 or values.shape[1] < 2:
         return nothing
     first: list[Guess] = [one if isinstance(one, Guess) else one[0] for one in guesses]
-    found: list[Answered | None] = []
+    answers: list[Answered | None] = []
     for index, address in enumerate(question.addresses):
         of = index if len(x) > 1 else 0
         row, channel, best = values[of], address.channel, first[of]
         if not isinstance(channel, int) or channel >= len(row):
-            found.append(None)
+            answers.append(None)
             continue
         rank = 1 if channel == best.index else max(2, 1 + int((row > row[channel]).sum()))
         label = network.labels[channel] if channel < len(network.labels) else f"class {channel}"
-        found.append(
+        answers.append(
             Answered(best.label, float(best.probability), label, float(row[channel]), rank, int(values.shape[1]))
         )
-    return tuple(found)
+    return tuple(answers)
 
 
 def why_title(names: Sequence[str], answers: Sequence[Answered | None]) -> str:
     """What a sheet that explains these targets is called: it is the answer's why only where the answer was asked."""
     if all(one is not None and one.rank == 1 for one in answers):
         return "Why this answer"
-    told = [name if one is None else one.asked for name, one in zip(names, answers, strict=True)]
-    told = list(dict.fromkeys(told))
-    return f"What speaks for {' and '.join(told)}" if len(told) < 3 else f"What speaks for {len(told)} targets"
+    subjects = [name if one is None else one.asked for name, one in zip(names, answers, strict=True)]
+    subjects = list(dict.fromkeys(subjects))
+    return (
+        f"What speaks for {' and '.join(subjects)}" if len(subjects) < 3 else f"What speaks for {len(subjects)} targets"
+    )
 
 
 def percent(probability: float) -> str:

@@ -15,7 +15,7 @@ from ...picture import Photo, resample
 from ...showing import photo_of
 
 
-def shown(network: Network, images: Any) -> dict[str, Any]:
+def photo_fields(network: Network, images: Any) -> dict[str, Any]:
     """What a result needs to draw maps over the images: the network's name, and each photo with its input's frame."""
     count = len(images) if isinstance(images, (Tensor, list, tuple)) else 1
     return {"network": network.name, "photos": tuple(photo_of(network, images, index) for index in range(count))}

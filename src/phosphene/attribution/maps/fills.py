@@ -11,16 +11,16 @@ from torch import Tensor
 Fill = Literal["mean", "zero", "blur", "noise"]
 
 
-def cover_of(image: Tensor, fill: Any, index: int, what: str = "a window is filled with") -> Tensor:
+def fill_values_of(image: Tensor, fill: Any, index: int, what: str = "a window is filled with") -> Tensor:
     """A cover as large as the image (1, C, H, W): of that name, or given as a tensor, one for all images or one each.
 
     `index` is the image's number among several. ValueError for a name or a shape that does not fit.
     """
     if isinstance(fill, Tensor):
-        given = fill if fill.ndim == 4 else fill[None] if fill.ndim == 3 else fill.reshape(1, -1, 1, 1)
-        given = given[index : index + 1] if len(given) > 1 else given
+        tensor = fill if fill.ndim == 4 else fill[None] if fill.ndim == 3 else fill.reshape(1, -1, 1, 1)
+        tensor = tensor[index : index + 1] if len(tensor) > 1 else tensor
         try:
-            return given.to(image).expand_as(image)
+            return tensor.to(image).expand_as(image)
         except RuntimeError:
             shapes = tuple(fill.shape), tuple(image.shape)
             raise ValueError(f"a fill of shape {shapes[0]} does not cover an image of shape {shapes[1]}") from None

@@ -1,4 +1,4 @@
-"""Units pinned to their places in the clean image, and asked of many other images.
+"""Units fixed at their places in the clean image, and asked of many other images.
 
 A method that follows a value along a path, or over samples, has to ask the same unit everywhere: if a channel's largest
 activation could jump from place to place on the way, the parts would belong to different units and not add up. So a
@@ -18,7 +18,7 @@ from ...network import Network, Rules
 from ...network.room import backward_bytes, check_room
 from ...network.running.outputs import main_tensor
 from ...showing import named
-from .targets import check_gradient, placed, questions, units
+from .targets import check_gradient, fixed_addresses, questions, units
 
 MEMORY = 1 << 30  # bytes that one batch may take on a processor; a share of the device's memory elsewhere
 SHARE = 16
@@ -26,7 +26,7 @@ MOST = 64  # images in a batch, unless more are asked for
 
 
 @dataclass(frozen=True)
-class Pinned:
+class FixedUnits:
     """Units of one layer: number i of image i, or all of the only image."""
 
     layer: str
@@ -40,7 +40,7 @@ class Pinned:
         return range(len(self.at)) if self.images == 1 else range(image, image + 1)
 
 
-def pinned(network: Network, x: Tensor, target: Target) -> Pinned:
+def fix_units(network: Network, x: Tensor, target: Target) -> FixedUnits:
     """The units that a target names, at their places in the clean input `x` (N, C, H, W); raises as `questions`."""
     question = questions(network, x, target)
     size = (int(x.shape[-2]), int(x.shape[-1]))
@@ -49,8 +49,8 @@ def pinned(network: Network, x: Tensor, target: Target) -> Pinned:
     at = units(network, question, value, size)
     flat = value.flatten(1)
     scores = flat[0, at] if len(x) == 1 else flat.gather(1, at[:, None])[:, 0]
-    names = tuple(named(network, address) for address in placed(network, question, at, size))
-    return Pinned(question.layer, at, scores, names, len(x))
+    names = tuple(named(network, address) for address in fixed_addresses(network, question, at, size))
+    return FixedUnits(question.layer, at, scores, names, len(x))
 
 
 def values(network: Network, images: Tensor, layer: str, at: Tensor) -> Tensor:
@@ -72,10 +72,10 @@ def gradients(
         value = main_tensor(network.record(images, layer, rules=rules)[layer])
         assert value is not None
         check_gradient(network, layer, value, images)
-        found = value.flatten(1)[:, at]
-        sums = found.sum(0)  # an image's gradient is that of its own value alone
-    for own, row in zip(found.detach().T, torch.eye(len(at), dtype=sums.dtype, device=sums.device), strict=True):
-        yield own, torch.autograd.grad(sums, images, row, retain_graph=True)[0]
+        answers = value.flatten(1)[:, at]
+        sums = answers.sum(0)  # an image's gradient is that of its own value alone
+    for answer, row in zip(answers.detach().T, torch.eye(len(at), dtype=sums.dtype, device=sums.device), strict=True):
+        yield answer, torch.autograd.grad(sums, images, row, retain_graph=True)[0]
 
 
 def at_once(network: Network, x: Tensor, batch: int | None, *, back: bool, of: int | None = None) -> int:
@@ -89,9 +89,9 @@ def at_once(network: Network, x: Tensor, batch: int | None, *, back: bool, of: i
             raise ValueError(f"a batch is a whole number of images, at least 1, not {batch!r}")
         if of is not None:
             size = (int(x.shape[-2]), int(x.shape[-1]))
-            held = backward_bytes(network, size, ["logits"]) if back and min(batch, of) > MOST else 0
+            backward = backward_bytes(network, size, ["logits"]) if back and min(batch, of) > MOST else 0
             what = f"batch={{}}: images of {size[0]} × {size[1]} px, and what is computed of them, together"
-            check_room(min(batch, of), held + 2 * x[0].nbytes, what, device=x.device)
+            check_room(min(batch, of), backward + 2 * x[0].nbytes, what, device=x.device)
         return batch
     sizes = [torch.Size(layer.shape).numel() for layer in network.survey(tuple(x.shape[-2:])).layers]
     each = (sum(sizes) if back else 4 * max(sizes)) * x.element_size()

@@ -37,12 +37,12 @@ class Heatmap(Attribution):
         - `range`: how values become colours: symmetric, minmax, percentile:low:high, unit or low:high
         - `page`: which page of twelve maps, from 1
         """
-        chosen, where = page_of(len(self.values), page, "maps")
+        indices, where = page_of(len(self.values), page, "maps")
         rule = range or ("symmetric" if self.signed else "minmax")
-        mapped = map_range(self.values[chosen].float().cpu().numpy(), rule, "tile")
+        mapped = map_range(self.values[indices].float().cpu().numpy(), rule, "tile")
         kind = colours(self.signed)
         blocks: list[Block] = []
-        for at, index in enumerate(chosen):
+        for at, index in enumerate(indices):
             photo, frame = self.photo(index)
             shares, scale = mapped.values01[at], mapped.ranges[at]
             raw = self.raw[index].float().cpu().numpy()
@@ -52,7 +52,7 @@ class Heatmap(Attribution):
             numbers = [ImageBlock(colour(cells, kind), heading=heading, width=WIDTH)]
             bars = [ColourBar(kind, scale, self.method)]
             blocks += map_rows(text, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
-        caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
+        caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in indices)} on {self.names}"
         return Sheet(
             capital(self.method),
             f"{self.network} on {self.names}{where}",

@@ -48,8 +48,8 @@ class Method:
         return INSTRUMENTS[self.name](network, images, target, **self.options)
 
     def __str__(self) -> str:
-        given = ", ".join(f"{key} {value}" for key, value in self.options.items())
-        return f"{METHODS[self.name]} ({given})" if given else METHODS[self.name]
+        options = ", ".join(f"{key} {value}" for key, value in self.options.items())
+        return f"{METHODS[self.name]} ({options})" if options else METHODS[self.name]
 
 
 def method(spec: str) -> Method:
@@ -57,20 +57,20 @@ def method(spec: str) -> Method:
 
     Raises LookupError for a method or option that is not there, ValueError for an option without a value.
     """
-    name, _, given = spec.partition(":")
+    name, _, option_text = spec.partition(":")
     name = name.strip().replace("-", "_")
     if name not in METHODS:
         raise LookupError(f"there is no method {name!r}{near(name, METHODS)}; the methods are {', '.join(METHODS)}")
-    known = [
+    option_names = [
         key for key in inspect.signature(INSTRUMENTS[name]).parameters if key not in ("network", "images", "target")
     ]
     options: dict[str, Any] = {}
-    for part in filter(None, given.split(",")):
+    for part in filter(None, option_text.split(",")):
         key, equals, value = part.partition("=")
         key = key.strip().replace("-", "_")
-        if key not in known:
-            listed = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise LookupError(f"{name} has no option {key!r}{near(key, known) or '; ' + listed}")
+        if key not in option_names:
+            listed = f"it takes {', '.join(option_names)}" if option_names else "it takes none"
+            raise LookupError(f"{name} has no option {key!r}{near(key, option_names) or '; ' + listed}")
         if not equals or not value.strip():
             raise ValueError(f"option {key} of {name} has no value; write {name}:{key}=VALUE")
         options[key] = _value(value.strip())

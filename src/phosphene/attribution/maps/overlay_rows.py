@@ -32,10 +32,10 @@ def laid(photo: Photo, frame: Frame, shares: np.ndarray, signed: bool, *, whole:
         view, frame = seen(photo, frame)
         box = input_box(view, frame)
     neutral = 0.5 if signed else 0.0
-    known = np.nan_to_num(shares, nan=neutral)
-    strength = np.abs(known - neutral) / (1 - neutral)
+    filled = np.nan_to_num(shares, nan=neutral)
+    strength = np.abs(filled - neutral) / (1 - neutral)
     return overlay(
-        view.pixels, known, colours(signed), np.where(np.isnan(shares), 0.0, 0.1 + 0.8 * strength),
+        view.pixels, filled, colours(signed), np.where(np.isnan(shares), 0.0, 0.1 + 0.8 * strength),
         box=box,
     )  # fmt: skip
 
@@ -55,13 +55,13 @@ def over_block(
 
 
 def map_rows(
-    told: str, photo: Photo, frame: Frame, before: Sequence[ImageBlock], shares: np.ndarray, signed: bool,
+    heading: str, photo: Photo, frame: Frame, before: Sequence[ImageBlock], shares: np.ndarray, signed: bool,
     after: Sequence[ImageBlock], bars: Sequence[ColourBar], width: float,
 ) -> list[Block]:  # fmt: skip
     """What a sheet shows of one map: heading; photo, `before`, map over the photo, `after` in a row; colour bars."""
     over = over_block(photo, frame, shares, signed, width)
     row = Row([photo_block(photo, frame, width), *before, over, *after], gap=GAP)
-    return [TextBlock(told, size=20, weight="bold"), row, *bars]
+    return [TextBlock(heading, size=20, weight="bold"), row, *bars]
 
 
 def sheet_width(pictures: int, width: float) -> float:

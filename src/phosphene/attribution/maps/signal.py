@@ -48,34 +48,34 @@ class Signal(Attribution):
           the 99.5th percentile if not given
         - `page`: which page of twelve signals, from 1
         """
-        chosen, where = page_of(len(self.values), page, "signals")
-        values = self.values[chosen].float().cpu().numpy()
-        maps = self.maps[chosen].float().cpu().numpy()
+        indices, where = page_of(len(self.values), page, "signals")
+        values = self.values[indices].float().cpu().numpy()
+        maps = self.maps[indices].float().cpu().numpy()
         rule = range or ("symmetric:99.5" if self.signed else "percentile:0:99.5")
         mapped = map_range(maps, rule, "tile")
         kind, name = colours(self.signed), "sum over the channels" if self.signed else "magnitude"
         blocks: list[Block] = []
-        for at, index in enumerate(chosen):
+        for at, index in enumerate(indices):
             photo, frame = self.photo(index)
             shares = mapped.values01[at]
-            told = self.headings[index] if self.headings else self._heading(index)
+            heading = self.headings[index] if self.headings else self._heading(index)
             cut = max(abs(mapped.ranges[at].low), abs(mapped.ranges[at].high))
             numbers = [
                 ImageBlock(_coloured(values[at], cut), heading="signal", width=WIDTH, crisp=False),
                 ImageBlock(colour(shares, kind), heading=name, width=WIDTH, crisp=False),
             ]
             bars = [ColourBar(kind, mapped.ranges[at], name)]
-            blocks += map_rows(told, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
+            blocks += map_rows(heading, photo, frame, numbers, shares, self.signed, [], bars, WIDTH)
         grey = "the signal's grey is zero; it is cut where the map is"
-        caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in chosen)} on {self.names}"
-        told = "; ".join(part for part in (caption, self.foot, mapped.caption()) if part)
+        caption = f"{self.network}, {self.method} of {', '.join(self.targets[i] for i in indices)} on {self.names}"
+        text = "; ".join(part for part in (caption, self.foot, mapped.caption()) if part)
         return Sheet(
             capital(self.method),
             f"{self.network} on {self.names}{where}",
             blocks,
             caption=" ".join(f"{capital(part)}." for part in (self.foot, grey, mapped.caption()) if part),
             width=sheet_width(4, WIDTH),
-            description=told,
+            description=text,
             ranges=mapped.ranges,
         )
 

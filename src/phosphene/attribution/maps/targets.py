@@ -29,24 +29,26 @@ def questions(network: Network, x: Tensor, target: Target) -> Question:
     several layers, for a layer without a channel, and for a number of addresses that does not fit the images.
     """
     if target is None:
-        found = [Address(OUTPUT, int(best)) for best in network.scores(x).argmax(1)]
+        addresses = [Address(OUTPUT, int(best)) for best in network.scores(x).argmax(1)]
     else:
-        asked = [target] if isinstance(target, str) else list(target)
+        texts = [target] if isinstance(target, str) else list(target)
         size = (int(x.shape[-2]), int(x.shape[-1]))
-        found = [network.address(one, size) for one in asked]
-        if not found:
+        addresses = [network.address(one, size) for one in texts]
+        if not addresses:
             raise ValueError("no target was given; name at least one, such as 'logits:281'")
-    layers = sorted({address.layer for address in found})
+    layers = sorted({address.layer for address in addresses})
     if len(layers) > 1:
         raise ValueError(f"one call asks about one layer, not {', '.join(layers)}; make a call for each")
-    for address in found:
+    for address in addresses:
         if address.channel is None:
             raise ValueError(f"say which unit of {address.layer}: {address.layer}:17, or {address.layer}:17@row,column")
-    if len(found) == 1:
-        found *= len(x)
-    if len(x) not in (1, len(found)):
-        raise ValueError(f"{len(found)} targets don't fit {len(x)} images; give one for all, one each, or one image")
-    return Question(layers[0], tuple(found), tuple(named(network, address) for address in found))
+    if len(addresses) == 1:
+        addresses *= len(x)
+    if len(x) not in (1, len(addresses)):
+        raise ValueError(
+            f"{len(addresses)} targets don't fit {len(x)} images; give one for all, one each, or one image"
+        )
+    return Question(layers[0], tuple(addresses), tuple(named(network, address) for address in addresses))
 
 
 def units(network: Network, question: Question, value: Tensor, size: tuple[int, int]) -> Tensor:
@@ -57,41 +59,41 @@ def units(network: Network, question: Question, value: Tensor, size: tuple[int, 
     """
     layout = network.layer(question.layer, size).layout
     numbers = torch.arange(value[0].numel()).view(1, *value.shape[1:])
-    places = layout.maps(numbers)[0] if layout is not None else numbers[0]
-    found = []
+    index_maps = layout.maps(numbers)[0] if layout is not None else numbers[0]
+    indices = []
     for index, address in enumerate(question.addresses):
         assert isinstance(address.channel, int)
         if address.token is not None and layout is not None:
             token = 0 if address.token == "cls" else int(address.token.removeprefix("register"))
             at = layout.extras(numbers)[0, token, address.channel]
         elif address.place is not None:
-            at = places[address.channel, address.place[0], address.place[1]]
+            at = index_maps[address.channel, address.place[0], address.place[1]]
         else:
-            among = places[address.channel]
+            among = index_maps[address.channel]
             among = among if among.ndim == 2 else among.reshape(1, -1)
-            own = value[min(index, len(value) - 1)].detach().flatten()
-            row, column = peaks(own[among.to(own.device)].double().cpu().numpy())
+            values_of_image = value[min(index, len(value) - 1)].detach().flatten()
+            row, column = peaks(values_of_image[among.to(values_of_image.device)].double().cpu().numpy())
             at = among[row, column]
-        found.append(at)
-    return torch.stack(found).to(value.device)
+        indices.append(at)
+    return torch.stack(indices).to(value.device)
 
 
-def placed(network: Network, question: Question, at: Tensor, size: tuple[int, int]) -> tuple[Address, ...]:
+def fixed_addresses(network: Network, question: Question, at: Tensor, size: tuple[int, int]) -> tuple[Address, ...]:
     """The addresses with the places where `units` found them (`at`, flat indices), if the layer has places."""
     layer = network.layer(question.layer, size)
     if layer.layout is None:
         return question.addresses
     shape = list(layer.shape)
     numbers = torch.arange(torch.Size(shape).numel()).view(1, *shape)
-    places = layer.layout.maps(numbers)[0]
-    found = []
+    index_maps = layer.layout.maps(numbers)[0]
+    addresses = []
     for address, index in zip(question.addresses, at.tolist(), strict=True):
         if address.place is None and address.token is None:
             assert isinstance(address.channel, int)
-            row, column = (places[address.channel] == index).nonzero()[0].tolist()
+            row, column = (index_maps[address.channel] == index).nonzero()[0].tolist()
             address = Address(address.layer, address.channel, (row, column))
-        found.append(address)
-    return tuple(found)
+        addresses.append(address)
+    return tuple(addresses)
 
 
 def check_gradient(network: Network, layer: str, value: Tensor, images: Tensor) -> None:
@@ -102,13 +104,13 @@ def check_gradient(network: Network, layer: str, value: Tensor, images: Tensor) 
 
 def _leads_to(value: Tensor, images: Tensor) -> bool:
     """Whether the graph behind the value reaches the images, which are a leaf of it."""
-    ahead, met = [value.grad_fn], set()
+    ahead, visited = [value.grad_fn], set()
     while ahead:
         node = ahead.pop()
-        if node is None or node in met:
+        if node is None or node in visited:
             continue
         if getattr(node, "variable", None) is images:
             return True
-        met.add(node)
+        visited.add(node)
         ahead += [behind for behind, _ in node.next_functions]
     return value is images

@@ -23,8 +23,8 @@ from ...network.room import check_room
 from ...network.running.outputs import main_tensor, per_image
 from ...network.running.seam import OUTPUT
 from ...picture import Block, ColourBar, ImageBlock, Sheet, apply_range, colour, compact, grid, map_range
-from ..maps.attribution import Attribution, capital, shown
-from ..maps.fills import Fill, check_count, cover_of
+from ..maps.attribution import Attribution, capital, photo_fields
+from ..maps.fills import Fill, check_count, fill_values_of
 from ..maps.fixed_units import whole
 from ..maps.overlay_rows import map_rows, sheet_width
 from ..maps.paging import page_of
@@ -63,23 +63,23 @@ class Occlusion(Attribution):
         (height, width), shape = self.window, self.shape.to(self.drops)
         for row, top in enumerate(self.tops):
             for column, left in enumerate(self.lefts):
-                place = (..., slice(top, top + height), slice(left, left + width))
-                total[place] += self.drops[:, row, column, None, None] * shape
-                count[place] += shape
+                window = (..., slice(top, top + height), slice(left, left + width))
+                total[window] += self.drops[:, row, column, None, None] * shape
+                count[window] += shape
         return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
 
     def sheet(self, *, range: str = "symmetric", page: int = 1) -> Sheet:
-        """The drops by place, and over the photo: warm where covering lowers the answer, cold where it raises it.
+        """The drop at each place, and over the photo: warm where covering lowers the value, cold where it raises it.
 
         - `range`: how drops become colours: symmetric (about zero), minmax, percentile:low:high or low:high
         - `page`: which page of twelve maps, from 1
         """
-        chosen, where = page_of(len(self.drops), page, "maps")
+        indices, where = page_of(len(self.drops), page, "maps")
         blocks: list[Block] = []
-        mapped = map_range(self.drops[chosen].float().cpu().numpy(), range, "tile")
-        spread = self.values[chosen].float().cpu().numpy()
+        mapped = map_range(self.drops[indices].float().cpu().numpy(), range, "tile")
+        spread = self.values[indices].float().cpu().numpy()
         rows, columns = self.drops.shape[1:]
-        for at, index in enumerate(chosen):
+        for at, index in enumerate(indices):
             photo, frame = self.photo(index)
             shares = apply_range(spread[at], mapped.ranges[at])
             cells = grid(
@@ -93,8 +93,8 @@ class Occlusion(Attribution):
         what = "window" if self.shape.all() else f"window of {int(self.shape.sum())} pixels within"
         how = f"{what} {h} × {w} px, every {sy} × {sx} px, filled with {self.fill}"
         caption = f"{capital(how)}; {self.saved:.0%} of the operations saved. {capital(mapped.caption())}."
-        asked = ", ".join(self.targets[index] for index in chosen)
-        text = f"{self.network}, occlusion of {asked} on {self.names}; {how}; {mapped.caption()}"
+        target_names = ", ".join(self.targets[index] for index in indices)
+        text = f"{self.network}, occlusion of {target_names} on {self.names}; {how}; {mapped.caption()}"
         return Sheet(
             "Occlusion",
             f"{self.network} on {self.names}{where}",
@@ -131,19 +131,19 @@ def occlusion(
     fill: Fill | Tensor = "mean",
     batch: int | None = None,
 ) -> Occlusion:
-    """How much a value drops where a sliding window covers the image, exact, at a fraction of the usual cost.
+    """The drop of a score when a sliding window covers a part of the image; exact, at a fraction of the usual cost.
 
-    In Python a window of another shape is a bool tensor (height, width) of the pixels that it covers, and what covers
-    may be a tensor as large as the image. Raises LookupError for a target that is not there, ValueError for images,
+    In Python a window can have any shape, as a bool tensor (height, width) of the pixels that it covers, and the fill
+    can be a tensor as large as the image. Raises LookupError for a target that does not exist, ValueError for images,
     windows and fills that don't fit.
 
     - `target`: a class or unit, such as 'logits:goose', 'probabilities:goose' or 'blocks.3:17' (its largest
       activation); if not given, each image's best class
     - `window`: the window's side in pixels of the network's input, or its height and width
-    - `stride`: pixels from one place to the next, or down and across
-    - `fill`: what covers: mean (the image's mean colour), zero (zeros in the network's input), blur (the image itself,
-      blurred) or noise (of the image's mean and spread, the same at every place)
-    - `batch`: covered images at once; as many as fit into memory if not given
+    - `stride`: pixels from one place of the window to the next, or down and across
+    - `fill`: values of covered pixels: mean (the image's mean colour), zero (zeros in the network's input), blur (the
+      blurred image) or noise (with the image's mean and spread, the same at every place)
+    - `batch`: how many covered images run at once; as many as fit into memory if not given
     """
     if batch is not None:
         whole(batch, "batch", 1)
@@ -163,9 +163,13 @@ def occlusion(
     check_room(len(tops) * len(lefts), PLACE + values * x.element_size(), where)
     drops, scores, saved = [], [], []
     for index in range(len(x)):
-        own = question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
-        cover = cover_of(x[index : index + 1], fill, index)
-        clean, covered, share = _covered(network, x[index : index + 1], own, cover, shape, tops, lefts, batch)
+        image_question = (
+            question if len(x) == 1 else Question(question.layer, question.addresses[index : index + 1], ())
+        )
+        fill_values = fill_values_of(x[index : index + 1], fill, index)
+        clean, covered, share = _answers_covered(
+            network, x[index : index + 1], image_question, fill_values, shape, tops, lefts, batch
+        )
         drops.append((clean[:, None] - covered).view(-1, len(tops), len(lefts)))
         scores.append(clean)
         saved.append(share)
@@ -173,28 +177,28 @@ def occlusion(
         method="occlusion", targets=question.names, drops=torch.cat(drops), scores=torch.cat(scores), window=high,
         shape=shape, stride=wide, tops=tops, lefts=lefts, size=size,
         fill=fill if isinstance(fill, str) else "a given image", saved=sum(saved) / len(saved),
-        **shown(network, images),
+        **photo_fields(network, images),
     )  # fmt: skip
 
 
-def _covered(
+def _answers_covered(
     network: Network, image: Tensor, question: Question, cover: Tensor, shape: Tensor, tops: Sequence[int],
     lefts: Sequence[int], batch: int | None,
 ) -> tuple[Tensor, Tensor, float]:  # fmt: skip
     """The values of the questions clean (T,) and covered (T, places), and the share of the operations saved."""
-    places = [(top, left) for top in tops for left in lefts]
+    corners = [(top, left) for top in tops for left in lefts]
     (height, width), hides = shape.shape, shape.to(image.device)
-    cut = [(..., slice(t, t + height), slice(x, x + width)) for t, x in places]
+    cut = [(..., slice(t, t + height), slice(x, x + width)) for t, x in corners]
     patches = torch.cat([torch.where(hides, cover[at], image[at]) for at in cut])
-    top, left = [t for t, _ in places], [x for _, x in places]
+    top, left = [t for t, _ in corners], [x for _, x in corners]
     layer = OUTPUT if question.layer == "probabilities" else question.layer
-    found = edited(network, image, patches, top, left, layer, batch)
-    covered = _asked(network, question, found.values, image)
-    clean = _asked(network, question, main_tensor(network.record(image, layer)[layer]), image)[:, 0]
-    return clean, covered, found.saved
+    edits = edited(network, image, patches, top, left, layer, batch)
+    covered = _answers_to(network, question, edits.values, image)
+    clean = _answers_to(network, question, main_tensor(network.record(image, layer)[layer]), image)[:, 0]
+    return clean, covered, edits.saved
 
 
-def _asked(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:
+def _answers_to(network: Network, question: Question, value: Tensor | None, image: Tensor) -> Tensor:
     """The value of each question for each image: (T, n)."""
     assert value is not None
     if question.layer in OUTPUTS and (scores := per_image(value, len(value))) is not None:

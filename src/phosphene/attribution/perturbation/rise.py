@@ -29,9 +29,9 @@ from ...instrument.roles import Images, Target
 from ...network import Network
 from ...network.room import check_room
 from ...picture import Block, ColourBar, ImageBlock, Sheet, colour, compact, map_range
-from ..maps.attribution import capital, shown
-from ..maps.fills import Fill, check_count, cover_of
-from ..maps.fixed_units import Pinned, at_once, pinned, values, whole
+from ..maps.attribution import capital, photo_fields
+from ..maps.fills import Fill, check_count, fill_values_of
+from ..maps.fixed_units import FixedUnits, at_once, fix_units, values, whole
 from ..maps.heatmap import Heatmap
 from ..maps.overlay_rows import colours, map_rows, sheet_width
 from ..maps.paging import page_of
@@ -63,17 +63,17 @@ class Rise(Heatmap):
         return f"{how}; a pixel's standard error is {error:.0%} of the largest gain"
 
     def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
-        """Each gain beside its photo, over it, and its standard error: warm where showing the pixel raises the answer.
+        """Each photo, its gain map and standard error: warm where a visible pixel raises the value.
 
         - `range`: how gains become colours: symmetric (if not given), minmax, percentile:low:high or low:high
         - `page`: which page of twelve maps, from 1
         """
-        chosen, where = page_of(len(self.values), page, "maps")
-        mapped = map_range(self.values[chosen].float().cpu().numpy(), range or "symmetric", "tile")
-        errors = map_range(self.error[chosen].float().cpu().numpy(), "minmax", "tile")
+        indices, where = page_of(len(self.values), page, "maps")
+        mapped = map_range(self.values[indices].float().cpu().numpy(), range or "symmetric", "tile")
+        errors = map_range(self.error[indices].float().cpu().numpy(), "minmax", "tile")
         kind = colours(self.signed)
         blocks: list[Block] = []
-        for at, index in enumerate(chosen):
+        for at, index in enumerate(indices):
             photo, frame = self.photo(index)
             shares = mapped.values01[at]
             level = f"{compact(float(self.scores[index]))}; {compact(float(self.level[index]))} on average under masks"
@@ -86,7 +86,7 @@ class Rise(Heatmap):
             ]
             text = f"{self.targets[index]} · {level}"
             blocks += map_rows(text, photo, frame, [gain], shares, self.signed, [error], bars, WIDTH)
-        caption = f"{self.network}, RISE of {', '.join(self.targets[i] for i in chosen)} on {self.names}; {self.foot}"
+        caption = f"{self.network}, RISE of {', '.join(self.targets[i] for i in indices)} on {self.names}; {self.foot}"
         return Sheet(
             "RISE",
             f"{self.network} on {self.names}{where}",
@@ -135,20 +135,20 @@ def rise(
     seed: int = 0,
     batch: int | None = None,
 ) -> Rise:
-    """Which parts of the image go with high answers, from random masks alone (Petsiuk, Das and Saenko, 2018).
+    """How much each part of the image raises a probability, measured with random masks (Petsiuk, Das and Saenko, 2018).
 
-    Needs no gradient. A channel without a place stands for the place where it is largest in the clean image. Raises
-    LookupError for a target that is not there, ValueError for images, numbers and fills that don't fit.
+    Needs no gradient. A channel without a place means the place where it is largest in the clean image. Raises
+    LookupError for a target that does not exist, ValueError for images, numbers and fills that don't fit.
 
     - `target`: a class or unit, such as 'probabilities:goose' (as in the paper), 'logits:goose' or 'blocks.3:17' (its
       largest activation); if not given, the probability of each image's best class
     - `masks`: how many masked images; the error falls with their square root
-    - `cells`: of a mask's grid, down and across
-    - `share`: of the cells that are shown
-    - `fill`: what masked parts show: zero (of the network's input: the mean colour where one is taken off), mean (the
-      image's mean colour), blur, noise, or a tensor as large as the image
-    - `seed`: which masks to draw
-    - `batch`: masked images at once; as many as fit into memory if not given
+    - `cells`: how many cells a mask has, down and across
+    - `share`: the probability that a cell is visible
+    - `fill`: values of masked pixels: zero (zeros in the network's input, often the mean colour), mean (the image's
+      mean colour), blur, noise, or a tensor as large as the image
+    - `seed`: seed of the masks
+    - `batch`: how many masked images run at once; as many as fit into memory if not given
     """
     whole(masks, "masks", 2)
     whole(cells, "cells", 1)
@@ -159,19 +159,19 @@ def rise(
         x = network.inputs(images).detach().clone()
         if target is None:
             target = [f"probabilities:{best.channel}" for best in questions(network, x, None).addresses]
-        units = pinned(network, x, target)
+        units = fix_units(network, x, target)
         check_count(fill, len(x))
-        covers = [cover_of(x[index : index + 1], fill, index, "masked parts show") for index in range(len(x))]
+        fills = [fill_values_of(x[index : index + 1], fill, index, "masked parts show") for index in range(len(x))]
         count = at_once(network, x, batch, back=False, of=masks)
-        found = [
-            _estimates(network, x[i : i + 1], covers[i], units, i, Masks(masks, cells, share, seed), count)
+        estimates = [
+            _estimates(network, x[i : i + 1], fills[i], units, i, Masks(masks, cells, share, seed), count)
             for i in range(len(x))
         ]
-    level, mean, mean_error, gain, gain_error = (torch.cat(parts) for parts in zip(*found, strict=True))
+    level, mean, mean_error, gain, gain_error = (torch.cat(parts) for parts in zip(*estimates, strict=True))
     return Rise(
         method="RISE", targets=units.names, values=gain, raw=gain, scores=units.scores, error=gain_error, mean=mean,
         mean_error=mean_error, level=level, both_signs=True, masks=masks, cells=cells, share=share,
-        fill=fill if isinstance(fill, str) else "a given image", seed=seed, **shown(network, images),
+        fill=fill if isinstance(fill, str) else "a given image", seed=seed, **photo_fields(network, images),
     )  # fmt: skip
 
 
@@ -196,14 +196,14 @@ class Masks:
         grids = (torch.rand(self.count, 1, self.cells, self.cells, generator=generator) < self.share).to(torch.uint8)
         shifts = torch.stack([torch.randint(0, side, (self.count,), generator=generator) for side in cell], 1).tolist()
         for first in range(0, self.count, batch):
-            some = grids[first : first + batch].to(like)
-            large = F.interpolate(some, [(self.cells + 1) * side for side in cell], mode="bilinear")
+            grid = grids[first : first + batch].to(like)
+            large = F.interpolate(grid, [(self.cells + 1) * side for side in cell], mode="bilinear")
             cuts = zip(large, shifts[first : first + batch], strict=True)
             yield torch.stack([mask[:, top : top + size[0], left : left + size[1]] for mask, (top, left) in cuts])
 
 
 def _estimates(
-    network: Network, image: Tensor, cover: Tensor, units: Pinned, index: int, masks: Masks, batch: int
+    network: Network, image: Tensor, fill_values: Tensor, units: FixedUnits, index: int, masks: Masks, batch: int
 ) -> tuple[Tensor, ...]:
     """For one image (1, C, H, W): level (T,), map, its standard error, gain and its standard error (T, H, W).
 
@@ -214,12 +214,12 @@ def _estimates(
     home = "cpu" if image.device.type == "mps" else image.device  # where there is float64
     rows = torch.zeros(2, 2 * len(at) + 1, height * width, dtype=torch.float64, device=home)
     sums = torch.zeros(2, len(at), dtype=torch.float64, device=home)
-    for some in masks.batches(image, batch):
-        answers = values(network, cover + (image - cover) * some, units.layer, at).to(home, torch.float64)
-        shown_there = some.flatten(1).to(home, torch.float64)
+    for mask in masks.batches(image, batch):
+        answers = values(network, fill_values + (image - fill_values) * mask, units.layer, at).to(home, torch.float64)
+        visible = mask.flatten(1).to(home, torch.float64)
         powers = torch.cat([answers, answers.square(), torch.ones_like(answers[:1])])
-        rows[0] += powers @ shown_there
-        rows[1] += powers @ shown_there.square()
+        rows[0] += powers @ visible
+        rows[1] += powers @ visible.square()
         sums += torch.stack([answers.sum(1), answers.square().sum(1)])
     n, p, t = masks.count, masks.share, len(at)
     (fm, ffm, m), (fmm, ffmm, mm) = (row.split([t, t, 1]) for row in rows)

@@ -55,9 +55,9 @@ def multi_head_attention(layers: Layers) -> Callable:
             )  # fmt: skip
         assert weights is not None
         width = embed_dim_to_check
-        own = v_proj_weight if use_separate_proj_weight else in_proj_weight[2 * width :]
+        value_weight = v_proj_weight if use_separate_proj_weight else in_proj_weight[2 * width :]
         bias = None if in_proj_bias is None else in_proj_bias[2 * width :]
-        values = layers.linear(value.transpose(0, 1), own, bias)  # (N, length, width)
+        values = layers.linear(value.transpose(0, 1), value_weight, bias)  # (N, length, width)
         heads = values.unflatten(-1, (num_heads, -1)).transpose(1, 2)
         mixed = (weights @ heads).transpose(1, 2).flatten(2)
         out = layers.linear(mixed, out_proj_weight, out_proj_bias).transpose(0, 1)

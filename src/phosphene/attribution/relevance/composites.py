@@ -28,7 +28,7 @@ from torch import Tensor
 
 from ...network import near
 from .account import Bias
-from .sharing import Share, standing
+from .sharing import Portion, standing
 
 Run = Callable[[Tensor, Tensor], Tensor]  # the layer's own operation on an input and a weight, without bias
 Range = tuple[Tensor, Tensor]  # lowest and highest value of an image's channels (1, C, 1, 1)
@@ -49,46 +49,48 @@ class Rule:
         """Whether it divides by sums of numbers of one sign only, which can't cancel."""
         return self.name in STEADY
 
-    def shares(self, run: Run, x: Tensor, weight: Tensor, bias: Tensor | float, limits: Range | None) -> list[Share]:
+    def portions(
+        self, run: Run, x: Tensor, weight: Tensor, bias: Tensor | float, limits: Range | None
+    ) -> list[Portion]:
         """What shares an output's relevance, for the input x, a weight, and a bias that fits the output."""
-        return _RULES[self.name].shares(run, x, weight, bias, limits, *self.numbers)
+        return _RULES[self.name].portions(run, x, weight, bias, limits, *self.numbers)
 
 
-def _epsilon(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, epsilon: float) -> list[Share]:
-    return [Share(run(x, w), b, epsilon=epsilon)]
+def _epsilon(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, epsilon: float) -> list[Portion]:
+    return [Portion(run(x, w), b, epsilon=epsilon)]
 
 
-def _gamma(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, gamma: float) -> list[Share]:
+def _gamma(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, gamma: float) -> list[Portion]:
     up, down = w + gamma * w.clamp(min=0), w + gamma * w.clamp(max=0)
     b_up, b_down = b + gamma * b.clamp(min=0), b + gamma * b.clamp(max=0)
-    return [Share(_split(run, x, up, down), b_up, sign=1), Share(_split(run, x, down, up), b_down, sign=-1)]
+    return [Portion(_split(run, x, up, down), b_up, sign=1), Portion(_split(run, x, down, up), b_down, sign=-1)]
 
 
-def _zplus(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
-    return [Share(_split(run, x, w.clamp(min=0), w.clamp(max=0)), b.clamp(min=0))]
+def _zplus(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
+    return [Portion(_split(run, x, w.clamp(min=0), w.clamp(max=0)), b.clamp(min=0))]
 
 
 def _alphabeta(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None, alpha: float, beta: float) -> list:
     up, down = w.clamp(min=0), w.clamp(max=0)
     return [
-        Share(_split(run, x, up, down), b.clamp(min=0), factor=alpha),
-        Share(_split(run, x, down, up), b.clamp(max=0), factor=-beta),
+        Portion(_split(run, x, up, down), b.clamp(min=0), factor=alpha),
+        Portion(_split(run, x, down, up), b.clamp(max=0), factor=-beta),
     ]
 
 
-def _flat(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
-    return [Share(run(standing(x, 1.0), torch.ones_like(w)))]
+def _flat(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
+    return [Portion(run(standing(x, 1.0), torch.ones_like(w)))]
 
 
-def _wsquare(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
-    return [Share(run(standing(x, 1.0), w.square()))]
+def _wsquare(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
+    return [Portion(run(standing(x, 1.0), w.square()))]
 
 
-def _zbox(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Share]:
+def _zbox(run: Run, x: Tensor, w: Tensor, b: Tensor, limits: Range | None) -> list[Portion]:
     if limits is None or x.ndim != 4 or x.shape[1] != limits[0].shape[1]:
         raise ValueError("zbox is a rule of the layer that sees the image, and of no other: write first=zbox,…")
     low, high = (standing(x, limit) for limit in limits)
-    return [Share(run(x, w) - run(low, w.clamp(min=0)) - run(high, w.clamp(max=0)))]
+    return [Portion(run(x, w) - run(low, w.clamp(min=0)) - run(high, w.clamp(max=0)))]
 
 
 def _split(run: Run, x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -101,7 +103,7 @@ def _split(run: Run, x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Kind:
-    shares: Callable[..., list[Share]]
+    portions: Callable[..., list[Portion]]
     numbers: tuple[float, ...] = ()  # those it takes where none are given
 
 
@@ -158,35 +160,35 @@ def composite(text: str) -> Composite:
 
     Raises LookupError for a rule that is not there, ValueError for numbers that don't fit it.
     """
-    written = COMPOSITES.get(text.strip(), text)
-    if "=" not in written:
-        known = [*COMPOSITES, *_RULES]
-        if written.partition(":")[0] not in _RULES:
+    entries = COMPOSITES.get(text.strip(), text)
+    if "=" not in entries:
+        names = [*COMPOSITES, *_RULES]
+        if entries.partition(":")[0] not in _RULES:
             raise LookupError(
-                f"there is no rule {text!r}{near(text, known)}; the rules are {', '.join(COMPOSITES)}, or a table such "
+                f"there is no rule {text!r}{near(text, names)}; the rules are {', '.join(COMPOSITES)}, or a table such "
                 f"as {COMPOSITES['composite']!r}"
             )
-        written = f"convolution={written},linear={written}"
+        entries = f"convolution={entries},linear={entries}"
     table = []
-    for part in filter(None, written.split(",")):
+    for part in filter(None, entries.split(",")):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise ValueError(f"{part!r} is no entry of a table of rules; write LAYER=RULE, as {written!r} is written")
+            raise ValueError(f"{part!r} is no entry of a table of rules; write LAYER=RULE, as {entries!r} is written")
         table.append((key.strip(), _rule(value.strip())))
     return Composite(tuple(table))
 
 
 def _rule(text: str) -> Rule:
-    name, *given = text.split(":")
+    name, *numbers_text = text.split(":")
     if name not in _RULES:
         raise LookupError(f"there is no rule {name!r}{near(name, _RULES)}; the rules are {', '.join(_RULES)}")
-    wanted = _RULES[name].numbers
+    defaults = _RULES[name].numbers
     try:
-        numbers = tuple(map(float, given)) or wanted
+        numbers = tuple(map(float, numbers_text)) or defaults
     except ValueError:
         numbers = ()
-    if len(numbers) != len(wanted) or not all(math.isfinite(number) and number >= 0 for number in numbers):
-        form = ":".join([name, *map(str, wanted)])
+    if len(numbers) != len(defaults) or not all(math.isfinite(number) and number >= 0 for number in numbers):
+        form = ":".join([name, *map(str, defaults)])
         raise ValueError(f"{text!r} does not fit the rule {name}; write it as {form}")
     if name == "alphabeta" and abs(numbers[0] - numbers[1] - 1) > 1e-9:
         raise ValueError(f"alphabeta conserves relevance only where the first number less the second is 1, not {text}")

@@ -21,7 +21,7 @@ from .attention import multi_head_attention, scaled_dot_product_attention
 from .composites import Composite, Range
 from .layers import Layers
 from .normalising import group_norm, instance_norm, layer_norm, local_response_norm, normalize, rms_norm
-from .sharing import halved, kept, padded, passed, shifted
+from .sharing import absorbed_constant, halved, padded, passed, shifted
 
 ACTIVATIONS = (
     "relu relu6 hardtanh clamp clip clamp_min clamp_max leaky_relu prelu rrelu elu selu celu gelu silu mish hardswish "
@@ -115,10 +115,10 @@ def _out_of_place(function: Callable, name: str | None = None) -> Callable:
     """The function that gives a new value where this one writes into its first argument."""
     if function in _OUT_OF_PLACE:
         return _OUT_OF_PLACE[function]
-    own = getattr(function, "__name__", "")
-    if not own.endswith("_") or own.startswith("__"):
+    function_name = getattr(function, "__name__", "")
+    if not function_name.endswith("_") or function_name.startswith("__"):
         return function
-    return next(f for f in functions(name or own.strip("_")) if not f.__name__.endswith("_"))
+    return next(f for f in functions(name or function_name.strip("_")) if not f.__name__.endswith("_"))
 
 
 def _activation(function: Callable) -> Callable:
@@ -153,9 +153,9 @@ def _sum(function: Callable, account: Account) -> Callable:
         constant = torch.as_tensor(other, dtype=x.dtype, device=x.device)
         with torch.no_grad():
             signs = torch.zeros((), dtype=x.dtype, device=x.device), torch.ones((), dtype=x.dtype, device=x.device)
-            own = function(signs[1], signs[0]) if x is a else function(signs[0], signs[1])  # 1, or -1 for a - x
+            sign = function(signs[1], signs[0]) if x is a else function(signs[0], signs[1])  # 1, or -1 for a - x
             added = function(signs[0], constant) if x is a else function(constant, signs[0])
-        return shifted(x if own > 0 else -x, added, account)
+        return shifted(x if sign > 0 else -x, added, account)
 
     return rule
 
@@ -182,10 +182,10 @@ def _matrices(input: Tensor, other: Tensor) -> Any:
 
 def _joined(account: Account) -> Callable:
     def rule(tensors: Sequence[Tensor], dim: int = 0) -> Any:
-        known = next((t for t in tensors if depends(t)), None)
-        if known is None or all(depends(t) for t in tensors):
+        of_image = next((t for t in tensors if depends(t)), None)
+        if of_image is None or all(depends(t) for t in tensors):
             return NotImplemented
-        return torch.cat([t if depends(t) else kept(known, t, account) for t in tensors], dim)
+        return torch.cat([t if depends(t) else absorbed_constant(of_image, t, account) for t in tensors], dim)
 
     return rule
 

@@ -103,7 +103,7 @@ class Layers:
     def ruled(self, rule: Rule, run: Run, x: Tensor, z: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """The layer's value z = run(x, weight) + bias, shared out by the rule."""
         out = shared(
-            x, z, lambda x: rule.shares(run, x, weight, bias, self.limits),
+            x, z, lambda x: rule.portions(run, x, weight, bias, self.limits),
             lambda x: run(standing(x, 1.0), torch.ones_like(weight)), rule.steady, self.account,
         )  # fmt: skip
         out.origin = Origin(run, x, weight, bias, rule, out._version)  # type: ignore[attr-defined]

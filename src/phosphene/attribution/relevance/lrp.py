@@ -19,7 +19,7 @@ from ...instrument.roles import Images, Target
 from ...network import Network
 from ...network.running.outputs import main_tensor
 from ...picture import Sheet, compact
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.signal import Signal
 from ..maps.targets import Question, questions, units
 from . import Account, composite, propagation
@@ -42,30 +42,30 @@ class Relevance(Signal):
 
     def note(self, index: int) -> str:
         """How much of the score the pixels hold."""
-        score, kept, gap = (float(part[index]) for part in (self.scores, self.absorbed, self.gap))
-        return held(score - kept + gap, kept, -gap, score)
+        score, absorbed, gap = (float(part[index]) for part in (self.scores, self.absorbed, self.gap))
+        return parts_of_score(score - absorbed + gap, absorbed, -gap, score)
 
     def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
-        """Each relevance beside its photo: warm where a pixel speaks for the target, cold where it speaks against it.
+        """Each photo and its relevance: warm is evidence for the target, cold is evidence against it.
 
         - `range`: how a map's values become colours: symmetric, symmetric:percentile, minmax, percentile:low:high or
           low:high; up to the 99.5th percentile of the magnitudes if not given
         - `page`: which page of twelve, from 1
         """
-        told = tuple(
+        headings = tuple(
             f"{target} · {compact(float(score))}: {self.note(index)}"
             for index, (target, score) in enumerate(zip(self.targets, self.scores, strict=True))
         )
-        return Signal.sheet(replace(self, headings=told), range=range, page=page)
+        return Signal.sheet(replace(self, headings=headings), range=range, page=page)
 
     def to_dict(self) -> dict[str, Any]:
-        found = super().to_dict()
-        for signal, kept, gap in zip(found["signals"], self.absorbed, self.gap, strict=True):
-            signal |= {"absorbed": float(kept), "gap": float(gap)}
-        return {**found, "rule": self.rule, "rules": dict(self.rules)}
+        result = super().to_dict()
+        for signal, absorbed, gap in zip(result["signals"], self.absorbed, self.gap, strict=True):
+            signal |= {"absorbed": float(absorbed), "gap": float(gap)}
+        return {**result, "rule": self.rule, "rules": dict(self.rules)}
 
 
-def held(pixels: float, biases: float, lost: float, score: float) -> str:
+def parts_of_score(pixels: float, biases: float, lost: float, score: float) -> str:
     """A score's parts in words: in percent, or as numbers where percents would say nothing."""
     parts = (pixels, biases, lost)
     if abs(score) * 10 > max(map(abs, parts)) and score:
@@ -87,20 +87,20 @@ def _share(part: float) -> str:
 def lrp(
     network: Network, images: Images, target: Target = None, *, rule: str = "composite-share", bias: Bias | None = None
 ) -> Relevance:
-    """How much each pixel contributes to a score, shared out layer by layer (layer-wise relevance propagation).
+    """How much each pixel contributes to a class score, by layer-wise relevance propagation (LRP).
 
-    Functions that only move, add or select values conserve relevance. Pixels, `absorbed` (what biases and constants
-    kept) and `gap` (what was lost) sum to the score up to rounding; the sheet says how much of it the pixels hold.
-    Raises LookupError for rules and targets that are not there, ValueError for images that the network can't take.
+    Functions that only move, add or select values conserve relevance. Pixels, `absorbed` (the relevance of biases and
+    constants) and `gap` (lost relevance) sum to the score up to rounding; the sheet says how much of it the pixels
+    have. Raises LookupError for rules and targets that do not exist, ValueError for images that the network can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
     - `rule`: composite (flat for the first layer, zplus for convolutions, epsilon for linear layers), composite-share
       (the same with bias=safe), epsilon, gamma, zplus, alphabeta, epsilon-gamma-box, or a table such as
       'first=zbox,convolution=gamma:0.1,head.*=epsilon:0.01'
-    - `bias`: absorb (a bias keeps its share of relevance), share (the layer's inputs get it, in proportion to theirs)
-      or safe (share where a rule's sums can't cancel: zplus, alphabeta, flat and wsquare; else absorb); absorb if not
-      given, but for composite-share
+    - `bias`: absorb (a bias keeps its relevance), share (the layer's inputs get it, in proportion to their
+      contributions) or safe (share where a rule's sums can't cancel: zplus, alphabeta, flat and wsquare; else absorb);
+      if not given, safe for composite-share, absorb for all other rules
     """
     bias = BIASES_OF.get(rule.strip(), "absorb") if bias is None else bias
     if bias not in BIASES:
@@ -110,34 +110,38 @@ def lrp(
     question = questions(network, x, target)
     if question.layer == "probabilities":
         raise ValueError("relevance is that of a score, which a sum makes; ask for logits: in place of probabilities:")
+    # how many targets may go through together
     limits = _limits(network, x)
     layers = network.layers((int(x.shape[-2]), int(x.shape[-1])))
     alone = network.steadiness(tuple(x.shape[-2:])).coupled if len(question.addresses) > 1 else ()
     together = 1 if alone or any(layer.batch for layer in layers) else AT_ONCE  # the account takes images to come first
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
-    met: dict[str, str] = {}
+    results: list[tuple[Tensor, Tensor, Tensor]] = []
+    layer_rules: dict[str, str] = {}
+    # each run with an account of its own, which says what biases absorbed
     for start in range(0, len(question.addresses), together):
-        some = slice(start, start + together)
-        own = Question(question.layer, question.addresses[some], ())
-        account = Account(len(own.addresses), bias)
+        rows = slice(start, start + together)
+        rows_question = Question(question.layer, question.addresses[rows], ())
+        account = Account(len(rows_question.addresses), bias)
         rules = propagation(table, limits, account)
-        batch = x[some] if len(x) > 1 else x.expand(len(own.addresses), -1, -1, -1)
-        values, scores, largest = _propagated(network, batch, own, rules)
+        batch = x[rows] if len(x) > 1 else x.expand(len(rows_question.addresses), -1, -1, -1)
+        values, scores, largest = _propagated(network, batch, rows_question, rules)
         if not bool((values.abs().flatten(1).sum(1) <= FAITHFUL * largest).all()):
             raise ValueError(
                 f"with the rule {rule} and bias={bias}, sums that nearly cancel divide, and relevance has grown to "
                 f"more than {FAITHFUL:g} times any score; take bias='absorb', a larger epsilon, or zplus"
             )
-        found.append((values, scores, account.absorbed.to(scores)))
-        met = {name: str(one) for name, one in rules.layers.rules.items()}
-    if wrong := table.unused(list(met)):
+        results.append((values, scores, account.absorbed.to(scores)))
+        layer_rules = {name: str(one) for name, one in rules.layers.rules.items()}
+    # a line of the table that named no layer was a mistake
+    if wrong := table.unused(list(layer_rules)):
         raise LookupError(
-            f"no layer with weights of {network.name} that ran fits {', '.join(wrong)}; these did: {_some(met)}"
+            f"no layer with weights of {network.name} that ran fits {', '.join(wrong)}; these did: {_few(layer_rules)}"
         )
-    values, scores, absorbed = (torch.cat(part) for part in zip(*found, strict=True))
+    values, scores, absorbed = (torch.cat(part) for part in zip(*results, strict=True))
     return Relevance(
         method=f"relevance ({rule})", targets=question.names, values=values, scores=scores, shares=True, rule=rule,
-        absorbed=absorbed, gap=values.flatten(1).sum(1) + absorbed - scores, rules=met, **shown(network, images),
+        absorbed=absorbed, gap=values.flatten(1).sum(1) + absorbed - scores, rules=layer_rules,
+        **photo_fields(network, images),
     )  # fmt: skip
 
 
@@ -165,6 +169,6 @@ def _propagated(network: Network, x: Tensor, question: Question, rules: Any) -> 
     return relevance_of(x.detach(), signal), picked.detach(), value.detach().abs().flatten(1).amax(1)
 
 
-def _some(met: Mapping[str, str]) -> str:
-    names = list(met)
+def _few(layer_rules: Mapping[str, str]) -> str:
+    names = list(layer_rules)
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -37,7 +37,7 @@ def stabilised(x: Tensor, epsilon: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Share:
+class Portion:
     """A part of an output's relevance: what of it goes back through `out`, the contributions' sum without constants.
 
     `sign` restricts it to outputs above (1) or below (-1) zero. `constant` is what a bias adds to the denominator.
@@ -51,15 +51,15 @@ class Share:
 
 
 class _Shared(torch.autograd.Function):
-    """Holds the value z, and sends its relevance through the shares, which are only made on the way back."""
+    """Holds the value z, and sends its relevance through the portions, which are only made on the way back."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], alike: Alike, steady: bool,
+        ctx: Any, x: Tensor, z: Tensor, portions: Callable[[Tensor], Sequence[Portion]], alike: Alike, steady: bool,
         account: Account,
     ) -> Tensor:  # fmt: skip
         ctx.save_for_backward(x.detach().clone(), z)  # a copy, as the network may write into x
-        ctx.shares, ctx.alike, ctx.account, ctx.leaves = shares, alike, account, account.shares(steady)
+        ctx.portions, ctx.alike, ctx.account, ctx.leaves = portions, alike, account, account.shares(steady)
         return z.clone()
 
     @staticmethod
@@ -67,24 +67,24 @@ class _Shared(torch.autograd.Function):
         x, z = ctx.saved_tensors
         with torch.enable_grad():
             x = x.requires_grad_()
-            shares = ctx.shares(x)
+            portions = ctx.portions(x)
         filled = nonzero(z)
         relevance, quotients = filled * signal, []
         bare = torch.zeros_like(relevance)  # of outputs that no input contributes to
-        for share in shares:
-            out = share.out.detach()
-            divisor = stabilised(out if ctx.leaves else out + share.constant, share.epsilon)
-            part = relevance if share.factor == 1 else share.factor * relevance
-            if share.sign:
-                part = torch.where(filled * share.sign > 0, part, 0.0)
+        for portion in portions:
+            out = portion.out.detach()
+            divisor = stabilised(out if ctx.leaves else out + portion.constant, portion.epsilon)
+            part = relevance if portion.factor == 1 else portion.factor * relevance
+            if portion.sign:
+                part = torch.where(filled * portion.sign > 0, part, 0.0)
             if ctx.leaves:
-                without = out.abs() <= BARE * share.epsilon
+                without = out.abs() <= BARE * portion.epsilon
                 bare = bare + torch.where(without, part, 0.0)
                 part = torch.where(without, 0.0, part)
             quotient = part / divisor
             ctx.account.absorb(quotient * (divisor - out))
             quotients.append(quotient)
-        outs = [share.out for share in shares]
+        outs = [portion.out for portion in portions]
         if bare.any():
             with torch.enable_grad():
                 alike = ctx.alike(x)
@@ -95,15 +95,15 @@ class _Shared(torch.autograd.Function):
 
 
 def shared(
-    x: Tensor, z: Tensor, shares: Callable[[Tensor], Sequence[Share]], alike: Alike, steady: bool, account: Account
+    x: Tensor, z: Tensor, portions: Callable[[Tensor], Sequence[Portion]], alike: Alike, steady: bool, account: Account
 ) -> Tensor:
-    """z, whose relevance goes to x by the shares that `shares(x)` gives, of numbers of one sign each if `steady`;
+    """z, whose relevance goes to x by the portions that `portions(x)` gives, of numbers of one sign each if `steady`;
     `alike(x)` counts each output's inputs.
 
     Where biases leave their share to the inputs and an output has inputs but no contribution to share by, as behind a
     rectifier that let nothing through, all of its inputs get equal parts.
     """
-    return _Shared.apply(x, z.detach(), shares, alike, steady, account)
+    return _Shared.apply(x, z.detach(), portions, alike, steady, account)
 
 
 class _Standing(torch.autograd.Function):
@@ -158,9 +158,9 @@ class _Shifted(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, signal: Tensor) -> tuple[Tensor, None, None]:
-        constant, *own = ctx.saved_tensors
+        constant, *inputs = ctx.saved_tensors
         if ctx.leaves:
-            return signal * nonzero(own[0] + constant) / nonzero(own[0]), None, None
+            return signal * nonzero(inputs[0] + constant) / nonzero(inputs[0]), None, None
         ctx.account.absorb((signal * constant).expand_as(signal))
         return signal.sum_to_size(ctx.shape), None, None
 
@@ -170,7 +170,7 @@ def shifted(x: Tensor, constant: Tensor, account: Account) -> Tensor:
     return _Shifted.apply(x, constant.detach().to(x), account)
 
 
-class _Kept(torch.autograd.Function):
+class _AbsorbedConstant(torch.autograd.Function):
     """A constant that takes part in a result; its relevance is the account's."""
 
     @staticmethod
@@ -186,9 +186,9 @@ class _Kept(torch.autograd.Function):
         return None, None, None
 
 
-def kept(x: Tensor, constant: Tensor, account: Account) -> Tensor:
+def absorbed_constant(x: Tensor, constant: Tensor, account: Account) -> Tensor:
     """The constant, in a place where its relevance is noted; x is any tensor that the result depends on."""
-    return _Kept.apply(x, constant.detach(), account)
+    return _AbsorbedConstant.apply(x, constant.detach(), account)
 
 
 class _Padded(torch.autograd.Function):

@@ -74,7 +74,7 @@ class Pieces:
         (top, left), (rows, columns) = self.begin(unit), self.axes
         return unit[0], unit[1] - top // rows.stride, unit[2] - left // columns.stride
 
-    def shares(self, units: Sequence[Unit]) -> list[list[int]]:
+    def unit_groups(self, units: Sequence[Unit]) -> list[list[int]]:
         """The indices of the units of each piece, most first."""
         together: dict[tuple[int, int], list[int]] = {}
         for index, unit in enumerate(units):
@@ -85,17 +85,17 @@ class Pieces:
     def work(self, units: Sequence[Unit]) -> float:
         """In passes of a whole image through the network, either way, with the two that check."""
         (height, width), (high, wide) = self.image, self.size
-        return 2 + high * wide / (height * width) * (len(self.shares(units)) + len(units))
+        return 2 + high * wide / (height * width) * (len(self.unit_groups(units)) + len(units))
 
 
 def pieces(network: Network, layer: str, image: tuple[int, int], units: Sequence[Unit]) -> Pieces | None:
     """The pieces for units of the layer, or None where they see no regular window or whole images are not much more."""
-    found = network.layer(layer, image)
-    if not isinstance(found.field, Field) or min(found.field.height.stride, found.field.width.stride) < 1:
+    source = network.layer(layer, image)
+    if not isinstance(source.field, Field) or min(source.field.height.stride, source.field.width.stride) < 1:
         return None
-    if found.layout is None or found.layout.rows is None or len(found.shape) != 3 or found.batch:
+    if source.layout is None or source.layout.rows is None or len(source.shape) != 3 or source.batch:
         return None
-    plan = Pieces(found, image)
+    plan = Pieces(source, image)
     return plan if plan.work(units) < WORTH * len(units) else None
 
 
@@ -110,25 +110,25 @@ def signals_in(
     values, signals = x.new_zeros(len(units)), x.new_zeros(len(units), *x.shape[1:])
     layout, (high, wide) = plan.layer.layout, plan.size
     assert layout is not None
-    shares, at_once = plan.shares(units), max(1, room(x) // (high * wide))
-    for first in range(0, len(shares), at_once):
-        some = shares[first : first + at_once]
-        begins = [plan.begin(units[share[0]]) for share in some]
+    pieces, at_once = plan.unit_groups(units), max(1, room(x) // (high * wide))
+    for first in range(0, len(pieces), at_once):
+        group = pieces[first : first + at_once]
+        begins = [plan.begin(units[piece[0]]) for piece in group]
         cut = torch.cat([x[..., top : top + high, left : left + wide] for top, left in begins])
         value = main_tensor(network.record(cut.requires_grad_(), plan.layer.name, rules=rules)[plan.layer.name])
         assert value is not None
         maps = layout.maps(value)
-        turns = len(some[0])
+        turns = len(group[0])
         for turn in range(turns):
-            asked = [(index, share[turn]) for index, share in enumerate(some) if turn < len(share)]
+            indexed_units = [(index, piece[turn]) for index, piece in enumerate(group) if turn < len(piece)]
             seeds = torch.zeros_like(maps)
-            for index, unit in asked:
+            for index, unit in indexed_units:
                 spot = (index, *plan.within(units[unit]))
                 seeds[spot], values[unit] = 1, maps[spot].detach()
-            (found,) = torch.autograd.grad(maps, cut, seeds, retain_graph=turn + 1 < turns)
-            for index, unit in asked:
+            (gradients,) = torch.autograd.grad(maps, cut, seeds, retain_graph=turn + 1 < turns)
+            for index, unit in indexed_units:
                 top, left = begins[index]
-                signals[unit, :, top : top + high, left : left + wide] = found[index]
+                signals[unit, :, top : top + high, left : left + wide] = gradients[index]
     return values, signals
 
 

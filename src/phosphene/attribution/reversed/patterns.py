@@ -29,7 +29,7 @@ from ...picture import Sheet, files, read
 from ...showing import of_channel, peaks, photo_of
 from ..maps.fixed_units import whole
 from .patterns_picture import sheet_of
-from .projecting import Pattern, Place, projected
+from .projecting import Pattern, PhotoUnit, projected
 from .rectifiers import Mask
 from .reversing import Reversal
 from .unpooling import Pooling, Reading
@@ -50,7 +50,7 @@ class Patterns(Result):
     def sheet(
         self, *, range: str = "symmetric:99.5", per: Literal["tile", "unit", "picture"] = "tile", page: int = 1
     ) -> Sheet:
-        """For each unit the parts of the photos that it sees, and beside them the signals that run back from there.
+        """For each unit, the parts of the photos that it sees and, beside them, its projections to the pixels.
 
         - `range`: how a signal's values become colours: symmetric (zero is mid-grey), symmetric:b (cut at the b-th
           percentile of the magnitudes), minmax, percentile:low:high or low:high
@@ -69,7 +69,7 @@ class Patterns(Result):
             "unreadable": list(self.unreadable),
             "units": [
                 {
-                    "unit": f"{found[0].address.layer}:{found[0].address.channel}",
+                    "unit": f"{patterns[0].address.layer}:{patterns[0].address.channel}",
                     "patterns": [
                         {
                             "address": str(pattern.address),
@@ -79,10 +79,10 @@ class Patterns(Result):
                             "largest": float(pattern.signal.abs().max()),
                             "outside": pattern.outside,
                         }
-                        for pattern in found
+                        for pattern in patterns
                     ],
                 }
-                for found in self.units
+                for patterns in self.units
             ],
         }
 
@@ -99,20 +99,20 @@ def patterns(
     pooling: Pooling = "places",
     reading: Reading = "sum",
 ) -> Patterns:
-    """Which pattern caused a unit's activation: what it sees of the photo, and its projection back from that one place.
+    """Which pattern in the photo caused a unit's activation: what the unit sees, and its projection to the pixels.
 
-    Takes photos, files and folders of any number. Of several photos each unit shows those that it answers most to, at
-    its strongest place; files that can't be read are left out and named. Raises LookupError for a layer that is not
-    there or a reversal that meets nothing, ValueError for a layer without a grid of places and where no file can be
-    read.
+    Takes any number of photos, files and folders. For several photos, each unit shows those with its highest
+    activations, at its strongest place; files that can't be read are left out and named. Raises LookupError for a layer
+    that does not exist and if the network has nothing that the options change, ValueError for a layer without a grid of
+    places and if no file can be read.
 
     - `layer`: which layer's strongest units, or one channel ('blocks.2:17'); `phosphene layers` lists them
     - `units`: how many units
     - `patches`: how many photos for each unit, at most
     - `relu`: the mask on the signal at rectifiers, as in `reverse`: both (guided backprop), backward (deconvnet),
       forward (gradient) or none; if not given, both where there are rectifiers before the layer, else the gradient
-    - `pooling`: where max pooling sends it: places (those recorded on the way forward) or the centre of each window
-    - `reading`: what happens where windows overlap: sum or overwrite (the last window stands)
+    - `pooling`: where max pooling sends the signal: places (those of the maxima) or the centre of each window
+    - `reading`: where windows overlap: sum of their signals, or overwrite (the last window's signal)
     """
     whole(units, "units", 1)
     whole(patches, "patches", 1)
@@ -122,19 +122,19 @@ def patterns(
     if first is None:
         raise ValueError(f"none of the {len(unreadable)} files can be read as a photo; the first: {unreadable[0]}")
     layer, channel = of_channel(network, first[1], layer)
-    seen = [_answered(network, source, image, layer) for source, image in chain([first], following)]
+    answers = [_answered(network, source, image, layer) for source, image in chain([first], following)]
     x = network.inputs(first[1])
     flat = network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).layout is None
-    places = _strongest(seen, layer, channel, units, patches, flat)
+    photo_units = _strongest(answers, layer, channel, units, patches, flat)
     reversal = Reversal(relu or "forward", pooling, reading)
     if relu is None and rectified(network, x, layer):
         reversal = Reversal("both", pooling, reading)
-    found = iter(projected(network, [place for unit in places for place in unit], reversal))
+    projections = iter(projected(network, [photo_unit for unit in photo_units for photo_unit in unit], reversal))
     return Patterns(
         network=network.name, layer=layer if channel is None else f"{layer}:{channel}", method=str(reversal),
         receptive_field=str(network.layer(layer, (int(x.shape[-2]), int(x.shape[-1]))).field),
-        units=tuple(tuple(next(found) for _ in unit) for unit in places),
-        looked_at=tuple(one.name for one in seen), unreadable=tuple(unreadable),
+        units=tuple(tuple(next(projections) for _ in unit) for unit in photo_units),
+        looked_at=tuple(one.name for one in answers), unreadable=tuple(unreadable),
     )  # fmt: skip
 
 
@@ -178,23 +178,25 @@ def _answered(network: Network, source: Any, image: Any, layer: str) -> _Answers
 
 
 def _strongest(
-    seen: Sequence[_Answers], layer: str, channel: int | None, units: int, patches: int, flat: bool
-) -> list[list[Place]]:
+    answers: Sequence[_Answers], layer: str, channel: int | None, units: int, patches: int, flat: bool
+) -> list[list[PhotoUnit]]:
     """For each of the strongest units its strongest places, at most one an image.
 
     Channels are ordered by their largest activation, then by their mean; images alike.
     """
-    values, mean = (np.stack(parts) for parts in ([one.largest for one in seen], [one.mean for one in seen]))
+    values, mean = (
+        np.stack(parts) for parts in ([answer.largest for answer in answers], [answer.mean for answer in answers])
+    )
     best = np.lexsort((-mean.mean(0), -values.max(0)))[:units] if channel is None else [channel]
-    shown: dict[int, Any] = {}  # each image that is shown is opened once more
-    result: list[list[Place]] = []
+    opened_photos: dict[int, Any] = {}  # each image that is shown is opened once more
+    result: list[list[PhotoUnit]] = []
     for unit in map(int, best):
-        places: list[Place] = []
+        photo_units: list[PhotoUnit] = []
         for index in np.lexsort((-mean[:, unit], -values[:, unit]))[:patches]:
-            one = seen[index]
-            if index not in shown:
-                shown[index] = read(one.source) if isinstance(one.source, Path) else one.source
-            row, column = one.at[unit].tolist()
-            places.append((shown[index], Address(layer, unit, None if flat else (row, column))))
-        result.append(places)
+            answer = answers[index]
+            if index not in opened_photos:
+                opened_photos[index] = read(answer.source) if isinstance(answer.source, Path) else answer.source
+            row, column = answer.at[unit].tolist()
+            photo_units.append((opened_photos[index], Address(layer, unit, None if flat else (row, column))))
+        result.append(photo_units)
     return result

@@ -54,29 +54,40 @@ def sheet_of(result: Patterns, rule: str, per: str, page: int) -> Sheet:
         raise ValueError(f"a range is per tile, unit or picture, not {per!r}")
     single = len(result.units) == 1
     every = [(pattern,) for pattern in result.units[0]] if single else list(result.units)
-    chosen, where = page_of(len(every), page, "units" if not single else "patterns")
-    cards = [every[index] for index in chosen]
+    indices, where = page_of(len(every), page, "units" if not single else "patterns")
+    cards = [every[index] for index in indices]
+    # all cards alike in size, each with its ranges and its words
     ranges = _ranges(cards, rule, per)
     tile = _tile(cards)
     words = [_words(card, tile, single) for card in cards]
     head = HEAD + LINE * (max(map(len, words)) - 2)
-    drawn = [_card(card, own, tile, said, head) for card, own, said in zip(cards, ranges, words, strict=True)]
+    drawings = [
+        _card(card, card_ranges, tile, card_words, head)
+        for card, card_ranges, card_words in zip(cards, ranges, words, strict=True)
+    ]
+    # title and caption
     names = list(dict.fromkeys(result.looked_at))
     photos = ", ".join(names) if len(names) <= 3 else f"{len(result.looked_at)} photos"
-    told = _told(cards, result.receptive_field)
+    sizes_text = _sizes_in_words(cards, result.receptive_field)
     title = f"Patterns that {result.layer if not single else 'unit ' + _unit(cards[0][0])} answers to"
-    subtitle = f"{result.network} on {photos} · {told}{where}"
-    shown = tuple(shown for own in ranges for shown in own)
-    said = ranges_caption(shown)
+    subtitle = f"{result.network} on {photos} · {sizes_text}{where}"
+    all_ranges = tuple(each for card_ranges in ranges for each in card_ranges)
+    range_text = ranges_caption(all_ranges)
     how = f"Each part of the photo beside the signal ({result.method}) that runs back to it from that one place. "
-    how += "Grey is zero. " if all(each.low == -each.high for each in shown) else ""
+    how += "Grey is zero. " if all(each.low == -each.high for each in all_ranges) else ""
     if max(tile.margin) > 0:
         how += "The photo goes on around the signal's box as far as the resizing reaches. "
-    block = DrawingBlock(_flowed(drawn))
+    block = DrawingBlock(_flowed(drawings))
     width = max(640.0, block.drawing.width + 96)
-    description = f"{result.network}, {result.layer} on {photos}: patterns by {result.method}; {said}"
+    description = f"{result.network}, {result.layer} on {photos}: patterns by {result.method}; {range_text}"
     return Sheet(
-        title, subtitle, [block], caption=f"{how}{capital(said)}.", ranges=shown, description=description, width=width
+        title,
+        subtitle,
+        [block],
+        caption=f"{how}{capital(range_text)}.",
+        ranges=all_ranges,
+        description=description,
+        width=width,
     )
 
 
@@ -96,10 +107,10 @@ def _ranges(cards: Sequence[Sequence[Pattern]], rule: str, per: str) -> list[lis
     return [[of(card)] * len(card) if per == "unit" else [of([values]) for values in card] for card in flat]
 
 
-def coloured(signal: np.ndarray, shown: Range) -> np.ndarray:
+def coloured(signal: np.ndarray, limits: Range) -> np.ndarray:
     """A signal (C, height, width) as pixels; other than three channels by their mean."""
     planes = signal if len(signal) == 3 else np.repeat(signal.mean(0, keepdims=True), 3, 0)
-    return as_rgb(apply_range(planes.transpose(1, 2, 0), shown))
+    return as_rgb(apply_range(planes.transpose(1, 2, 0), limits))
 
 
 def patch(pattern: Pattern, per_pixel: float, margin: tuple[int, int] = (0, 0)) -> np.ndarray:
@@ -140,7 +151,7 @@ class _Tile:
     def size(self) -> tuple[float, float]:
         return self.height * self.scale, self.width * self.scale
 
-    def marks(self, pattern: Pattern, shown: Range) -> tuple[list[Mark], list[Mark]]:
+    def marks(self, pattern: Pattern, limits: Range) -> tuple[list[Mark], list[Mark]]:
         """The patch and the signal, each at (0, 0)."""
         box, scale, (down, across) = pattern.box, self.scale, self.margin
         height, width = pattern.frame.size
@@ -155,7 +166,7 @@ class _Tile:
         signal = pattern.signal.detach().float().cpu().numpy()
         return (
             [*back, Image(patch(pattern, 2 * max(scale, 0.5), self.margin), *photo, crisp=False)],
-            [*back, Image(coloured(signal, shown), *inner, crisp=scale >= 2)],
+            [*back, Image(coloured(signal, limits), *inner, crisp=scale >= 2)],
         )
 
 
@@ -205,10 +216,10 @@ def _card(card: Sequence[Pattern], ranges: Sequence[Range], tile: _Tile, words: 
     rows = -(-len(card) // columns)
     high, wide = tile.size
     marks: list[Mark] = list(words)
-    for index, (pattern, shown) in enumerate(zip(card, ranges, strict=True)):
+    for index, (pattern, limits) in enumerate(zip(card, ranges, strict=True)):
         row, column = divmod(index, columns)
         x, y = column * (wide + GUTTER), head + row * (high + GUTTER)
-        for half_marks, left in zip(tile.marks(pattern, shown), (x, x + half + between), strict=True):
+        for half_marks, left in zip(tile.marks(pattern, limits), (x, x + half + between), strict=True):
             marks += shifted(half_marks, left, y)
     return Drawing(width, head + rows * (high + GUTTER) - GUTTER, tuple(marks))
 
@@ -235,7 +246,7 @@ def _unit(pattern: Pattern) -> str:
     return pattern.name if pattern.address.place is None else f"{pattern.address.layer}:{pattern.address.channel}"
 
 
-def _told(cards: Sequence[Sequence[Pattern]], field: str) -> str:
+def _sizes_in_words(cards: Sequence[Sequence[Pattern]], field: str) -> str:
     """What the units on the page see."""
     sees = [pattern.sees for card in cards for pattern in card]
     if all(one is WHOLE for one in sees):

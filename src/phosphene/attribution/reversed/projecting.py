@@ -17,12 +17,12 @@ from ...network import UNKNOWN, WHOLE, Address, Box, Extent, Frame, Network
 from ...network.running.outputs import main_tensor
 from ...picture import Photo
 from ...showing import photo_of
-from ..maps.targets import placed, questions, units
+from ..maps.targets import fixed_addresses, questions, units
 from .reversing import Reversal, signals
 
 IMAGES_AT_ONCE = 8
 
-Place = tuple[Any, str | Address]  # a photo, or an input (1, C, H, W), and the address of a unit on it
+PhotoUnit = tuple[Any, str | Address]  # a photo, or an input (1, C, H, W), and the address of a unit on it
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,51 +45,51 @@ class Pattern:
         return self.frame.source(self.box)
 
 
-def projected(network: Network, places: Sequence[Place], reversal: Reversal | None = None) -> list[Pattern]:
+def projected(network: Network, photo_units: Sequence[PhotoUnit], reversal: Reversal | None = None) -> list[Pattern]:
     """The pattern at each place; guided backprop if no reversal is given.
 
     An address without a place stands for its channel's strongest one. Places of one photo run back together, and so do
     single places of several photos. Raises LookupError for a unit that is not there.
     """
     reversal = reversal or Reversal("both")
-    inputs = {id(image): network.inputs(image)[:1].detach() for image, _ in places}
-    shown = {id(image): photo_of(network, image) for image, _ in places}
-    asked = [_placed(network, inputs[id(image)], address) for image, address in places]
-    found: dict[int, Pattern] = {}
-    for run in _runs([(id(image), inputs[id(image)].shape) for image, _ in places], asked):
-        keys = [id(places[index][0]) for index in run]
+    inputs = {id(image): network.inputs(image)[:1].detach() for image, _ in photo_units}
+    photos = {id(image): photo_of(network, image) for image, _ in photo_units}
+    addresses = [_strongest_unit(network, inputs[id(image)], address) for image, address in photo_units]
+    patterns: dict[int, Pattern] = {}
+    for run in _runs([(id(image), inputs[id(image)].shape) for image, _ in photo_units], addresses):
+        keys = [id(photo_units[index][0]) for index in run]
         x = inputs[keys[0]] if len(set(keys)) == 1 else torch.cat([inputs[key] for key in keys])
-        values, scores, names = signals(network, x, [str(asked[index]) for index in run], reversal)
+        values, scores, names = signals(network, x, [str(addresses[index]) for index in run], reversal)
         for index, key, signal, score, name in zip(run, keys, values, scores, names, strict=True):
-            found[index] = _cropped(network, asked[index], name, float(score), signal, *shown[key])
-    return [found[index] for index in range(len(places))]
+            patterns[index] = _cropped(network, addresses[index], name, float(score), signal, *photos[key])
+    return [patterns[index] for index in range(len(photo_units))]
 
 
-def _placed(network: Network, x: Tensor, address: str | Address) -> Address:
+def _strongest_unit(network: Network, x: Tensor, address: str | Address) -> Address:
     """The address with its strongest place in the input `x` (1, C, H, W), where it names none and there are places."""
     question = questions(network, x, str(address))
-    (own,) = question.addresses
+    (unit,) = question.addresses
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    layer = network.layer(own.layer, size)
-    if own.place is not None or own.token is not None or layer.layout is None:
-        return own
+    layer = network.layer(unit.layer, size)
+    if unit.place is not None or unit.token is not None or layer.layout is None:
+        return unit
     with torch.no_grad():
-        value = main_tensor(network.record(x, own.layer)[own.layer])
+        value = main_tensor(network.record(x, unit.layer)[unit.layer])
     assert value is not None
     value = value.movedim(layer.batch, 0)
-    return placed(network, question, units(network, question, value, size), size)[0]
+    return fixed_addresses(network, question, units(network, question, value, size), size)[0]
 
 
-def _runs(images: Sequence[tuple[int, Any]], asked: Sequence[Address]) -> list[list[int]]:
+def _runs(images: Sequence[tuple[int, Any]], addresses: Sequence[Address]) -> list[list[int]]:
     """Which places run together: all of one image and layer, or one of each of some images of one size."""
     together: dict[Any, list[int]] = {}
-    for index, ((image, _), address) in enumerate(zip(images, asked, strict=True)):
+    for index, ((image, _), address) in enumerate(zip(images, addresses, strict=True)):
         together.setdefault((image, address.layer), []).append(index)
     runs = [run for run in together.values() if len(run) > 1]
     alone: dict[Any, list[int]] = {}
     for run in together.values():
         if len(run) == 1:
-            alone.setdefault((images[run[0]][1], asked[run[0]].layer), []).append(run[0])
+            alone.setdefault((images[run[0]][1], addresses[run[0]].layer), []).append(run[0])
     for many in alone.values():
         runs += [many[at : at + IMAGES_AT_ONCE] for at in range(0, len(many), IMAGES_AT_ONCE)]
     return runs

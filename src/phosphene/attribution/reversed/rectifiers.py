@@ -51,7 +51,7 @@ class _Rectified(torch.autograd.Function):
         if ctx.mask in ("forward", "both"):
             signal = _differentiated(signal, ctx.saved_tensors[0], ctx.slope, ctx.ceiling)
         if ctx.mask in ("backward", "both"):
-            signal = _met(signal, ctx.slope)
+            signal = _rectified_signal(signal, ctx.slope)
         return signal, None, None, None, None
 
 
@@ -66,7 +66,7 @@ def _differentiated(signal: Tensor, y: Tensor, slope: float | Tensor, ceiling: f
     return torch.ops.aten.hardtanh_backward(signal, y, 0, ceiling)
 
 
-def _met(signal: Tensor, slope: float | Tensor) -> Tensor:
+def _rectified_signal(signal: Tensor, slope: float | Tensor) -> Tensor:
     """s(g)."""
     if isinstance(slope, Tensor):
         return torch.where(signal > 0, signal, slope * signal)

@@ -18,7 +18,7 @@ from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network, Rules
 from ...network.running.outputs import main_tensor
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.signal import Signal
 from ..maps.targets import check_gradient, questions, units
 from .cropped import alike, pieces, room, signals_in
@@ -38,13 +38,13 @@ class Reversal:
     reading: Reading = "sum"
 
     def __post_init__(self) -> None:
-        for name, value, known in (
+        for name, value, choices in (
             ("relu", self.relu, MASKS),
             ("pooling", self.pooling, ("places", "centre")),
             ("reading", self.reading, ("sum", "overwrite")),
         ):
-            if value not in known:
-                raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
+            if value not in choices:
+                raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")
 
     def __str__(self) -> str:
         name = METHODS[self.relu]
@@ -74,8 +74,8 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
         values = value.detach().flatten(1)
         if len(x) == len(at):
             seeds = torch.zeros_like(value).flatten(1).scatter(1, at[:, None], 1.0).view_as(value)
-            (found,) = torch.autograd.grad(value, x, seeds)
-            return found, values.gather(1, at[:, None])[:, 0], question.names
+            (gradients,) = torch.autograd.grad(value, x, seeds)
+            return gradients, values.gather(1, at[:, None])[:, 0], question.names
         several = _in_pieces(network, x, question.layer, value, at, reversal)
         return _whole(x, value, at) if several is None else several, values[0, at], question.names
 
@@ -83,9 +83,9 @@ def signals(network: Network, x: Tensor, target: Target, reversal: Reversal) -> 
 def _whole(x: Tensor, value: Tensor, at: Tensor) -> Tensor:
     """The signals (B, C, H, W) of the units `at` (B,), flat indices into the `value` of the one image `x`."""
     parts = []
-    for some in at.split(max(1, 4 * room(x) // (x.shape[-2] * x.shape[-1]))):
-        seeds = torch.zeros(len(some), value.numel(), dtype=value.dtype, device=value.device)
-        seeds = seeds.scatter(1, some[:, None], 1.0).view(-1, *value.shape)
+    for units_at_once in at.split(max(1, 4 * room(x) // (x.shape[-2] * x.shape[-1]))):
+        seeds = torch.zeros(len(units_at_once), value.numel(), dtype=value.dtype, device=value.device)
+        seeds = seeds.scatter(1, units_at_once[:, None], 1.0).view(-1, *value.shape)
         (part,) = torch.autograd.grad(value, x, seeds, is_grads_batched=True, retain_graph=True)
         parts.append(part[:, 0])
     return torch.cat(parts)
@@ -103,28 +103,30 @@ def _in_pieces(network: Network, x: Tensor, layer: str, value: Tensor, at: Tenso
     numbers = layout.maps(torch.arange(value.numel()).view(value.shape))[0]
     order = numbers.flatten().argsort()
     rows, columns = numbers.shape[1:]
-    places = [(i // (rows * columns), i // columns % rows, i % columns) for i in order[at.cpu()].tolist()]
-    plan = pieces(network, layer, size, places)
+    positions = [(i // (rows * columns), i // columns % rows, i % columns) for i in order[at.cpu()].tolist()]
+    plan = pieces(network, layer, size, positions)
     if plan is None:
         return None
     try:
-        own, found = signals_in(network, x, plan, places, reversal.rules())
+        unit_values, unit_signals = signals_in(network, x, plan, positions, reversal.rules())
     except (RuntimeError, TypeError, ValueError, LookupError, AssertionError):  # a size that it was not made for
         return None
-    ends = sorted(range(len(at)), key=lambda index: places[index][1:])[:: len(at) - 1]  # the uppermost and the lowest
-    same = alike(own, value.detach().flatten()[at]) and alike(found[ends], _whole(x, value, at[ends]))
-    return found if same else None
+    ends = sorted(range(len(at)), key=lambda index: positions[index][1:])[
+        :: len(at) - 1
+    ]  # the uppermost and the lowest
+    same = alike(unit_values, value.detach().flatten()[at]) and alike(unit_signals[ends], _whole(x, value, at[ends]))
+    return unit_signals if same else None
 
 
 def _signal(network: Network, images: Any, target: Target, reversal: Reversal) -> Signal:
     x = network.inputs(images)
     values, scores, names = signals(network, x, target, reversal)
-    return Signal(method=str(reversal), targets=names, values=values, scores=scores, **shown(network, images))
+    return Signal(method=str(reversal), targets=names, values=values, scores=scores, **photo_fields(network, images))
 
 
 @instrument
 def gradient(network: Network, images: Images, target: Target = None) -> Signal:
-    """The gradient of a unit by the image: which pixels would change it most (Simonyan, Vedaldi and Zisserman, 2013).
+    """The gradient of a unit or class score: which pixels would change it most (Simonyan, Vedaldi and Zisserman, 2013).
 
     Raises LookupError for a target that is not there, ValueError for images that the network can't take.
 
@@ -136,10 +138,10 @@ def gradient(network: Network, images: Images, target: Target = None) -> Signal:
 
 @instrument
 def deconvnet(network: Network, images: Images, target: Target = None) -> Signal:
-    """The deconvnet's projection of a unit: rectifiers meet the signal itself (Zeiler and Fergus, 2013).
+    """The deconvnet's projection of a unit: at rectifiers only positive signals pass (Zeiler and Fergus, 2013).
 
-    Max pooling sends it to the places recorded on the way forward. Raises LookupError where the network has no
-    rectifier or no such target, ValueError for images that it can't take.
+    Max pooling sends the signal to the places of the maxima. Raises LookupError if the network has no rectifier or no
+    such target, ValueError for images that it can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
@@ -149,9 +151,9 @@ def deconvnet(network: Network, images: Images, target: Target = None) -> Signal
 
 @instrument
 def guided(network: Network, images: Images, target: Target = None) -> Signal:
-    """Guided backprop: both the photo's mask and the signal's own (Springenberg et al., 2014).
+    """Guided backprop: at rectifiers only positive signals of active units pass (Springenberg et al., 2014).
 
-    Raises LookupError where the network has no rectifier or no such target, ValueError for images that it can't take.
+    Raises LookupError if the network has no rectifier or no such target, ValueError for images that it can't take.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
@@ -169,16 +171,16 @@ def reverse(
     pooling: Pooling = "places",
     reading: Reading = "sum",
 ) -> Signal:
-    """A reversed network with both its switches (Mahendran and Vedaldi, 2016).
+    """A reversed network, with a choice for rectifiers and for max pooling (Mahendran and Vedaldi, 2016).
 
-    Raises LookupError where the network has nothing that they would change, or no such target.
+    Raises LookupError if the network has nothing that the options change, or no such target.
 
     - `target`: a class or unit, such as 'logits:goose', 'blocks.3:17' (its largest activation) or 'blocks.3:17@5,6'; if
       not given, each image's best class
     - `relu`: the mask on the signal at rectifiers: forward (the photo's: the gradient), backward (the signal's own:
       deconvnet), both (guided backprop) or none
-    - `pooling`: where max pooling sends it: places (those recorded on the way forward) or the centre of each window
-    - `reading`: what happens where windows overlap: sum (as autograd does) or overwrite (as unpooling does: the last
-      window in reading order stands)
+    - `pooling`: where max pooling sends the signal: places (those of the maxima) or the centre of each window
+    - `reading`: where windows overlap: sum of their signals (as in autograd), or overwrite (as in unpooling: the signal
+      of the last window in reading order)
     """
     return _signal(network, images, target, Reversal(relu, pooling, reading))

@@ -28,7 +28,7 @@ from ...instrument.roles import Images, LayerName
 from ...network import Frame, Network, near
 from ...network.running.outputs import main_tensor
 from ...picture import Photo, Sheet
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..trials.intervals import DRAWS, LEVEL, Interval
 from ..trials.likeness import ranks
 from .reversing import Reversal
@@ -97,15 +97,15 @@ def selectivity(
     units: int = 6,
     seed: int = 0,
 ) -> Selectivity:
-    """How much reversed signals depend on the unit they start at: similarities of projections of different units.
+    """How much reversed signals depend on the unit they start from: similarities of the projections of different units.
 
-    Raises LookupError for a layer or rule that is not there, and where the network has nothing that a rule changes.
+    Raises LookupError for a layer or rule that does not exist, and if the network has nothing that a rule changes.
 
     - `layer`: where signals start; if not given, the last convolution
     - `rules`: names with commas between them: gradient, deconvnet, guided, none (no rectifiers), and the first three
       with -centre (max pooling sends signals to its windows' centres)
-    - `units`: starts in each group
-    - `seed`: which random units, classes and noise
+    - `units`: how many starting points in each group
+    - `seed`: seed of random units, classes and noise
     """
     names = tuple(part.strip() for part in (rules.split(",") if isinstance(rules, str) else rules) if part.strip())
     for name in names:
@@ -116,18 +116,18 @@ def selectivity(
     x = network.inputs(images).detach()
     layer = layer or deepest(network, x)
     rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
-    kept: dict[str, Tensor] = {}
+    signals: dict[str, Tensor] = {}
     first: dict[str, tuple[str, ...]] = {}
     for index in range(len(x)):
         image = x[index : index + 1]
         generator = torch.Generator().manual_seed(seed + index)
-        for group, where, told, seeds in starts_of(network, image, layer, units, generator):
-            first.setdefault(group, told)
+        for group, where, start_names, seeds in starts_of(network, image, layer, units, generator):
+            first.setdefault(group, start_names)
             for rule in names:
-                found = projections(network, image, where, seeds, RULES[rule])
+                projected = projections(network, image, where, seeds, RULES[rule])
                 if index == 0 and group == "strongest":
-                    kept[rule] = found.float().cpu()
-                for measure, matrix in zip(MEASURES, _matrices(found), strict=True):
+                    signals[rule] = projected.float().cpu()
+                for measure, matrix in zip(MEASURES, _matrices(projected), strict=True):
                     rows.setdefault((rule, group, measure), []).append(matrix)
     groups = tuple(group for group in GROUPS if group in first)
     matrices = {
@@ -135,8 +135,8 @@ def selectivity(
         for rule in names for group in groups for measure in MEASURES
     }  # fmt: skip
     return Selectivity(
-        network=network.name, layer=layer, photos=shown(network, images)["photos"], rules=names, groups=groups,
-        starts=first, matrices=matrices, signals=kept, seed=seed,
+        network=network.name, layer=layer, photos=photo_fields(network, images)["photos"], rules=names, groups=groups,
+        starts=first, matrices=matrices, signals=signals, seed=seed,
     )  # fmt: skip
 
 
@@ -149,8 +149,8 @@ def projections(network: Network, x: Tensor, layer: str, seeds: Tensor, reversal
         x = x.detach().clone().requires_grad_()
         value = main_tensor(network.record(x, layer, rules=reversal.rules())[layer])
         assert value is not None
-        (found,) = torch.autograd.grad(value, x, seeds.to(value)[:, None], is_grads_batched=True)
-    return found[:, 0].detach()
+        (gradients,) = torch.autograd.grad(value, x, seeds.to(value)[:, None], is_grads_batched=True)
+    return gradients[:, 0].detach()
 
 
 # ---- how alike they are
@@ -184,18 +184,22 @@ def of_pairs(matrices: np.ndarray, seed: int = 0) -> Interval:
     starts, as both are samples; a start drawn twice makes no pair with itself."""
     starts = matrices.shape[1]
     pairs = ~np.isnan(matrices) & ~np.eye(starts, dtype=bool)
-    known, pairs = matrices[pairs.any((1, 2))], pairs[pairs.any((1, 2))]
-    if not len(known):
+    with_pairs, pairs = matrices[pairs.any((1, 2))], pairs[pairs.any((1, 2))]
+    if not len(with_pairs):
         return Interval(np.nan, np.nan, np.nan, 0)
     generator = np.random.default_rng(seed)
-    values = np.where(pairs, known, 0.0)
-    drawn = generator.multinomial(starts, np.full(starts, 1 / starts), size=(len(known), DRAWS)).astype(float)
-    weight = np.einsum("ndk,nkl,ndl->nd", drawn, pairs.astype(float), drawn)
-    of_image = np.where(weight > 0, np.einsum("ndk,nkl,ndl->nd", drawn, values, drawn) / np.maximum(weight, 1), np.nan)
-    images, which = (generator.integers(many, size=(DRAWS, len(known))) for many in (len(known), DRAWS))
-    chosen = of_image[images, which]
-    count = (~np.isnan(chosen)).sum(1)
-    means = np.nansum(chosen, 1)[count > 0] / count[count > 0]
+    values = np.where(pairs, with_pairs, 0.0)
+    counts = generator.multinomial(starts, np.full(starts, 1 / starts), size=(len(with_pairs), DRAWS)).astype(float)
+    weight = np.einsum("ndk,nkl,ndl->nd", counts, pairs.astype(float), counts)
+    of_image = np.where(
+        weight > 0,
+        np.einsum("ndk,nkl,ndl->nd", counts, values, counts) / np.maximum(weight, 1),
+        np.nan,
+    )
+    images, which = (generator.integers(many, size=(DRAWS, len(with_pairs))) for many in (len(with_pairs), DRAWS))
+    resampled = of_image[images, which]
+    count = (~np.isnan(resampled)).sum(1)
+    means = np.nansum(resampled, 1)[count > 0] / count[count > 0]
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     mean = (values.sum((1, 2)) / pairs.sum((1, 2))).mean()
-    return Interval(float(mean), float(low), float(high), len(known))
+    return Interval(float(mean), float(low), float(high), len(with_pairs))

@@ -26,11 +26,12 @@ SMALL = 12.0
 
 def sheet_of(result: Selectivity) -> Sheet:
     """The whole sheet."""
-    shown = min(5, len(result.starts["strongest"]))
-    width = NAME + (shown + 1) * (TILE + GAP) + 30 + PLOT
+    columns = min(5, len(result.starts["strongest"]))
+    width = NAME + (columns + 1) * (TILE + GAP) + 30 + PLOT
     view, _ = seen(*result.photos[0])
     marks: list[Mark] = []
-    names = [wrap(result.starts["strongest"][at], SMALL, TILE) for at in range(shown)]
+    # the head: what stands in each column
+    names = [wrap(result.starts["strongest"][at], SMALL, TILE) for at in range(columns)]
     y = 12 + 15.0 * (max(map(len, names), default=1) - 1)
     marks.append(Text(NAME, y, "photo", SMALL, colour="muted"))
     for at, lines in enumerate(names):
@@ -38,6 +39,7 @@ def sheet_of(result: Selectivity) -> Sheet:
             marks.append(Text(NAME + (at + 1) * (TILE + GAP), y - 15 * line, words, SMALL, colour="muted"))
     marks.append(Text(width - PLOT, y, "mean similarity of signals, |correlation|", SMALL, colour="muted"))
     y += 12
+    # a row for each rule: its name, the photo once, the signals, their similarity
     for row, rule in enumerate(result.rules):
         base, _, centre = rule.partition("-")
         marks.append(Text(0, y + TILE / 2 + 2, NAMES[base], 14, "bold"))
@@ -46,12 +48,13 @@ def sheet_of(result: Selectivity) -> Sheet:
         if row == 0:
             high = min(TILE, TILE * view.height / view.width)
             marks.append(Image(view.pixels, NAME, y, high * view.width / view.height, high, crisp=False))
-        for at, signal in enumerate(result.signals[rule][:shown].numpy()):
+        for at, signal in enumerate(result.signals[rule][:columns].numpy()):
             x = NAME + (at + 1) * (TILE + GAP)
             high = min(TILE, TILE * signal.shape[1] / signal.shape[2])
             marks.append(Image(tinted(signal), x, y, high * signal.shape[2] / signal.shape[1], high, crisp=False))
         marks += shifted(_dots(result, rule).marks, width - PLOT, y)
         y += TILE + 24
+    # title and caption
     count = len(result.photos)
     caption = (
         f"Projections of the strongest units of {result.layer} under each rule; zero is mid-grey, each cut at its "

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...network import Address, Network, NoScoresError
 from ...network.running.outputs import main_tensor
 from ...network.running.seam import OUTPUT
-from ..cam.stream import default_layer, places
+from ..cam.stream import cell_count, default_layer
 from ..maps.targets import Question
 
 GROUPS = ("strongest", "random", "noise", "classes")
@@ -24,37 +24,37 @@ def starts_of(
     ValueError for a layer without maps of so many channels.
     """
     value = main_tensor(network.record(image, layer)[layer])
-    found = network.layer(layer, (int(image.shape[-2]), int(image.shape[-1])))
-    if value is None or found.layout is None or found.maps_shape[0] < units:
+    source_layer = network.layer(layer, (int(image.shape[-2]), int(image.shape[-1])))
+    if value is None or source_layer.layout is None or source_layer.maps_shape[0] < units:
         raise ValueError(f"{layer} has no maps of at least {units} channels to start at; choose another layer")
     numbers = torch.arange(value[0].numel()).view(1, *value.shape[1:])
-    places = found.layout.maps(numbers)[0].flatten(1)  # (channels, places): where each lies in the flat value
-    maps = value.detach()[0].flatten().cpu()[places]
+    indices = source_layer.layout.maps(numbers)[0].flatten(1)  # (channels, places): where each lies in the flat value
+    maps = value.detach()[0].flatten().cpu()[indices]
     largest, at = maps.max(1)
     best = largest.topk(units).indices
-    place = int(at[best[0]])
+    cell = int(at[best[0]])
 
     def seeds(where: Tensor, values: Tensor) -> Tensor:
         empty = torch.zeros(len(where), value[0].numel(), dtype=torch.float64)
         return empty.scatter(1, where, values.double()).view(-1, *value.shape[1:])
 
     ones = torch.ones(units, 1)
-    told = tuple(f"{layer}:{int(channel)}" for channel in best)
-    yield "strongest", layer, told, seeds(places[best, at[best]][:, None], ones)
+    start_names = tuple(f"{layer}:{int(channel)}" for channel in best)
+    yield "strongest", layer, start_names, seeds(indices[best, at[best]][:, None], ones)
 
-    active = (maps[:, place] > 0).nonzero()[:, 0]
+    active = (maps[:, cell] > 0).nonzero()[:, 0]
     others = active[active != best[0]]
-    drawn = others[torch.randperm(len(others), generator=generator)[: units - 1]]
-    if len(drawn):
-        chosen = torch.cat([best[:1], drawn])
-        told = tuple(f"{layer}:{int(channel)}" for channel in chosen)
-        yield "random", layer, told, seeds(places[chosen, place][:, None], ones[: len(chosen)])
+    random_channels = others[torch.randperm(len(others), generator=generator)[: units - 1]]
+    if len(random_channels):
+        channels = torch.cat([best[:1], random_channels])
+        start_names = tuple(f"{layer}:{int(channel)}" for channel in channels)
+        yield "random", layer, start_names, seeds(indices[channels, cell][:, None], ones[: len(channels)])
 
-    noise = torch.randn(units - 1, len(places), generator=generator, dtype=torch.float64)
-    unit = torch.zeros(1, len(places), dtype=torch.float64)
+    noise = torch.randn(units - 1, len(indices), generator=generator, dtype=torch.float64)
+    unit = torch.zeros(1, len(indices), dtype=torch.float64)
     unit[0, best[0]] = 1
-    told = (f"{layer}:{int(best[0])}", *(f"noise {number + 1}" for number in range(units - 1)))
-    yield "noise", layer, told, seeds(places[:, place].expand(units, -1), torch.cat([unit, noise]))
+    start_names = (f"{layer}:{int(best[0])}", *(f"noise {number + 1}" for number in range(units - 1)))
+    yield "noise", layer, start_names, seeds(indices[:, cell].expand(units, -1), torch.cat([unit, noise]))
 
     try:
         scores = network.scores(image)
@@ -75,7 +75,7 @@ def deepest(network: Network, x: Tensor) -> str:
     Before a rectifier nothing is cut yet, while at the ceiling of a ReLU6 the strongest units have no gradient.
     """
     for layer in reversed(network.layers((int(x.shape[-2]), int(x.shape[-1])))):
-        if layer.layout is not None and places(layer) > 1:
+        if layer.layout is not None and cell_count(layer) > 1:
             if layer.layout.tokens is not None:
                 break
             if layer.kind == "Conv2d":

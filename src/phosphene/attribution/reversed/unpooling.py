@@ -22,26 +22,26 @@ Reading = Literal["sum", "overwrite"]
 
 
 class _Pooled(torch.autograd.Function):
-    """Max pooling whose signal goes back to `places` (N, C, rows, columns), indices into each map."""
+    """Max pooling whose signal goes back to `indices` (N, C, rows, columns), indices into each map."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, places: Tensor, reading: Reading) -> Tensor:
-        ctx.save_for_backward(places)
+    def forward(ctx: Any, x: Tensor, y: Tensor, indices: Tensor, reading: Reading) -> Tensor:
+        ctx.save_for_backward(indices)
         ctx.shape, ctx.reading = x.shape, reading
         return y.clone()
 
     @staticmethod
     def backward(ctx: Any, signal: Tensor) -> tuple[Tensor | None, ...]:
-        (places,) = ctx.saved_tensors
-        back = unpooled(signal, places, ctx.shape[-2:], ctx.reading)
+        (indices,) = ctx.saved_tensors
+        back = unpooled(signal, indices, ctx.shape[-2:], ctx.reading)
         return back, None, None, None
 
 
-def unpooled(signal: Tensor, places: Tensor, size: Sequence[int], reading: Reading) -> Tensor:
-    """The signal (..., rows, columns) brought to `places` of maps of `size`."""
+def unpooled(signal: Tensor, indices: Tensor, size: Sequence[int], reading: Reading) -> Tensor:
+    """The signal (..., rows, columns) brought to `indices` of maps of `size`."""
     # not flatten and unflatten, which have no rule for many signals that run back together
     flat = signal.reshape(*signal.shape[:-2], -1)
-    to = places.reshape(*places.shape[:-2], -1).expand(flat.shape)
+    to = indices.reshape(*indices.shape[:-2], -1).expand(flat.shape)
     blank = flat.new_zeros(*flat.shape[:-1], int(size[0]) * int(size[1]))
     if reading == "sum":
         return blank.scatter_add(-1, to, flat).reshape(*flat.shape[:-1], *size)
@@ -60,13 +60,13 @@ def poolings(pooling: Pooling, reading: Reading) -> dict[Callable, Callable]:
         ceil_mode: bool = False, return_indices: bool = False,
     ) -> Any:  # fmt: skip
         with torch.no_grad():
-            y, places = F.max_pool2d(
+            y, indices = F.max_pool2d(
                 input, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode, return_indices=True
             )
-            recorded = places
+            recorded = indices
             if pooling == "centre":
-                places = _centres(input, y, kernel_size, stride or kernel_size, padding, dilation)
-        out = _Pooled.apply(input, y, places, reading)
+                indices = _centres(input, y, kernel_size, stride or kernel_size, padding, dilation)
+        out = _Pooled.apply(input, y, indices, reading)
         return (out, recorded) if return_indices else out
 
     return dict.fromkeys(functions("max_pool2d", "max_pool2d_with_indices"), max_pool2d)

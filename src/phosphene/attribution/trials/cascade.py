@@ -20,10 +20,10 @@ from ...instrument import Result, instrument
 from ...instrument.roles import Images, Target
 from ...network import OUTPUTS, Frame, Network
 from ...picture import Photo, Sheet
-from ..maps.attribution import shown
+from ..maps.attribution import photo_fields
 from ..maps.targets import questions
 from .cascade_picture import sheet_of
-from .contenders import Contender, contenders, possible, with_signs
+from .contenders import Contender, attempt, contenders, with_signs
 from .likeness import spearman, ssim
 from .randomised import How, descending, parametrised, parts, randomised, stages
 
@@ -93,45 +93,46 @@ def cascade(
     how: How = "permute",
     seed: int = 0,
 ) -> Cascade:
-    """Whether maps notice that the network's weights are randomised, from the top layer downwards.
+    """Whether saliency maps change when the network's weights are made random, from the top layer downwards.
 
-    The network stays as it is: copies are randomised. Raises LookupError for a method or target that is not there,
-    ValueError where no method can answer for this network.
+    The network does not change: copies get random weights. Raises LookupError for a method or target that does not
+    exist, ValueError if no method works with this network.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class in the trained network
-    - `methods`: names of methods with commas between them, such as 'gradient,guided,occlusion:window=48'; if not
-      given, all that take few passes
-    - `depths`: how many stages the layers are randomised in; the last layer is one by itself
+    - `methods`: names of methods with commas between them, such as 'gradient,guided,occlusion:window=48'; if not given,
+      all that need few passes
+    - `depths`: how many stages the layers are divided into; the last layer is a stage by itself
     - `order`: cascading (each stage adds to those above it) or independent (one stage at a time)
-    - `how`: permute (a layer's weights change places) or normal (new ones of the same mean and spread)
-    - `seed`: which random weights
+    - `how`: permute (permutes a layer's weights) or normal (draws new ones with the same mean and spread)
+    - `seed`: seed of the random weights
     """
     if order not in ("cascading", "independent"):
         raise ValueError(f"an order is cascading or independent, not {order!r}")
     x = network.inputs(images).detach()
     question = questions(network, x, target)
-    asked = [str(address) for address in question.addresses]
+    target_names = [str(address) for address in question.addresses]
     steps = stages(network, depths, x=x[:1])
-    chosen, trained, refused = _first(network, contenders(methods), x, asked)
+    answering, trained, refused = _first(network, contenders(methods), x, target_names)
 
     classes = [address.channel for address in question.addresses] if question.layer in OUTPUTS else None
-    probabilities = [_probabilities(network, x, classes, len(asked))]
-    maps = [[found.maps[0].float().cpu()] for found in trained]
-    likeness: list[list[tuple[Tensor, ...]]] = [[] for _ in chosen]
+    probabilities = [_probabilities(network, x, classes, len(target_names))]
+    maps = [[result.maps[0].float().cpu()] for result in trained]
+    likeness: list[list[tuple[Tensor, ...]]] = [[] for _ in answering]
     for other in descending(network, steps, cumulative=order == "cascading", how=how, seed=seed):
-        probabilities.append(_probabilities(other, x, classes, len(asked)))
-        for at, contender in enumerate(chosen):
-            found, said = possible(contender, contender.found, other, x, asked)
-            if said is None:
-                maps[at].append(found.maps[0].float().cpu())
-                likeness[at].append(compared(trained[at], found))
+        probabilities.append(_probabilities(other, x, classes, len(target_names)))
+        for at, contender in enumerate(answering):
+            result, refusal = attempt(contender, contender.result, other, x, target_names)
+            if refusal is None:
+                maps[at].append(result.maps[0].float().cpu())
+                likeness[at].append(compared(trained[at], result))
             else:  # a method may refuse random weights
                 maps[at].append(torch.full_like(maps[at][0], torch.nan))
-                likeness[at].append((torch.full((len(asked),), torch.nan),) * 3)
+                likeness[at].append((torch.full((len(target_names),), torch.nan),) * 3)
     values = np.array([[[part.cpu().numpy() for part in parts] for parts in rows] for rows in likeness])
     return Cascade(
-        network=network.name, targets=question.names, photos=shown(network, images)["photos"], order=order, how=how,
-        methods=tuple(contender.name for contender in chosen), signed=tuple(found.signed for found in trained),
+        network=network.name, targets=question.names, photos=photo_fields(network, images)["photos"], order=order,
+        how=how,
+        methods=tuple(contender.name for contender in answering), signed=tuple(result.signed for result in trained),
         refused=refused, stages=tuple(stage.name for stage in steps),
         sizes=tuple(len(stage.modules) for stage in steps),
         unused=parts(network, x=x[:1]).unused, spearman=values[:, :, 0], magnitudes=values[:, :, 1],
@@ -154,24 +155,26 @@ def wholly_random(network: Network, size: tuple[int, int], *, how: How = "permut
 
 
 def _first(
-    network: Network, wanted: Sequence[Contender], x: Tensor, asked: Sequence[str]
+    network: Network, candidates: Sequence[Contender], x: Tensor, target_names: Sequence[str]
 ) -> tuple[list[Contender], list[Any], dict[str, str]]:
     """The methods that answer for the trained network, their answers, and what the others said."""
-    chosen, trained, refused = [], [], {}
-    for contender in wanted:
-        found, said = possible(contender, contender.found, network, x, asked)
-        if said is None:
-            chosen.append(contender)
-            trained.append(found)
+    answering, trained, refused = [], [], {}
+    for contender in candidates:
+        result, refusal = attempt(contender, contender.result, network, x, target_names)
+        if refusal is None:
+            answering.append(contender)
+            trained.append(result)
         else:
-            refused[contender.name] = said
-    if not chosen:
+            refused[contender.name] = refusal
+    if not answering:
         raise ValueError("; ".join(dict.fromkeys(refused.values())))
-    return chosen, trained, refused
+    return answering, trained, refused
 
 
 def _probabilities(network: Network, x: Tensor, classes: Sequence[Any] | None, count: int) -> np.ndarray:
     if classes is None:
         return np.full(count, np.nan)
-    found = network.record(x, "probabilities")["probabilities"].detach().double().cpu().numpy()
-    return found[np.arange(count) if len(found) > 1 else np.zeros(count, int), [int(c) for c in classes]]
+    probabilities = network.record(x, "probabilities")["probabilities"].detach().double().cpu().numpy()
+    return probabilities[
+        np.arange(count) if len(probabilities) > 1 else np.zeros(count, int), [int(c) for c in classes]
+    ]

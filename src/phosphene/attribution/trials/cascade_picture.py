@@ -44,11 +44,11 @@ def sheet_of(result: Cascade) -> Sheet:
         y = _row(marks, result, index, y)
     blocks: list[Block] = [DrawingBlock(Drawing(width, y, tuple(marks)))]
     blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in result.refused.items()]
-    done = "all above it too" if result.order == "cascading" else "that stage alone"
+    extent = "all above it too" if result.order == "cascading" else "that stage alone"
     what = "change places" if result.how == "permute" else "are drawn anew, of the same mean and spread"
     count = len(result.targets)
     caption = (
-        f"A column is a stage, named by the part in it that the network uses first; weights {what}, {done}. Each map "
+        f"A column is a stage, named by the part in it that the network uses first; weights {what}, {extent}. Each map "
         "has its own range, cut at the 99.5th percentile of magnitudes; blue to red is signed, dark to bright a "
         "magnitude. Below a map and in the line: Spearman's rank correlation of magnitudes with the trained network's "
         f"map, 1 for the same map{f', mean over {count} targets' if count > 1 else ''}; the thin line is the "
@@ -56,8 +56,10 @@ def sheet_of(result: Cascade) -> Sheet:
         "stage's name: the class's probability."
     )
     if result.unused:
-        some = ", ".join(result.unused[:3]) + (f" and {len(result.unused) - 3} more" if len(result.unused) > 3 else "")
-        caption += f" No value is computed with the weights of {some}; they go with the last stage."
+        unused = ", ".join(result.unused[:3]) + (
+            f" and {len(result.unused) - 3} more" if len(result.unused) > 3 else ""
+        )
+        caption += f" No value is computed with the weights of {unused}; they go with the last stage."
     title = "Does the map notice that the weights are random?"
     photo = result.photos[0][0].name if len(result.photos) == 1 or count == 1 else f"{count} images, the first shown"
     return Sheet(title, f"{result.network} on {photo}, {result.targets[0]}", blocks, caption=caption, width=width + 96)

@@ -20,8 +20,8 @@ def some_of(images: Any, limit: int | None) -> Any:
     every = images if isinstance(images, Tensor) else files(images)
     if limit is None or limit >= len(every):
         return every
-    places = [index * len(every) // limit for index in range(limit)]
-    return every[places] if isinstance(every, Tensor) else [every[place] for place in places]
+    positions = [index * len(every) // limit for index in range(limit)]
+    return every[positions] if isinstance(every, Tensor) else [every[position] for position in positions]
 
 
 def inputs(network: Network, images: Any) -> Iterator[tuple[Tensor, str, Frame] | str]:

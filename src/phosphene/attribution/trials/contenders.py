@@ -40,7 +40,7 @@ class Contender:
     def baseline(self) -> bool:
         return self.attribute is None
 
-    def found(self, network: Network, x: Tensor, target: Target) -> Attribution:
+    def result(self, network: Network, x: Tensor, target: Target) -> Attribution:
         """The method's own result; only of methods."""
         assert self.attribute is not None
         return self.attribute(network, x, target)
@@ -62,8 +62,8 @@ def edges(x: Tensor, seed: int = 0) -> Tensor:
     """The magnitude of Sobel's gradient of the mean over the channels, (N, H, W)."""
     grey = F.pad(x.detach().mean(1, keepdim=True), [1] * 4, mode="replicate")
     across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]).to(x)
-    found = F.conv2d(grey, torch.stack([across, across.T])[:, None])
-    return found.norm(dim=1)
+    slopes = F.conv2d(grey, torch.stack([across, across.T])[:, None])
+    return slopes.norm(dim=1)
 
 
 def centre(x: Tensor, seed: int = 0) -> Tensor:
@@ -121,10 +121,10 @@ def with_signs(result: Attribution) -> Tensor:
     return result.values.sum(1) if isinstance(result, Signal) else result.maps
 
 
-def possible(contender: Contender, work: Callable[..., Any], *given: Any) -> tuple[Any, str | None]:
+def attempt(contender: Contender, work: Callable[..., Any], *arguments: Any) -> tuple[Any, str | None]:
     """What `work(*given)` gives, or the sentence by which the method refuses this network."""
     try:
-        return work(*given), None
+        return work(*arguments), None
     except (LookupError, ValueError, TypeError) as error:
         if contender.baseline:
             raise

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ...network import Network
-from ..maps.fills import cover_of
+from ..maps.fills import fill_values_of
 from .likeness import pearson
 
 
@@ -51,8 +51,8 @@ def order(maps: Tensor, seed: int = 0) -> Tensor:
     values = maps.detach().double().flatten(1).nan_to_num(nan=float("-inf"))
     shuffled = torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(seed)).to(values.device)
     first = shuffled[values[:, shuffled].argsort(dim=1, descending=True, stable=True)]
-    places = torch.arange(values.shape[1], device=values.device).expand_as(first)
-    return torch.empty_like(first).scatter_(1, first, places).view(maps.shape)
+    ranks = torch.arange(values.shape[1], device=values.device).expand_as(first)
+    return torch.empty_like(first).scatter_(1, first, ranks).view(maps.shape)
 
 
 def _curves(
@@ -65,13 +65,13 @@ def _curves(
     pixels = maps[0].numel()
     counts = torch.arange(steps + 1, device=x.device) * pixels // steps
     curves = []
-    for index, place in enumerate(order(maps.to(x.device), seed)):
+    for index, ranks in enumerate(order(maps.to(x.device), seed)):
         image = x[index : index + 1]
-        other = cover_of(image, fill, index, "pixels are replaced by")
+        other = fill_values_of(image, fill, index, "pixels are replaced by")
         start, end = (other, image) if inserting else (image, other)
         values = [
-            _probabilities(network, torch.where(place < some[:, None, None, None], end, start), classes[index])
-            for some in counts.split(batch)
+            _probabilities(network, torch.where(ranks < threshold[:, None, None, None], end, start), classes[index])
+            for threshold in counts.split(batch)
         ]
         curves.append(torch.cat(values))
     return torch.stack(curves)
@@ -101,17 +101,17 @@ def subsets(size: tuple[int, int], *, cell: int = 16, share: float = 0.2, count:
 
 def drops(network: Network, x: Tensor, classes: Tensor, sets: Tensor, *, fill: str = "mean", batch: int = 32) -> Tensor:
     """By how much each image's class score (before softmax) drops where a set of pixels is covered: (N, count)."""
-    found = []
+    score_drops = []
     for index in range(len(x)):
         image = x[index : index + 1]
-        other = cover_of(image, fill, index, "pixels are replaced by")
+        other = fill_values_of(image, fill, index, "pixels are replaced by")
         clean = _scores(network, image, classes[index])
         covered = [
-            _scores(network, torch.where(some[:, None], other, image), classes[index])
-            for some in sets.to(x.device).split(batch)
+            _scores(network, torch.where(sets_at_once[:, None], other, image), classes[index])
+            for sets_at_once in sets.to(x.device).split(batch)
         ]
-        found.append(clean - torch.cat(covered))
-    return torch.stack(found)
+        score_drops.append(clean - torch.cat(covered))
+    return torch.stack(score_drops)
 
 
 def sensitivity_n(maps: Tensor, sets: Tensor, dropped: Tensor) -> Tensor:

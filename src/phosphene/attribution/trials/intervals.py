@@ -29,15 +29,15 @@ class Interval:
 
 def interval(values: np.ndarray, seed: int = 0) -> Interval:
     """The mean of the values (n,) that are not NaN, and its 95 % bootstrap interval; one value alone has none."""
-    known = np.asarray(values, np.float64)
-    known = known[~np.isnan(known)]
-    if len(known) == 0:
+    numbers = np.asarray(values, np.float64)
+    numbers = numbers[~np.isnan(numbers)]
+    if len(numbers) == 0:
         return Interval(np.nan, np.nan, np.nan, 0)
-    if len(known) == 1:
-        return Interval(float(known[0]), np.nan, np.nan, 1)
-    draws = np.random.default_rng(seed).integers(len(known), size=(DRAWS, len(known)))
-    low, high = np.quantile(known[draws].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(known.mean()), float(low), float(high), len(known))
+    if len(numbers) == 1:
+        return Interval(float(numbers[0]), np.nan, np.nan, 1)
+    draws = np.random.default_rng(seed).integers(len(numbers), size=(DRAWS, len(numbers)))
+    low, high = np.quantile(numbers[draws].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(numbers.mean()), float(low), float(high), len(numbers))
 
 
 def difference(one: np.ndarray, other: np.ndarray, seed: int = 0) -> Interval:

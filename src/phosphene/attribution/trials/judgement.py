@@ -72,10 +72,10 @@ class Judgement(Result):
         With fewer than six images it is always open.
         """
         rows = self.values[test]
-        found = difference(rows[self.names.index(name)], rows[self.names.index(baseline)], self.seed)
-        if found.count < FEWEST or found.low <= 0 <= found.high or np.isnan(found.low):
+        gain = difference(rows[self.names.index(name)], rows[self.names.index(baseline)], self.seed)
+        if gain.count < FEWEST or gain.low <= 0 <= gain.high or np.isnan(gain.low):
             return None
-        return (found.mean > 0) == TESTS[test]
+        return (gain.mean > 0) == TESTS[test]
 
     def sheet(self) -> Sheet:
         """For each test a column: every contender's mean with its interval, and the baselines as lines to pass."""

@@ -33,14 +33,15 @@ def sheet_of(result: Judgement) -> Sheet:
     tests = [test for test in WORDS if test in result.tests]
     width = NAME + len(tests) * (COLUMN + GAP) - GAP
     marks: list[Mark] = []
+    # the columns of numbers, then the names beside them
     for column, test in enumerate(tests):
         _column(marks, result, test, NAME + column * (COLUMN + GAP))
     for row, name in enumerate(result.names):
         y = HEAD + row * ROW + ROW / 2
-        known = name not in result.baselines
+        is_method = name not in result.baselines
         if name == result.baselines[0]:
             marks.append(Line(0, y - ROW / 2, width, y - ROW / 2))
-        weight: Literal["regular", "bold"] = "bold" if known else "regular"
+        weight: Literal["regular", "bold"] = "bold" if is_method else "regular"
         count = max(result.score(name, test).count for test in tests) if tests else len(result.images)
         name += f", {count} images" if count < len(result.images) else ""
         size = 14.0 if text_width(name, 14, weight) < NAME - 8 else 12.0
@@ -48,9 +49,15 @@ def sheet_of(result: Judgement) -> Sheet:
         for at, words in enumerate(lines):
             marks.append(
                 Text(
-                    0, y + 5 + 14 * (at - (len(lines) - 1) / 2), words, size, weight, colour="ink" if known else "muted"
+                    0,
+                    y + 5 + 14 * (at - (len(lines) - 1) / 2),
+                    words,
+                    size,
+                    weight,
+                    colour="ink" if is_method else "muted",
                 )
             )
+    # below them why others are missing
     blocks: list[Block] = [DrawingBlock(Drawing(width, HEAD + len(result.names) * ROW + 24, tuple(marks)))]
     blocks += [TextBlock(f"{name}: {said}", size=12, colour="muted") for name, said in result.refused.items()]
     count = len(result.images)
@@ -64,9 +71,9 @@ def sheet_of(result: Judgement) -> Sheet:
 
 
 def _column(marks: list[Mark], result: Judgement, test: str, left: float) -> None:
-    heading, told = WORDS[test]
+    heading, explanation = WORDS[test]
     marks.append(Text(left, 16, heading, 14, "bold"))
-    marks.append(Text(left, 34, told, 12, colour="muted"))
+    marks.append(Text(left, 34, explanation, 12, colour="muted"))
     scores = [result.score(name, test) for name in result.names]
     low, high = _ends(
         test, [value for each in scores for value in (each.low, each.mean, each.high) if not np.isnan(value)]

@@ -58,8 +58,8 @@ def ssim(one: Tensor, other: Tensor, signed: bool = False) -> Tensor:
     first, second = (0.01 * span) ** 2, (0.03 * span) ** 2
     u, v = mean(a), mean(b)
     uu, vv, uv = mean(a * a) - u * u, mean(b * b) - v * v, mean(a * b) - u * v
-    found = (2 * u * v + first) * (2 * uv + second) / ((u * u + v * v + first) * (uu + vv + second))
-    return found.mean((1, 2))
+    similarity = (2 * u * v + first) * (2 * uv + second) / ((u * u + v * v + first) * (uu + vv + second))
+    return similarity.mean((1, 2))
 
 
 def _scaled(maps: Tensor) -> Tensor:

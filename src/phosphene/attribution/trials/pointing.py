@@ -25,11 +25,11 @@ def pointing(values: Tensor, frame: Frame, boxes: Sequence[Corners], tolerance_p
     for box in boxes:
         if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
             raise ValueError(f"a box is (left, top, right, bottom) in the photo's pixels, not {list(box)}")
-    known = values.detach().double()
-    if not len(boxes) or bool(known.isnan().all()):
+    numbers = values.detach().double()
+    if not len(boxes) or bool(numbers.isnan().all()):
         return float("nan")
-    known = known.nan_to_num(nan=float("-inf"))
-    rows, columns = torch.nonzero(known == known.max(), as_tuple=True)
+    numbers = numbers.nan_to_num(nan=float("-inf"))
+    rows, columns = torch.nonzero(numbers == numbers.max(), as_tuple=True)
     (top, left), scale = frame.corner, frame.scale
     y = (rows.double() + 0.5 + top) / scale[0]
     x = (columns.double() + 0.5 + left) / scale[1]

@@ -42,8 +42,8 @@ class Parts:
 
 def parametrised(network: Network, size: tuple[int, int] | None = None) -> list[str]:
     """The names of all parts that hold weights of their own, in the order in which they are used; unused ones first."""
-    found = parts(network, size)
-    return [*found.unused, *found.used]
+    network_parts = parts(network, size)
+    return [*network_parts.unused, *network_parts.used]
 
 
 def parts(network: Network, size: tuple[int, int] | None = None, x: Tensor | None = None) -> Parts:
@@ -59,31 +59,31 @@ def parts(network: Network, size: tuple[int, int] | None = None, x: Tensor | Non
         x = x.to(network.device, network.dtype)
     if makes_weights(network.module):  # copies, whose names these are, hold what is made
         network = _copied(network, "permute")
-    found = uses(network, x)
-    place: dict[str, int] = {}
+    usage = uses(network, x)
+    last_use: dict[str, int] = {}
     unused: list[str] = []
     for path, module in network.module.named_modules():
-        for name, weights in _groups(path, module, found):
-            places = [_place(weight, found) for weight in weights if weight in found.last]
-            if places:
-                place[name] = max(places)
+        for name, weights in _groups(path, module, usage):
+            uses_of_part = [_place(weight, usage) for weight in weights if weight in usage.last]
+            if uses_of_part:
+                last_use[name] = max(uses_of_part)
             else:
                 unused.append(name)
-    return Parts(tuple(sorted(place, key=lambda name: place[name])), tuple(unused))
+    return Parts(tuple(sorted(last_use, key=lambda name: last_use[name])), tuple(unused))
 
 
 def _groups(path: str, module: nn.Module, result: Uses) -> Iterator[tuple[str, list[str]]]:
     """The parts that a module's own weights make: their name and those of their weights."""
-    own = {f"{path}.{name}" if path else name: weight for name, weight in module.named_parameters(recurse=False)}
-    if not own:
+    named = {f"{path}.{name}" if path else name: weight for name, weight in module.named_parameters(recurse=False)}
+    if not named:
         return
     times = {
-        result.last[name] for name, one in own.items() if one.ndim > 1 and name in result.last.keys() - result.joined
+        result.last[name] for name, one in named.items() if one.ndim > 1 and name in result.last.keys() - result.joined
     }
     if isinstance(module, (nn.ParameterList, nn.ParameterDict)) or len(times) > 1:
-        yield from ((name, [name]) for name in own)
+        yield from ((name, [name]) for name in named)
     else:
-        yield path, list(own)
+        yield path, list(named)
 
 
 def _place(weight: str, result: Uses) -> int:
@@ -105,8 +105,8 @@ def stages(network: Network, count: int, size: tuple[int, int] | None = None, x:
     if not groups:
         return [Stage(names[-1], (*names, *whole.unused))]
     ends = [round(len(rest) * (index + 1) / groups) for index in range(groups)]
-    found = [names[:1], *(rest[start:end] for start, end in zip([0, *ends], ends, strict=False))]
-    return [Stage(part[-1], part if part is not found[-1] else (*part, *whole.unused)) for part in found]
+    stage_names = [names[:1], *(rest[start:end] for start, end in zip([0, *ends], ends, strict=False))]
+    return [Stage(part[-1], part if part is not stage_names[-1] else (*part, *whole.unused)) for part in stage_names]
 
 
 def randomised(network: Network, modules: Iterable[str], *, how: How = "permute", seed: int = 0) -> Network:
@@ -129,12 +129,14 @@ def descending(
     """
     copied = _copied(network, how)
     for stage in steps:
-        kept = [(tensor, tensor.detach().clone()) for name in stage.modules for tensor in _tensors(copied.module, name)]
+        saved = [
+            (tensor, tensor.detach().clone()) for name in stage.modules for tensor in _tensors(copied.module, name)
+        ]
         _randomise_all(copied, stage.modules, how, seed)
         yield copied
         if not cumulative:
             with torch.no_grad():
-                for tensor, values in kept:
+                for tensor, values in saved:
                     tensor.copy_(values)
 
 
@@ -150,19 +152,19 @@ def _copied(network: Network, how: How) -> Network:
 
 
 def _randomise_all(network: Network, modules: Iterable[str], how: How, seed: int) -> None:
-    done: set[int] = set()
+    randomised: set[int] = set()
     for name in modules:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + _number(name))
-        _randomise(_tensors(network.module, name), how, generator, done)
+        _randomise(_tensors(network.module, name), how, generator, randomised)
 
 
-def _randomise(tensors: Sequence[Tensor], how: How, generator: torch.Generator, done: set[int]) -> None:
+def _randomise(tensors: Sequence[Tensor], how: How, generator: torch.Generator, randomised: set[int]) -> None:
     shuffles: dict[int, Tensor] = {}
     with torch.no_grad():
         for tensor in tensors:
-            if id(tensor) in done:
+            if id(tensor) in randomised:
                 continue
-            done.add(id(tensor))
+            randomised.add(id(tensor))
             count = tensor.numel()
             if tensor.ndim < 2:
                 if count not in shuffles:

@@ -29,13 +29,13 @@ def max_sensitivity(
     if draws < 1 or radius <= 0:
         raise ValueError(f"noise needs at least one draw and a radius above 0, not {draws} and {radius:g}")
     generator = torch.Generator().manual_seed(seed)
-    own = maps.detach().double().nan_to_num().flatten(1)
-    most = own.new_zeros(len(own))
+    clean_maps = maps.detach().double().nan_to_num().flatten(1)
+    most = clean_maps.new_zeros(len(clean_maps))
     for _ in range(draws):
         noise = (torch.rand(x.shape, generator=generator, dtype=torch.float64) * 2 - 1) * radius
         changed = attribute(x.detach() + noise.to(x) * white(network, x)).detach().double().nan_to_num().flatten(1)
-        most = torch.maximum(most, (changed - own).norm(dim=1))
-    norm = own.norm(dim=1)
+        most = torch.maximum(most, (changed - clean_maps).norm(dim=1))
+    norm = clean_maps.norm(dim=1)
     return torch.where(norm > 0, most / norm, torch.nan)
 
 

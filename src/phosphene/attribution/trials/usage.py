@@ -44,9 +44,9 @@ class _Following:
         self.of_image[image] = True
 
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
-        given = list(_tensors((args, kwargs)))
-        names = frozenset().union(*(self.of_weights.get(value, frozenset()) for value in given))
-        image = any(value in self.of_image for value in given)
+        inputs = list(_tensors((args, kwargs)))
+        names = frozenset().union(*(self.of_weights.get(value, frozenset()) for value in inputs))
+        image = any(value in self.of_image for value in inputs)
         out = func(*args, **kwargs)
         for value in _tensors(out):
             if image:

@@ -20,7 +20,7 @@ from . import (
     torchvision_set,
     zip_archive,
 )
-from .item import FILES, READERS, SHARD, Item, Reader, Shard, number, place
+from .item import FILES, READERS, SHARD, Item, Reader, Shard, number, shard_and_index
 from .listing import beyond, unlisted
 from .opening import shards_of
 
@@ -41,20 +41,20 @@ READERS |= {
 
 __all__ = [
     "FILES", "READERS", "SHARD", "Item", "Reader", "Shard", "lost", "moving", "news", "news_of", "number", "photo_of",
-    "picked", "place", "reader", "shards_of",
+    "picked", "reader", "shard_and_index", "shards_of",
 ]  # fmt: skip
 
 
-def news(listed: list[Shard], known: list[Shard]) -> list[Shard]:
+def news(listed: list[Shard], old: list[Shard]) -> list[Shard]:
     """What of the listed shards is in none of the known ones, as shards to add to them."""
-    archives = tar_archive.news([shard for shard in listed if shard.kind == "tar"], known)
-    return archives + news_of([shard for shard in listed if shard.kind != "tar"], known)
+    archives = tar_archive.news([shard for shard in listed if shard.kind == "tar"], old)
+    return archives + news_of([shard for shard in listed if shard.kind != "tar"], old)
 
 
-def news_of(listed: Sequence[Shard], known: Sequence[Shard]) -> list[Shard]:
+def news_of(listed: Sequence[Shard], old: Sequence[Shard]) -> list[Shard]:
     """The same, of shards that tell their files or rows."""
-    files = unlisted([shard for shard in listed if "files" in shard.part], known)
-    return files + beyond([shard for shard in listed if "stop" in shard.part], known)
+    files = unlisted([shard for shard in listed if "files" in shard.part], old)
+    return files + beyond([shard for shard in listed if "stop" in shard.part], old)
 
 
 def photo_of(shard: Shard, index: int, key: str) -> Photo:

@@ -36,7 +36,7 @@ class Head:
     columns_first: bool
 
     @property
-    def pictures(self) -> bool:
+    def holds_images(self) -> bool:
         """Whether its rows can be pictures."""
         flat = len(self.shape) == 3 or (len(self.shape) == 4 and self.shape[3] in (1, 3, 4))
         return flat and 0 not in self.shape and self.dtype.kind in "uif" and not self.columns_first
@@ -52,14 +52,14 @@ def shards(path: str, array: str | None = None) -> list[Shard]:
     heads = _heads(path)
     if array and array not in heads:
         raise LookupError(f"{path!r} has no array {array!r}; it has {', '.join(heads)}")
-    wanted = {name: head for name, head in heads.items() if head.pictures and array in (None, name)}
-    if not wanted:
-        held = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
-        raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {held}")
+    image_arrays = {name: head for name, head in heads.items() if head.holds_images and array in (None, name)}
+    if not image_arrays:
+        listing = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
+        raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {listing}")
     with _file(path) as file:
-        packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in wanted}
+        packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in image_arrays}
     result = []
-    for name, head in wanted.items():
+    for name, head in image_arrays.items():
         most = SHARD if packed[name] else FILES  # else it would be unpacked anew for every stretch
         part = {"array": name, "label": _label(name, head.shape[0], heads)}
         result += stretches("npz", path, head.shape[0], most, **part)
@@ -95,7 +95,7 @@ def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
 
 def _pixels(file: zipfile.ZipFile, path: str, name: str, low: int, high: int) -> Iterator[Any]:
     """The array's rows, one by one; where they break off, the error for each of the rest."""
-    done = low
+    row = low
     try:
         with _array(file, path, f"{name}.npy") as stream:
             head = _head(stream)
@@ -105,10 +105,10 @@ def _pixels(file: zipfile.ZipFile, path: str, name: str, low: int, high: int) ->
                 if len(data) < head.row:
                     raise ValueError("it ends before")
                 yield np.frombuffer(data, head.dtype).reshape(head.shape[1:])
-                done += 1
+                row += 1
     except (*BROKEN, KeyError) as error:
-        why = ValueError(f"the array {name!r} can't be read from row {done} on ({sentence(error)})")
-        yield from [why] * (high - done)
+        why = ValueError(f"the array {name!r} can't be read from row {row} on ({sentence(error)})")
+        yield from [why] * (high - row)
 
 
 @contextmanager
@@ -132,8 +132,8 @@ def _labels(file: zipfile.ZipFile, name: str | None) -> tuple[Any, Any]:
         return (), ()
     try:
         labels = _read(file, name)
-        told = next((key for key in NAMES if f"{key}.npy" in file.namelist()), None)
-        names = _read(file, told) if told else np.array([])
+        label_key = next((key for key in NAMES if f"{key}.npy" in file.namelist()), None)
+        names = _read(file, label_key) if label_key else np.array([])
     except BROKEN as error:
         raise ValueError(f"the classes {name!r} of {file.filename!r} can't be read ({sentence(error)})") from None
     return labels, names.tolist() if names.ndim == 1 and names.dtype.kind == "U" else ()

@@ -20,8 +20,8 @@ def instead(paths: Sequence[str], result: Iterable[list[Shard] | Exception]) -> 
     shards = []
     for path, one in zip(paths, several, strict=True):
         where = os.path.abspath(path)
-        told = [Shard("broken", where, {"files": [[Path(path).name, str(one)]]})]
-        shards += told if isinstance(one, Exception) else one
+        unreadable = [Shard("broken", where, {"files": [[Path(path).name, str(one)]]})]
+        shards += unreadable if isinstance(one, Exception) else one
     return shards
 
 

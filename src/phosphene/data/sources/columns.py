@@ -42,43 +42,43 @@ class Columns:
 
 def columns(schema: pa.Schema, table: str, image: str | None = None, label: str | None = None) -> Columns:
     """The columns of a table, as asked for or as found. LookupError for one that is not there, ValueError for none."""
-    for asked in (image, label):
-        if asked and asked not in schema.names:
-            raise LookupError(f"{table} has no column {asked!r}; it has {', '.join(schema.names)}")
+    for column in (image, label):
+        if column and column not in schema.names:
+            raise LookupError(f"{table} has no column {column!r}; it has {', '.join(schema.names)}")
     features = _features(schema)
     image = image or _image(schema, features, table)
     kind = schema.field(image).type
     if not (holds_bytes(kind) or _is_text(kind)):
         raise ValueError(f"the column {image!r} of {table} holds {kind}, no images, which are bytes or paths")
-    others = [name for name in schema.names if name != image and _tells_classes(schema.field(name).type)]
+    class_columns = [name for name in schema.names if name != image and _tells_classes(schema.field(name).type)]
     if label is None:
-        classed = [name for name in others if _names(features, name)]
+        classed = [name for name in class_columns if _names(features, name)]
         label = next(iter([name for name in LABELS if name in classed] + classed), None)
-        label = label or next((name for name in LABELS if name in others), None)
+        label = label or next((name for name in LABELS if name in class_columns), None)
     return Columns(image, label, _names(features, label) if label else ())
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
     """What `datasets` notes of the columns."""
     try:
-        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
     except (ValueError, LookupError, TypeError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return features if isinstance(features, dict) else {}
 
 
 def _names(features: dict[str, Any], column: str) -> tuple[str, ...]:
-    told = features.get(column)
-    names = told.get("names") if isinstance(told, dict) and told.get("_type") == "ClassLabel" else None
+    feature = features.get(column)
+    names = feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
     return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _image(schema: pa.Schema, features: dict[str, Any], table: str) -> str:
     """The column of images: that of `datasets`' type, else of bytes, else one whose name says so and that has paths."""
-    told = [
+    declared = [
         name for name in schema.names if isinstance(features.get(name), dict) and features[name].get("_type") == "Image"
     ]
-    several = told or [name for name in schema.names if holds_bytes(schema.field(name).type)]
+    several = declared or [name for name in schema.names if holds_bytes(schema.field(name).type)]
     named = [name for name in IMAGES if name in several]
     if named or len(several) == 1:
         return (named or several)[0]
@@ -91,8 +91,8 @@ def _image(schema: pa.Schema, features: dict[str, Any], table: str) -> str:
     ]
     if paths:
         return paths[0]
-    held = ", ".join(f"{field.name} ({field.type})" for field in schema) or "no columns"
-    raise ValueError(f"{table} has no column of images, which are bytes; it has {held}")
+    listing = ", ".join(f"{field.name} ({field.type})" for field in schema) or "no columns"
+    raise ValueError(f"{table} has no column of images, which are bytes; it has {listing}")
 
 
 def holds_bytes(kind: pa.DataType) -> bool:

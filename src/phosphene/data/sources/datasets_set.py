@@ -37,10 +37,10 @@ def shards(name: str, image: str | None = None, label: str | None = None, **opti
         if key in options and "://" not in options[key]:
             options[key] = os.path.abspath(options[key])
     opened = _opened(where, tuple(sorted(options.items())))
-    found = columns(opened.features.arrow_schema, f"the data set {name!r}", image, label)
+    table_columns = columns(opened.features.arrow_schema, f"the data set {name!r}", image, label)
     if not len(opened):
         raise ValueError(f"the data set {name!r} has no rows")
-    part: dict[str, Any] = {"image": found.image, "label": found.label, "options": options}
+    part: dict[str, Any] = {"image": table_columns.image, "label": table_columns.label, "options": options}
     return stretches("datasets", where, len(opened), name=_called(where, options), **part)
 
 
@@ -57,15 +57,15 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
 def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:
     opened = _opened(shard.where, tuple(sorted(shard.part["options"].items())))
     text = f"the data set {shard.where!r}"
-    found = columns(opened.features.arrow_schema, text, shard.part["image"], shard.part["label"])
+    table_columns = columns(opened.features.arrow_schema, text, shard.part["image"], shard.part["label"])
     first = shard.part["start"] + low
     if first + high - low > len(opened):
         raise LookupError(f"{text} has no row {first + high - low - 1} any more, but {len(opened)}")
     try:
-        rows = opened.select_columns(found.both).with_format("arrow")[first : first + high - low]
+        rows = opened.select_columns(table_columns.both).with_format("arrow")[first : first + high - low]
     except (OSError, ValueError) as error:
         raise ValueError(f"the rows from {first} on of {text} can't be read ({sentence(error)})") from None
-    return items_of(rows, low, first, shard.part["name"], found, shard.where)
+    return items_of(rows, low, first, shard.part["name"], table_columns, shard.where)
 
 
 def _called(where: str, options: dict[str, str]) -> str:
@@ -81,8 +81,8 @@ def _opened(where: str, options: tuple[tuple[str, str], ...]) -> Any:
         raise ImportError(
             f"the data set {where!r} needs the datasets library: pip install datasets ({error})"
         ) from None
-    given: dict[str, Any] = dict(options)
-    if wrong := [key for key in given if key not in OPTIONS]:
+    load_options: dict[str, Any] = dict(options)
+    if wrong := [key for key in load_options if key not in OPTIONS]:
         raise ValueError(f"the data set {where!r} is named with an option {wrong[0]!r}; it has {', '.join(OPTIONS)}")
     if where in PICKLED:
         raise ValueError(
@@ -90,13 +90,13 @@ def _opened(where: str, options: tuple[tuple[str, str], ...]) -> Any:
             "the data set itself as the source"
         )
     if "trust_remote_code" in inspect.signature(datasets.load_dataset).parameters:  # versions that run scripts
-        given["trust_remote_code"] = False
-    split = given.pop("split", None)
+        load_options["trust_remote_code"] = False
+    split = load_options.pop("split", None)
     try:
         if os.path.isdir(where) and is_saved(where):
             opened = datasets.load_from_disk(where)
         else:
-            opened = datasets.load_dataset(where, given.pop("config", None), split=split, **given)
+            opened = datasets.load_dataset(where, load_options.pop("config", None), split=split, **load_options)
     except Exception as error:  # each builder raises what it likes
         raise ValueError(f"the data set {where!r} can't be opened ({sentence(error)})") from None
     if isinstance(opened, dict):

@@ -80,7 +80,7 @@ def number(shard: int, index: int) -> int:
     return shard * SHARD + index
 
 
-def place(number: int) -> tuple[int, int]:
+def shard_and_index(number: int) -> tuple[int, int]:
     """An image's shard and its place there."""
     return divmod(number, SHARD)
 

@@ -20,11 +20,11 @@ def shards(path: str, table: str | None = None, image: str | None = None, label:
     table = table or _only(where)
     opened = _opened(where, table)
     text = f"the table {table!r} in {path!r}"
-    found = columns(opened.schema, text, image, label)
+    table_columns = columns(opened.schema, text, image, label)
     count = opened.count_rows()
     if not count:
         raise ValueError(f"{text} has no rows")
-    return stretches("lance", where, count, table=table, image=found.image, label=found.label)
+    return stretches("lance", where, count, table=table, image=table_columns.image, label=table_columns.label)
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
@@ -39,18 +39,18 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
 
 def _rows(opened: Any, shard: Shard, low: int, high: int) -> Iterator[Item]:
     table = shard.part["table"]
-    found = columns(opened.schema, f"the table {table!r}", shard.part["image"], shard.part["label"])
+    table_columns = columns(opened.schema, f"the table {table!r}", shard.part["image"], shard.part["label"])
     first = shard.part["start"] + low
     offsets = list(range(first, first + high - low))
     try:
-        rows = opened.take_offsets(offsets).select(found.both).to_arrow()
+        rows = opened.take_offsets(offsets).select(table_columns.both).to_arrow()
     except (OSError, ValueError, RuntimeError) as error:
         raise LookupError(
             f"the rows from {first} on of the table {table!r} can't be read ({sentence(error)})"
         ) from None
     if rows.num_rows < len(offsets):
         raise LookupError(f"the table {table!r} in {shard.where!r} has no row {offsets[-1]} any more")
-    return items_of(rows, low, first, table, found, os.path.dirname(shard.where))
+    return items_of(rows, low, first, table, table_columns, os.path.dirname(shard.where))
 
 
 def _database(where: str) -> Any:
@@ -69,8 +69,8 @@ def _only(where: str) -> str:
     names = _names(_database(where))
     if len(names) == 1:
         return names[0]
-    held = f"it holds {', '.join(names)}; add # and one of them" if names else "it holds none"
-    raise LookupError(f"the database {where!r} has to be asked for one table: {held}")
+    listing = f"it holds {', '.join(names)}; add # and one of them" if names else "it holds none"
+    raise LookupError(f"the database {where!r} has to be asked for one table: {listing}")
 
 
 def _opened(where: str, table: str) -> Any:

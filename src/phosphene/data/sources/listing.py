@@ -20,20 +20,20 @@ def cut(kind: str, where: str, files: Sequence[list[Any]], most: int = FILES, **
     return [Shard(kind, where, {"files": list(files[at : at + most]), **part}) for at in range(0, len(files), most)]
 
 
-def unlisted(listed: Sequence[Shard], known: Sequence[Shard], most: int | None = None) -> list[Shard]:
+def unlisted(listed: Sequence[Shard], old: Sequence[Shard], most: int | None = None) -> list[Shard]:
     """Shards of the files that none of the known ones has, of at most as many files as the listed ones have."""
     most = most or max((len(shard.part["files"]) for shard in listed), default=FILES)
-    there: set[str] = set()
-    for shard in known:
-        own = f"{shard.kind} {real(shard.where)}/"
-        there.update(own + file[0] for file in shard.part.get("files", ()))
+    old_files: set[str] = set()
+    for shard in old:
+        prefix = f"{shard.kind} {real(shard.where)}/"
+        old_files.update(prefix + file[0] for file in shard.part.get("files", ()))
     rest: dict[tuple[str, str], list[list[Any]]] = {}
     parts: dict[tuple[str, str], dict[str, Any]] = {}
     for shard in listed:
-        place, own = (shard.kind, shard.where), f"{shard.kind} {real(shard.where)}/"
-        new = [file for file in shard.part["files"] if own + file[0] not in there]
-        rest.setdefault(place, []).extend(new)
-        parts[place] = {key: value for key, value in shard.part.items() if key != "files"}
+        archive, prefix = (shard.kind, shard.where), f"{shard.kind} {real(shard.where)}/"
+        new = [file for file in shard.part["files"] if prefix + file[0] not in old_files]
+        rest.setdefault(archive, []).extend(new)
+        parts[archive] = {key: value for key, value in shard.part.items() if key != "files"}
     return [
         shard for (kind, where), files in rest.items() for shard in cut(kind, where, files, most, **parts[kind, where])
     ]
@@ -44,10 +44,10 @@ def stretches(kind: str, where: str, count: int, most: int = FILES, **part: Any)
     return [Shard(kind, where, {"start": at, "stop": min(at + most, count), **part}) for at in range(0, count, most)]
 
 
-def beyond(listed: Sequence[Shard], known: Sequence[Shard]) -> list[Shard]:
+def beyond(listed: Sequence[Shard], old: Sequence[Shard]) -> list[Shard]:
     """Shards of the rows that come after those of the known ones."""
     reached: dict[str, int] = {}
-    for shard in known:
+    for shard in old:
         if "stop" in shard.part:
             reached[_table(shard)] = max(reached.get(_table(shard), 0), shard.part["stop"])
     result = []
@@ -59,8 +59,8 @@ def beyond(listed: Sequence[Shard], known: Sequence[Shard]) -> list[Shard]:
 
 
 def _table(shard: Shard) -> str:
-    told = {key: value for key, value in shard.part.items() if key not in ("start", "stop", "name")}
-    return repr((shard.kind, real(shard.where), sorted(told.items())))
+    identity = {key: value for key, value in shard.part.items() if key not in ("start", "stop", "name")}
+    return repr((shard.kind, real(shard.where), sorted(identity.items())))
 
 
 def real(where: str) -> str:
@@ -73,7 +73,7 @@ def steps(name: str) -> list[str]:
     return [step for step in name.replace("\\", "/").split("/") if step not in ("", ".", "..")]
 
 
-def is_picture(name: str) -> bool:
+def is_image_name(name: str) -> bool:
     """Whether a member's name is a picture's, and none that is hidden or that macOS adds."""
     way = steps(name)
     if not way or name.endswith("/") or not name.lower().endswith(SUFFIXES):

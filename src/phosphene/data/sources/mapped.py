@@ -23,22 +23,22 @@ def shards(dataset: Any) -> list[Shard]:
     """The items of a data set that is given in Python."""
     if not len(dataset):
         raise ValueError(f"the data set of type {type(dataset).__name__} has no items")
-    where = next((where for where, held in _HELD.items() if held is dataset), None) or _named(dataset)
+    where = next((where for where, other in _HELD.items() if other is dataset), None) or _named(dataset)
     _HELD[where] = dataset
     return stretches("mapped", where, len(dataset))
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
-    dataset = _held(shard)
+    dataset = _dataset_of(shard)
     for index in range(start, shard.images or 0):
         yield item_of(dataset, shard, index, shard.where.partition("-")[0])
 
 
 def item(shard: Shard, index: int, key: str = "") -> Item:
-    return item_of(_held(shard), shard, index, shard.where.partition("-")[0])
+    return item_of(_dataset_of(shard), shard, index, shard.where.partition("-")[0])
 
 
-def _held(shard: Shard) -> Any:
+def _dataset_of(shard: Shard) -> Any:
     if shard.where not in _HELD:
         raise LookupError(
             f"the data set {shard.where!r} was given in Python and is not in this process; give it again, as the "
@@ -83,15 +83,15 @@ def names_of(dataset: Any) -> Sequence[str]:
 def _named(dataset: Any) -> str:
     """A name by which the same data set is known again: its type, length, what it says of itself, and three items."""
     kind = type(dataset)
-    told = repr(dataset) if kind.__repr__ is not object.__repr__ else ""
-    found = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__} {len(dataset)} {told}".encode())
+    description = repr(dataset) if kind.__repr__ is not object.__repr__ else ""
+    hasher = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__} {len(dataset)} {description}".encode())
     for index in sorted({0, len(dataset) // 2, len(dataset) - 1}):
         try:
             image, label = parted(dataset[index])
-            found.update(f"{index} {label}".encode() + digest(image))
+            hasher.update(f"{index} {label}".encode() + digest(image))
         except Exception as error:  # an item that is broken, which the build lists
-            found.update(f"{index} {type(error).__name__}".encode())
-    return f"{kind.__name__}-{found.hexdigest()[:16]}"
+            hasher.update(f"{index} {type(error).__name__}".encode())
+    return f"{kind.__name__}-{hasher.hexdigest()[:16]}"
 
 
 def digest(image: Any) -> bytes:
@@ -99,11 +99,11 @@ def digest(image: Any) -> bytes:
     if isinstance(image, dict):
         image = image.get("bytes") or image.get("path")
     if isinstance(image, (bytes, str)):
-        data, told = (image if isinstance(image, bytes) else image.encode()), "file"
+        data, description = (image if isinstance(image, bytes) else image.encode()), "file"
     else:
         image = image.detach().cpu() if hasattr(image, "detach") else getattr(image, "pixels", image)
         array = np.asarray(image)
         if array.ndim < 2 or array.dtype == object:
             raise TypeError(f"{type(image).__name__} is no picture")
-        data, told = np.ascontiguousarray(array).tobytes(), f"{array.shape} {array.dtype}"
-    return hashlib.sha256(told.encode() + data).digest()
+        data, description = np.ascontiguousarray(array).tobytes(), f"{array.shape} {array.dtype}"
+    return hashlib.sha256(description.encode() + data).digest()

@@ -52,5 +52,5 @@ def _stamp(shard: Shard, where: str) -> dict[str, Any]:
     """When a tar there was changed, so that it is not listed again; copying an archive may change that."""
     if shard.kind != "tar" or not os.path.exists(where):
         return {}
-    found = os.stat(where)
-    return {"changed": found.st_mtime_ns} if found.st_size == shard.part["bytes"] else {}
+    status = os.stat(where)
+    return {"changed": status.st_mtime_ns} if status.st_size == shard.part["bytes"] else {}

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from . import array_file, datasets_set, lance_table, parquet_file, torchvision_set
+from .file_patterns import fixed, is_pattern, kind_of, matching_files
 from .item import Shard
-from .patterns import fixed, is_pattern, kind_of, meant
 
 COLUMNS = ("image", "label")
 
@@ -26,23 +26,23 @@ def kind_in(text: str) -> str | None:
 def shards(text: str) -> list[Shard]:
     """The shards of a source with its kind in front. LookupError for an option that the kind does not have."""
     kind, _, rest = text.partition(":")
-    what, _, asked = rest.partition("?")
-    options = dict(parse_qsl(asked, keep_blank_values=True))
-    make, known = KINDS[kind]
+    what, _, options_text = rest.partition("?")
+    options = dict(parse_qsl(options_text, keep_blank_values=True))
+    make, option_names = KINDS[kind]
     if not what:
         raise ValueError(f"{text!r} does not say which; such a source is written as {EXAMPLES[kind]}")
     for key in options:
-        if known is not None and key not in known:
-            had = f"it has {', '.join(known)}" if known else "it has none"
+        if option_names is not None and key not in option_names:
+            had = f"it has {', '.join(option_names)}" if option_names else "it has none"
             raise LookupError(f"a source {kind}: has no option {key!r}; {had}")
     return make(os.path.expanduser(what), **options)
 
 
 def _parquet(path: str, **options: Any) -> list[Shard]:
     if os.path.isdir(path):
-        files, root = [os.path.join(place, name) for place, _, names in os.walk(path) for name in names], path
+        files, root = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names], path
     else:
-        files, root = (meant(path), fixed(path)) if is_pattern(path) else ([path], os.path.dirname(path))
+        files, root = (matching_files(path), fixed(path)) if is_pattern(path) else ([path], os.path.dirname(path))
     files = sorted(file for file in files if kind_of(file) == "parquet" or len(files) == 1)
     if not files:
         raise FileNotFoundError(f"there is no Parquet file in {path!r}")

@@ -20,8 +20,8 @@ from . import (
     tar_archive,
     zip_archive,
 )
+from .file_patterns import ENDINGS, fixed, is_pattern, kind_of, matching_files
 from .item import Shard
-from .patterns import ENDINGS, fixed, is_pattern, kind_of, meant
 
 INSIDE = ("parquet", "tar", "zip", "npz", "lance")  # what is looked for in a folder without pictures
 SOURCES = "a folder, an archive, a table, a list of files or a data set"
@@ -85,8 +85,8 @@ def _of_text(text: str) -> list[Shard]:
     if os.path.exists(path):
         return _of_file(path)
     if is_pattern(path):
-        found = [file for one in meant(path) for file in _pictures_in(one)]
-        return _of_files([one for one in found if kind_of(one) not in (None, "list")] or found, fixed(path))
+        files = [file for one in matching_files(path) for file in _pictures_in(one)]
+        return _of_files([one for one in files if kind_of(one) not in (None, "list")] or files, fixed(path))
     if os.path.lexists(path):
         raise FileNotFoundError(f"the source {text!r} is a link that leads nowhere")
     kinds = ", ".join(f"{kind}:" for kind in named.KINDS)
@@ -102,11 +102,11 @@ def _of_folder(path: str) -> list[Shard]:
     try:
         return folder.shards(path)
     except ValueError as error:
-        found = list(_below(path))
+        paths = list(_below(path))
         for kind in INSIDE:
-            some = [one for one in found if kind_of(one) == kind]
-            if some:
-                return lance_table.shards(path) if kind == "lance" else _of_files(some, path)
+            of_kind = [one for one in paths if kind_of(one) == kind]
+            if of_kind:
+                return lance_table.shards(path) if kind == "lance" else _of_files(of_kind, path)
         raise ValueError(f"{str(error).rstrip('.')}; nor does it hold archives or tables of pictures") from None
 
 
@@ -122,10 +122,10 @@ def _pictures_in(path: str) -> list[str]:
 
 def _below(path: str) -> Iterator[str]:
     """The files below a folder, and the tables that are folders, in the order of their paths."""
-    for place, folders, names in os.walk(path):
+    for parent, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.join(place, name) for name in sorted(names) if not name.startswith("."))
-        yield from (os.path.join(place, name) for name in folders if name.endswith(".lance"))
+        yield from (os.path.join(parent, name) for name in sorted(names) if not name.startswith("."))
+        yield from (os.path.join(parent, name) for name in folders if name.endswith(".lance"))
         folders[:] = [name for name in folders if not name.endswith(".lance")]
 
 
@@ -133,13 +133,13 @@ def _of_files(paths: Sequence[str], root: str) -> list[Shard]:
     """Files below `root` that were asked for together: all pictures, or each a source."""
     if all(kind_of(path) == "picture" for path in paths):
         return folder.listed([(path, _first_step(path, root)) for path in paths])
-    found: list[list[Shard] | Exception] = []
+    answers: list[list[Shard] | Exception] = []
     for path in paths:
         try:
-            found.append(_of_folder(path) if os.path.isdir(path) and not kind_of(path) else _of_file(path, root))
+            answers.append(_of_folder(path) if os.path.isdir(path) and not kind_of(path) else _of_file(path, root))
         except (ValueError, LookupError, OSError) as error:
-            found.append(error)
-    return broken.instead(paths, found)
+            answers.append(error)
+    return broken.instead(paths, answers)
 
 
 def _first_step(path: str, root: str) -> str | None:

@@ -21,9 +21,9 @@ BUFFER = 1 << 20
 def shards(path: str, name: str, image: str | None = None, label: str | None = None) -> list[Shard]:
     """The rows of the file, in their order. ValueError where there are none, or no images among them."""
     with _opened(path) as file:
-        found = columns(file.schema_arrow, repr(path), image, label)
+        table_columns = columns(file.schema_arrow, repr(path), image, label)
         groups = [file.metadata.row_group(at).num_rows for at in range(file.metadata.num_row_groups)]
-    part = {"image": found.image, "label": found.label, "name": name}
+    part = {"image": table_columns.image, "label": table_columns.label, "name": name}
     cuts, stop = [0], 0
     for rows in groups:
         stop += rows
@@ -63,7 +63,7 @@ def _read(shard: Shard, index: int, stop: int) -> Iterator[Item]:
 
 def _rows(file: Any, shard: Shard, first: int, stop: int) -> Iterator[Item]:
     """The rows from `first` to `stop`; those before them in their group are passed over."""
-    found = columns(file.schema_arrow, repr(shard.where), shard.part["image"], shard.part["label"])
+    table_columns = columns(file.schema_arrow, repr(shard.where), shard.part["image"], shard.part["label"])
     groups: list[int] = []
     row = begin = 0
     for at in range(file.metadata.num_row_groups):
@@ -72,12 +72,13 @@ def _rows(file: Any, shard: Shard, first: int, stop: int) -> Iterator[Item]:
             begin = begin if groups else row
             groups.append(at)
         row += rows
-    for batch in file.iter_batches(ROWS, row_groups=groups, columns=found.both) if groups else ():
+    for batch in file.iter_batches(ROWS, row_groups=groups, columns=table_columns.both) if groups else ():
         low, high = max(first - begin, 0), min(stop - begin, batch.num_rows)
         if low < high:
             at = begin + low
-            yield from items_of(batch.slice(low, high - low), at - shard.part["start"], at, shard.part["name"], found,
-                                os.path.dirname(shard.where))  # fmt: skip
+            rows_taken, index = batch.slice(low, high - low), at - shard.part["start"]
+            home = os.path.dirname(shard.where)
+            yield from items_of(rows_taken, index, at, shard.part["name"], table_columns, home)
         begin += batch.num_rows
 
 

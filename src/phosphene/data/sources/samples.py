@@ -21,25 +21,25 @@ LONGEST = 100  # characters of a text that can be a class; longer ones are capti
 
 def parted(name: str) -> tuple[str, str]:
     """A member's basename and its ending."""
-    found = NAME.fullmatch(name)
-    return (found[1], found[2].lower()) if found else (name, "")
+    match = NAME.fullmatch(name)
+    return (match[1], match[2].lower()) if match else (name, "")
 
 
-def chosen(pictures: list[str]) -> str:
+def main_image(image_names: list[str]) -> str:
     """The picture of a sample, where it has several: the one without more in its ending, as in 000017.seg.png."""
-    return next((name for name in pictures if f".{parted(name)[1]}" in SUFFIXES), pictures[0])
+    return next((name for name in image_names if f".{parted(name)[1]}" in SUFFIXES), image_names[0])
 
 
-def label(told: dict[str, bytes]) -> str | None:
+def label(members: dict[str, bytes]) -> str | None:
     """The class that a sample's members tell: a name in the JSON, the .cls, a short .txt, a number in the JSON."""
-    texts = {ending: data.decode("utf-8", "replace").strip() for ending, data in told.items()}
+    texts = {ending: data.decode("utf-8", "replace").strip() for ending, data in members.items()}
     try:
         fields = json.loads(texts.get("json", "null"))
     except (ValueError, RecursionError):
         fields = None
-    found = [fields[key] for key in KEYS if key in fields] if isinstance(fields, dict) else []
-    names = [one for one in found if isinstance(one, str) and one]
-    numbers = [str(one) for one in found if isinstance(one, int)]
+    values = [fields[key] for key in KEYS if key in fields] if isinstance(fields, dict) else []
+    names = [one for one in values if isinstance(one, str) and one]
+    numbers = [str(one) for one in values if isinstance(one, int)]
     for text in (*names, texts.get("cls", ""), texts.get("txt", ""), *numbers):
         if text and len(text) <= LONGEST and "\n" not in text:
             return text

@@ -22,7 +22,7 @@ from typing import IO, Any
 from ...picture.reading import MAX_BYTES
 from . import broken, samples
 from .item import FILES, SHARD, Item, Shard
-from .listing import classes, cut, is_picture, real, sentence, unlisted
+from .listing import classes, cut, is_image_name, real, sentence, unlisted
 
 BLOCK = tarfile.BLOCKSIZE
 BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
@@ -35,19 +35,19 @@ File = list[Any]  # name, label, where its bytes begin, how many they are; or na
 def shards(path: str, above: str = "") -> list[Shard]:
     """The archive, not listed yet: `news` does that. `above` comes before its members' names in the keys."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         raise FileNotFoundError(f"there is no archive {path!r} ({error.strerror})") from None
-    return [Shard("tar", path, {"above": above, "bytes": found.st_size, "changed": found.st_mtime_ns})]
+    return [Shard("tar", path, {"above": above, "bytes": status.st_size, "changed": status.st_mtime_ns})]
 
 
-def news(listed: list[Shard], known: list[Shard]) -> list[Shard]:
+def news(listed: list[Shard], old: list[Shard]) -> list[Shard]:
     """The pictures of the archives, as far as they are not known; archives that did not change are not opened."""
-    stamps = {_stamp(shard) for shard in known if shard.kind == "tar"}
+    stamps = {_stamp(shard) for shard in old if shard.kind == "tar"}
     changed = [shard for shard in listed if _stamp(shard) not in stamps]
     with ThreadPoolExecutor(8) as pool:
-        found = broken.instead([shard.where for shard in changed], pool.map(_tried, changed))
-    return [s for whole in found for s in unlisted([whole], known, _most(whole))]
+        archives = broken.instead([shard.where for shard in changed], pool.map(_tried, changed))
+    return [s for whole in archives for s in unlisted([whole], old, _most(whole))]
 
 
 def _tried(shard: Shard) -> list[Shard] | Exception:
@@ -78,11 +78,11 @@ def _listed(shard: Shard) -> Shard:
         with _opened(shard.where) as stream:
             headers: Any = _Headers(stream)
             with tarfile.open(fileobj=headers, mode="r:") as archive:
-                found = list(_files(_members(archive, stream)))
+                files_listed = list(_files(_members(archive, stream)))
     except BROKEN as error:
         raise ValueError(f"{shard.where!r} is no tar archive, or it is cut off or broken ({sentence(error)})") from None
-    files = {file[0]: file for file in found if len(file) == 4}  # of several of one name, the last counts
-    errors = [file for file in found if len(file) == 3]
+    files = {file[0]: file for file in files_listed if len(file) == 4}  # of several of one name, the last counts
+    errors = [file for file in files_listed if len(file) == 3]
     if not files:
         why = f" that can be read ({errors[0][2]})" if errors else ""
         raise ValueError(f"{shard.where!r} holds no picture{why}")
@@ -95,14 +95,14 @@ def _listed(shard: Shard) -> Shard:
 
 def _members(archive: tarfile.TarFile, stream: IO[bytes]) -> Iterator[Member]:
     """Those that matter, each when the header after it was read, without which it may be cut off itself."""
-    pictures: dict[str, Member] = {}  # for links to them
+    images: dict[str, Member] = {}  # for links to them
     last: Member | None = None
     name = ""
     try:
         for header in _headers(archive, stream):
             if last:
                 yield last
-            last, name = _member(header, stream, pictures), header.name
+            last, name = _member(header, stream, images), header.name
     except BROKEN as error:
         if last and _is_whole(last, stream):
             yield last
@@ -134,14 +134,14 @@ def _headers(archive: tarfile.TarFile, stream: IO[bytes]) -> Iterator[tarfile.Ta
         raise tarfile.ReadError("what follows is no header")
 
 
-def _member(header: tarfile.TarInfo, stream: IO[bytes], pictures: dict[str, Member]) -> Member | None:
-    if is_picture(header.name) and not header.isdir():
-        linked = pictures.get(header.linkname)
+def _member(header: tarfile.TarInfo, stream: IO[bytes], images: dict[str, Member]) -> Member | None:
+    if is_image_name(header.name) and not header.isdir():
+        linked = images.get(header.linkname)
         if not (header.isreg() or linked):
             return Member(header.name, error=f"it is a link to {header.linkname!r}, no file")
         start, size = (linked.start, linked.size) if linked else (header.offset_data, header.size)
-        pictures[header.name] = Member(header.name, start, size)
-        return pictures[header.name]
+        images[header.name] = Member(header.name, start, size)
+        return images[header.name]
     if header.isreg() and samples.parted(header.name)[1] in samples.TOLD and header.size <= SMALL:
         stream.seek(header.offset_data)
         return Member(header.name, text=stream.read(header.size))
@@ -159,13 +159,13 @@ def _is_whole(member: Member, stream: IO[bytes]) -> bool:
 def _files(members: Iterable[Member]) -> Iterator[File]:
     """One picture of every sample, with its class; all of them where no members tell of classes."""
     for _, group in groupby(members, lambda member: (samples.parted(member.name)[0], member.error)):
-        some = list(group)
-        pictures = {member.name: member for member in some if member.text is None and not member.error}
-        told = {samples.parted(member.name)[1]: member.text for member in some if member.text is not None}
-        names = [samples.chosen(list(pictures))] if pictures and told else list(pictures)
+        sample = list(group)
+        images = {member.name: member for member in sample if member.text is None and not member.error}
+        class_texts = {samples.parted(member.name)[1]: member.text for member in sample if member.text is not None}
+        names = [samples.main_image(list(images))] if images and class_texts else list(images)
         for name in names:
-            yield [name, samples.label(told), pictures[name].start, pictures[name].size]
-        yield from ([member.name, None, member.error] for member in some if member.error)
+            yield [name, samples.label(class_texts), images[name].start, images[name].size]
+        yield from ([member.name, None, member.error] for member in sample if member.error)
 
 
 def items(shard: Shard, start: int = 0) -> Iterator[Item]:
@@ -180,11 +180,11 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
 
 
 def _item(stream: IO[bytes], shard: Shard, index: int) -> Item:
-    name, label, *place = shard.part["files"][index]
+    name, label, *position = shard.part["files"][index]
     key = shard.part["above"] + name
-    if isinstance(place[0], str):
-        return Item(index, key, None, ValueError(place[0]))
-    start, size = place
+    if isinstance(position[0], str):
+        return Item(index, key, None, ValueError(position[0]))
+    start, size = position
     try:
         if size > MAX_BYTES:
             raise ValueError(f"it is {size:,} bytes long, too large for a photo")

@@ -49,14 +49,16 @@ def _opened(where: str, options: tuple[tuple[str, str], ...]) -> Any:
             f"torchvision's {name} unpickles a list of its keys, and Phosphene unpickles nothing; open it in Python, "
             "and give the data set itself as the source"
         )
-    taken = inspect.signature(kind).parameters
-    known = [key for key, one in taken.items() if isinstance(one.default, (bool, int, str)) and key != "download"]
+    parameters = inspect.signature(kind).parameters
+    option_names = [
+        key for key, one in parameters.items() if isinstance(one.default, (bool, int, str)) and key != "download"
+    ]
     for key, _ in options:
-        if key not in known:
-            raise LookupError(f"torchvision's {name} has no option {key!r}; it has {', '.join(known) or 'none'}")
-    given = {key: WORDS.get(value, int(value) if value.isdecimal() else value) for key, value in options}
+        if key not in option_names:
+            raise LookupError(f"torchvision's {name} has no option {key!r}; it has {', '.join(option_names) or 'none'}")
+    converted = {key: WORDS.get(value, int(value) if value.isdecimal() else value) for key, value in options}
     try:
-        return kind(root, **given) if "root" in taken else kind(**given)
+        return kind(root, **converted) if "root" in parameters else kind(**converted)
     except Exception as error:  # each data set raises what it likes
         raise ValueError(
             f"torchvision's {name} can't be opened in {root!r} ({sentence(error)}); Phosphene downloads no data set"

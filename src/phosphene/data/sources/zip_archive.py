@@ -12,7 +12,7 @@ from functools import lru_cache
 from ...picture.reading import MAX_BYTES
 from ...picture.signature import format_of
 from .item import Item, Shard
-from .listing import classes, cut, is_picture, sentence
+from .listing import classes, cut, is_image_name, sentence
 
 BROKEN = (
     zipfile.BadZipFile,
@@ -30,7 +30,7 @@ ENCRYPTED = 1  # the bit of a member's flags
 def shards(path: str, above: str = "") -> list[Shard]:
     """The pictures in the archive, in its order; `above` comes before their names in the keys."""
     archive = _archive(path)
-    infos = {info.filename: info for info in archive.infolist() if is_picture(info.filename)}
+    infos = {info.filename: info for info in archive.infolist() if is_image_name(info.filename)}
     if not infos:
         raise ValueError(f"{path!r} holds no picture among its {len(archive.infolist())} members")
     if all(info.flag_bits & ENCRYPTED for info in infos.values()):
@@ -74,8 +74,8 @@ def _bytes(archive: zipfile.ZipFile, name: str) -> bytes:
 def _archive(path: str) -> zipfile.ZipFile:
     """The archive, opened. FileNotFoundError, or ValueError for what is none."""
     try:
-        found = os.stat(path)
-        return _opened(path, found.st_size, found.st_mtime_ns, os.getpid())
+        status = os.stat(path)
+        return _opened(path, status.st_size, status.st_mtime_ns, os.getpid())
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no archive {path!r}") from None
     except BROKEN as error:

@@ -53,7 +53,7 @@ class Anatomy(Result):
     photo: str = ""  # the image's name
 
     def sheet(self, channels: int | Sequence[int] = 6) -> Sheet:
-        """Forward above, reversed below.
+        """The values x, w and y above, their derivatives below.
 
         - `channels`: how many channels of y to show, or which
         """
@@ -78,26 +78,26 @@ class Anatomy(Result):
 
 @instrument
 def anatomy(network: Network, images: Images, layer: LayerName, *, target: UnitName | None = None) -> Anatomy:
-    """The anatomy of a layer on an image: x, w and y = f(x, w), and dz/dy, dz/dx and dz/dw of a number z.
+    """A layer's input x, weights w and output y for an image, and the derivatives dz/dx, dz/dw and dz/dy of a score z.
 
     - `layer`: a module of the network, such as a convolution, a pooling or a ReLU.
-    - `target`: what z is: an address such as 'logits:goose' or 'blocks.3:5' (all that it names, summed); without it
-      the score of the strongest class.
+    - `target`: what z is: an address such as 'logits:goose' or 'blocks.3:5' (the sum of its values); if not given, the
+      score of the best class
 
-    Where the network calls the layer several times, its name names one call ('relu', 'relu_1'), and dz/dw is what this
-    call contributes. Raises LookupError for a layer that is not there or no module, ValueError for more than one image
+    If the network calls the layer several times, the name means one call ('relu', 'relu_1'), and dz/dw is the part of
+    this call. Raises LookupError for a layer that does not exist or is not a module, ValueError for more than one image
     and for a z that does not depend on the layer.
     """
     x = network.inputs(images)
     if len(x) != 1:
         raise ValueError(f"the anatomy of a layer is shown on one image, not {len(x)}; give one photo or images[:1]")
     size = (int(x.shape[-2]), int(x.shape[-1]))
-    found = network.layer(layer, size)
+    source_layer = network.layer(layer, size)
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
-        call, z, name = _seen(network, x, found.name, target)
+        call, z, name = _recorded_call(network, x, source_layer.name, target)
         if call.module is None or call.value is None:
-            raise LookupError(_function(network, found.name, size))
+            raise LookupError(_function(network, source_layer.name, size))
         (dy,) = torch.autograd.grad(z, call.edge, allow_unused=True) if call.edge and z.requires_grad else (None,)
         if dy is None:
             raise ValueError(
@@ -107,25 +107,25 @@ def anatomy(network: Network, images: Images, layer: LayerName, *, target: UnitN
         weights = {key: value.detach().clone() for key, value in call.module.named_parameters()}
         with evaluating(network.module):
             dx, dw = _transposed(call, weights, dy)
-    before = [one for one in network.survey(size).layers if one.layout and one.shape == tuple(call.given.shape[1:])]
+    before = [one for one in network.survey(size).layers if one.layout and one.shape == tuple(call.input.shape[1:])]
     return Anatomy(
         network=network.name,
-        layer=found.name,
+        layer=source_layer.name,
         kind=type(call.module).__name__,
         target=name,
         z=float(z.detach()),
-        x=call.given,
+        x=call.input,
         y=call.value,
         weights=weights,
         dx=dx,
         dy=dy.detach(),
         dw=dw,
-        layouts=(before[0].layout if before else None, found.layout),
+        layouts=(before[0].layout if before else None, source_layer.layout),
         photo=photo_of(network, images)[0].name,
     )
 
 
-def _seen(network: Network, x: Tensor, layer: str, target: str | None) -> tuple[Call, Tensor, str]:
+def _recorded_call(network: Network, x: Tensor, layer: str, target: str | None) -> tuple[Call, Tensor, str]:
     """The layer's call, z, and what z is in words."""
     call, values = network.call_of(x, layer, target or "logits")
     value = main_tensor(values[target or "logits"])
@@ -160,20 +160,20 @@ def _function(network: Network, name: str, size: tuple[int, int]) -> str:
 def _transposed(call: Call, weights: Mapping[str, Tensor], dy: Tensor) -> tuple[Tensor | None, dict[str, Tensor]]:
     """dz/dx and dz/dw: the layer run alone on copies, and its vector-Jacobian products with dz/dy."""
     assert call.module is not None
-    x = call.given.clone().requires_grad_(call.given.is_floating_point())
+    x = call.input.clone().requires_grad_(call.input.is_floating_point())
     free = {name: value.clone().requires_grad_(value.is_floating_point()) for name, value in weights.items()}
-    given = x.clone()  # a layer that works in place works on this
+    copy = x.clone()  # a layer that works in place works on this
 
     def put(part: Any) -> Any:
-        return given if part is call.given else part.clone() if isinstance(part, Tensor) else part
+        return copy if part is call.input else part.clone() if isinstance(part, Tensor) else part
 
     args = tuple(put(part) for part in call.args)
     kwargs = {name: put(part) for name, part in call.kwargs.items()}
     out = main_tensor(functional_call(call.module, free, args, kwargs))
-    wanted = [value for value in (x, *free.values()) if value.requires_grad]
+    inputs = [value for value in (x, *free.values()) if value.requires_grad]
     if out is None or not out.requires_grad:
         return None, {}
-    grads = dict(zip(map(id, wanted), torch.autograd.grad(out, wanted, dy, allow_unused=True), strict=True))
+    grads = dict(zip(map(id, inputs), torch.autograd.grad(out, inputs, dy, allow_unused=True), strict=True))
     dw = {name: grad for name, value in free.items() if (grad := grads.get(id(value))) is not None}
     return grads.get(id(x)), dw
 

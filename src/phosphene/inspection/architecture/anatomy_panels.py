@@ -52,7 +52,7 @@ def parts(value: Tensor, layout: Layout | None) -> str:
     return "channels" if layout is not None or value.ndim != 4 else "slices of the second axis"
 
 
-def asked(channels: int | Sequence[int], dy: Tensor) -> list[int]:
+def channels_drawn(channels: int | Sequence[int], dy: Tensor) -> list[int]:
     if isinstance(channels, int):
         if channels < 1:
             raise ValueError(f"at least one channel is shown, not {channels}")
@@ -69,12 +69,12 @@ def strongest(gradient: Tensor, count: int) -> list[int]:
     return gradient.abs().sum((1, 2)).argsort(descending=True, stable=True)[:count].tolist()
 
 
-def value_panel(heading: str, shape: torch.Size, maps: Tensor, chosen: Sequence[int], signed: bool = False) -> Panel:
-    tiles = maps[list(chosen)].numpy()
+def value_panel(heading: str, shape: torch.Size, maps: Tensor, channels: Sequence[int], signed: bool = False) -> Panel:
+    tiles = maps[list(channels)].numpy()
     if tiles.shape[0] == 1 and tiles.shape[1] == 1:
         tile, empty = wrapped(tiles[0, 0])
         return Panel(heading, tuple(shape[1:]), tile, ("",), 1, signed=signed, empty=empty)
-    labels = [f"{index}" for index in chosen] if len(maps) > 1 else [""]
+    labels = [f"{index}" for index in channels] if len(maps) > 1 else [""]
     columns = len(tiles) if len(tiles) <= 3 else 2 if len(tiles) == 4 else 3 if len(tiles) <= 9 else 4
     return Panel(heading, tuple(shape[1:]), tiles, labels, columns, signed=signed)
 

@@ -32,7 +32,7 @@ from ...picture import (
 )
 from ...picture.drawing import Drawing
 from ...picture.typesetting import wrap
-from .anatomy_panels import Panel, asked, main_weight, maps_of, parts, strongest, value_panel, weights_panel
+from .anatomy_panels import Panel, channels_drawn, main_weight, maps_of, parts, strongest, value_panel, weights_panel
 
 if TYPE_CHECKING:
     from .anatomy import Anatomy
@@ -49,7 +49,7 @@ def sheet_of(result: Anatomy, channels: int | Sequence[int]) -> Sheet:
     y, dy = maps_of(result.y, result.layouts[1]), maps_of(result.dy, result.layouts[1])
     x = maps_of(result.x, result.layouts[0])
     dx = None if result.dx is None else maps_of(result.dx, result.layouts[0])
-    outs = asked(channels, dy)
+    outs = channels_drawn(channels, dy)
     name, weight = main_weight(result.weights)
     alone = weight is None or weight.ndim == 1 or (weight.ndim == 4 and weight.shape[1] == 1)
     alone = alone or parts(result.y, result.layouts[1]) == "windows"  # each window of y comes from that of x
@@ -74,18 +74,18 @@ def sheet_of(result: Anatomy, channels: int | Sequence[int]) -> Sheet:
     what = parts(result.y, result.layouts[1])
     caption = (
         f"The anatomy of {result.layer} ({result.kind}) of {result.network}: forward above, reversed below, for z = "
-        f"{result.target}. {_chosen(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
+        f"{result.target}. {_how_many(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
         "column to one of x, where the layer mixes channels. Each panel has its own range, said beneath it; where "
         "values are signed, blue is below zero, white zero and red above."
     )
     return Sheet(title, subtitle, [DrawingBlock(drawing)], caption=caption, ranges=ranges, description=caption)
 
 
-def _chosen(channels: int | Sequence[int], shown: int, total: int, what: str) -> str:
-    if shown >= total:
+def _how_many(channels: int | Sequence[int], count: int, total: int, what: str) -> str:
+    if count >= total:
         return f"All {what} of y are shown."
     how = "those that z depends on most" if isinstance(channels, int) else "as asked for"
-    return f"{shown} of {total:,} {what} of y are shown, {how}."
+    return f"{count} of {total:,} {what} of y are shown, {how}."
 
 
 def _row(
@@ -104,11 +104,11 @@ def _row(
         *(Text(left, top + 6 + 18 * at, line, 14, "bold", colour="accent") for at, line in enumerate(names)),
         *inner,
     ]
-    outer, own = max(down for _, down in sides) - top, bottom + PAD - top + 20
-    height = max(outer, own)
-    marks += shifted(middle, 0, 20 + (height - own) / 2)
+    sides_high, middle_high = max(down for _, down in sides) - top, bottom + PAD - top + 20
+    height = max(sides_high, middle_high)
+    marks += shifted(middle, 0, 20 + (height - middle_high) / 2)
     for body, _ in sides:
-        marks += shifted(body, 0, (height - outer) / 2)
+        marks += shifted(body, 0, (height - sides_high) / 2)
     for start in (SIDE, left + CENTRE + PAD):
         marks += _arrow(start + 12, start + BETWEEN - 12, top + height / 2, reverse)
     return marks, top + height

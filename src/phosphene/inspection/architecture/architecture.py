@@ -69,21 +69,22 @@ class Architecture(Result):
             "parameters": self.parameters,
             "operations": self.operations,
             "values": self.values,
-            "loose_parameters": {"names": list(self.loose), "count": self.parameters - self._held},
+            "loose_parameters": {"names": list(self.loose), "count": self.parameters - self._parameters_of_rows},
             "rows": [_as_dict(row) for row in self.rows],
         }
 
     @property
-    def _held(self) -> int:
+    def _parameters_of_rows(self) -> int:
         return sum(row.parameters for row in self.rows)
 
 
 @instrument
 def draw(network: Network, *, size: int | None = None, depth: int | None = None) -> Architecture:
-    """The network drawn as its layers in order: shapes, receptive fields, parameters and operations.
+    """A drawing of the network: its layers in order, with shapes, receptive fields, parameters and operations.
 
-    - `size`: height and width of the input in pixels; without it the size that the network's preprocessing gives.
-    - `depth`: how many modules deep to look, 1 for what the network itself calls; without it 12 to 40 layers are shown.
+    - `size`: height and width of the input in pixels; if not given, the size of the network's preprocessing
+    - `depth`: how many levels of modules to open, 1 for those that the network itself calls; 12 to 40 layers if not
+      given
 
     Raises ValueError if the network does not run at that size, or if `depth` is below 1.
     """
@@ -92,10 +93,10 @@ def draw(network: Network, *, size: int | None = None, depth: int | None = None)
     survey = network.survey(size)
     modules = dict(network.module.named_modules())
     root = tree(survey.layers, modules)
-    shown = open_to(root, depth) if depth is not None else opened(root)
+    open_nodes = open_to(root, depth) if depth is not None else opened(root)
     counted: set[int] = set()
     rows: list[Row] = []
-    for node in visible(shown, math.prod((network.channels or 3, *survey.size))) or [root]:
+    for node in visible(open_nodes, math.prod((network.channels or 3, *survey.size))) or [root]:
         layer, module = node.layer, node.module
         fresh = [p for p in module.parameters() if id(p) not in counted] if module is not None else []
         counted |= {id(p) for p in fresh}

@@ -136,13 +136,13 @@ def volumes(result: Architecture) -> Drawing:
         high = max(h + d[1] for _, h, d in solids)
         middle = y + high / 2
         marks += _thread(solids, step, middle, last=indices[-1] == len(cells) - 1)
-        for place, (index, solid) in enumerate(zip(indices, solids, strict=True)):
+        for column, (index, solid) in enumerate(zip(indices, solids, strict=True)):
             colour = "line" if index == 0 else COLOURS[result.rows[index - 1].group]
-            marks += _box(place * step + step / 2, middle, solid, colour)
+            marks += _box(column * step + step / 2, middle, solid, colour)
         top = y + high + 20
         under = max(len(cells[index]) for index in indices) * LEADING
-        for place, index in enumerate(indices):
-            centre = place * step + step / 2
+        for column, index in enumerate(indices):
+            centre = column * step + step / 2
             for row, (line, size, weight, tint) in enumerate(cells[index]):
                 marks.append(Text(centre, top + row * LEADING, line, size, weight, "middle", tint))  # type: ignore[arg-type]
             if index > 0:
@@ -221,13 +221,13 @@ def _box(centre: float, middle: float, solid: Solid, colour: str) -> list[Mark]:
 def _thread(solids: Sequence[Solid], step: float, middle: float, *, last: bool) -> list[Mark]:
     """The line that the boxes are strung on, with an arrow head in each gap."""
     marks: list[Mark] = []
-    for place, (thick, _, (dx, _)) in enumerate(solids):
-        start = place * step + (step + thick + dx) / 2
-        following = solids[place + 1] if place + 1 < len(solids) else None
+    for column, (thick, _, (dx, _)) in enumerate(solids):
+        start = column * step + (step + thick + dx) / 2
+        following = solids[column + 1] if column + 1 < len(solids) else None
         if following is None and last:
             continue
         gap = (following[0] + following[2][0]) / 2 if following else step / 2
-        end = (place + 1) * step + step / 2 - gap
+        end = (column + 1) * step + step / 2 - gap
         marks.append(Line(start - dx / 2, middle, end, middle, "muted", 1, 0.6))
         marks.append(Polygon(((end, middle), (end - 6, middle - 3), (end - 6, middle + 3)), "muted"))
     return marks

@@ -30,17 +30,17 @@ class Node:
 
 def tree(layers: Sequence[Layer], modules: dict[str, nn.Module]) -> Node:
     """The values as a tree. What a module computes inside comes just before what it returns."""
-    done: list[Node] = []
+    nodes: list[Node] = []
     for layer in layers:
         path = _path(layer.name, modules)
         module = None if path is None else modules[path]
         parts: list[Node] = []
-        while module is not None and done and _inside(done[-1].layer, layer, path):
-            parts.insert(0, done.pop())
-        done.append(Node(layer, module, parts))
-    if not done:
+        while module is not None and nodes and _inside(nodes[-1].layer, layer, path):
+            parts.insert(0, nodes.pop())
+        nodes.append(Node(layer, module, parts))
+    if not nodes:
         raise ValueError("the network computes nothing from its input, so there is nothing to draw")
-    return done[-1]
+    return nodes[-1]
 
 
 def _path(name: str, modules: dict[str, nn.Module]) -> str | None:
@@ -96,29 +96,33 @@ def _inert(node: Node) -> bool:
     return node.layer.kind in (INERT if node.module is not None else INERT_FUNCTIONS)
 
 
-def visible(nodes: Sequence[Node], given: int = -1) -> list[Node]:
-    """Without what passes its input on, or only arranges it anew; `given` is the number of the input's values."""
-    kept: list[Node] = []
-    before = given
+def visible(nodes: Sequence[Node], input_values: int = -1) -> list[Node]:
+    """Without what passes its input on, or only arranges it anew; `input_values` is their number in the input."""
+    nodes_kept: list[Node] = []
+    before = input_values
     for node in nodes:
         count = math.prod(node.layer.shape)
         moved = node.module is None and node.layer.kind in ARRANGING and count == before
         if not _inert(node) and not moved:
-            kept.append(node)
+            nodes_kept.append(node)
         before = count
-    return kept
+    return nodes_kept
 
 
 def group(node: Node, first: bool) -> str:
     """What a layer is, by what it holds: attention before convolution before linear."""
     kinds = [_kind.lower() for _kind in _kinds(node)]
-    own = node.layer.kind.lower()
+    kind_name = node.layer.kind.lower()
     has = {part: any(part in kind for kind in kinds) for part in ("attention", "attn", "conv", "linear", "matmul")}
     if has["attention"] or has["attn"]:
         return "attention"
     if has["conv"]:
         return "stem" if first else "convolution"
-    if "pool" in own or own == "mean" or (own == "sequential" and any("pool" in kind for kind in kinds)):
+    if (
+        "pool" in kind_name
+        or kind_name == "mean"
+        or (kind_name == "sequential" and any("pool" in kind for kind in kinds))
+    ):
         return "pooling"
     return "linear" if has["linear"] or has["matmul"] else "other"
 

@@ -91,7 +91,7 @@ def outputs_fit(network: Network, scores: Tensor) -> Finding:
     """Whether the outputs are scores, as they should be, and not all certain; `scores` are (N, classes)."""
     likely = network.probabilities(scores)
     if network.head in ("probabilities", "log-probabilities"):
-        return _given(network.head, likely)
+        return _probabilities_finding(network.head, likely)
     confidence = likely.max(1).values
     sure = float((confidence > 0.999).double().mean())
     evidence = {"head": network.head, "photos": len(scores), "confidence": round(float(confidence.mean()), 4),
@@ -114,7 +114,7 @@ def outputs_fit(network: Network, scores: Tensor) -> Finding:
     return Finding("outputs", "good", words, evidence)
 
 
-def _given(head: str, likely: Tensor) -> Finding:
+def _probabilities_finding(head: str, likely: Tensor) -> Finding:
     """Of a network that ends in a softmax, a sigmoid or the logarithm of one."""
     sums = likely.sum(1)
     exclusive = likely.shape[1] > 1 and bool(((sums - 1).abs() < 1e-3).all())

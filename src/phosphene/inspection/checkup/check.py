@@ -69,14 +69,14 @@ class Checkup(Result):
 
 @instrument
 def check(network: Network, folder: Folder | None = None, *, limit: int = 200) -> Iterator[Checkup]:
-    """What is wrong with the network and its preprocessing: findings with evidence and advice.
+    """A check-up of the network and its preprocessing: findings with evidence and advice.
 
-    - `folder`: photos to look at, best with one sub-folder a class; without it, the few that ship are used
-    - `limit`: the largest number of photos to look at, spread over the folder
+    - `folder`: photos to test with, best with one sub-folder for each class; if not given, the included photos
+    - `limit`: how many photos to use at most, spread over the folder
 
     Classes are taken from sub-folders that are named by label or number, or from ImageNet's file names
-    (0207_n02099601.jpg). The network is left as it was. Raises FileNotFoundError for a missing folder and ValueError
-    for one without a picture that can be read.
+    (0207_n02099601.jpg). The network does not change. Raises FileNotFoundError for a missing folder and ValueError for
+    a folder without a photo that can be read.
     """
     findings: list[Finding] = []
     for finding in checks(network, folder, limit):

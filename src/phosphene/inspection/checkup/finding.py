@@ -16,7 +16,7 @@ VERDICTS: tuple[Verdict, ...] = ("good", "note", "warning", "fault")  # from bes
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: a sentence, the numbers behind it, and what to do."""
+    """The finding of one check: a verdict, a sentence, its numbers, and what to do."""
 
     check: str
     verdict: Verdict
@@ -50,9 +50,9 @@ def clear(gains: Tensor, margin: float) -> bool:
     return len(gains) >= FEWEST and float(gains.mean()) > margin and paired_t(gains) > 3 + 16 / len(gains)
 
 
-def listed(names: list[str], shown: int = 3) -> str:
-    rest = len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
+def listed(names: list[str], most: int = 3) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def percent(share: float) -> str:

@@ -21,6 +21,7 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
         words = f"There are {count} labels for {answers.shape[1]} outputs: which output a label means is not known."
         numbers = {"labels": count, "outputs": answers.shape[1]}
         return Finding("labels", "fault", words, numbers, "Give one label for each output, in the outputs' order.")
+    # are they ImageNet's in another order? the photos then decide whether that is a fault
     names = network.labels.names
     shuffled = names is not None and names != imagenet() and sorted(names) == sorted(imagenet())
     if shuffled:
@@ -32,23 +33,26 @@ def labels_in_order(network: Network, material: Material, answers: Tensor | None
             return Finding("labels", "warning", words, {"moved": moved}, advice)
     if answers is None:
         return Finding("labels", "note", f"{network.name} does not give one score a class, so no labels were judged.")
-    known = material.targets >= 0
-    count = int(known.sum())
+    # the photos: how many are right in the stated order, and in others
+    labelled = material.targets >= 0
+    count = int(labelled.sum())
     if count < FEWEST:
         words = f"The classes of {count} photos are known, too few to judge the labels' order."
         return Finding("labels", "note", words, {"labelled": count}, "Give a folder with one sub-folder a class.")
-    targets, predicted = material.targets[known], answers[known].argmax(1)
+    targets, predicted = material.targets[labelled], answers[labelled].argmax(1)
     accuracy = share(predicted, targets)
-    confidence = float(answers[known].exp().max(1).values.mean())
-    others = {name: share(predicted, order[targets]) for name, order in orders(network, answers.shape[1]).items()}
-    evidence: dict[str, Any] = {"photos": count, "accuracy": accuracy, "confidence": confidence, "orders": others}
+    confidence = float(answers[labelled].exp().max(1).values.mean())
+    accuracies = {name: share(predicted, order[targets]) for name, order in orders(network, answers.shape[1]).items()}
+    evidence: dict[str, Any] = {"photos": count, "accuracy": accuracy, "confidence": confidence, "orders": accuracies}
     evidence["consistency"] = consistency(predicted, targets)
-    best = max(others, key=lambda name: others[name])
-    if shuffled and accuracy >= others.get("ImageNet's order", 0):  # files state numbers, so only the names are wrong
+    best = max(accuracies, key=lambda name: accuracies[name])
+    # files state numbers, so only the names are wrong
+    if shuffled and accuracy >= accuracies.get("ImageNet's order", 0):
         evidence["moved"] = moved
         return Finding("labels", "fault", words, evidence, advice)
-    if others[best] > max(2 * accuracy, accuracy + 0.2) and others[best] * count >= 3:
-        words = f"The labels fit in {best}: accuracy {percent(others[best])} instead of {percent(accuracy)}."
+    # is another order clearly better, or are sure answers wrong in all of them?
+    if accuracies[best] > max(2 * accuracy, accuracy + 0.2) and accuracies[best] * count >= 3:
+        words = f"The labels fit in {best}: accuracy {percent(accuracies[best])} instead of {percent(accuracy)}."
         return Finding("labels", "fault", words, evidence, f"Give the labels in {best}.")
     together = evidence["consistency"]
     if accuracy < confidence / 4 and confidence > 0.35:
@@ -85,8 +89,8 @@ def orders(network: Network, classes: int) -> dict[str, Tensor]:
 
 
 def ranks(texts: list[str]) -> Tensor:
-    place = {index: rank for rank, index in enumerate(sorted(range(len(texts)), key=texts.__getitem__))}
-    return torch.tensor([place[index] for index in range(len(texts))])
+    rank_of = {index: rank for rank, index in enumerate(sorted(range(len(texts)), key=texts.__getitem__))}
+    return torch.tensor([rank_of[index] for index in range(len(texts))])
 
 
 def share(predicted: Tensor, targets: Tensor) -> float:

@@ -38,13 +38,13 @@ class Material:
 
     def first(self, count: int) -> Material:
         """At most `count` of the photos, spread over all."""
-        chosen = spread(len(self.photos), count)
+        indices = spread(len(self.photos), count)
         return replace(
             self,
-            photos=tuple(self.photos[i] for i in chosen),
-            names=tuple(self.names[i] for i in chosen),
-            targets=self.targets[chosen],
-            images=self.images[chosen],
+            photos=tuple(self.photos[i] for i in indices),
+            names=tuple(self.names[i] for i in indices),
+            targets=self.targets[indices],
+            images=self.images[indices],
         )
 
 
@@ -56,7 +56,7 @@ def gather(network: Network, folder: str | os.PathLike[str] | None, limit: int) 
     if limit < 1:
         raise ValueError(f"limit is the number of photos to look at, at least 1, not {limit}")
     pairs = labelled(folder) if folder is not None else [(path, None) for path in photos(SHIPPED)]
-    found: list[Photo] = []
+    opened: list[Photo] = []
     names: list[str | None] = []
     targets: list[int] = []
     unreadable: list[str] = []
@@ -67,15 +67,15 @@ def gather(network: Network, folder: str | os.PathLike[str] | None, limit: int) 
         except (ValueError, OSError) as error:
             unreadable.append(str(error))
             continue
-        found.append(photo)
+        opened.append(photo)
         names.append(name)
         targets.append(stated_class(network.labels, path, name))
-    if not found:
+    if not opened:
         raise ValueError(
             f"none of the {len(unreadable)} pictures in {folder!r} can be read; the first: {unreadable[0]}"
         )
-    made = Material(folder, len(pairs), tuple(found), tuple(names), torch.tensor(targets), tuple(unreadable))
-    return replace(made, images=images(network, found))
+    made = Material(folder, len(pairs), tuple(opened), tuple(names), torch.tensor(targets), tuple(unreadable))
+    return replace(made, images=images(network, opened))
 
 
 def spread(total: int, count: int) -> list[int]:
@@ -95,8 +95,13 @@ def images(network: Network, result: Sequence[Photo]) -> Tensor:
 def photos_found(material: Material) -> Finding:
     """What was read, what was not, and whether classes are known."""
     count, broken = len(material.photos), len(material.unreadable)
-    known = int((material.targets >= 0).sum())
-    evidence = {"photos": count, "pictures": material.total, "labelled": known, "unreadable": list(material.unreadable)}
+    labelled = int((material.targets >= 0).sum())
+    evidence = {
+        "photos": count,
+        "pictures": material.total,
+        "labelled": labelled,
+        "unreadable": list(material.unreadable),
+    }
     if broken:
         first = material.unreadable[0]
         words = f"{broken} of {count + broken} pictures can't be read; the first: {first}"
@@ -108,5 +113,5 @@ def photos_found(material: Material) -> Finding:
     if unknown:
         words = f"{len(unknown)} sub-folders are no class of the network: {listed(unknown)}."
         return Finding("photos", "note", words, evidence, "Name sub-folders by the network's labels or class numbers.")
-    words = f"Looked at {count} of {material.total} photos; the classes of {known} are known."
+    words = f"Looked at {count} of {material.total} photos; the classes of {labelled} are known."
     return Finding("photos", "good", words, evidence)

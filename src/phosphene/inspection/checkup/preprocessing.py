@@ -37,17 +37,17 @@ def candidates(stated: Preprocessing) -> dict[str, Preprocessing]:
     """The usual mistakes about the stated preprocessing, each undone; none equals it or another."""
     zero, one, half = ((value,) * stated.channels for value in (0.0, 1.0, 0.5))
     other = 255.0 if stated.scale == 1 else 1.0
-    found = {f"values in [0, {other:g}]": replace(stated, scale=other)}
+    ways = {f"values in [0, {other:g}]": replace(stated, scale=other)}
     if stated.channels == 3:
         swapped = "BGR" if stated.colour == "RGB" else "RGB"
-        found[f"{swapped} instead of {stated.colour}"] = replace(stated, colour=swapped)
-    found["no mean and std"] = replace(stated, mean=zero, std=one)
-    found["0.5 mean and std"] = replace(stated, scale=1.0, mean=half, std=half)
+        ways[f"{swapped} instead of {stated.colour}"] = replace(stated, colour=swapped)
+    ways["no mean and std"] = replace(stated, mean=zero, std=one)
+    ways["0.5 mean and std"] = replace(stated, scale=1.0, mean=half, std=half)
     if stated.channels == 3:
         mean, std = _IMAGENET
-        found["ImageNet's mean and std"] = replace(stated, scale=1.0, mean=mean, std=std)
+        ways["ImageNet's mean and std"] = replace(stated, scale=1.0, mean=mean, std=std)
     first: dict[Preprocessing, str] = {}  # of two names for the same way, the one that changes least
-    for name, way in found.items():
+    for name, way in ways.items():
         first.setdefault(way, name)
     return {name: way for way, name in first.items() if way != stated}
 
@@ -64,14 +64,20 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150, *,
         words = f"{network.name} does not give one score a class, so its preprocessing can't be judged by its answers."
         return Finding("preprocessing", "note", words)
     before = measured(answers, material)
-    evidence: dict[str, Any] = {"photos": len(before), "labelled": material.labelled, "stated": told(answers, material)}
+    evidence: dict[str, Any] = {
+        "photos": len(before),
+        "labelled": material.labelled,
+        "stated": measures(answers, material),
+    }
+    # each other preprocessing: its answers, and how much better they are, photo by photo
     gains: dict[str, Tensor] = {}
     for name, way in candidates(stated).items():
         tried = answer(network, way.normalise(material.images))
         assert tried is not None
-        evidence[name] = {**told(tried, material), "preprocessing": way.describe()}
+        evidence[name] = {**measures(tried, material), "preprocessing": way.describe()}
         gains[name] = before - measured(tried, material)
         evidence[name]["t"] = round(paired_t(gains[name]), 2)
+    # what stands in the way of a judgement
     if not learned:
         words = "The network is untrained, so its answers can't tell whether the preprocessing fits."
         return Finding(
@@ -80,6 +86,7 @@ def preprocessing_fits(network: Network, material: Material, most: int = 150, *,
     if len(before) < FEWEST:
         words = f"{len(before)} photo{'s' * (len(before) > 1)} can't tell whether the preprocessing fits."
         return Finding("preprocessing", "note", words, evidence, f"Give a folder with at least {ENOUGH} photos.")
+    # the best of the others, if it is clearly better
     best = max(gains, key=lambda name: float(gains[name].mean()))
     kind = "loss" if material.labelled else "entropy"
     if clear(gains[best], MARGIN):
@@ -113,8 +120,12 @@ def answer(network: Network, x: Tensor) -> Tensor | None:
             scores.append(network.scores(part).detach().cpu().double())
         except NoScoresError:
             return None
-    found = network.log_probabilities(torch.cat(scores)).clamp(min=LEAST)
-    return found if found.shape[1] > 1 and bool((found.exp().sum(1) - 1).abs().max() < 1e-3) else None
+    log_probabilities = network.log_probabilities(torch.cat(scores)).clamp(min=LEAST)
+    return (
+        log_probabilities
+        if log_probabilities.shape[1] > 1 and bool((log_probabilities.exp().sum(1) - 1).abs().max() < 1e-3)
+        else None
+    )
 
 
 def entropies(answers: Tensor) -> Tensor:
@@ -128,7 +139,7 @@ def measured(answers: Tensor, material: Material) -> Tensor:
     return entropies(answers)
 
 
-def told(answers: Tensor, material: Material) -> dict[str, float | str]:
+def measures(answers: Tensor, material: Material) -> dict[str, float | str]:
     numbers: dict[str, float | str] = {
         "confidence": round(float(answers.exp().max(1).values.mean()), 4),
         "entropy": round(float(entropies(answers).mean()), 4),

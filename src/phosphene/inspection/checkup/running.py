@@ -15,7 +15,7 @@ from ...network.running.recording import recorded
 from ...network.running.seam import OUTPUT
 from .finding import Finding, clear, listed, percent
 from .photos import Material
-from .preprocessing import MARGIN, answer, measured, told
+from .preprocessing import MARGIN, answer, measured, measures
 
 _TRAINED_OTHERWISE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
@@ -37,15 +37,18 @@ def mode(network: Network) -> Finding:
 
 def photos_fit(network: Network) -> Finding | None:
     """A note if photos can't be the network's images, as these have another number of channels; None if they can."""
-    wanted, made = input_channels(network.module) or network.channels, network.preprocessing.channels
-    if wanted in (None, made):
+    takes, prepared = (
+        input_channels(network.module) or network.channels,
+        network.preprocessing.channels,
+    )
+    if takes in (None, prepared):
         return None
     words = (
-        f"The network's first convolution takes {wanted} channel{'s' * (wanted != 1)}, and photos are prepared with "
-        f"{made}, so what it computes was not looked at."
+        f"The network's first convolution takes {takes} channel{'s' * (takes != 1)}, and photos are prepared with "
+        f"{prepared}, so what it computes was not looked at."
     )
-    advice = f"Give instruments tensors (N, {wanted}, H, W) that are its input, or a preprocessing with its channels."
-    return Finding("channels", "note", words, {"channels": wanted, "preprocessing": made}, advice)
+    advice = f"Give instruments tensors (N, {takes}, H, W) that are its input, or a preprocessing with its channels."
+    return Finding("channels", "note", words, {"channels": takes, "preprocessing": prepared}, advice)
 
 
 def runs(network: Network, material: Material) -> Finding | None:
@@ -134,7 +137,7 @@ def input_size(network: Network, material: Material, most: int = 16) -> Finding:
     now = answer(network, x)
     if now is None:
         return Finding("input size", "good", f"The network runs at {height} × {width}.", {"size": [height, width]})
-    evidence = {f"{height} × {width}": told(now, material)}
+    evidence = {f"{height} × {width}": measures(now, material)}
     better: list[str] = []
     for factor in (0.75, 1.25):
         size = (max(32, round(height * factor / 32) * 32), max(32, round(width * factor / 32) * 32))
@@ -147,7 +150,7 @@ def input_size(network: Network, material: Material, most: int = 16) -> Finding:
             continue
         if other is None:
             continue
-        evidence[name] = told(other, material)
+        evidence[name] = measures(other, material)
         if clear(measured(now, material) - measured(other, material), MARGIN):
             better.append(name)
     if better:

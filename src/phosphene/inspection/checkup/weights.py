@@ -30,9 +30,11 @@ def weighted(network: Network) -> list[tuple[str, Tensor]]:
     """The kernels (out, ...) of every convolution and linear layer, by name."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
     parts = [(n or "the network", m) for n, m in network.module.named_modules() if isinstance(m, kinds)]
-    found = [(name, weight_of(network.module, part)) for name, part in parts]
+    named_weights = [(name, weight_of(network.module, part)) for name, part in parts]
     return [
-        (name, weight.cpu().float()) for name, weight in found if weight is not None and weight.device.type != "meta"
+        (name, weight.cpu().float())
+        for name, weight in named_weights
+        if weight is not None and weight.device.type != "meta"
     ]
 
 
@@ -162,8 +164,8 @@ def untrained(network: Network) -> Finding:
 def first_values(root: nn.Module, part: nn.Module) -> bool:
     wanted = (("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1))
     read = [(weight_of(root, part, name), value) for name, value in wanted]
-    found = [(tensor, value) for tensor, value in read if tensor is not None]
-    return len(found) > 1 and all(bool((tensor == value).all()) for tensor, value in found)
+    pairs = [(tensor, value) for tensor, value in read if tensor is not None]
+    return len(pairs) > 1 and all(bool((tensor == value).all()) for tensor, value in pairs)
 
 
 def initial(weight: Tensor) -> str | None:

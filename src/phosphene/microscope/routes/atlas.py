@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from ...atlas.projection.embedding import Embedding, atlas_map
 from ...atlas.store.sweep_rows import count_of, labels_of
-from ...atlas.units.patches import atlas_patches
+from ...atlas.units.patches_of_unit import atlas_patches
 from ...atlas.zoom.thumbnails import thumbnails
 from ...picture import webp
 from ..refusals import RefusedError

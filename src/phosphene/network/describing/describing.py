@@ -31,13 +31,13 @@ def completed(module: nn.Module, preprocessing: Any, labels: Labels | Sequence[s
     `preprocessing` may be an image processor of transformers. Raises TypeError for what is neither.
     """
     way = as_preprocessing(preprocessing)
-    given = labels if isinstance(labels, Labels) or labels is None else Labels(tuple(labels))
-    if way is not None and given is not None:
-        return Described(way, given)
-    own = describe(module)
+    stated_labels = labels if isinstance(labels, Labels) or labels is None else Labels(tuple(labels))
+    if way is not None and stated_labels is not None:
+        return Described(way, stated_labels)
+    described = describe(module)
     if way is not None:
-        return Described(way, own.labels)
-    return replace(own, labels=own.labels if given is None else given)
+        return Described(way, described.labels)
+    return replace(described, labels=described.labels if stated_labels is None else stated_labels)
 
 
 def as_preprocessing(value: Any) -> Preprocessing | None:
@@ -55,9 +55,9 @@ def as_preprocessing(value: Any) -> Preprocessing | None:
 def describe(module: nn.Module) -> Described:
     """What the module says of itself."""
     for reader in _READERS:
-        own = reader(module)
-        if own is not None:
-            return own
+        described = reader(module)
+        if described is not None:
+            return described
     if isinstance(module, nn.Sequential) and len(module):
         return _chained(list(module))
     return _around(module)
@@ -67,29 +67,40 @@ def _chained(parts: list[nn.Module]) -> Described:
     """A chain that begins with a model that says something of itself, or with `Normalize` before it."""
     normalises = _is_normalize(parts[0])
     first = parts[1] if normalises and len(parts) > 1 else parts[0]
-    own = describe(first)
+    described = describe(first)
     rest = parts[2:] if normalises else parts[1:]
     if not all(isinstance(part, _AFTER) for part in rest):
-        own = replace(own, labels=None)
+        described = replace(described, labels=None)
     if not normalises:
-        return own
-    way = own.preprocessing or Preprocessing.plain()
+        return described
+    way = described.preprocessing or Preprocessing.plain()
     if len(way.mean) != 3:
-        return replace(own, preprocessing=None, notes=())
+        return replace(described, preprocessing=None, notes=())
     stated = np.allclose(way.mean, three(parts[0].mean)) and np.allclose(way.std, three(parts[0].std))
     way = replace(way, mean=(0.0,) * 3, std=(1.0,) * 3, scale=1.0, colour="RGB")
-    other = "" if stated or own.preprocessing is None else ", by other numbers than those of the network behind it"
-    return replace(own, preprocessing=way, notes=(f"the module normalises by itself{other}, so: {way}",))
+    other = (
+        "" if stated or described.preprocessing is None else ", by other numbers than those of the network behind it"
+    )
+    return replace(described, preprocessing=way, notes=(f"the module normalises by itself{other}, so: {way}",))
 
 
 def _around(module: nn.Module) -> Described:
     """A module of unknown code around one that says something: its size where the inner one takes no other."""
-    inside = [(name, own) for name, child in module.named_children() for own in [_first(child)] if own is not None]
+    inside = [
+        (name, described)
+        for name, child in module.named_children()
+        for described in [_first(child)]
+        if described is not None
+    ]
     if len(inside) != 1:
         return Described()
-    name, own = inside[0]
+    name, described = inside[0]
     size = built_size(getattr(module, name))
-    way = Preprocessing.plain(size) if size and own.preprocessing and own.preprocessing.channels == 3 else None
+    way = (
+        Preprocessing.plain(size)
+        if size and described.preprocessing and described.preprocessing.channels == 3
+        else None
+    )
     words = (
         f"preprocessing not known, as {type(module).__name__} may normalise by itself, so: {way or 'values in [0, 1]'}"
     )
@@ -99,7 +110,7 @@ def _around(module: nn.Module) -> Described:
 
 
 def _first(module: nn.Module) -> Described | None:
-    return next((own for reader in _READERS if (own := reader(module)) is not None), None)
+    return next((described for reader in _READERS if (described := reader(module)) is not None), None)
 
 
 def _is_normalize(module: nn.Module) -> bool:

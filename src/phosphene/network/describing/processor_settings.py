@@ -41,10 +41,10 @@ def processor_settings(processor: Any) -> dict[str, Any]:
         )
     name = _family(_called(processor))
     get = processor.get if isinstance(processor, Mapping) else lambda key: getattr(processor, key, None)
-    given = {key: get(key) for key in _NAMES}
-    if refused := _own_steps(processor, name, given):
+    settings = {key: get(key) for key in _NAMES}
+    if refused := _own_steps(processor, name, settings):
         raise ValueError(f"{_called(processor)} {refused}; state a phosphene Preprocessing that comes close")
-    return {**_sizes(name, given), **_values(name, given)}
+    return {**_sizes(name, settings), **_values(name, settings)}
 
 
 def _called(processor: Any) -> str:
@@ -62,16 +62,16 @@ def _family(name: str) -> str:
     return name
 
 
-def _own_steps(processor: Any, name: str, given: Mapping[str, Any]) -> str:
+def _own_steps(processor: Any, name: str, settings: Mapping[str, Any]) -> str:
     """What the processor does that a `Preprocessing` does not, as the rest of a sentence; empty if nothing."""
     if name not in ("", "the processor", "Base", *_USUAL, *_CROPPED) and not _only_shared_steps(processor):
         return "prepares images by steps of its own"
-    size = _sides(given["size"])
-    if given["do_resize"] and "longest_edge" in size:
+    size = _sides(settings["size"])
+    if settings["do_resize"] and "longest_edge" in size:
         return "bounds the longer side as well as the shorter"
-    if given["do_resize"] and not size:
-        return f"has a size that is not known, {given['size']!r}"
-    if given["keep_aspect_ratio"] or (given["ensure_multiple_of"] or 1) != 1:
+    if settings["do_resize"] and not size:
+        return f"has a size that is not known, {settings['size']!r}"
+    if settings["keep_aspect_ratio"] or (settings["ensure_multiple_of"] or 1) != 1:
         return "makes inputs of many sizes, each a multiple of some number of pixels"
     return ""
 
@@ -94,25 +94,25 @@ def _sides(size: Any) -> dict[str, int]:
     return sides if "shortest_edge" in sides or {"height", "width"} <= sides.keys() else {}
 
 
-def _sizes(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _sizes(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of resizing and cropping; crops fall as transformers has them, half pixels down."""
-    size, cut = _sides(given["size"]), _sides(given["crop_size"])
+    size, cut = _sides(settings["size"]), _sides(settings["crop_size"])
     cut_to = (cut.get("height", cut.get("shortest_edge", 0)), cut.get("width", cut.get("shortest_edge", 0)))
-    crops = bool(given["do_center_crop"]) and all(cut_to)
-    how = {"centring": "down", "interpolation": _filter(given["resample"])}
-    if not given["do_resize"]:
+    crops = bool(settings["do_center_crop"]) and all(cut_to)
+    how = {"centring": "down", "interpolation": _filter(settings["resample"])}
+    if not settings["do_resize"]:
         return {"size": cut_to if crops else (224, 224), "crop": "center" if crops else "none", **how}
     short = size.get("shortest_edge")
     if name == "ConvNext" and short is not None:
         if short >= 384:
             return {"size": (short, short), "resize": (short, short), "crop": "squash", **how}
-        resized = int(short / (given["crop_pct"] or 224 / 256))
+        resized = int(short / (settings["crop_pct"] or 224 / 256))
         return {"size": (short, short), "resize": (resized, resized), "crop": "center", **how}
     if short is not None:
         if name == "Levit":
             short = int((256 / 224) * short)
-        elif name == "PoolFormer" and given["crop_pct"]:
-            short = int(short / given["crop_pct"])
+        elif name == "PoolFormer" and settings["crop_pct"]:
+            short = int(short / settings["crop_pct"])
         return {
             "size": cut_to if crops else (short, short),
             "resize": (short, short),
@@ -131,19 +131,21 @@ def _filter(resample: Any) -> str:
     return _FILTERS[value] if isinstance(value, int) and 0 <= value < len(_FILTERS) else str(value)
 
 
-def _values(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _values(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of what happens to the values."""
-    factor = given["rescale_factor"] or 1 / 255
-    scale = round(255 * factor, 12) if given["do_rescale"] is not False else 255.0
-    normalised = given["do_normalize"] and given["image_mean"] is not None
-    mean, std = (three(given["image_mean"]), three(given["image_std"])) if normalised else ((0.0,) * 3, (1.0,) * 3)
+    factor = settings["rescale_factor"] or 1 / 255
+    scale = round(255 * factor, 12) if settings["do_rescale"] is not False else 255.0
+    normalised = settings["do_normalize"] and settings["image_mean"] is not None
+    mean, std = (
+        (three(settings["image_mean"]), three(settings["image_std"])) if normalised else ((0.0,) * 3, (1.0,) * 3)
+    )
     if name == "EfficientNet":
-        if given["rescale_offset"] and given["do_rescale"] is not False:
+        if settings["rescale_offset"] and settings["do_rescale"] is not False:
             mean = tuple(value + 1 for value in mean)
-        if given["include_top"]:  # divided by the std once more
-            again = three(given["image_std"])
+        if settings["include_top"]:  # divided by the std once more
+            again = three(settings["image_std"])
             std = tuple(a * b for a, b in zip(std, again, strict=True))
-    return {"mean": mean, "std": std, "scale": scale, "colour": "BGR" if given["do_flip_channel_order"] else "RGB"}
+    return {"mean": mean, "std": std, "scale": scale, "colour": "BGR" if settings["do_flip_channel_order"] else "RGB"}
 
 
 def three(values: Any) -> tuple[float, ...]:

@@ -22,14 +22,14 @@ ALONG: dict[str, tuple[int, int | None]] = {
 }
 
 
-def given(args: tuple, kwargs: dict, name: str, at: int, default: Any) -> Any:
+def argument(args: tuple, kwargs: dict, name: str, at: int, default: Any) -> Any:
     """The argument of that name, or at that place after the tensor."""
     return kwargs.get(name, args[at] if len(args) > at else default)
 
 
-def given_dim(args: tuple, kwargs: dict, at: int) -> Any:
+def reduced_dims(args: tuple, kwargs: dict, at: int) -> Any:
     """The dimensions of a reduction; None for all. TypeError if they are something else."""
-    dim = given(args, kwargs, "axis" if "axis" in kwargs else "dim", at, None)
+    dim = argument(args, kwargs, "axis" if "axis" in kwargs else "dim", at, None)
     if isinstance(dim, bool):  # std(x, unbiased)
         return None
     if not (dim is None or isinstance(dim, (int, tuple, list))):
@@ -39,7 +39,7 @@ def given_dim(args: tuple, kwargs: dict, at: int) -> Any:
 
 def along_dim(x: Tensor, args: tuple, kwargs: dict, at: int, default: int | None) -> int:
     """The dimension of an operation that keeps it; TypeError if it is something else."""
-    dim = given(args, kwargs, "dim", at, default)
+    dim = argument(args, kwargs, "dim", at, default)
     if dim is None and default is None:  # softmax's own choice
         return 0 if x.ndim in (0, 1, 3) else 1
     if isinstance(dim, bool) or not isinstance(dim, int):

@@ -17,22 +17,31 @@ from .registry import Tracker, rule
 def cat(g: Tracker, out: Tensor, tensors: Sequence[Tensor], dim: int = 0, **kwargs: Any) -> Place | None:
     dim = kwargs.get("axis", dim) % out.ndim
     places = [g.place(t) for t in tensors]
-    known = [(p, t) for p, t in zip(places, tensors, strict=True) if p is not None]
-    role = next((p.roles[dim] for p, _ in known if p.roles[dim] != "-"), "-")
+    of_image = [(place, t) for place, t in zip(places, tensors, strict=True) if place is not None]
+
+    # what the joined dimension holds: channels "c", tokens "t", rows "h" or columns "w", or something else "-"
+    role = next((place.roles[dim] for place, _ in of_image if place.roles[dim] != "-"), "-")
     if role == "t":
         return _lengthened(places, tensors, dim)
-    if role == "-" and not all(_same(place, places[0]) for place in places):  # what sees differently is told apart
-        role = "c" if dim and not any("c" in p.roles for p, _ in known) else "?"
-    if role not in "c-":
+    if role == "-" and not all(_same(place, places[0]) for place in places):
+        # values that see differently are joined: they can be told apart as channels, if there are no others
+        role = "c" if dim and not any("c" in place.roles for place, _ in of_image) else "?"
+    if role not in "c-":  # rows or columns joined end to end, or no way to tell the values apart
         return None
-    rest = [(p if p.roles[dim] != "c" else p.merged(), [1 if d == dim else s for d, s in enumerate(t.shape)])
-            for p, t in known]  # fmt: skip
-    joined = pointwise(rest, [1 if d == dim else s for d, s in enumerate(out.shape)])
+
+    # the other dimensions must agree, as if the values were added: the joined one counts as 1
+    others = []
+    for place, tensor in of_image:
+        shape = [1 if d == dim else size for d, size in enumerate(tensor.shape)]
+        others.append((place if place.roles[dim] != "c" else place.merged(), shape))
+    joined = pointwise(others, [1 if d == dim else size for d, size in enumerate(out.shape)])
     if joined is None:
         return None
     roles = joined.roles[:dim] + role + joined.roles[dim + 1 :]
     if role == "-":
         return replace(joined, roles=roles)
+
+    # along the channels, the windows of each tensor in turn; what does not come from the image sees nothing
     parts: list[tuple[int, Window | None]] = []
     for place, tensor in zip(places, tensors, strict=True):
         count = tensor.shape[dim]
@@ -45,6 +54,7 @@ def _lengthened(places: Sequence[Place | None], tensors: Sequence[Tensor], dim: 
     whole = [place for place in places if place is not None and place.roles[dim] == "t"]
     if len(whole) != 1 or any(place and place.roles[dim] not in "-t" for place in places):
         return None
+    # the extra tokens before the grid and after it; `prefix` is how many stand before, once the grid has been met
     before: list[Window | None] = []
     after: list[Window | None] = []
     prefix: int | None = None
@@ -54,8 +64,8 @@ def _lengthened(places: Sequence[Place | None], tensors: Sequence[Tensor], dim: 
             after += place.extras[place.prefix :]
             prefix = len(before)
         else:
-            seen = hull(place.window) if place else NOTHING
-            (before if prefix is None else after).extend([seen] * tensor.shape[dim])
+            window = hull(place.window) if place else NOTHING
+            (before if prefix is None else after).extend([window] * tensor.shape[dim])
     return replace(whole[0], prefix=prefix or 0, extras=(*before, *after))
 
 
@@ -73,19 +83,19 @@ def _same(one: Place | None, other: Place | None) -> bool:
     return counts and _same_windows(*parts) and _same_windows(one.extras, other.extras)
 
 
-def _same_windows(some: Sequence[Window | None], others: Sequence[Window | None]) -> bool:
-    return len(some) == len(others) and all(alike(a, b) for a, b in zip(some, others, strict=True))
+def _same_windows(windows: Sequence[Window | None], others: Sequence[Window | None]) -> bool:
+    return len(windows) == len(others) and all(alike(a, b) for a, b in zip(windows, others, strict=True))
 
 
 @rule("stack")
 def stack(g: Tracker, out: Tensor, tensors: Sequence[Tensor], dim: int = 0) -> Place | None:
     places = [g.place(t) for t in tensors]
-    known = [p for p in places if p is not None]
-    joined = pointwise([(p.merged(), tensors[0].shape) for p in known], tensors[0].shape)
-    if joined is None or any(not _same_windows(p.extras, known[0].extras) for p in known):
+    of_image = [place for place in places if place is not None]
+    joined = pointwise([(place.merged(), tensors[0].shape) for place in of_image], tensors[0].shape)
+    if joined is None or any(not _same_windows(place.extras, of_image[0].extras) for place in of_image):
         return None
     dim %= out.ndim
-    windows = [p.window if p else NOTHING for p in places]
+    windows = [place.window if place else NOTHING for place in places]
     if any(not alike(window, windows[0]) for window in windows):
         roles = joined.roles.replace("c", "-")  # what is stacked sees differently: the new dimension tells it apart
         parts = tuple((1, window) for window in windows)

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .arguments import ALONG, REDUCING, along_dim, given, given_dim
+from .arguments import ALONG, REDUCING, along_dim, argument, reduced_dims
 from .places import Place
 from .pointwise import elementwise
 from .registry import Tracker, dims_of, rule
@@ -20,10 +20,10 @@ def reduce(g: Tracker, out: Any, x: Tensor, *args: Any, at: int, **kwargs: Any) 
     if at == 0 and any(isinstance(a, Tensor) for a in (*args[:1], kwargs.get("other"))):  # max(a, b), place by place
         return elementwise(g, out, x, *args, **kwargs)
     place = g.place(x)
-    dims = dims_of(given_dim(args, kwargs, at), x.ndim)
-    kept = (out[0] if isinstance(out, tuple) else out).ndim == x.ndim and x.ndim > 0
-    reduced = place and place.contracted(dims, keep=kept)
-    if reduced and kept:
+    dims = dims_of(reduced_dims(args, kwargs, at), x.ndim)
+    keeps_dims = (out[0] if isinstance(out, tuple) else out).ndim == x.ndim and x.ndim > 0
+    reduced = place and place.contracted(dims, keep=keeps_dims)
+    if reduced and keeps_dims:
         reduced = replace(
             reduced, roles="".join("-" if d in dims and r in "ct" else r for d, r in enumerate(reduced.roles))
         )
@@ -50,7 +50,7 @@ for _name, (_at, _default) in ALONG.items():
 def partly_along(g: Tracker, out: Any, x: Tensor, *args: Any, **kwargs: Any) -> Place | None:
     """Operations along a dimension each of whose results sees some of it: told only where all of it sees the same."""
     place = g.place(x)
-    dim = given(args, kwargs, "dim", 0, -1) % x.ndim
+    dim = argument(args, kwargs, "dim", 0, -1) % x.ndim
     if place is None or place.roles[dim] in "hwt" or (place.roles[dim] == "c" and len(place.parts) > 1):
         return None
     return place.contracted([dim], keep=True)
@@ -65,14 +65,14 @@ def layer_norm(g: Tracker, out: Tensor, x: Tensor, normalized_shape: Sequence[in
 @rule("batch_norm")
 def batch_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Place | None:
     place = g.place(x)
-    joined = [d for d in range(x.ndim) if d != 1] if given(args, kwargs, "training", 4, False) else []
+    joined = [d for d in range(x.ndim) if d != 1] if argument(args, kwargs, "training", 4, False) else []
     return place and place.contracted(joined, keep=True)
 
 
 @rule("instance_norm")
 def instance_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Place | None:
     place = g.place(x)
-    joined = range(2, x.ndim) if given(args, kwargs, "use_input_stats", 4, True) else []
+    joined = range(2, x.ndim) if argument(args, kwargs, "use_input_stats", 4, True) else []
     return place and place.contracted(joined, keep=True)
 
 

@@ -21,9 +21,9 @@ class Layout:
     def maps(self, value: Tensor) -> Tensor:
         """The value as (N, C, rows, columns); one of three dimensions holds maps of one channel."""
         if self.tokens is None:
-            there = value.ndim - 2, value.ndim - 1
-            moved = (self.rows, self.columns) != there
-            maps = torch.movedim(value, (self.rows, self.columns), there) if moved else value  # type: ignore[arg-type]
+            last_two = value.ndim - 2, value.ndim - 1
+            moved = (self.rows, self.columns) != last_two
+            maps = torch.movedim(value, (self.rows, self.columns), last_two) if moved else value  # type: ignore[arg-type]
             return maps.unsqueeze(1) if value.ndim == 3 else maps
         tokens = torch.movedim(value, self.tokens, -1)
         tokens = tokens.reshape(tokens.shape[0], -1, tokens.shape[-1])

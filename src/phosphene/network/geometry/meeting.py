@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .arguments import ALONG, REDUCING, along_dim, given, given_dim
+from .arguments import ALONG, REDUCING, along_dim, argument, reduced_dims
 from .pointwise import POINTWISE
 from .registry import Tracker, dims_of, scatter_rule
 from .scatter import Scatter, pointwise
@@ -29,10 +29,10 @@ def unmoved(g: Tracker, out: Tensor, x: Tensor, *_: Any, **__: Any) -> Scatter |
 def reduce(g: Tracker, out: Any, x: Tensor, *args: Any, at: int, **kwargs: Any) -> Any:
     if at == 0 and any(isinstance(a, Tensor) for a in (*args[:1], kwargs.get("other"))):  # max(a, b), place by place
         return elementwise(g, out, x, *args, **kwargs)
-    dims = dims_of(given_dim(args, kwargs, at), x.ndim)
-    kept = (out[0] if isinstance(out, tuple) else out).ndim == x.ndim
+    dims = dims_of(reduced_dims(args, kwargs, at), x.ndim)
+    keeps_dims = (out[0] if isinstance(out, tuple) else out).ndim == x.ndim
     joined = g.scatter(x).joined(dims)
-    return joined if kept else joined.moved(lambda array: array.squeeze(tuple(d + 1 for d in dims)))
+    return joined if keeps_dims else joined.moved(lambda array: array.squeeze(tuple(d + 1 for d in dims)))
 
 
 def along(g: Tracker, out: Tensor, x: Tensor, *args: Any, at: int, default: int | None, **kwargs: Any) -> Scatter:
@@ -53,13 +53,13 @@ def layer_norm(g: Tracker, out: Tensor, x: Tensor, normalized_shape: Sequence[in
 
 @scatter_rule("batch_norm")
 def batch_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Scatter:
-    joined = [d for d in range(x.ndim) if d != 1] if given(args, kwargs, "training", 4, False) else []
+    joined = [d for d in range(x.ndim) if d != 1] if argument(args, kwargs, "training", 4, False) else []
     return g.scatter(x).joined(joined, homes=False)
 
 
 @scatter_rule("instance_norm")
 def instance_norm(g: Tracker, out: Tensor, x: Tensor, *args: Any, **kwargs: Any) -> Scatter:
-    joined = range(2, x.ndim) if given(args, kwargs, "use_input_stats", 4, True) else []
+    joined = range(2, x.ndim) if argument(args, kwargs, "use_input_stats", 4, True) else []
     return g.scatter(x).joined(joined, homes=False)
 
 
@@ -113,7 +113,7 @@ def einsum(g: Tracker, out: Tensor, equation: str, *operands: Any, **__: Any) ->
     terms, _, result = equation.replace(" ", "").partition("->")
     if "." in equation or not result:
         return None
-    found = []
+    operand_scatters = []
     for term, value in zip(terms.split(","), operands, strict=True):
         if len(set(term)) < len(term):
             return None
@@ -124,8 +124,8 @@ def einsum(g: Tracker, out: Tensor, equation: str, *operands: Any, **__: Any) ->
         def move(array: np.ndarray, order: list = order, joined: list = joined, new: list = new) -> np.ndarray:
             return np.expand_dims(array.transpose(0, *order, *joined).squeeze(_last(len(joined))), new)
 
-        found.append(g.scatter(value).joined([at - 1 for at in joined]).moved(move))
-    return pointwise(found)
+        operand_scatters.append(g.scatter(value).joined([at - 1 for at in joined]).moved(move))
+    return pointwise(operand_scatters)
 
 
 def _last(count: int) -> tuple[int, ...]:
@@ -134,14 +134,14 @@ def _last(count: int) -> tuple[int, ...]:
 
 @scatter_rule("scaled_dot_product_attention")
 def attention(g: Tracker, out: Any, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Scatter:
-    own = g.scatter(query).joined([query.ndim - 1])
-    return own.with_sight_of([g.scatter(v).joined([v.ndim - 2, v.ndim - 1]) for v in (key, value)])
+    query_scatter = g.scatter(query).joined([query.ndim - 1])
+    return query_scatter.with_sight_of([g.scatter(v).joined([v.ndim - 2, v.ndim - 1]) for v in (key, value)])
 
 
 @scatter_rule("multi_head_attention_forward")
 def multi_head_attention(g: Tracker, out: Any, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Any:
     """Of (tokens, batch, channels)."""
-    own = g.scatter(query).joined([query.ndim - 1])
-    return [own.with_sight_of([g.scatter(v).joined([0, v.ndim - 1]) for v in (key, value)])] + [None] * (
+    query_scatter = g.scatter(query).joined([query.ndim - 1])
+    return [query_scatter.with_sight_of([g.scatter(v).joined([0, v.ndim - 1]) for v in (key, value)])] + [None] * (
         len(out) - 1 if isinstance(out, tuple) else 0
     )

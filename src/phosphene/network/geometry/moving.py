@@ -94,7 +94,7 @@ def _sliced(place: Place | None, x: Tensor, dim: int, at: slice) -> Place | None
         return replace(place, parts=parts)
     if role in "hw" and len(index):
         which = 0 if role == "h" else 1
-        return replace(place, parts=tuple((count, _taken(window, which, index)) for count, window in place.parts))
+        return replace(place, parts=tuple((count, _window_at(window, which, index)) for count, window in place.parts))
     return _some_tokens(place, index) if role == "t" and len(index) else None
 
 
@@ -102,17 +102,17 @@ def _some_tokens(place: Place, index: np.ndarray) -> Place | None:
     """Of the tokens at `index`, in that order: the whole grid, or tokens that all see the same."""
     grid = np.arange(place.grid[0] * place.grid[1]) + place.prefix
     extra = np.setdiff1d(np.arange(len(grid) + len(place.extras)), grid)
-    seen = dict(zip(extra.tolist(), place.extras, strict=True))
-    left = [seen[at] for at in index.tolist() if at in seen]
-    if len(index) == len(grid) + len(left) and (np.diff(index) > 0).all():
-        return replace(place, prefix=int((index < place.prefix).sum()), extras=tuple(left))
+    windows = dict(zip(extra.tolist(), place.extras, strict=True))
+    remaining = [windows[at] for at in index.tolist() if at in windows]
+    if len(index) == len(grid) + len(remaining) and (np.diff(index) > 0).all():
+        return replace(place, prefix=int((index < place.prefix).sum()), extras=tuple(remaining))
     window = place.window
-    if len(left) < len(index):  # some of the grid
+    if len(remaining) < len(index):  # some of the grid
         if window is None or any(span.axis is not None or span.regular() is None for span in window):
             return place.seeing(None, place.roles.replace("t", "-"))
-        left.append(hull(window))
-    told = left[0] if all(alike(one, left[0]) for one in left) else None
-    return place.seeing(told, place.roles.replace("t", "-"))
+        remaining.append(hull(window))
+    shared_window = remaining[0] if all(alike(one, remaining[0]) for one in remaining) else None
+    return place.seeing(shared_window, place.roles.replace("t", "-"))
 
 
 @rule("__getitem__", "getitem")
@@ -165,11 +165,11 @@ def _reordered(place: Place | None, orders: dict[int, np.ndarray]) -> Place | No
             parts = ((0, place.window),)
         elif role in "hw":
             which = 0 if role == "h" else 1
-            parts = tuple((count, _taken(window, which, order)) for count, window in parts)
+            parts = tuple((count, _window_at(window, which, order)) for count, window in parts)
     return replace(place, parts=parts)
 
 
-def _taken(window: Window | None, which: int, index: np.ndarray) -> Window | None:
+def _window_at(window: Window | None, which: int, index: np.ndarray) -> Window | None:
     """The units at `index` along rows (0) or columns (1)."""
     if window is None or len(window[which]) == 1:
         return window

@@ -101,13 +101,13 @@ class Place:
         """The windows of the channels start ... stop - 1."""
         if len(self.parts) == 1:
             return ((stop - start, self.parts[0][1]),)
-        found, at = [], 0
+        channel_parts, at = [], 0
         for count, window in self.parts:
             inside = min(stop, at + count) - max(start, at)
             if inside > 0:
-                found.append((inside, window))
+                channel_parts.append((inside, window))
             at += count
-        return tuple(found)
+        return tuple(channel_parts)
 
     def layout(self, shape: Sequence[int]) -> Layout | None:
         """How to see the value as maps (N, C, rows, columns), or None where it has no grid of places."""
@@ -137,8 +137,8 @@ def pointwise(places: Sequence[tuple[Place, Sequence[int]]], shape: Sequence[int
     tokens = [p for p, _ in places if "t" in p.roles]
     if len({(p.grid, p.prefix, len(p.extras)) for p in tokens}) > 1:
         return None
-    others = [hull(p.window) for p, _ in places if "t" not in p.roles] if tokens and tokens[0].extras else []
-    extras = tuple(join([*windows, *others]) for windows in zip(*(p.extras for p in tokens), strict=True))
+    other_windows = [hull(p.window) for p, _ in places if "t" not in p.roles] if tokens and tokens[0].extras else []
+    extras = tuple(join([*windows, *other_windows]) for windows in zip(*(p.extras for p in tokens), strict=True))
     return Place("".join(roles), _zip_parts([place.parts for place, _ in places]), grid, prefix, extras)
 
 

@@ -3,8 +3,8 @@
 A rule has the name of the function it describes and takes its arguments, after the tracker (to look places up) and the
 function's result (for its shape); it returns the result's place, a list of them for several results, or None where it
 can't tell. One rule serves the method, the functional form and the in-place form alike. The rules stand in `pointwise`,
-`sliding`, `joining`, `moving` and `concatenating`; those of `scattering` and `meeting` are asked when they can't tell.
-A function for which no rule has an answer makes its result's receptive field not known.
+`sliding`, `joining`, `moving` and `concatenating`; those of `scatter_rules` and `meeting` are asked when they can't
+tell. A function for which no rule has an answer makes its result's receptive field not known.
 """
 
 from __future__ import annotations

@@ -215,6 +215,8 @@ def pointwise(several: Sequence[Scatter]) -> Scatter | None:
     home = homes[-1] if homes else raised(several[0].home, ndim)
     if any(other.shape == home.shape and not np.array_equal(other, home) for other in homes):
         return None
-    if any(size not in (1, own) for other in homes for size, own in zip(other.shape, home.shape, strict=True)):
+    if any(
+        size not in (1, home_size) for other in homes for size, home_size in zip(other.shape, home.shape, strict=True)
+    ):
         return None
     return replace(several[0], home=home).with_sight_of(several[1:])

@@ -24,9 +24,9 @@ def sight_of(span: Span, at: np.ndarray) -> np.ndarray:
     table = np.stack([span.first, -span.last, start, -end])
     if len(span) == 1:
         return np.broadcast_to(table.reshape(4, *[1] * at.ndim), (4, *at.shape)).copy()
-    found = table[:, at]
+    windows = table[:, at]
     everyone = table.min(1).reshape(4, *[1] * at.ndim)
-    return np.where(at < 0, everyone, found)
+    return np.where(at < 0, everyone, windows)
 
 
 def numbers(window: Window) -> np.ndarray:

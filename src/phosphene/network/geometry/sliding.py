@@ -73,12 +73,12 @@ def _grouped(place: Place, groups: int, out_channels: int, in_channels: int, aft
     parts: list[tuple[int, Window | None]] = []
     last = None
     for group in range(groups):
-        seen = place.channels(group * in_channels // groups, (group + 1) * in_channels // groups)
-        key = [id(window) for _, window in seen]
+        channel_parts = place.channels(group * in_channels // groups, (group + 1) * in_channels // groups)
+        key = [id(window) for _, window in channel_parts]
         if key == last:
             parts[-1] = (parts[-1][0] + out_channels // groups, parts[-1][1])
         else:
-            parts.append((out_channels // groups, after(replace(place, parts=seen).window)))
+            parts.append((out_channels // groups, after(replace(place, parts=channel_parts).window)))
         last = key
     return tuple(parts)
 

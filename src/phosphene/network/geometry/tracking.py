@@ -17,7 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from ..running.outputs import tensors_in
 from ..running.seam import function_name
-from . import concatenating, joining, meeting, moving, pointwise, scattering, sliding  # noqa: F401  (they fill the tables of rules)
+from . import concatenating, joining, meeting, moving, pointwise, scatter_rules, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
 from .memory import Memory, said_to_be_written, storage_of, transformed, version
 from .numbers import READING, may_hold_numbers
@@ -61,19 +61,19 @@ class Tracking:
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
         if self.meta and any(value.is_meta for value in tensors_in((args, kwargs))):
             args, kwargs = self._emptied(args), self._emptied(kwargs)
-        taken = [(value, version(value)) for value in tensors_in((args, kwargs))]
-        given = [place for value, _ in taken if (place := self.place(value)) is not None]
+        versions = [(value, version(value)) for value in tensors_in((args, kwargs))]
+        tracked = [place for value, _ in versions if (place := self.place(value)) is not None]
         out = func(*args, **kwargs)
         for value in transformed(tensors_in(out)):
             self._memory.write(value)
-        if given:
+        if tracked:
             self._read |= getattr(func, "__name__", "") in READING
             named = {id(value) for value in said_to_be_written(func, args, kwargs, out)}
-            written = [value for value, before in taken
+            written = [value for value, before in versions
                        if version(value) != before or (id(value) in named and _unversioned(func, value))]  # fmt: skip
             if any(value in self._stand_ins for value in written):
                 raise RuntimeError("values of the image are written into a tensor that is not on the meta device")
-            self._note(function_name(func), args, kwargs, out, given, written)
+            self._note(function_name(func), args, kwargs, out, tracked, written)
         return out
 
     def _emptied(self, value: Any) -> Any:
@@ -90,39 +90,41 @@ class Tracking:
             return {key: self._emptied(part) for key, part in value.items()}
         return value
 
-    def _note(self, name: str, args: tuple, kwargs: dict, out: Any, given: list[Placed], written: list[Tensor]) -> None:
+    def _note(
+        self, name: str, args: tuple, kwargs: dict, out: Any, tracked: list[Placed], written: list[Tensor]
+    ) -> None:
         results = [v for v in (out if isinstance(out, (tuple, list)) else [out]) if isinstance(v, Tensor)]
         if name in pointwise.SHAPE_ONLY or not (results or written):
             return
         if name in pointwise.LIKE_ANOTHER and args and self.place(args[0]) is None:
             return
-        found = self._found(name, args, kwargs, out)
-        if not isinstance(found, list):
-            found = [found] * len(results)
+        places = self._places_by_rule(name, args, kwargs, out)
+        if not isinstance(places, list):
+            places = [places] * len(results)
         for target in written:
             self._overwritten(target)
-        spatial = any(place.spatial for place in given)
-        others = [value for value in tensors_in((args, kwargs)) if value not in self._places] if self._read else []
-        doubtful = self._read and may_hold_numbers(name, (*args, *kwargs.values()), others)
-        for result, place in zip(results, found, strict=False):
+        spatial = any(place.spatial for place in tracked)
+        untracked = [value for value in tensors_in((args, kwargs)) if value not in self._places] if self._read else []
+        doubtful = self._read and may_hold_numbers(name, (*args, *kwargs.values()), untracked)
+        for result, place in zip(results, places, strict=False):
             if place is None or not _fits(place, result):
                 place = None
             if not spatial and (place is None or place.window is None):
-                place = _everywhere(given, result)  # all has met before: what is computed from it sees what it saw
+                place = _everywhere(tracked, result)  # all has met before: what is computed from it sees what it saw
             if place is None:
                 self.unruled.add(name)
                 place = self._places.get(result) if any(result is target for target in written) else None
             place = place or _forgotten(result)
             self._places[result] = place.blind() if doubtful else place
 
-    def _found(self, name: str, args: tuple, kwargs: dict, out: Any) -> Any:
+    def _places_by_rule(self, name: str, args: tuple, kwargs: dict, out: Any) -> Any:
         """What the rules for `name` say; None where there is none or the call has a form it doesn't expect."""
         tracked = [value for value in tensors_in((args, kwargs)) if value in self._places]
         if not any(isinstance(self._places[value], Scatter) for value in tracked):
-            result = _asked(RULES.get(name), self, out, args, kwargs)
+            result = _answer_of(RULES.get(name), self, out, args, kwargs)
             if result is not None and not (isinstance(result, list) and None in result):
                 return result
-        return _asked(_settling(SCATTER_RULES.get(name)), self, out, args, kwargs)
+        return _answer_of(_settling(SCATTER_RULES.get(name)), self, out, args, kwargs)
 
     def _overwritten(self, target: Tensor) -> None:
         """What shares memory with a value that was written to lies as before, but what it sees is not known."""
@@ -132,8 +134,8 @@ class Tracking:
         self._memory.write(target)
         storage = storage_of(target)
         for other, place in list(self._places.items()):
-            own = storage_of(other)
-            if own is not None and storage is not None and own._cdata == storage._cdata:
+            other_storage = storage_of(other)
+            if other_storage is not None and storage is not None and other_storage._cdata == storage._cdata:
                 self._places[other] = place.blind()
 
 
@@ -142,7 +144,7 @@ def _unversioned(func: Callable, value: Tensor) -> bool:
     return value.is_inference() or getattr(func, "__name__", "") == "__set__"
 
 
-def _asked(rule: Rule | None, tracker: Tracking, out: Any, args: tuple, kwargs: dict) -> Any:
+def _answer_of(rule: Rule | None, tracker: Tracking, out: Any, args: tuple, kwargs: dict) -> Any:
     kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     try:
         return rule and rule(tracker, out, *args, **kwargs)
@@ -154,20 +156,20 @@ def _settling(rule: Rule | None) -> Rule | None:
     """The same rule, its answers as places where they lie in rows and columns."""
 
     def settle(tracker: Tracking, out: Any, *args: Any, **kwargs: Any) -> Any:
-        found = rule(tracker, out, *args, **kwargs)  # type: ignore[misc]
+        answer = rule(tracker, out, *args, **kwargs)  # type: ignore[misc]
         results = list(out) if isinstance(out, (tuple, list)) else [out]
-        if isinstance(found, list):
-            return [_settled(one, result) for one, result in zip(found, results, strict=True)]
-        return _settled(found, results[0])
+        if isinstance(answer, list):
+            return [_settled(one, result) for one, result in zip(answer, results, strict=True)]
+        return _settled(answer, results[0])
 
     return rule and settle
 
 
-def _settled(found: Scatter | None, result: Any) -> Placed | None:
+def _settled(scatter: Scatter | None, result: Any) -> Placed | None:
     """The place that a scattered value of the shape of `result` has, if its units lie in rows and columns."""
-    if found is None or not isinstance(result, Tensor):
+    if scatter is None or not isinstance(result, Tensor):
         return None
-    return found.place(result.shape) or found
+    return scatter.place(result.shape) or scatter
 
 
 def _forgotten(value: Tensor) -> Place:
@@ -175,8 +177,8 @@ def _forgotten(value: Tensor) -> Place:
     return Place("-" * value.ndim, ((0, None),))
 
 
-def _everywhere(given: list[Placed], result: Tensor) -> Place:
-    return Place("-" * result.ndim, ((0, join([place.seen for place in given])),))
+def _everywhere(tracked: list[Placed], result: Tensor) -> Place:
+    return Place("-" * result.ndim, ((0, join([place.seen for place in tracked])),))
 
 
 def _fits(place: Placed, value: Tensor) -> bool:

@@ -30,9 +30,9 @@ def names(kind: str | None = None, pattern: str | None = None) -> list[Listed]:
     if kind is not None and kind not in KINDS:
         raise LookupError(f"there are no networks of kind '{kind}'; the kinds are {', '.join(KINDS)}")
     makers = {"embedded": _embedded, "torchvision": _torchvision, "timm": _timm}
-    listed = [found for each in KINDS if kind in (None, each) for found in makers[each]()]
+    listed = [entry for each in KINDS if kind in (None, each) for entry in makers[each]()]
     return [
-        found for found in listed if pattern is None or _matches(found.spec.partition(":")[2] or found.spec, pattern)
+        entry for entry in listed if pattern is None or _matches(entry.spec.partition(":")[2] or entry.spec, pattern)
     ]
 
 
@@ -43,10 +43,10 @@ def _matches(name: str, pattern: str) -> bool:
 
 def _embedded() -> Iterator[Listed]:
     try:
-        here = source_embedded.weights_path().is_file()
+        is_installed = source_embedded.weights_path().is_file()
     except LookupError:
-        here = False
-    yield Listed(source_embedded.NAME, "embedded", here)
+        is_installed = False
+    yield Listed(source_embedded.NAME, "embedded", is_installed)
 
 
 def _torchvision() -> Iterator[Listed]:
@@ -63,10 +63,10 @@ def _timm() -> Iterator[Listed]:
         {folder.name for folder in cache.iterdir() if any(folder.glob("snapshots/*/*"))} if cache.is_dir() else set()
     )
     for name in timm.list_pretrained():
-        yield Listed(f"timm:{name}", "timm", _kept(timm.get_pretrained_cfg(name), downloaded))
+        yield Listed(f"timm:{name}", "timm", _is_cached(timm.get_pretrained_cfg(name), downloaded))
 
 
-def _kept(cfg: Any, downloaded: set[str]) -> bool:
+def _is_cached(cfg: Any, downloaded: set[str]) -> bool:
     """A folder of the model counts, whichever of its files came: opening them all would take seconds."""
     if cfg.hf_hub_id:
         return f"models--{cfg.hf_hub_id.partition('@')[0].replace('/', '--')}" in downloaded

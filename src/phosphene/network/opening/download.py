@@ -34,10 +34,10 @@ def hub_file(url: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(urlparse(url).path)
 
 
-def missing(weights: str, kept: Path | str, why: str, spec: str) -> LookupError:
+def missing(weights: str, cache_path: Path | str, why: str, spec: str) -> LookupError:
     """The error for weights that are neither here nor to be had; `spec` is the architecture's."""
     return LookupError(
         f"the weights {weights} are not on this machine and could not be downloaded ({why}); they would be kept at "
-        f"{kept}. '{spec}@none' opens the network with random weights, and a local file opens with "
+        f"{cache_path}. '{spec}@none' opens the network with random weights, and a local file opens with "
         f"load('FILE', architecture='{spec}')"
     )

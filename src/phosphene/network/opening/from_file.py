@@ -94,9 +94,9 @@ def blueprint(architecture: Architecture) -> Blueprint:
     return source_callable.blueprint(source_callable.find_callable(architecture), architecture)
 
 
-def _other_head(state: dict[str, Tensor], own: dict[str, Tensor]) -> int | None:
+def _other_head(state: dict[str, Tensor], expected: dict[str, Tensor]) -> int | None:
     """The number of classes in the file, if the number of rows in some layers is all that differs."""
-    shared = [(state[name].shape, own[name].shape) for name in own if name in state]
+    shared = [(state[name].shape, expected[name].shape) for name in expected if name in state]
     rows = {theirs[0] for theirs, ours in shared if theirs != ours and len(theirs) == len(ours) > 0}
     only_rows = all(theirs == ours or (len(theirs) > 0 and theirs[1:] == ours[1:]) for theirs, ours in shared)
     return rows.pop() if only_rows and len(rows) == 1 else None

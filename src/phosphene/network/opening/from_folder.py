@@ -79,9 +79,11 @@ def _from_timm(folder: Path) -> nn.Module:
 def _open_transformers(folder: Path, config: dict[str, Any], seed: int, spec: str) -> Source:
     kind = _class(folder, config)
     if not any(folder.glob("*.safetensors")):
-        others = sorted(path.name for path in folder.glob("*.bin"))
-        there = f"only {', '.join(others)}, whose pickles are never opened" if others else "no weights"
-        raise ValueError(f"{folder} holds {there}; save the model again by save_pretrained, which writes .safetensors")
+        pickles = sorted(path.name for path in folder.glob("*.bin"))
+        weights_there = f"only {', '.join(pickles)}, whose pickles are never opened" if pickles else "no weights"
+        raise ValueError(
+            f"{folder} holds {weights_there}; save the model again by save_pretrained, which writes .safetensors"
+        )
     try:
         with undisturbed(seed), _quiet():
             module, report = kind.from_pretrained(
@@ -91,9 +93,9 @@ def _open_transformers(folder: Path, config: dict[str, Any], seed: int, spec: st
         raise ValueError(f"{folder} can't be opened as {kind.__name__} ({first_line(error)})") from error
     lacking = sorted({*report["missing_keys"], *(_key(key) for key in report["mismatched_keys"])})
     if lacking:
-        some = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
+        examples = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
         raise ValueError(
-            f"{folder} lacks {len(lacking)} of the weights of {kind.__name__} ({some}), so it would be guessing"
+            f"{folder} lacks {len(lacking)} of the weights of {kind.__name__} ({examples}), so it would be guessing"
         )
     described = transformers_described(module)
     assert described is not None
@@ -117,10 +119,10 @@ def _class(folder: Path, config: dict[str, Any]) -> Any:
     name = str(config["architectures"][0])
     kind = getattr(transformers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel)):
-        own = "; code that comes with a model is never run" if "auto_map" in config else ""
-        known = [each for each in dir(transformers) if each.endswith("ForImageClassification")]
+        note = "; code that comes with a model is never run" if "auto_map" in config else ""
+        class_names = [each for each in dir(transformers) if each.endswith("ForImageClassification")]
         raise LookupError(
-            f"{folder} names the class {name}, which this transformers does not have{near(name, known)}{own}"
+            f"{folder} names the class {name}, which this transformers does not have{near(name, class_names)}{note}"
         )
     if kind.main_input_name != "pixel_values":
         raise ValueError(

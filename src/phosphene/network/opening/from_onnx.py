@@ -43,11 +43,11 @@ def open_onnx(spec: str, *, seed: int = 0) -> Source:
     notes += sorted({f"onnx2torch says: {warning.message}" for warning in warned if "differ" in str(warning.message)})
     if laid:
         notes.append(f"its input '{name}' is (N, H, W, C), so images are laid out that way first")
-    if said := _compared(path, module, way, laid):
-        notes.append(said)
-    if fixed and (said := together(module, way)):
-        module = one_by_one(module, said)
-        notes.append(said)
+    if fault := _compared(path, module, way, laid):
+        notes.append(fault)
+    if fixed and (fault := together(module, way)):
+        module = one_by_one(module, fault)
+        notes.append(fault)
     labels = _labels(model, count_classes(module, way))
     if labels.names is not None:
         notes.append("class names of the file's metadata")
@@ -114,42 +114,42 @@ def _converted(model: Any, path: Path, *, channels_last: bool) -> fx.GraphModule
     """The graph as a module whose layers have the names of their places."""
     import onnx2torch
 
-    names = onnx_graph.places(model.graph)
+    names = onnx_graph.node_names(model.graph)
     for number, node in enumerate(model.graph.node):
         node.name = f"phosphene_{number}"
     try:
-        made = onnx2torch.convert(model)
+        converted = onnx2torch.convert(model)
     except Exception as error:  # each operator's converter has its own ways to fail
         raise ValueError(f"{path} can't be converted by onnx2torch ({first_line(error)})") from error
     parts: dict[str, Any] = {}
     numbered = {f"phosphene_{number}": name for number, name in enumerate(names)}
-    for node in made.graph.nodes:
+    for node in converted.graph.nodes:
         if node.op == "call_module":
             target = str(node.target)
             last = target.rpartition("/")[2]
             node.target = numbered[last]
-            part = made.get_submodule(target)
+            part = converted.get_submodule(target)
             parts[node.target] = Slice() if type(part).__name__ == "OnnxSlice" else part
         elif node.op == "get_attr":
-            parts[str(node.target)] = made.get_buffer(str(node.target))
-    for node in list(made.graph.nodes):
+            parts[str(node.target)] = converted.get_buffer(str(node.target))
+    for node in list(converted.graph.nodes):
         if node.op == "call_module" and type(parts[node.target]).__name__ == "OnnxConcat":
             _spread(node, parts)
     if channels_last:
-        first = next(node for node in made.graph.nodes if node.op == "placeholder")
-        with made.graph.inserting_after(first):
-            turned = made.graph.call_function(torch.permute, (first, (0, 2, 3, 1)))
+        first = next(node for node in converted.graph.nodes if node.op == "placeholder")
+        with converted.graph.inserting_after(first):
+            turned = converted.graph.call_function(torch.permute, (first, (0, 2, 3, 1)))
         first.replace_all_uses_with(turned, delete_user_cb=lambda user: user is not turned)
-    return graph_module(parts, made.graph, path.stem)
+    return graph_module(parts, converted.graph, path.stem)
 
 
 def _spread(node: fx.Node, parts: dict[str, Any]) -> None:
     """What is concatenated to every image, such as a class token, is repeated for each image that comes."""
-    given = [each for each in node.args if isinstance(each, fx.Node)]
-    images = [each for each in given if each.op != "get_attr"]
+    inputs = [each for each in node.args if isinstance(each, fx.Node)]
+    images = [each for each in inputs if each.op != "get_attr"]
     if not images or parts[str(node.target)].axis == 0:
         return
-    for each in given:
+    for each in inputs:
         value = parts[str(each.target)] if each.op == "get_attr" else None
         if value is not None and value.ndim > 1 and len(value) == 1:
             with node.graph.inserting_before(node):
@@ -177,8 +177,8 @@ def _compared(path: Path, module: nn.Module, way: Preprocessing, channels_last: 
     options.log_severity_level = 4
     try:
         runs = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        given = image.permute(0, 2, 3, 1) if channels_last else image
-        expected = runs.run(None, {runs.get_inputs()[0].name: given.numpy()})
+        laid_out = image.permute(0, 2, 3, 1) if channels_last else image
+        expected = runs.run(None, {runs.get_inputs()[0].name: laid_out.numpy()})
     except Exception:  # a runtime that can't run the file has nothing to compare with
         return ""
     with torch.no_grad():

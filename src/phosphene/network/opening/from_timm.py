@@ -29,7 +29,7 @@ def open_timm(name: str, weights: str | None, *, seed: int = 0, classes: int | N
         note = f"random weights, seed {seed}"
         return Source(module.eval(), plan.preprocessing(module), timm_labels(module), f"{spec}@none", (note, plan.note))
     if weights is not None:
-        tagged = ", ".join(f"timm:{found}" for found in _tagged(name.partition(".")[0])) or "none"
+        tagged = ", ".join(f"timm:{tag}" for tag in _tagged(name.partition(".")[0])) or "none"
         raise LookupError(
             f"timm's weights are part of the name: {tagged}; '@{weights}' is not known, '@none' is random"
         )
@@ -38,8 +38,8 @@ def open_timm(name: str, weights: str | None, *, seed: int = 0, classes: int | N
         raise ValueError(f"classes={classes} is for networks without ready-made weights: {known}")
     cfg = _cfg(name)
     if cfg is None or not cfg.has_weights:
-        found = ", ".join(f"timm:{tag}" for tag in _tagged(name.partition(".")[0]))
-        others = f"weights are at {found}; " if found else ""
+        tags = ", ".join(f"timm:{tag}" for tag in _tagged(name.partition(".")[0]))
+        others = f"weights are at {tags}; " if tags else ""
         raise LookupError(f"timm has no weights for {name}; {others}'{spec}@none' has random ones")
     with undisturbed(seed):
         module = _with_weights(name, cfg, spec)
@@ -112,7 +112,7 @@ def checked_name(name: str) -> None:
     if not timm.is_model(architecture):
         hint = near(architecture, timm.list_models())
         raise LookupError(f"'{architecture}' is not a network of timm{hint}; 'phosphene networks timm' lists all")
-    tags = [found.partition(".")[2] for found in _tagged(architecture)]
+    tags = [spec.partition(".")[2] for spec in _tagged(architecture)]
     if tag and tag not in tags and _cfg(name) is None:
         raise LookupError(f"timm:{architecture} has no weights '{tag}'; it has {', '.join(tags) or 'none'}")
 
@@ -136,31 +136,31 @@ def _with_weights(name: str, cfg: Any, spec: str) -> nn.Module:
     import timm
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
-    kept = here(cfg)
-    place = _cache() if cfg.hf_hub_id else hub_file(cfg.url)
+    local_path = here(cfg)
+    cache_path = _cache() if cfg.hf_hub_id else hub_file(cfg.url)
     overlay: dict[str, Any] = {}
-    if not (_hub_answers() if cfg.hf_hub_id else kept or reachable(cfg.url)):
-        if kept is None:
-            raise missing(cfg.hf_hub_id or cfg.url, place, "no answer from its server", spec)
-        overlay = {"file": str(kept)}
+    if not (_hub_answers() if cfg.hf_hub_id else local_path or reachable(cfg.url)):
+        if local_path is None:
+            raise missing(cfg.hf_hub_id or cfg.url, cache_path, "no answer from its server", spec)
+        overlay = {"file": str(local_path)}
     try:
         return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay or None)
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise missing(cfg.hf_hub_id or cfg.url, place, first_line(error), spec) from error
+        raise missing(cfg.hf_hub_id or cfg.url, cache_path, first_line(error), spec) from error
 
 
 def here(cfg: Any) -> Path | None:
     """The file with these weights on this machine, or None. Asks no server."""
     if not cfg.hf_hub_id:
-        kept = hub_file(cfg.url) if cfg.url else None
-        return kept if kept and kept.exists() else None
+        path = hub_file(cfg.url) if cfg.url else None
+        return path if path and path.exists() else None
     from huggingface_hub import try_to_load_from_cache
 
     repo, _, revision = cfg.hf_hub_id.partition("@")
     for file in (cfg.hf_hub_filename,) if cfg.hf_hub_filename else _FILES:
-        found = try_to_load_from_cache(repo, file, revision=revision or None)
-        if isinstance(found, str):
-            return Path(found)
+        cached = try_to_load_from_cache(repo, file, revision=revision or None)
+        if isinstance(cached, str):
+            return Path(cached)
     return None
 
 
@@ -169,8 +169,8 @@ def _snapshot(repo: str, revision: str | None) -> Path | None:
 
     if repo.count("/") != 1:
         raise LookupError(f"'hf-hub:{repo}' does not name a model; write hf-hub:OWNER/NAME")
-    found = try_to_load_from_cache(repo, "config.json", revision=revision)
-    return Path(found).parent if isinstance(found, str) else None
+    cached = try_to_load_from_cache(repo, "config.json", revision=revision)
+    return Path(cached).parent if isinstance(cached, str) else None
 
 
 def _hub_answers() -> bool:

@@ -30,13 +30,13 @@ def open_torchvision(name: str, weights: str | None, *, seed: int = 0, classes: 
     if classes is not None:
         known = f"torchvision:{name}@none, or a weights file with architecture='torchvision:{name}'"
         raise ValueError(f"classes={classes} is for networks without ready-made weights: {known}")
-    chosen = _chosen(name, weights)
-    preprocessing = Preprocessing.from_torchvision(chosen)
-    _ensure_here(name, chosen)
+    entry = _weights_entry(name, weights)
+    preprocessing = Preprocessing.from_torchvision(entry)
+    _ensure_here(name, entry)
     with undisturbed(seed):
-        module = _builder_call(name, weights=chosen, progress=False)
-    spec = f"torchvision:{name}@{chosen.name}"
-    return Source(module.eval(), preprocessing, _labels(chosen), spec, (f"weights {chosen}",))
+        module = _builder_call(name, weights=entry, progress=False)
+    spec = f"torchvision:{name}@{entry.name}"
+    return Source(module.eval(), preprocessing, _labels(entry), spec, (f"weights {entry}",))
 
 
 def _open_random(name: str, seed: int, classes: int | None) -> Source:
@@ -98,10 +98,10 @@ def checked_name(name: str) -> None:
         plain = name.removeprefix("quantized_")
         raise ValueError(f"torchvision:{name} is quantised, so it has no gradients; open torchvision:{plain} instead")
     if name not in models.list_models():
-        known = openable_names()
+        openable = openable_names()
         raise LookupError(
-            f"'{name}' is not a network of torchvision{near(name, known)}; "
-            f"'phosphene networks torchvision' lists all {len(known)}"
+            f"'{name}' is not a network of torchvision{near(name, openable)}; "
+            f"'phosphene networks torchvision' lists all {len(openable)}"
         )
     if name not in openable_names():
         raise ValueError(f"torchvision:{name} takes video or pairs of images; phosphene opens networks of one image")
@@ -126,15 +126,16 @@ def _default(name: str) -> Any:
     return models.get_model_weights(name)["DEFAULT"]
 
 
-def _chosen(name: str, weights: str | None) -> Any:
+def _weights_entry(name: str, weights: str | None) -> Any:
     from torchvision import models
 
-    known = models.get_model_weights(name).__members__
-    wanted = (weights or "DEFAULT").rpartition(".")[2]  # 'ResNet18_Weights.IMAGENET1K_V1' is what torchvision prints
-    for member in known:
-        if member.lower() == wanted.lower():
-            return known[member]
-    raise LookupError(f"torchvision:{name} has no weights '{weights}'; it has {', '.join(known)}, and none (random)")
+    entries = models.get_model_weights(name).__members__
+    # 'ResNet18_Weights.IMAGENET1K_V1' is what torchvision prints
+    entry_name = (weights or "DEFAULT").rpartition(".")[2]
+    for member in entries:
+        if member.lower() == entry_name.lower():
+            return entries[member]
+    raise LookupError(f"torchvision:{name} has no weights '{weights}'; it has {', '.join(entries)}, and none (random)")
 
 
 def _labels(weights: Any) -> Labels:
@@ -147,17 +148,19 @@ def _ensure_here(name: str, weights: Any) -> None:
 
     torchvision's builders open the file without `weights_only`, so it is opened once with it before they may.
     """
-    kept, spec = hub_file(weights.url), f"torchvision:{name}"
-    if not kept.exists():
+    cache_path, spec = hub_file(weights.url), f"torchvision:{name}"
+    if not cache_path.exists():
         if not reachable(weights.url):
-            raise missing(str(weights), kept, "no answer from download.pytorch.org", spec)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        digits = torch.hub.HASH_REGEX.search(kept.name)
+            raise missing(str(weights), cache_path, "no answer from download.pytorch.org", spec)
+        cache_path.parent.mkdir(parents=True, exist_ok=True)
+        digits = torch.hub.HASH_REGEX.search(cache_path.name)
         try:
-            torch.hub.download_url_to_file(weights.url, str(kept), digits and digits.group(1), progress=False)
+            torch.hub.download_url_to_file(weights.url, str(cache_path), digits and digits.group(1), progress=False)
         except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: the hash is another
-            raise missing(str(weights), kept, first_line(error), spec) from error
+            raise missing(str(weights), cache_path, first_line(error), spec) from error
     try:
-        torch.load(kept, map_location="cpu", weights_only=True)
+        torch.load(cache_path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{kept} is not a sound weights file ({first_line(error)}); delete it to try again") from error
+        raise ValueError(
+            f"{cache_path} is not a sound weights file ({first_line(error)}); delete it to try again"
+        ) from error

@@ -31,22 +31,21 @@ def load(
     """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
 
     `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), a
-    folder that transformers' `save_pretrained` wrote, or `module:callable`, which
-    returns a module or a `Network`; an `nn.Module` is wrapped as
-    `Network(module)` does. `@none` stands for random weights, drawn from `seed`. `head` says how its outputs become
-    probabilities, as for `Network`. Raises LookupError for unknown names, for libraries that are not installed, and for
-    weights that are not on this machine and can't be
-    fetched, FileNotFoundError for files, ValueError for what doesn't fit together.
+    folder that transformers' `save_pretrained` wrote, or `module:callable`, which returns a module or a `Network`. An
+    `nn.Module` is wrapped as in `Network(module)`. `@none` means random weights, drawn from `seed`. `head` says how
+    outputs become probabilities, as in `Network`. Raises LookupError for unknown names, for libraries that are not
+    installed, and for weights that are not on this machine and can't be downloaded, FileNotFoundError for missing
+    files, ValueError for values that don't fit together.
     """
     from .sources import open_source
 
-    told = checked(head)
+    stated_head = checked(head)
 
     if isinstance(spec, nn.Module):
         named = {"architecture": architecture, "weights": weights, "classes": classes}
         if useless := [name for name, value in named.items() if value is not None]:
             raise ValueError(f"{useless[0]}= has no meaning for a module, which has its weights; leave it out")
-        return Network(spec if device is None else spec.to(device), preprocessing, labels, head=told)
+        return Network(spec if device is None else spec.to(device), preprocessing, labels, head=stated_head)
     if not (spec is None or isinstance(spec, (str, os.PathLike))):
         raise TypeError(
             f"a network is opened by a text like 'torchvision:resnet18', a path or an nn.Module, not "
@@ -73,7 +72,12 @@ def load(
     opening = {key: value for key, value in opening.items() if value is not None and (key, value) != ("seed", 0)}
     if not (architecture is None or isinstance(architecture, str)):
         opening = {}  # an architecture that only Python code knows
-    how: dict[str, Any] = {"spec": source.spec, "opening": opening, "notes": source.notes, "head": told or source.head}
+    how: dict[str, Any] = {
+        "spec": source.spec,
+        "opening": opening,
+        "notes": source.notes,
+        "head": stated_head or source.head,
+    }
     return Network(module, source.preprocessing, source.labels, **how)
 
 

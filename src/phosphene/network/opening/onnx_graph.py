@@ -19,25 +19,25 @@ def without_constants(model: Any) -> None:
     from onnx import numpy_helper
 
     graph = model.graph
-    known = {value.name: value for value in graph.initializer}
+    constants = {value.name: value for value in graph.initializer}
     outputs = {value.name for value in graph.output}
     renamed: dict[str, str] = {}
     left = []
     for node in graph.node:
-        for place, name in enumerate(node.input):
-            node.input[place] = renamed.get(name, name)
+        for position, name in enumerate(node.input):
+            node.input[position] = renamed.get(name, name)
         if node.op_type == "Identity" and node.output[0] not in outputs:
             renamed[node.output[0]] = node.input[0]
-        elif values := _folded(node, known, model, outputs):
+        elif values := _folded(node, constants, model, outputs):
             for name, value in zip(node.output, values, strict=True):
-                known[name] = numpy_helper.from_array(np.asarray(value), name)
+                constants[name] = numpy_helper.from_array(np.asarray(value), name)
         else:
             left.append(node)
     del graph.node[:]
     graph.node.extend(left)
     used = {name for node in left for name in _names_read(node)}
     del graph.initializer[:]
-    graph.initializer.extend(value for name, value in known.items() if name in used)
+    graph.initializer.extend(value for name, value in constants.items() if name in used)
 
 
 def _names_read(node: Any) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _names_read(node: Any) -> Iterator[str]:
                 yield from _names_read(inner)
 
 
-def _folded(node: Any, known: dict[str, Any], model: Any, outputs: set[str]) -> list[Any] | None:
+def _folded(node: Any, constants: dict[str, Any], model: Any, outputs: set[str]) -> list[Any] | None:
     """The values of a node whose inputs are all in the file; None if it must stay."""
     from onnx import helper, numpy_helper
     from onnx.reference import ReferenceEvaluator
@@ -56,18 +56,18 @@ def _folded(node: Any, known: dict[str, Any], model: Any, outputs: set[str]) -> 
     graphs = any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
     if graphs or node.op_type in _RANDOM or outputs & set(node.output) or "" in node.output:
         return None
-    if not all(name in known for name in node.input if name):
+    if not all(name in constants for name in node.input if name):
         return None
-    given = {name: numpy_helper.to_array(known[name]) for name in node.input if name}
+    values_by_name = {name: numpy_helper.to_array(constants[name]) for name in node.input if name}
     alone = helper.make_graph(
         [node],
         "constant",
-        [helper.make_empty_tensor_value_info(name) for name in given],
+        [helper.make_empty_tensor_value_info(name) for name in values_by_name],
         [helper.make_empty_tensor_value_info(name) for name in node.output],
     )
     try:
         made = helper.make_model(alone, opset_imports=model.opset_import, ir_version=model.ir_version)
-        values = list(ReferenceEvaluator(made).run(None, given))
+        values = list(ReferenceEvaluator(made).run(None, values_by_name))
     except Exception:  # an operator that the reference does not have, or other types: it stays in the graph
         return None
     return values if sum(np.size(value) for value in values) <= _MOST_FOLDED else None
@@ -105,9 +105,9 @@ def with_stated_padding(model: Any) -> None:
             upper = _attribute(node, "auto_pad", b"") == b"SAME_UPPER"
             lows.append(less if upper else more)
             highs.append(more if upper else less)
-        kept = [attribute for attribute in node.attribute if attribute.name not in ("auto_pad", "pads")]
+        other_attributes = [attribute for attribute in node.attribute if attribute.name not in ("auto_pad", "pads")]
         del node.attribute[:]
-        node.attribute.extend([*kept, helper.make_attribute("pads", [*lows, *highs])])
+        node.attribute.extend([*other_attributes, helper.make_attribute("pads", [*lows, *highs])])
 
 
 def _attribute(node: Any, name: str, usual: Any) -> Any:
@@ -124,20 +124,26 @@ def free_of_batch(model: Any) -> None:
     from onnx import numpy_helper, shape_inference
 
     graph = model.graph
-    known = {value.name: value for value in graph.initializer}
+    constants = {value.name: value for value in graph.initializer}
     for node in graph.node:  # a setting that is for zeros in the shape, where there are none
-        if node.op_type == "Reshape" and node.input[1] in known and numpy_helper.to_array(known[node.input[1]]).all():
-            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+        if (
+            node.op_type == "Reshape"
+            and node.input[1] in constants
+            and numpy_helper.to_array(constants[node.input[1]]).all()
+        ):
+            other_attributes = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
             del node.attribute[:]
-            node.attribute.extend(kept)
+            node.attribute.extend(other_attributes)
+    # how many images it was written down for
     images = graph.input[0].type.tensor_type.shape.dim
     fixed = images[0].dim_value if len(images) else 0
     if not fixed:
         return
+    # each reshape whose target begins with a number: that keeps its input's first side (0) or works it out (-1)
     inferred = shape_inference.infer_shapes(model).graph
     shapes = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.value_info, *graph.input)}
     for count, node in enumerate(node for node in graph.node if node.op_type == "Reshape"):
-        target = known.get(node.input[1])
+        target = constants.get(node.input[1])
         if target is None:
             continue
         shape = numpy_helper.to_array(target).copy()
@@ -152,6 +158,7 @@ def free_of_batch(model: Any) -> None:
             continue
         node.input[1] = f"{node.input[1]} for any batch {count}"
         graph.initializer.append(numpy_helper.from_array(shape, node.input[1]))
+    # what was inferred for the fixed number no longer holds
     images[0].Clear()
     images[0].dim_param = "images"
     del graph.value_info[:]
@@ -159,7 +166,7 @@ def free_of_batch(model: Any) -> None:
         output.type.tensor_type.ClearField("shape")
 
 
-def places(graph: Any) -> list[str]:
+def node_names(graph: Any) -> list[str]:
     """A dotted name for every node, in order: that of the module it was exported from, where the file says so.
 
     `/layer1/layer1.0/conv1/Conv` is `layer1.0.conv1` where nothing else is computed there, and `/layer1/layer1.0/Add`
@@ -169,15 +176,15 @@ def places(graph: Any) -> list[str]:
     alone = Counter(homes)
     above = {".".join(home.split(".")[:depth]) for home in homes for depth in range(home.count(".") + 1)}
     names: list[str] = []
-    taken: set[str] = set()
+    used_names: set[str] = set()
     for node, home in zip(graph.node, homes, strict=True):
         operator = node.op_type.lower()
         name = home if home and alone[home] == 1 and home not in above else f"{home}.{operator}" if home else operator
         again, number = name, 0
-        while again in taken:
+        while again in used_names:
             number += 1
             again = f"{name}_{number}"
-        taken.add(again)
+        used_names.add(again)
         names.append(again)
     return names
 

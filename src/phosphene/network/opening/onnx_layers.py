@@ -18,8 +18,8 @@ class Slice(nn.Module):
             if step > 0:
                 index[axis] = slice(start, stop, step)
             else:
-                places = range(*slice(start, stop, step).indices(images.shape[axis]))
-                images = images.index_select(axis, torch.tensor(list(places), device=images.device))
+                indices = range(*slice(start, stop, step).indices(images.shape[axis]))
+                images = images.index_select(axis, torch.tensor(list(indices), device=images.device))
         return images[tuple(index)]
 
 

@@ -20,11 +20,11 @@ def unknown_operators(model: Any) -> list[str]:
 
     _register_own()
     versions = {entry.domain: entry.version for entry in model.opset_import}
-    known = {value.name: value for value in model.graph.initializer}
+    constants = {value.name: value for value in model.graph.initializer}
     unknown: dict[str, None] = {}
     for node in model.graph.node:
         version = versions.get(node.domain, 1)
-        _written_as_before(node, version, known)
+        _written_as_before(node, version, constants)
         try:
             get_converter(operation_type=node.op_type, version=version, domain=node.domain)
         except NotImplementedError:
@@ -59,7 +59,7 @@ def _lent(node: Any, version: int) -> bool:
     return False
 
 
-def _written_as_before(node: Any, version: int, known: dict[str, Any]) -> None:
+def _written_as_before(node: Any, version: int, constants: dict[str, Any]) -> None:
     """Writes a node as an older version would have: axes of a reduction as its attribute, defaults left out."""
     from onnx import defs, helper, numpy_helper
 
@@ -67,8 +67,8 @@ def _written_as_before(node: Any, version: int, known: dict[str, Any]) -> None:
         return
     schema = defs.get_schema(node.op_type, max_inclusive_version=version)
     reduces = node.op_type.startswith("Reduce") and node.op_type != "ReduceSum" and schema.since_version >= 18
-    if reduces and len(node.input) == 2 and node.input[1] in known:
-        axes = numpy_helper.to_array(known[node.input[1]]).tolist()
+    if reduces and len(node.input) == 2 and node.input[1] in constants:
+        axes = numpy_helper.to_array(constants[node.input[1]]).tolist()
         del node.input[1]
         node.attribute.append(helper.make_attribute("axes", axes))
     if node.op_type == "Split" and schema.since_version >= 18 and len(node.input) == 1:
@@ -81,9 +81,9 @@ def _written_as_before(node: Any, version: int, known: dict[str, Any]) -> None:
 
 
 def _drop(node: Any, names: set[str]) -> None:
-    kept = [attribute for attribute in node.attribute if attribute.name not in names]
+    other_attributes = [attribute for attribute in node.attribute if attribute.name not in names]
     del node.attribute[:]
-    node.attribute.extend(kept)
+    node.attribute.extend(other_attributes)
 
 
 def with_linear_layers(model: Any) -> None:
@@ -91,7 +91,7 @@ def with_linear_layers(model: Any) -> None:
     from onnx import helper
 
     graph = model.graph
-    known = {value.name: list(value.dims) for value in graph.initializer}
+    constant_shapes = {value.name: list(value.dims) for value in graph.initializer}
     readers: dict[str, list[Any]] = {}
     for node in graph.node:
         for name in node.input:
@@ -102,17 +102,22 @@ def with_linear_layers(model: Any) -> None:
     for node in graph.node:
         if node.output[0] in merged:
             continue
-        if node.op_type != "MatMul" or node.domain or len(known.get(node.input[1], ())) != 2 or node.input[0] in known:
+        if (
+            node.op_type != "MatMul"
+            or node.domain
+            or len(constant_shapes.get(node.input[1], ())) != 2
+            or node.input[0] in constant_shapes
+        ):
             nodes.append(node)
             continue
-        given, output = list(node.input), node.output[0]
+        inputs, output = list(node.input), node.output[0]
         after = readers.get(output, [])
         if len(after) == 1 and after[0].op_type == "Add" and output not in outputs:
             other = next((name for name in after[0].input if name != output), "")
-            if known.get(other) == known[node.input[1]][1:]:
-                given, output = [*given, other], after[0].output[0]
+            if constant_shapes.get(other) == constant_shapes[node.input[1]][1:]:
+                inputs, output = [*inputs, other], after[0].output[0]
                 merged.add(output)
-        linear = helper.make_node("Linear", given, [output], name=node.name, domain=OWN)
+        linear = helper.make_node("Linear", inputs, [output], name=node.name, domain=OWN)
         linear.metadata_props.extend(node.metadata_props)
         nodes.append(linear)
     del graph.node[:]

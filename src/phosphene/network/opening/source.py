@@ -80,9 +80,9 @@ def count_classes(module: nn.Module, preprocessing: Preprocessing) -> int | None
 
     None if it makes no (N, classes) tensor of such an input, whatever the reason: then the number is not known here.
     """
-    told = getattr(module, "num_classes", None)
-    if isinstance(told, int) and told > 0:
-        return told
+    stated = getattr(module, "num_classes", None)
+    if isinstance(stated, int) and stated > 0:
+        return stated
     first = next(module.parameters(), torch.empty(0))
     black = torch.zeros(1, preprocessing.channels, *preprocessing.size, dtype=first.dtype, device=first.device)
     try:
@@ -101,10 +101,10 @@ def count_channels(module: nn.Module) -> int:
     return 3
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def near(name: str, choices: Iterable[str]) -> str:
     """'; near it: a, b' or nothing."""
-    found = difflib.get_close_matches(name, list(known), n=4, cutoff=0.5)
-    return f"; near it: {', '.join(found)}" if found else ""
+    matches = difflib.get_close_matches(name, list(choices), n=4, cutoff=0.5)
+    return f"; near it: {', '.join(matches)}" if matches else ""
 
 
 def first_line(error: BaseException) -> str:

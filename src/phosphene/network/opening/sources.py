@@ -69,12 +69,14 @@ def _opened(
 ) -> Source:
     if not isinstance(spec, str):
         raise TypeError(f"a network is named by a text like 'torchvision:resnet18', not {type(spec).__name__}")
+    # weights of a file of one's own, for a network that is named or given
     if weights is not None and looks_like_file(weights):
         if architecture is not None:
             raise ValueError("give the architecture once: as the network's name with weights=, or as architecture=")
         return open_file(
             weights, "timm:tf_efficientnet_lite0" if spec == EMBEDDED else spec, seed=seed, classes=classes
         )
+    # the libraries' networks
     kind, _, rest = spec.partition(":")
     name, _, tag = rest.partition("@")
     if kind in ("torchvision", "timm"):
@@ -85,12 +87,14 @@ def _opened(
             raise ValueError(f"{spec} and weights='{weights}' name different weights; give one of them")
         opener = open_torchvision if kind == "torchvision" else open_timm
         return opener(name, tag or weights, seed=seed, classes=classes)
+    # files: graphs, then weights
     if (suffix := Path(spec).suffix.lower()) in GRAPHS:
         _refuse(spec, architecture=architecture, weights=weights, classes=classes)
         return open_onnx(spec, seed=seed) if suffix == ONNX else open_exported(spec, seed=seed)
     if looks_like_file(spec):
         _refuse(spec, weights=weights)
         return open_file(spec, architecture, seed=seed, classes=classes)
+    # what brings both its architecture and its weights
     _refuse(spec, architecture=architecture, weights=weights)
     if spec == EMBEDDED:
         _refuse(spec, classes=classes)
@@ -114,9 +118,9 @@ def _refuse(spec: str, **options: object) -> None:
 
 
 def _unknown(spec: str) -> str:
-    known = sorted({listed.spec for listed in names("torchvision")} | {EMBEDDED})
-    plain = [name.removeprefix("torchvision:") for name in known]
-    if f"torchvision:{spec}" in known:
+    specs = sorted({listed.spec for listed in names("torchvision")} | {EMBEDDED})
+    plain = [name.removeprefix("torchvision:") for name in specs]
+    if f"torchvision:{spec}" in specs:
         return f"'{spec}' does not say where it is from; write torchvision:{spec} or timm:{spec}"
     forms = "torchvision:NAME, timm:NAME, hf-hub:OWNER/NAME, a weights file, a model's folder, my_module:build"
     return f"'{spec}' is no network that phosphene can open{near(spec, plain)}; write {forms}"

@@ -31,20 +31,20 @@ def read_state(path: Path, prefix: str = "") -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; give the path of a weights file ({', '.join(SUFFIXES)})")
     state = _read_safetensors(path, prefix) if path.suffix == ".safetensors" else _read_torch(path)
-    chosen = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    if not chosen:
+    under_prefix = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    if not under_prefix:
         raise LookupError(f"no key of {path.name} begins with '{prefix}'; {_beginnings(state, prefix)}")
-    return chosen
+    return under_prefix
 
 
 def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
-            wanted = [name for name in names if name.startswith(prefix)]
-            if not wanted:
+            under_prefix = [name for name in names if name.startswith(prefix)]
+            if not under_prefix:
                 return dict.fromkeys(names, torch.empty(0))
-            return {name: file.get_tensor(name) for name in wanted}
+            return {name: file.get_tensor(name) for name in under_prefix}
     except SafetensorError as error:
         raise ValueError(f"{path} is not a sound safetensors file ({first_line(error)})") from error
 
@@ -57,11 +57,11 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r"GLOBAL (\S+)", str(error))
-        if found is None:
+        pickled_class = re.search(r"GLOBAL (\S+)", str(error))
+        if pickled_class is None:
             raise ValueError(_no_weights(path)) from error
         raise ValueError(
-            f"{path} holds a whole pickled module or other objects ({found.group(1)}), never unpickled here; "
+            f"{path} holds a whole pickled module or other objects ({pickled_class.group(1)}), never unpickled here; "
             f"save its state_dict(): torch.save(module.state_dict(), 'weights.pth')"
         ) from error
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
@@ -92,46 +92,46 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def unwrapped(state: dict[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
-    """The state with the prefixes that training code puts before every name taken off, if `wanted` has none of them."""
-    wanted = list(wanted)
-    if not any("_orig_mod." in name for name in wanted):
+def unwrapped(state: dict[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
+    """The state with the prefixes that training code puts before every name taken off, if `names` has none of them."""
+    names = list(names)
+    if not any("_orig_mod." in name for name in names):
         state = {name.replace("_orig_mod.", ""): value for name, value in state.items()}
     while True:
         named = {name: value for name, value in state.items() if name != "n_averaged"}  # AveragedModel's counter
         shared = [p for p in _PREFIXES if named and all(name.startswith(p) for name in named)]
-        if not shared or any(name.startswith(shared[0]) for name in wanted):
+        if not shared or any(name.startswith(shared[0]) for name in names):
             return state
         state = {name.removeprefix(shared[0]): value for name, value in named.items()}
 
 
-def mismatch(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+def mismatch(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     """How the file's tensors differ from the network's, as half a sentence; empty if they fit.
 
     Counters of batches, which old files lack and evaluation never reads, may be missing.
     """
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    unexpected = [name for name in state if name not in own]
-    other = [name for name in own if name in state and own[name].shape != state[name].shape]
+    missing = [name for name in expected if name not in state and not name.endswith("num_batches_tracked")]
+    unexpected = [name for name in state if name not in expected]
+    other = [name for name in expected if name in state and expected[name].shape != state[name].shape]
     parts = []
     if missing:
-        parts.append(f"{len(missing)} missing ({_some(missing)})")
+        parts.append(f"{len(missing)} missing ({_first_names(missing)})")
     if unexpected:
-        parts.append(f"{len(unexpected)} unexpected ({_some(unexpected)}{near(unexpected[0], missing)})")
+        parts.append(f"{len(unexpected)} unexpected ({_first_names(unexpected)}{near(unexpected[0], missing)})")
     if other:
-        shapes = [f"{n} is {tuple(state[n].shape)} for {tuple(own[n].shape)}" for n in other]
-        parts.append(f"{len(other)} of another shape ({_some(shapes)})")
+        shapes = [f"{n} is {tuple(state[n].shape)} for {tuple(expected[n].shape)}" for n in other]
+        parts.append(f"{len(other)} of another shape ({_first_names(shapes)})")
     if parts and "/" in next(iter(state)):
         parts.append(_beginnings(state, ""))
     return ", ".join(parts)
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _beginnings(names: Iterable[str], prefix: str) -> str:
     """What prefixes a file offers, as the end of a sentence."""
     cut = "/" if any("/" in name for name in names) else "."
-    found = dict.fromkeys(name.partition(cut)[0] + cut for name in names)
-    return f"write FILE#PREFIX with a prefix that it has: {', '.join(list(found)[:12])}{near(prefix, found)}"
+    prefixes = dict.fromkeys(name.partition(cut)[0] + cut for name in names)
+    return f"write FILE#PREFIX with a prefix that it has: {', '.join(list(prefixes)[:12])}{near(prefix, prefixes)}"

@@ -2,8 +2,8 @@
 
 `Changed` stands for n maps that equal one clean map except inside a rectangle each: an image with a window covered, and
 what a network makes of it. It flows through the network's own forward; operations that have a rule (`sliding`,
-`places`) compute the rectangle that their result changes in, with the context it needs, and everything else sees full
-maps from there on.
+`elementwise`) compute the rectangle that their result changes in, with the context it needs, and everything else sees
+full maps from there on.
 The answer is exact up to float rounding, whatever the network.
 """
 
@@ -25,16 +25,16 @@ class Pending:
     """A convolution that has not run yet, so that a norm which follows can go into its weights."""
 
     run: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-    seen: Tensor
+    maps: Tensor
     weight: Tensor
     bias: Tensor | None
     size: tuple[int, int]  # of its result
     version: int  # of what it sees
 
     def __call__(self) -> Tensor:
-        if self.seen._version != self.version:
+        if self.maps._version != self.version:
             raise RuntimeError("what a convolution sees was written into before it ran")
-        return self.run(self.seen, self.weight, self.bias)
+        return self.run(self.maps, self.weight, self.bias)
 
 
 class Followed(Tensor):
@@ -44,7 +44,7 @@ class Followed(Tensor):
     plan: Plan
     count: int  # of samples
     memory: Tensor | None = None  # all its values, once something wanted to see or write all of them
-    rules: ClassVar[dict[Callable, Callable]] = {}  # for rectangles; `sliding` and `places` fill it
+    rules: ClassVar[dict[Callable, Callable]] = {}  # for rectangles; `sliding` and `elementwise` fill it
     row_rules: ClassVar[dict[Callable, Callable]] = {}  # for rows; `row_rules` fills it
 
     def full(self) -> Tensor:
@@ -64,9 +64,9 @@ class Followed(Tensor):
         if getattr(func, "__name__", "") in _SHAPES:
             with Plain():
                 return func(*args, **kwargs)
-        met = list(_followed((args, kwargs)))
-        met[0].plan.enter([x.clean for x in met])
-        rectangles = all(isinstance(x, Changed) for x in met)
+        followed = list(_followed((args, kwargs)))
+        followed[0].plan.enter([x.clean for x in followed])
+        rectangles = all(isinstance(x, Changed) for x in followed)
         with Plain():
             out = NotImplemented
             for table in (cls.rules, cls.row_rules) if rectangles else (cls.row_rules,):
@@ -88,23 +88,23 @@ class Changed(Followed):
     top: list[int]
     left: list[int]
     at: tuple[int, int]
-    own: bool  # whether no one else has seen the patch's memory
-    places: Followed | None  # the same values by place, once something asked for them so
+    exclusive: bool  # whether no one else has seen the patch's memory
+    row_form: Followed | None  # the same values by place, once something asked for them so
     _patch: Tensor | Pending
 
     @staticmethod
     def __new__(
         cls, clean: Tensor, patch: Tensor | Pending, top: Sequence[int], left: Sequence[int], at: tuple[int, int],
-        plan: Plan, own: bool = False,
+        plan: Plan, exclusive: bool = False,
     ) -> Changed:  # fmt: skip
         return Tensor._make_wrapper_subclass(cls, (len(top), *clean.shape[1:]), dtype=clean.dtype, device=clean.device)
 
     def __init__(
         self, clean: Tensor, patch: Tensor | Pending, top: Sequence[int], left: Sequence[int], at: tuple[int, int],
-        plan: Plan, own: bool = False,
+        plan: Plan, exclusive: bool = False,
     ) -> None:  # fmt: skip
         self.clean, self._patch, self.top, self.left = clean, patch, list(top), list(left)
-        self.at, self.plan, self.own, self.places = at, plan, own, None
+        self.at, self.plan, self.exclusive, self.row_form = at, plan, exclusive, None
 
     @property
     def count(self) -> int:  # type: ignore[override]
@@ -113,17 +113,17 @@ class Changed(Followed):
     def become(self, other: Changed) -> Changed:
         """Takes another's values, as an in-place operation gives them."""
         self.clean, self._patch, self.top, self.left = other.clean, other._patch, other.top, other.left
-        self.at, self.plan, self.own, self.places = other.at, other.plan, other.own, None
+        self.at, self.plan, self.exclusive, self.row_form = other.at, other.plan, other.exclusive, None
         return self
 
-    def like(self, clean: Tensor, patch: Tensor | Pending, own: bool = False) -> Changed:
+    def like(self, clean: Tensor, patch: Tensor | Pending, exclusive: bool = False) -> Changed:
         """Other values in the same rectangles."""
-        return Changed(clean, patch, self.top, self.left, self.at, self.plan, own)
+        return Changed(clean, patch, self.top, self.left, self.at, self.plan, exclusive)
 
     @property
     def patch(self) -> Tensor:
         """The changed values (n, ...), from now on not this one's own alone."""
-        patch, self.own = self._values(), False
+        patch, self.exclusive = self._values(), False
         return patch
 
     @property
@@ -132,13 +132,13 @@ class Changed(Followed):
 
     def _values(self) -> Tensor:
         if isinstance(self._patch, Pending):
-            self._patch, self.own = self._patch(), True
+            self._patch, self.exclusive = self._patch(), True
         return self._patch
 
     def writable(self) -> Tensor | None:
         """The patch, if no one else holds its memory."""
         patch = self._values()
-        return patch if self.own else None
+        return patch if self.exclusive else None
 
     @property
     def map_size(self) -> tuple[int, int]:
@@ -165,10 +165,10 @@ class Changed(Followed):
         order = (0, *self.at, *(d for d in range(1, self.clean.ndim) if d not in self.at))
         patch = self._values()
         clean = self.clean.permute(order)[0]
-        down, right = ([own - a for own, a in zip(*pair, strict=True)] for pair in ((self.top, top), (self.left, left)))
+        down, right = ([y - a for y, a in zip(*pair, strict=True)] for pair in ((self.top, top), (self.left, left)))
         out = rectangles(clean, top, left, height, width, outside, self.plan)
-        found = pasted(out, patch.permute(order), down, right).permute([order.index(d) for d in range(len(order))])
-        return found.contiguous() if patch.is_contiguous() else found
+        window = pasted(out, patch.permute(order), down, right).permute([order.index(d) for d in range(len(order))])
+        return window.contiguous() if patch.is_contiguous() else window
 
 
 _SHAPES = frozenset("__get__ size dim numel stride is_floating_point is_complex is_contiguous ndimension".split())

@@ -14,7 +14,7 @@ from ..running.outputs import main_tensor
 from ..running.recording import recorded
 from ..running.seam import OUTPUT, Run
 from ..survey import Layer
-from . import places, row_rules, sliding  # noqa: F401  (their rules make changed tensors flow)
+from . import elementwise, row_rules, sliding  # noqa: F401  (their rules make changed tensors flow)
 from .batching import EACH, batches
 from .changed import Changed, Followed
 from .foreseen import spared_at_most
@@ -58,36 +58,36 @@ def edited(
         batch = int(max(1, min(64, MEMORY // (4 * largest))))
     at_once, every = min(batch, WHOLE_AT_ONCE), list(range(len(patches)))
 
-    def whole(some: Sequence[int]) -> Tensor:
-        images = image.repeat(len(some), 1, 1, 1).contiguous(memory_format=torch.channels_last)
-        for row, at in enumerate(some):
+    def whole(indices: Sequence[int]) -> Tensor:
+        images = image.repeat(len(indices), 1, 1, 1).contiguous(memory_format=torch.channels_last)
+        for row, at in enumerate(indices):
             images[row, :, top[at] : top[at] + patches.shape[2], left[at] : left[at] + patches.shape[3]] = patches[at]
         return _answer(network, images) if layer == OUTPUT else _value(network, images, layer)
 
     if steady.coupled:  # what changed is then everywhere, and another image in each batch
         return Edited(torch.cat([whole([one]) for one in every]), 0.0)
 
-    def all_whole(some: Sequence[int]) -> list[Tensor]:
-        return [whole(some[start : start + at_once]) for start in range(0, len(some), at_once)]
+    def all_whole(indices: Sequence[int]) -> list[Tensor]:
+        return [whole(indices[start : start + at_once]) for start in range(0, len(indices), at_once)]
 
     sides = (int(patches.shape[2]), int(patches.shape[3]))
     if spared_at_most(survey, layer, sides, top, left) * max(len(every), FEW) < CLEAN + CHECKED:
         return Edited(torch.cat(all_whole(every)), 0.0)
     plan, clean = Plan(), image.contiguous(memory_format=torch.channels_last)
-    together = sorted(batches(layers, sides, top, left, max(batch, 2)), key=lambda some: abs(len(some) - EACH))
+    together = sorted(batches(layers, sides, top, left, max(batch, 2)), key=lambda indices: abs(len(indices) - EACH))
     threads = torch.get_num_threads() if image.device.type == "cpu" else 1
     parts: list[Tensor] = []
     followed: list[int] = []
-    for number, some in enumerate(together, 1):
+    for number, indices in enumerate(together, 1):
         try:
-            part = _partly(network, clean, patches, top, left, layer, plan, some)
+            part = _partly(network, clean, patches, top, left, layer, plan, indices)
         except (RuntimeError, TypeError, ValueError, IndexError):  # it can't do with a changed tensor
             return Edited(torch.cat(all_whole(every)), 0.0)
         parts.append(part)
-        followed += some
+        followed += indices
         last = number == len(together) or not plan.pays(threads)
-        middle = len(some) // 2
-        if (number == 1 or last) and not _alike(part[middle : middle + 1], whole([some[middle]])):
+        middle = len(indices) // 2
+        if (number == 1 or last) and not _alike(part[middle : middle + 1], whole([indices[middle]])):
             return Edited(torch.cat(all_whole(every)), 0.0)
         if last:
             break
@@ -100,20 +100,20 @@ def edited(
 
 def _partly(
     network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str, plan: Plan,
-    some: Sequence[int],
+    indices: Sequence[int],
 ) -> Tensor:  # fmt: skip
     """The values of some of the edits, which go through together.
 
     A single one goes through twice: the rules know what is the same for all samples by its first dimension of 1.
     """
     plan.start()
-    spared, together = plan.spared, [*some, *some] if len(some) == 1 else some
-    own = patches[torch.tensor(together, device=patches.device)].contiguous(memory_format=torch.channels_last)
-    edits = Changed(image, own, [top[i] for i in together], [left[i] for i in together], (2, 3), plan)
+    spared, together = plan.spared, [*indices, *indices] if len(indices) == 1 else indices
+    windows = patches[torch.tensor(together, device=patches.device)].contiguous(memory_format=torch.channels_last)
+    edits = Changed(image, windows, [top[i] for i in together], [left[i] for i in together], (2, 3), plan)
     value = _value(network, edits, layer)
     value = value.full() if isinstance(value, Followed) else value
-    plan.spared = spared + (plan.spared - spared) * len(some) / len(together)
-    return value[: len(some)]
+    plan.spared = spared + (plan.spared - spared) * len(indices) / len(together)
+    return value[: len(indices)]
 
 
 def _value(network: Network, images: Tensor, layer: str) -> Tensor:

@@ -31,7 +31,7 @@ class Plan:
     moved: float = 0.0  # bytes that were copied only to compute on less
     calls: int = 0  # of functions that met changed tensors
     room: int = field(default_factory=lambda: ROOM)
-    kept: dict[Any, Any] = field(default_factory=dict)
+    cache: dict[Any, Any] = field(default_factory=dict)
     uses: Counter[int] = field(default_factory=Counter)
     call: tuple[int, int] = (0, 0)
     cleans: tuple[Tensor, ...] = ()  # of the function; kept with its values, so that no other gets the first one's id
@@ -50,15 +50,15 @@ class Plan:
     def once(self, what: str, compute: Callable[[], Any]) -> Any:
         """What `compute` gives in this function for every batch; names tell several of one function apart."""
         key = (*self.call, what)
-        if key in self.kept:
-            return self.kept[key][1]
+        if key in self.cache:
+            return self.cache[key][1]
         result = compute()
         result = tuple(map(self._another, result)) if isinstance(result, tuple) else self._another(result)
         self.room -= sum(
             part.nbytes for part in (result if isinstance(result, tuple) else (result,)) if part is not None
         )
         if self.room >= 0:
-            self.kept[key] = self.cleans, result
+            self.cache[key] = self.cleans, result
         return result
 
     def _another(self, value: Any) -> Any:

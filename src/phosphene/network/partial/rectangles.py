@@ -22,14 +22,14 @@ def rectangles(
     if (height, width) == (rows, columns) and not any(top) and not any(left):
         return maps.expand(len(top), *maps.shape).clone(memory_format=torch.contiguous_format)
     y, x = _along(top, height, maps.device), _along(left, width, maps.device)
-    places = y[:, :, None] * columns + x[:, None, :]
+    cells = y[:, :, None] * columns + x[:, None, :]
     flat = maps.reshape(rows * columns, -1)
-    plan.moved += places.numel() * flat.shape[1] * flat.element_size()
+    plan.moved += cells.numel() * flat.shape[1] * flat.element_size()
     if min(top) < 0 or min(left) < 0 or max(top) + height > rows or max(left) + width > columns:
         beyond = ((y < 0) | (y >= rows))[:, :, None] | ((x < 0) | (x >= columns))[:, None, :]
-        places = places.masked_fill_(beyond, rows * columns)
+        cells = cells.masked_fill_(beyond, rows * columns)
         flat = plan.once("beyond", lambda: torch.cat([flat, flat.new_full((1, flat.shape[1]), outside)]))
-    return flat.index_select(0, places.flatten()).view(len(top), height, width, *maps.shape[2:])
+    return flat.index_select(0, cells.flatten()).view(len(top), height, width, *maps.shape[2:])
 
 
 def pasted(out: Tensor, patches: Tensor, down: Sequence[int], right: Sequence[int]) -> Tensor:
@@ -45,13 +45,13 @@ def pasted(out: Tensor, patches: Tensor, down: Sequence[int], right: Sequence[in
         return out
     y, x = _along(down, rows, out.device), _along(right, columns, out.device)
     sample = torch.arange(count, device=out.device)[:, None, None]
-    places = ((sample * height + y[:, :, None]) * width + x[:, None, :]).flatten()
-    values = patches.reshape(len(places), -1)
+    cells = ((sample * height + y[:, :, None]) * width + x[:, None, :]).flatten()
+    values = patches.reshape(len(cells), -1)
     if min(down) < 0 or min(right) < 0 or max(down) + rows > height or max(right) + columns > width:
         inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :]
-        kept = inside.flatten().nonzero()[:, 0]
-        places, values = places[kept], values.index_select(0, kept)
-    out.view(count * height * width, -1).index_copy_(0, places, values)
+        inside_cells = inside.flatten().nonzero()[:, 0]
+        cells, values = cells[inside_cells], values.index_select(0, inside_cells)
+    out.view(count * height * width, -1).index_copy_(0, cells, values)
     return out
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..running.rules import functions
 from .changed import Followed
-from .places import UNARY
+from .elementwise import UNARY
 from .rows import Moved, Rows, as_rows, moving
 
 RULES = Followed.row_rules
@@ -55,7 +55,7 @@ def view(plain: Callable, input: Any, *args: Any, shape: Any = None) -> Any:
     sizes = _sizes((shape,) if shape is not None else args)
     if not all(isinstance(size, int) for size in sizes) or not isinstance(input, Followed):
         return NotImplemented
-    if isinstance(input, Rows) and input.memory is None and (result := _shown(input, sizes)) is not None:
+    if isinstance(input, Rows) and input.memory is None and (result := _rows_viewed(input, sizes)) is not None:
         return result
     if sizes[0] != -1 and sizes[0] % input.count:
         return NotImplemented
@@ -67,14 +67,15 @@ def view(plain: Callable, input: Any, *args: Any, shape: Any = None) -> Any:
     return _move(input, move)
 
 
-def _shown(x: Rows, sizes: list[int]) -> Rows | None:
+def _rows_viewed(x: Rows, sizes: list[int]) -> Rows | None:
     """The rows with other dimensions before or inside them; None where they would not stay rows."""
     if x.axis:
         return None
     if -1 in sizes:
-        known = -math.prod(sizes)
-        sizes = [x.numel() // known if size == -1 else size for size in sizes]
-    unit = x.clean[0].numel()
+        stated_elements = -math.prod(sizes)
+        sizes = [x.numel() // stated_elements if size == -1 else size for size in sizes]
+    unit = x.clean[0].numel()  # numbers in a row
+    # look for the cut between the dimensions that count rows, (n k,) or (n, ...), and those inside a row
     for cut in range(1, len(sizes) + 1):
         one = cut == 1 and sizes[0] == x.count * x.each
         if (one or (cut > 1 and sizes[0] == x.count)) and math.prod(sizes[cut:]) == unit and cut < len(sizes) + 1:
@@ -160,16 +161,17 @@ def cat(plain: Callable, tensors: Sequence[Any], dim: int = 0) -> Any:
     if dim % first.ndim == 0:
         return NotImplemented
     several: list[Moved] = parts  # type: ignore[assignment]
+    # all come from one base, whose elements have one numbering: so the numbers are joined as the values are
     clean = first.plan.once("joined", lambda: torch.cat([part.clean for part in several], dim))
     ids = first.plan.once("ids", lambda: torch.cat([part.ids for part in several], dim))
 
     def move(value: Tensor, count: int) -> Tensor:
         out = []
         for part in several:
-            own = value
+            moved = value
             for step in part.moves:
-                own = step(own, count)
-            out.append(own)
+                moved = step(moved, count)
+            out.append(moved)
         return torch.cat(out, dim)
 
     return Moved(clean, ids, first.base, (move,))
@@ -267,10 +269,11 @@ def new(plain: Callable, input: Any, *args: Any, **kwargs: Any) -> Any:
     return plain(input.clean, *args, **kwargs)
 
 
-def _met(func: Callable, a: Rows, b: Rows, args: tuple, kwargs: dict) -> Any:
+def _on_either(func: Callable, a: Rows, b: Rows, args: tuple, kwargs: dict) -> Any:
     """The function of two tensors on the rows that changed in either."""
     if a.axis or b.axis or a.clean.shape != b.clean.shape:
         return NotImplemented
+    # the rows that changed in either; both are computed there, also where only one has changed
     which = a.which if a.which is b.which else torch.cat([a.which, b.which]).unique()
     if len(which) >= a.plan.full_from * a.count * a.each:
         return NotImplemented
@@ -283,13 +286,15 @@ def joining(func: Callable) -> Callable:
     """The rule of a function of two tensors, of which one or both know their rows."""
 
     def rule(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+        # both follow their rows: on the rows that changed in either
         if isinstance(a, Followed) and isinstance(b, Followed):
             if a.shape != b.shape:
                 return NotImplemented
             first, second = as_rows(a), as_rows(b, "other ")
-            return NotImplemented if first is None or second is None else _met(func, first, second, args, kwargs)
-        known, other = (a, b) if isinstance(a, Followed) else (b, a)
-        x = as_rows(known)
+            return NotImplemented if first is None or second is None else _on_either(func, first, second, args, kwargs)
+        # one does, the other is a constant: on the rows that changed, with the part of the constant that is theirs
+        followed, other = (a, b) if isinstance(a, Followed) else (b, a)
+        x = as_rows(followed)
         if x is None:
             return NotImplemented
         for_clean, for_values = _constants(x, other)
@@ -297,7 +302,7 @@ def joining(func: Callable) -> Callable:
             return NotImplemented
 
         def run(value: Tensor, constant: Any) -> Tensor:
-            return func(value, constant, *args, **kwargs) if known is a else func(constant, value, *args, **kwargs)
+            return func(value, constant, *args, **kwargs) if followed is a else func(constant, value, *args, **kwargs)
 
         clean = x.plan.once("clean", lambda: run(x.clean, for_clean))
         out = run(x.fresh, for_values)
@@ -310,19 +315,20 @@ def _constants(x: Rows, other: Any) -> tuple[Any, Any]:
     """A number or tensor that is the same for all samples, for the clean rows and for those that changed; or None."""
     if not isinstance(other, Tensor):
         return other, other
-    unit = x.clean.ndim - 1
+    unit = x.clean.ndim - 1  # dimensions inside a row
     if x.axis:
         return (other, other) if other.ndim == 0 else (None, None)
-    if other.ndim <= unit:
+    if other.ndim <= unit:  # the same for every row
         return other, other
     if other.ndim != x.ndim or other.shape[0] != 1:
         return None, None
     before, inside = other.shape[: len(x.lead)], other.shape[len(x.lead) :]
-    if math.prod(before) == 1:
-        own = other.reshape(1, *inside)
-        return own, own
+    if math.prod(before) == 1:  # one for all rows
+        single = other.reshape(1, *inside)
+        return single, single
     if before[1:] != x.lead[1:]:
         return None, None
+    # one for each of a sample's rows: those that changed pick theirs by their number within the sample
     each = other.reshape(x.each, *inside)
     return each, each.index_select(0, x.which % x.each)
 

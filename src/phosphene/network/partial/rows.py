@@ -110,9 +110,9 @@ def moving(x: Followed, tag: str = "") -> Moved | None:
     if x.memory is not None:
         return None
     if isinstance(x, Changed):
-        if x.places is None:
-            x.places = _from_rectangles(x, tag)
-        return x.places  # type: ignore[return-value]
+        if x.row_form is None:
+            x.row_form = _from_rectangles(x, tag)
+        return x.row_form  # type: ignore[return-value]
     if isinstance(x, Moved):
         return x
     assert isinstance(x, Rows)
@@ -146,10 +146,10 @@ def as_rows(x: Followed, tag: str = "") -> Rows | None:
     atoms, home = x.plan.once(f"{tag}atoms", lambda: _atoms(x.ids.reshape(count, -1), x.base))
     if atoms is None:
         return None
-    found = _gathered(x.base, atoms, home)
-    if found is None:
+    gathered = _gathered(x.base, atoms, home)
+    if gathered is None:
         return None
-    values, which = found
+    values, which = gathered
     clean = x.plan.once(f"{tag}rows", lambda: x.clean.reshape(count, *unit))
     lead = (x.count * count,) if several else (x.count, *x.ids.shape[1:-1])
     return Rows(clean, values.view(len(which), *unit), which, x.count, lead, x.plan)
@@ -166,7 +166,7 @@ def _from_rectangles(x: Changed, tag: str) -> Moved | None:
         return None
     order = (0, *x.at, *(d for d in range(1, 4) if d not in x.at))
     back = [order.index(d) for d in range(4)]
-    clean = x.plan.once(f"{tag}places", lambda: x.clean.permute(order).reshape(rows * columns, -1))
+    clean = x.plan.once(f"{tag}cells", lambda: x.clean.permute(order).reshape(rows * columns, -1))
     y = torch.tensor(x.top, device=clean.device)[:, None] + torch.arange(height, device=clean.device)
     at = torch.tensor(x.left, device=clean.device)[:, None] + torch.arange(width, device=clean.device)
     sample = torch.arange(len(x.top), device=clean.device)[:, None, None] * (rows * columns)
@@ -189,6 +189,7 @@ def _atoms(ids: Tensor, base: Rows) -> tuple[Tensor | None, Tensor | None]:
     groups = ids.reshape(-1, size).long()
     first = groups[:, :1]
     padding = first < 0
+    # a whole place is a run of `size` elements that starts at a multiple of `size`, or padding throughout
     whole = torch.where(padding, groups < 0, groups == first + torch.arange(size, device=ids.device))
     if not whole.all() or ((first % size != 0) & ~padding).any():
         return None, None
@@ -200,19 +201,22 @@ def _atoms(ids: Tensor, base: Rows) -> tuple[Tensor | None, Tensor | None]:
 def _gathered(base: Rows, atoms: Tensor, home: Tensor) -> tuple[Tensor, Tensor] | None:
     """The values of all rows that a change reaches, and which they are; None if they are most."""
     count, each, rows = base.count, base.each, len(atoms)
-    place = torch.full((count * each,), -1, device=atoms.device)
-    place[base.which] = torch.arange(len(base.which), device=atoms.device)
-    place = place.view(count, each)
-    reached = ((place[:, home] >= 0) & (atoms >= 0)).any(2).flatten().nonzero()[:, 0]
+    # for each sample and row of the base, which of the changed rows it is; -1 where it has not changed
+    slots = torch.full((count * each,), -1, device=atoms.device)
+    slots[base.which] = torch.arange(len(base.which), device=atoms.device)
+    slots = slots.view(count, each)
+    # a row is reached if any of the base's rows that it is made of has changed
+    reached = ((slots[:, home] >= 0) & (atoms >= 0)).any(2).flatten().nonzero()[:, 0]
     if len(reached) >= base.plan.full_from * count * rows:
         return None
     sample, row = reached // rows, reached % rows
-    wanted = atoms[row]
-    held = place[sample[:, None], home[row]]
+    row_atoms = atoms[row]
+    atom_slots = slots[sample[:, None], home[row]]
+    # where each piece stands in the table of clean pieces, changed pieces and one piece of zeros, for padding
     per_row = base.clean[0].numel() // base.clean.shape[-1]
-    at = torch.where(held >= 0, each * per_row + held * per_row + wanted % per_row, wanted)
+    at = torch.where(atom_slots >= 0, each * per_row + atom_slots * per_row + row_atoms % per_row, row_atoms)
     clean, values = (part.reshape(-1, base.clean.shape[-1]) for part in (base.clean, base.fresh))
-    at = torch.where(wanted < 0, len(clean) + len(values), at)
+    at = torch.where(row_atoms < 0, len(clean) + len(values), at)
     table = torch.cat([clean, values, clean.new_zeros(1, clean.shape[1])])
     base.plan.moved += at.numel() * clean.shape[1] * clean.element_size()
     return table.index_select(0, at.flatten()), reached

@@ -2,7 +2,7 @@
 
 A sliding operation with reach r (kernel and dilation), stride s and padding p changes the units whose windows meet the
 rectangle: from ceil((top + p - r + 1) / s) to floor((bottom + p) / s). It is computed on the rectangles that these see.
-Rules for other operations stand in `places`.
+Rules for other operations stand in `elementwise`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Slid:
     """What a sliding operation is to be run on, and where its results change."""
 
     clean: Tensor
-    seen: Tensor
+    maps: Tensor
     padded: bool  # whether what is seen is all maps, which are padded; a rectangle comes with its context
     top: list[int]
     left: list[int]
@@ -70,8 +70,8 @@ def slide(
     height, width = (rows - 1) * sy + reach[0], (columns - 1) * sx + reach[1]
     starts = [y * sy - py for y in top], [x * sx - px for x in left]
     same = (height, width) == x.patch_size and starts == (x.top, x.left)
-    seen = x.patch if same else x.window(*starts, height, width, outside)
-    return Slid(clean, seen, False, top, left, (rows, columns))
+    maps = x.patch if same else x.window(*starts, height, width, outside)
+    return Slid(clean, maps, False, top, left, (rows, columns))
 
 
 def _span(at: Sequence[int], size: int, reach: int, stride: int, pad: int, count: int) -> tuple[list[int], int]:
@@ -109,7 +109,7 @@ def conv2d(
 
     slid = slide(input, run, tuple(weight.shape[2:]), stride, padding, dilation, cost=weight[0].numel())
     quick = input.plan.once("weight", lambda: weight.contiguous(memory_format=torch.channels_last))
-    pending = Pending(later, slid.seen, quick, bias, slid.size, slid.seen._version)
+    pending = Pending(later, slid.maps, quick, bias, slid.size, slid.maps._version)
     return Changed(slid.clean, pending, slid.top, slid.left, input.at, input.plan)
 
 
@@ -145,7 +145,7 @@ def avg_pool2d(
 
 
 def _pooled(x: Changed, run: Callable[[Tensor, bool], Tensor], slid: Slid) -> Changed:
-    return Changed(slid.clean, run(slid.seen, slid.padded), slid.top, slid.left, x.at, x.plan, own=True)
+    return Changed(slid.clean, run(slid.maps, slid.padded), slid.top, slid.left, x.at, x.plan, exclusive=True)
 
 
 @rule("pad")

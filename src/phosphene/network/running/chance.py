@@ -44,8 +44,8 @@ def moved(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
     """Whether any number was drawn between two states."""
     if before[0] != after[0] or any(not torch.equal(a, b) for a, b in zip(before[2:], after[2:], strict=False)):
         return True
-    (_, keys, *rest), (_, others, *last) = before[1], after[1]
-    return rest != last or not np.array_equal(keys, others)
+    (_, keys, *rest), (_, other_keys, *last) = before[1], after[1]
+    return rest != last or not np.array_equal(keys, other_keys)
 
 
 class _Stream:

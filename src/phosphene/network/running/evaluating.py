@@ -29,28 +29,30 @@ def evaluating(root: nn.Module) -> Iterator[None]:
     numbers come from a stream of their own.
     """
     with _evaluating_lock:
-        users, changed, made = _evaluating.get(root, (0, [], []))
+        users, changed, restored = _evaluating.get(root, (0, [], []))
         if users == 0:
             modules = [module for _, module in modules_of(root).values()]
             changed = [module for module in modules if module.training]
             for module in changed:
                 module.training = False
-            made = [weight for module in modules if module._forward_pre_hooks for weight in made_before_calls(module)]
-        _evaluating[root] = (users + 1, changed, made)
+            restored = [
+                weight for module in modules if module._forward_pre_hooks for weight in made_before_calls(module)
+            ]
+        _evaluating[root] = (users + 1, changed, restored)
     try:
         with own_chance():
             yield
     finally:
         with _evaluating_lock:
-            users, changed, made = _evaluating[root]
+            users, changed, restored = _evaluating[root]
             if users == 1:
                 for module in changed:
                     module.training = True
-                for module, name, value in made:
+                for module, name, value in restored:
                     module.__dict__[name] = value
                 del _evaluating[root]
             else:
-                _evaluating[root] = (users - 1, changed, made)
+                _evaluating[root] = (users - 1, changed, restored)
 
 
 def made_before_calls(module: nn.Module) -> Iterator[_Made]:

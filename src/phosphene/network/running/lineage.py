@@ -31,7 +31,7 @@ class Made:
     """A value's making: the function's name, and the values that it took, of which some are not known."""
 
     function: str
-    taken: tuple[Made | None, ...]
+    inputs: tuple[Made | None, ...]
 
 
 class Lineage:
@@ -42,10 +42,10 @@ class Lineage:
         self._made: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
     def __call__(self, func: Callable, args: tuple, kwargs: dict) -> Any:
-        taken = tuple(self._made.get(value) for value in tensors_in((args, kwargs)))
+        inputs = tuple(self._made.get(value) for value in tensors_in((args, kwargs)))
         out = self._call(func, args, kwargs)
         name = "rsub" if getattr(func, "__name__", "") in ("__rsub__", "rsub") else function_name(func)
-        made = Made(name, taken)
+        made = Made(name, inputs)
         for value in tensors_in(out):
             self._made[value] = made
         return out
@@ -62,28 +62,28 @@ class Lineage:
 
 def _computing(made: Made | None) -> Made | None:
     """What computed the numbers, behind functions that only move, select or limit them."""
-    while made is not None and made.function in _MOVING and made.taken:
-        made = made.taken[0]
+    while made is not None and made.function in _MOVING and made.inputs:
+        made = made.inputs[0]
     return made
 
 
-def _head(made: Made | None, known: dict[Made | None, str | None]) -> str | None:
-    """What it is; `known` has what was found before, as there may be very many ways back to one value."""
+def _head(made: Made | None, heads: dict[Made | None, str | None]) -> str | None:
+    """What it is; `heads` has what was found before, as there may be very many ways back to one value."""
     made = _computing(made)
-    if made not in known:
-        known[made] = None if made is None else _kind(made, known)
-    return known[made]
+    if made not in heads:
+        heads[made] = None if made is None else _kind(made, heads)
+    return heads[made]
 
 
-def _kind(made: Made, known: dict[Made | None, str | None]) -> str | None:
+def _kind(made: Made, heads: dict[Made | None, str | None]) -> str | None:
     if made.function in _SQUASHING:
         return "probabilities"
     if made.function in _LOGARITHMS:
         return "log-probabilities"
     if made.function not in (*_COMBINING, "exp", "rsub"):
         return None
-    before = {_head(each, known) for each in made.taken}
+    before = {_head(each, heads) for each in made.inputs}
     if made.function == "exp":
         return "probabilities" if before == {"log-probabilities"} else None
-    several = len(made.taken) > 1 or made.function in ("stack", "mean", "rsub")  # p * 100 is none, 1 - p is one
+    several = len(made.inputs) > 1 or made.function in ("stack", "mean", "rsub")  # p * 100 is none, 1 - p is one
     return "probabilities" if several and before == {"probabilities"} else None

@@ -41,7 +41,7 @@ class Call:
     edge: GradientEdge | None = None  # where a gradient by the value is taken; None if nothing asks for one
 
     @property
-    def given(self) -> Tensor:
+    def input(self) -> Tensor:
         """The first tensor that it was given."""
         return next(part for part in (*self.args, *self.kwargs.values()) if isinstance(part, Tensor))
 
@@ -79,12 +79,12 @@ def recorded(
     network can't take.
     """
     modules = rules is None and all(_is_modules(name, module) for name in names)
-    kept, missing, seen = _run(module, x, names, rules, call, keep or {}, alone=modules)
+    values, missing, computed = _run(module, x, names, rules, call, keep or {}, alone=modules)
     if missing and modules:
-        kept, missing, seen = _run(module, x, names, rules, call, keep or {}, alone=False)
+        values, missing, computed = _run(module, x, names, rules, call, keep or {}, alone=False)
     if missing:
-        raise NotComputedError(min(missing), seen)
-    return kept
+        raise NotComputedError(min(missing), computed)
+    return values
 
 
 def _is_modules(name: str, root: nn.Module) -> bool:
@@ -117,17 +117,17 @@ def _run(
     alone: bool,
 ) -> tuple[dict[str, Any], set[str], list[str]]:
     """What was kept, what did not come up, and the names of all that did, or `alone` of those that were asked for."""
-    kept: dict[str, Any] = {}
-    seen: list[str] = []
+    values: dict[str, Any] = {}
+    computed: list[str] = []
     missing = set(names)
 
     def observe(name: str, kind: str, value: Any) -> Any:
-        seen.append(name)
+        computed.append(name)
         if name in missing:
             missing.discard(name)
             if call is not None and name == call.name:
                 call.leave(value)
-            kept[name] = keep.get(name, _copied)(value)
+            values[name] = keep.get(name, _copied)(value)
             if not missing:
                 raise Reached
         return value
@@ -152,7 +152,7 @@ def _run(
             raise ValueError(refusal(module, tuple(x.shape[1:]), error)) from error
     if caller is not None and not missing:
         caller.check()
-    return kept, missing, seen
+    return values, missing, computed
 
 
 def _copied(value: Any) -> Any:

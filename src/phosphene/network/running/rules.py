@@ -28,11 +28,11 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Rules:
-    """What stands for which function: `table` maps a function to one of the same signature.
+    """Replacements for functions: `table` maps a function to another one of the same signature.
 
-    A rule that returns NotImplemented leaves the call to the function. Where a function works in place, its rule gets a
-    copy, and what it returns is written back, so that whoever else holds the tensor sees the change as in the plain
-    network; a rule with the attribute `in_place` set gets `inplace=True` instead and does that itself.
+    If a rule returns NotImplemented, the function itself is called. If the function works in place, its rule gets a
+    copy, and the result is written back, so that other references to the tensor see the change as in the plain network.
+    A rule with the attribute `in_place` gets `inplace=True` instead, and writes the result itself.
     """
 
     name: str  # of the method, for messages: 'guided backprop'
@@ -89,8 +89,8 @@ class RuledCall:
         """Raises LookupError if the run met nothing to rule."""
         if self.ruled:
             return
-        others = [f"{count} {ACTIVATIONS[name]}" for name, count in self.met.most_common() if name in ACTIVATIONS]
-        has = f"it has {', '.join(others)}" if others else "it has no activation function that Phosphene knows"
+        unruled = [f"{count} {ACTIVATIONS[name]}" for name, count in self.met.most_common() if name in ACTIVATIONS]
+        has = f"it has {', '.join(unruled)}" if unruled else "it has no activation function that Phosphene knows"
         raise LookupError(f"{self.rules.name} found no {self.rules.target} in this network; {has}")
 
 
@@ -102,16 +102,16 @@ def _ruled(rule: Callable, func: Callable, args: tuple, kwargs: dict) -> Any:
         flag = _INPLACE_AT.get(func)
         return rule(*args[:flag], **{**kwargs, "inplace": True})
     flags = {"inplace": False} if kwargs.get("inplace") else {}
-    given = (target.clone(), *args[1:]) if args else ()
-    out = rule(*given, **{**kwargs, **({} if args else {"input": target.clone()}), **flags})
+    copied_args = (target.clone(), *args[1:]) if args else ()
+    out = rule(*copied_args, **{**kwargs, **({} if args else {"input": target.clone()}), **flags})
     return out if out is NotImplemented else target.copy_(out)
 
 
 def functions(*names: str) -> tuple[Callable, ...]:
     """Every function of these names, however a network may call it: F.relu, torch.relu, x.relu, and in place."""
     homes = (F, torch, Tensor, torch._C._nn)
-    found = [getattr(home, n, None) for name in names for n in (name, f"{name}_") for home in homes]
-    return tuple(dict.fromkeys(f for f in found if callable(f)))
+    variants = [getattr(home, n, None) for name in names for n in (name, f"{name}_") for home in homes]
+    return tuple(dict.fromkeys(f for f in variants if callable(f)))
 
 
 def _in_place(func: Callable, args: tuple, kwargs: dict) -> bool:

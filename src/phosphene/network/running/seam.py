@@ -77,17 +77,17 @@ class Run(TorchFunctionMode):
         self.observe = observe
         self.call = call
         self.enter = enter
-        self.only = None if only is None else frozenset(self._met(only))  # ids of the modules to look at
+        self.only = None if only is None else frozenset(self._watched_ids(only))  # ids of the modules to look at
         self.gauge = gauge or (lambda: 0)  # something that grows while the network computes: operations, seconds
         self.spent: float = 0  # by how much it grew for the value being observed
         self.stack: list[tuple[str, bool]] = [("", False)]  # of the modules that run: path, whether unnamed inside
         self.paths = {path for path, _ in self.modules.values()}
-        self.seen: Counter[str] = Counter({OUTPUT: 1})
-        self.told = {OUTPUT}  # the root's own, also where a module below has that name
+        self.counts: Counter[str] = Counter({OUTPUT: 1})
+        self.used_names = {OUTPUT}  # the root's own, also where a module below has that name
         self.module: nn.Module | None = None  # that returned the value being observed; None if a function did
         self.observing = False  # while an observer works, what it computes is not the network's
 
-    def _met(self, only: Collection[str]) -> Iterator[int]:
+    def _watched_ids(self, only: Collection[str]) -> Iterator[int]:
         for key, (path, module) in self.modules.items():
             hides = "_orig_mod" in module._modules or is_compiled(module) or is_scripted(module)
             if (path or OUTPUT) in only or hides or is_quantised(module):  # what is compiled would hide those inside
@@ -133,31 +133,31 @@ class Run(TorchFunctionMode):
         return self._observed(f"{path}.{kind}" if path else kind, kind, value)
 
     def _observed(self, name: str, kind: str, value: Any) -> Any:
-        told = self._next(name)
-        self.seen[name] += 1
-        self.told.add(told)
+        full_name = self._next(name)
+        self.counts[name] += 1
+        self.used_names.add(full_name)
         self.observing = True
         try:
-            return self.observe(told, kind, value)
+            return self.observe(full_name, kind, value)
         finally:
             self.observing = False
 
     def _next(self, name: str) -> str:
         """What the next value of that name is called: from the second on with the next number that no one has."""
-        if name not in self.told:
+        if name not in self.used_names:
             return name
-        again = self.seen[name]
-        while (told := f"{name}_{again}") in self.told or told in self.paths:
+        again = self.counts[name]
+        while (numbered := f"{name}_{again}") in self.used_names or numbered in self.paths:
             again += 1
-        return told
+        return numbered
 
     def through(self, module: nn.Module, args: tuple, kwargs: dict) -> Any:
         """Calls a module, with its path on the stack and its own hooks run, and has its value observed."""
         if (inner := inside(module, "_orig_mod")) is not None:  # torch.compile's wrapper
             return self.through(inner, args, kwargs)
-        (above, hidden), known = self.stack[-1], self.modules.get(id(module))
-        path, unnamed = (known[0], hidden or is_leaf(module)) if known else (above, hidden)
-        named = known is not None and not hidden
+        (above, hidden), entry = self.stack[-1], self.modules.get(id(module))
+        path, unnamed = (entry[0], hidden or is_leaf(module)) if entry else (above, hidden)
+        named = entry is not None and not hidden
         if named and self.enter:
             self.enter(self._next(path) if path else OUTPUT, module, args, kwargs)
         if is_quantised(module):
@@ -172,7 +172,7 @@ class Run(TorchFunctionMode):
             return out
         self.spent, self.module = self.gauge() - before, module
         if not path:
-            self.told.discard(OUTPUT)
+            self.used_names.discard(OUTPUT)
         return self._observed(path or OUTPUT, type(module).__name__, out)
 
     def _called(self, module: nn.Module, args: tuple, kwargs: dict) -> Any:
@@ -229,10 +229,10 @@ class _Wrapper:
         with self.lock:
             self.runs += 1
             self.checkpoints.switch_off()
-            there = nn.Module.__call__
-            ours_inside = self.stands and there is not _call  # someone has wrapped it since, and calls it
-            if there is not _called and not ours_inside:
-                _call, self.stands = there, True  # whoever else has wrapped it before stays inside
+            current_call = nn.Module.__call__
+            ours_inside = self.stands and current_call is not _call  # someone has wrapped it since, and calls it
+            if current_call is not _called and not ours_inside:
+                _call, self.stands = current_call, True  # whoever else has wrapped it before stays inside
                 nn.Module.__call__ = _called  # type: ignore[method-assign]
             torch.jit.ScriptFunction.__call__ = _script_called  # type: ignore[assignment,method-assign]
 
@@ -242,7 +242,7 @@ class _Wrapper:
             self._take_away()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def keep(self) -> Iterator[None]:
         with self.lock:
             self.holders += 1
         try:
@@ -264,12 +264,12 @@ class _Wrapper:
 _wrapper = _Wrapper()
 
 
-def held() -> AbstractContextManager[None]:
+def keep_wrapper() -> AbstractContextManager[None]:
     """Inside the block what the first run puts in the place of `nn.Module.__call__` stays there for those that follow.
 
     Installing the wrapper costs as much as calling a hundred modules, because it invalidates Python's method caches.
     """
-    return _wrapper.held()
+    return _wrapper.keep()
 
 
 def modules_of(root: nn.Module) -> dict[int, tuple[str, nn.Module]]:

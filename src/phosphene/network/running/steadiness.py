@@ -31,7 +31,7 @@ TRIES = 32  # runs of a network that draws random numbers before its answers are
 
 @dataclass(frozen=True)
 class Steadiness:
-    """The names of the values that chance, or the rest of the batch, changes, in the order of computation."""
+    """The names of values that random numbers, or the other images of a batch, change, in order of computation."""
 
     random: tuple[str, ...] = ()
     coupled: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Steadiness:
         return layer not in self.names or self.names.index(layer) > self.names.index(self.random[0])
 
     def insist(self, network: str, layer: str, promise: str) -> None:
-        """ValueError where chance changes the layer's value, so that the promise can't be kept."""
+        """Raises ValueError if random numbers change the layer's value, so that exact numbers can't be promised."""
         if self.is_random(layer):
             raise ValueError(
                 f"{network} answers at random: the same image gives other values each time, from {self.random[0]} on, "
@@ -55,7 +55,7 @@ class Steadiness:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Sample:
     shape: tuple[int, ...]
     sample: Tensor
     total: float
@@ -79,16 +79,16 @@ def tried(module: nn.Module, images: Tensor, names: Collection[str]) -> Steadine
     """Tries the module on two images (2, C, H, W): `names` are of the values that depend on the image."""
     with own_chance():
         before = states()
-        alone = _among(names, _seen(module, images[:1], modules=True))
+        alone = _among(names, _samples(module, images[:1], modules=True))
         beside = _beside(module, images, alone, modules=True)
         drew = moved(before, states())
         if not drew and not _differing(alone, beside):
             return Steadiness(compared=frozenset(alone), names=tuple(alone))
-        alone = _among(names, _seen(module, images[:1]))
+        alone = _among(names, _samples(module, images[:1]))
         differ = _differing(alone, _beside(module, images, alone))
         chance: list[tuple[str, float]] = []
         for _ in range(TRIES if drew else 1):
-            chance = _differing(alone, _seen(module, images[:1]), exactly=drew)
+            chance = _differing(alone, _samples(module, images[:1]), exactly=drew)
             if chance:
                 break
     random = {name for name, _ in chance}
@@ -99,44 +99,44 @@ def tried(module: nn.Module, images: Tensor, names: Collection[str]) -> Steadine
     )
 
 
-def _among(names: Collection[str], seen: dict[str, _Seen]) -> dict[str, _Seen]:
-    return {name: value for name, value in seen.items() if name in names}
+def _among(names: Collection[str], samples: dict[str, _Sample]) -> dict[str, _Sample]:
+    return {name: value for name, value in samples.items() if name in names}
 
 
 def _beside(
-    module: nn.Module, images: Tensor, alone: Mapping[str, _Seen], *, modules: bool = False
-) -> dict[str, _Seen]:
+    module: nn.Module, images: Tensor, alone: Mapping[str, _Sample], *, modules: bool = False
+) -> dict[str, _Sample]:
     """The first image's values beside the second; nothing of a network that takes one image only."""
     try:
-        return _seen(module, images, alone, modules=modules)
+        return _samples(module, images, alone, modules=modules)
     except Exception:  # anybody's forward
         return {}
 
 
-def _seen(
-    module: nn.Module, x: Tensor, alone: Mapping[str, _Seen] | None = None, *, modules: bool = False
-) -> dict[str, _Seen]:
+def _samples(
+    module: nn.Module, x: Tensor, alone: Mapping[str, _Sample] | None = None, *, modules: bool = False
+) -> dict[str, _Sample]:
     """A sample of every value, or every module's, for the first image; of a run of it `alone` or beside another."""
-    seen: dict[str, _Seen] = {}
+    samples: dict[str, _Sample] = {}
 
     def observe(name: str, kind: str, value: Any) -> Any:
         tensor = main_tensor(value)
         if tensor is not None and tensor.is_floating_point() and tensor.numel() and not tensor.is_quantized:
-            own = _first_of(tensor.detach(), None if alone is None else alone.get(name))
-            if own is not None:
-                flat = own.reshape(-1)
+            values = _first_of(tensor.detach(), None if alone is None else alone.get(name))
+            if values is not None:
+                flat = values.reshape(-1)
                 sample = flat[:: max(1, len(flat) // SAMPLE)].double().cpu()
-                alike = ALIKE.get(own.dtype, COARSE) if own.device.type == "cpu" else COARSE
-                seen[name] = _Seen(tuple(own.shape), sample, 0.0 if modules else float(own.sum()), alike)
+                alike = ALIKE.get(values.dtype, COARSE) if values.device.type == "cpu" else COARSE
+                samples[name] = _Sample(tuple(values.shape), sample, 0.0 if modules else float(values.sum()), alike)
         return value
 
     only = {path or OUTPUT for path, _ in modules_of(module).values()} if modules else None
     with torch.inference_mode(False), evaluating(module), torch.no_grad(), Run(module, observe, only=only):
         module(x.clone())
-    return seen
+    return samples
 
 
-def _first_of(value: Tensor, alone: _Seen | None) -> Tensor | None:
+def _first_of(value: Tensor, alone: _Sample | None) -> Tensor | None:
     """The first image's part of a value, known by the one dimension that is twice as long with two images.
 
     None where that is not clear: a dimension that holds more than images may hold them in any order.
@@ -152,7 +152,7 @@ def _first_of(value: Tensor, alone: _Seen | None) -> Tensor | None:
 
 
 def _differing(
-    one: Mapping[str, _Seen], other: Mapping[str, _Seen], *, exactly: bool = False
+    one: Mapping[str, _Sample], other: Mapping[str, _Sample], *, exactly: bool = False
 ) -> list[tuple[str, float]]:
     """The values that differ between two runs, and by what share of their largest number."""
     result = []
@@ -184,7 +184,7 @@ def joined(parts: Sequence[Any], dimension: int = 0) -> Any:
             result[key] = joined([part[key] for part in parts], dimension)  # type: ignore[index]
         return result
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(joined(some, dimension) for some in zip(*parts, strict=True)))
+        return type(first)(*(joined(parts_at, dimension) for parts_at in zip(*parts, strict=True)))
     if isinstance(first, (tuple, list)):
-        return type(first)([joined(some, dimension) for some in zip(*parts, strict=True)])
+        return type(first)([joined(parts_at, dimension) for parts_at in zip(*parts, strict=True)])
     return first

@@ -47,8 +47,8 @@ def scripted_function(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 def check_gradients(module: nn.Module, path: str, args: tuple, kwargs: dict) -> None:
     """Raises UnseenError where a gradient that is asked for would end in a quantised part."""
-    given = (*args, *kwargs.values())
-    if torch.is_grad_enabled() and any(isinstance(part, Tensor) and part.requires_grad for part in given):
+    inputs = (*args, *kwargs.values())
+    if torch.is_grad_enabled() and any(isinstance(part, Tensor) and part.requires_grad for part in inputs):
         raise UnseenError(
             f"no gradient comes back through '{path}', a quantised {type(module).__name__}; open the network that it "
             "was quantised from"
@@ -57,8 +57,8 @@ def check_gradients(module: nn.Module, path: str, args: tuple, kwargs: dict) -> 
 
 def refuse_rules(method: str, target: str, path: str, function: str | None = None) -> UnseenError:
     """The error of a method that rules functions, where a scripted part or function may hold some."""
-    what = f"'{path}', a scripted part," if function is None else f"'{function}', a scripted function,"
+    subject = f"'{path}', a scripted part," if function is None else f"'{function}', a scripted function,"
     return UnseenError(
-        f"{method} rules every {target}, and the inside of {what} can't be seen; give the network with the eager "
+        f"{method} rules every {target}, and the inside of {subject} can't be seen; give the network with the eager "
         f"{'module' if function is None else 'function'} that it was scripted from"
     )

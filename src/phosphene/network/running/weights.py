@@ -42,8 +42,9 @@ def makes_weights(module: nn.Module) -> bool:
 def plain_copy(module: nn.Module) -> nn.Module:
     """A copy in which every weight that is made anew, by whatever, is a parameter of the values that it has now."""
     parts = [part for part in module.modules() if part._forward_pre_hooks]
-    made = [value for part in parts for _, _, value in made_before_calls(part)]
-    root = copy.deepcopy(module, {id(value): value.detach().clone() for value in made})  # with its graph none can be
+    computed = [value for part in parts for _, _, value in made_before_calls(part)]
+    # with its graph none can be copied
+    root = copy.deepcopy(module, {id(value): value.detach().clone() for value in computed})
     for part in list(root.modules()):
         parametrized = set(part.parametrizations) if is_parametrized(part) else set()  # type: ignore[arg-type]
         hooked = {name for _, name, _ in made_before_calls(part)}
@@ -72,6 +73,6 @@ def _unhook(module: nn.Module, name: str) -> None:
         if name in (getattr(hook, "name", None), getattr(hook, "_tensor_name", None)):
             del module._forward_pre_hooks[key]
     del module.__dict__[name]
-    for own in (module._parameters, module._buffers):
+    for tensors in (module._parameters, module._buffers):
         for end in ("_orig", "_g", "_v", "_u", "_mask"):
-            own.pop(name + end, None)
+            tensors.pop(name + end, None)

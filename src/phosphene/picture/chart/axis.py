@@ -22,9 +22,9 @@ APART = 10.0  # pixels between tick labels
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis says and holds.
+    """The label, scale and ticks of an axis.
 
-    `low` and `high` fix its ends, otherwise they follow the values; what lies beyond fixed ends stands at the edge.
+    `low` and `high` fix its ends; otherwise they follow the values. Values beyond fixed ends are drawn at the edge.
     `whole` keeps ticks to whole numbers, for steps and counts. `names` makes it an axis of categories 0, 1, 2, …, as an
     axis up from the top. `ticks` replaces the computed ticks; () leaves none. `unit` follows each tick's number.
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..drawing import Line, Mark, Rect, Text
 from .axis import TYPE
-from .dots import interval, placed, same_length
+from .dots import extents, interval, same_length
 from .frame import Frame, Values
 
 FULL = 0.72  # of a category's room that bars take
@@ -41,7 +41,7 @@ class Bars:
         sizes = np.concatenate([with_foot(each) for each in (self.values, self.low, self.high) if each is not None])
         if self.numbers and np.nanmin(sizes) < 0:  # room for the numbers of bars below 0
             sizes = np.append(sizes, np.nanmin(sizes) - 0.12 * (np.nanmax(sizes) - np.nanmin(sizes)))
-        return placed(self.at, len(self.values), sizes, lying)
+        return extents(self.at, len(self.values), sizes, lying)
 
     def marks(self, frame: Frame, colour: str, slot: tuple[int, int]) -> list[Mark]:
         at = np.arange(len(self.values)) if self.at is None else np.asarray(self.at, float)

@@ -53,9 +53,11 @@ class Chart:
         empty = True
         for each, colour in zip(self.series, self.colours, strict=True):
             kind = type(each)
-            drawn = each.marks(self.frame, colour, (before[kind], counts[kind]))  # its place among those of its kind
-            marks += drawn
-            empty &= not drawn or kind is Reference
+            series_marks = each.marks(
+                self.frame, colour, (before[kind], counts[kind])
+            )  # its place among those of its kind
+            marks += series_marks
+            empty &= not series_marks or kind is Reference
             before[kind] += 1
         if empty:
             marks.append(no_values(self.frame))
@@ -65,7 +67,7 @@ class Chart:
     def colours(self) -> tuple[str, ...]:
         """The colour of each series."""
         by_name: dict[str, str] = {}
-        chosen: list[str] = []
+        colours: list[str] = []
         used = 0
         for each in self.series:
             colour = each.colour or (by_name.get(each.name) if each.name else None)
@@ -74,8 +76,8 @@ class Chart:
                 used += 1
             if each.name:
                 by_name.setdefault(each.name, colour)
-            chosen.append(colour)
-        return tuple(chosen)
+            colours.append(colour)
+        return tuple(colours)
 
     @cached_property
     def layout(self) -> Layout:

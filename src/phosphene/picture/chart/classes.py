@@ -39,9 +39,9 @@ PLAIN = Style(GREY)  # of points without a class of their own
 
 def styles(counts: Counter[str], most: int) -> dict[str, Style]:
     """The most frequent classes, in the order of their names, each with its style; one fewer where some are left."""
-    chosen = often(counts) if len(counts) <= most else often(counts)[: max(1, most - 1)]
+    classes = often(counts) if len(counts) <= most else often(counts)[: max(1, most - 1)]
     every = [Style(colour, shape) for shape in SHAPES for colour in CLASSES]
-    return dict(zip(sorted(chosen, key=natural), every, strict=False))
+    return dict(zip(sorted(classes, key=natural), every, strict=False))
 
 
 def often(counts: Counter[str]) -> list[str]:
@@ -66,12 +66,12 @@ def point(style: Style, x: float, y: float, radius: float, opacity: float = 1.0)
     return Polygon(tuple((x + radius * right, y + radius * down) for right, down in corners), style.colour, opacity)
 
 
-def legend(counts: Counter[str], drawn: Mapping[str, Style], unlabelled: int, height: float) -> Drawing:
+def legend(counts: Counter[str], styles: Mapping[str, Style], unlabelled: int, height: float) -> Drawing:
     """Each class's style, name and count, then the others and those without a class; in columns up to a height."""
-    rows = [(style, label, counts[label]) for label, style in drawn.items()]
-    rest = len(counts) - len(drawn)
+    rows = [(style, label, counts[label]) for label, style in styles.items()]
+    rest = len(counts) - len(styles)
     if rest:
-        other = sum(count for label, count in counts.items() if label not in drawn)
+        other = sum(count for label, count in counts.items() if label not in styles)
         rows.append((PLAIN, f"{rest:,} other {'class' if rest == 1 else 'classes'}", other))
     if unlabelled:
         rows.append((PLAIN, "without a class", unlabelled))

@@ -97,15 +97,15 @@ def runs(values: np.ndarray) -> Iterator[slice]:
 def dashes(points: Sequence[Point], colour: str, width: float) -> list[Mark]:
     """A dashed line through the points."""
     marks: list[Mark] = []
-    done = 0.0  # length up to here, so that dashes go on around corners
+    travelled = 0.0  # length up to here, so that dashes go on around corners
     for (x1, y1), (x2, y2) in pairwise(points):
         length = math.hypot(x2 - x1, y2 - y1)
-        at = -(done % (DASH + SPACE))
+        at = -(travelled % (DASH + SPACE))
         while at < length:
             start, stop = max(at, 0.0), min(at + DASH, length)
             if stop > start:
                 way = [((x1 + (x2 - x1) * part / length), (y1 + (y2 - y1) * part / length)) for part in (start, stop)]
                 marks.append(Line(*way[0], *way[1], colour, width))
             at += DASH + SPACE
-        done += length
+        travelled += length
     return marks

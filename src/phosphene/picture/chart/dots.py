@@ -47,7 +47,7 @@ class Dots:
         sizes = np.concatenate(
             [np.asarray(each, float) for each in (self.values, self.low, self.high) if each is not None]
         )
-        return placed(self.at, len(self.values), sizes, lying)
+        return extents(self.at, len(self.values), sizes, lying)
 
     def marks(self, frame: Frame, colour: str, slot: tuple[int, int]) -> list[Mark]:
         at = np.arange(len(self.values)) if self.at is None else np.asarray(self.at, float)
@@ -118,7 +118,7 @@ def interval(lying: bool, middle: float, ends: np.ndarray, colour: str, cap: flo
     return [Line(*line, colour, width) for line in lines]
 
 
-def placed(at: Values | None, count: int, sizes: np.ndarray, lying: bool) -> tuple[np.ndarray, np.ndarray]:
+def extents(at: Values | None, count: int, sizes: np.ndarray, lying: bool) -> tuple[np.ndarray, np.ndarray]:
     """The extent of what stands at positions, with half a gap on either side, and is as long as `sizes`."""
     positions = np.arange(count, dtype=float) if at is None else np.asarray(at, float)
     half = gap(positions) / 2

@@ -63,9 +63,9 @@ def name_room(names: Sequence[str], room: float) -> tuple[int, int]:
         width = room * every / max(1, count) - 6
         if width <= 0:
             continue
-        some = names[::every]
-        longest = max((text_width(word, TYPE) for name in some for word in name.split()), default=0)
-        lines = max((len(wrap(name, TYPE, width)) for name in some), default=1)
+        every_nth = names[::every]
+        longest = max((text_width(word, TYPE) for name in every_nth for word in name.split()), default=0)
+        lines = max((len(wrap(name, TYPE, width)) for name in every_nth), default=1)
         if (longest <= width and lines <= LINES) or width > 90:
             return every, min(LINES, lines)
     return max(1, count), 1

@@ -64,27 +64,27 @@ def at_ends(
     return marks
 
 
-def apart(wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
+def apart(centres: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
     """Middles near those wanted, so that pieces of these sizes don't meet and lie between two ends.
 
     Pieces that would meet are set side by side about the mean of their wanted middles. Where there is too little room
     in all, they begin at `low` and go on beyond `high`.
     """
-    order = sorted(range(len(wanted)), key=lambda index: (wanted[index], index))
+    order = sorted(range(len(centres)), key=lambda index: (centres[index], index))
     groups: list[tuple[float, float, list[int]]] = []  # start, size, members
     for index in order:
         size = sizes[index]
-        group = (_within(wanted[index] - size / 2, size, low, high), size, [index])
+        group = (_within(centres[index] - size / 2, size, low, high), size, [index])
         while groups and groups[-1][0] + groups[-1][1] > group[0]:
             before = groups.pop()
             members, size = [*before[2], *group[2]], before[1] + group[1]
             offset, starts = 0.0, []
             for member in members:
-                starts.append(wanted[member] - sizes[member] / 2 - offset)
+                starts.append(centres[member] - sizes[member] / 2 - offset)
                 offset += sizes[member]
             group = (_within(sum(starts) / len(starts), size, low, high), size, members)
         groups.append(group)
-    middles = [0.0] * len(wanted)
+    middles = [0.0] * len(centres)
     for start, _, members in groups:
         for member in members:
             middles[member] = start + sizes[member] / 2

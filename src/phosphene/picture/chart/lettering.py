@@ -50,62 +50,62 @@ class Lettering:
     names: tuple[str, ...] = ()
 
 
-def groups(places: np.ndarray, labels: Sequence[str | None], wanted: Sequence[str]) -> list[Group]:
+def groups(points: np.ndarray, labels: Sequence[str | None], classes: Sequence[str]) -> list[Group]:
     """Of the wanted classes those whose points (N, 2) lie together, in their order."""
-    own = np.array(labels, dtype=object)
-    apart = _spread(places, np.median(places, 0))
+    label_of = np.array(labels, dtype=object)
+    apart = _spread(points, np.median(points, 0))
     result = []
-    for label in wanted:
-        rows = np.flatnonzero(own == label)
+    for label in classes:
+        rows = np.flatnonzero(label_of == label)
         if len(rows) < FEWEST:
             continue
-        some = places[rows[:: -(-len(rows) // SAMPLE)]]
-        distances = np.linalg.norm(some[:, None] - some[None], axis=2)
-        middle = some[np.median(distances, 1).argmin()]
-        spread = _spread(places[rows], middle)
+        sample = points[rows[:: -(-len(rows) // SAMPLE)]]
+        distances = np.linalg.norm(sample[:, None] - sample[None], axis=2)
+        middle = sample[np.median(distances, 1).argmin()]
+        spread = _spread(points[rows], middle)
         if spread > TOGETHER * apart:
             continue
-        near = places[rows][np.linalg.norm(places[rows] - middle, axis=1) <= 2 * spread + 1e-9]
+        near = points[rows][np.linalg.norm(points[rows] - middle, axis=1) <= 2 * spread + 1e-9]
         low, high = near.min(0), near.max(0)
         result.append(Group(label, middle, (float(low[0]), float(low[1]), float(high[0]), float(high[1])), rows))
     return result
 
 
 def lettered(
-    places: np.ndarray,
+    points: np.ndarray,
     result: Sequence[Group],
     styles: Mapping[str, Style],
     size: tuple[float, float],
     radius: float,
-    taken: Sequence[Box] = (),
+    occupied: Sequence[Box] = (),
 ) -> Lettering:
     """The groups' names over points of a radius at places (N, 2), on a plot (width, height).
 
     One that has a style has a point of it before the name, and is larger where few have one.
 
-    None stands upon the boxes that are `taken`; one for which there is no place is left out.
+    None stands upon the boxes that are `occupied`; one for which there is no place is left out.
     """
-    every = _covered(places, size, radius)
+    every = _coverage(points, size, radius)
     total = _sums(every)
     middles = np.array([group.middle for group in result]).reshape(-1, 2)
-    full, names = list(taken), []
+    full, names = list(occupied), []
     lines: list[Mark] = []
     marks: list[Mark] = []
     for at, group in enumerate(result):
-        own = styles.get(group.label)
-        weight: Literal["regular", "bold"] = "bold" if own and len(styles) <= len(CLASSES) else "regular"
+        style = styles.get(group.label)
+        weight: Literal["regular", "bold"] = "bold" if style and len(styles) <= len(CLASSES) else "regular"
         type = LARGE if weight == "bold" else SMALL
         words = wrap(group.label, type, LONGEST, weight)
         widest = max(text_width(line, type, weight) for line in words)
-        wide, high = widest + 4 + (DOT if own else 0), type + 3 + LEADING * type * (len(words) - 1)
-        others = _sums(every & ~_covered(places[group.rows], size, radius))
+        wide, high = widest + 4 + (DOT if style else 0), type + 3 + LEADING * type * (len(words) - 1)
+        other_points = _sums(every & ~_coverage(points[group.rows], size, radius))
         best, least = None, math.inf
         for x, y, away in _around(group.box, wide, high):
             box = (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
             outside = box[0] < 3 or box[1] < 3 or box[2] > size[0] - 3 or box[3] > size[1] - 3
             if outside or any(_meet(box, other) for other in full):
                 continue
-            cost = _share(total, box) + _share(others, box) + away / 80
+            cost = _share(total, box) + _share(other_points, box) + away / 80
             nearest = np.linalg.norm(middles - [x, y], axis=1).argmin()
             cost += 0.4 * (nearest != at)  # it would be taken for another's name
             if cost < least:
@@ -115,7 +115,7 @@ def lettered(
         full.append(best)
         names.append(group.label)
         lines += _lead(best, group.box)
-        marks += _written(words, best, own, type, weight)
+        marks += _written(words, best, style, type, weight)
     return Lettering((*lines, *marks), tuple(names))
 
 
@@ -175,10 +175,10 @@ def _lead(box: Box, group: Box) -> list[Mark]:
     return [Line(x1, y1, x2, y2, "muted", 1.0)] if math.hypot(x2 - x1, y2 - y1) > FAR else []
 
 
-def _covered(places: np.ndarray, size: tuple[float, float], radius: float) -> np.ndarray:
+def _coverage(points: np.ndarray, size: tuple[float, float], radius: float) -> np.ndarray:
     """Which cells of the plot have a point in or near them."""
     shape = (math.ceil(size[1] / CELL), math.ceil(size[0] / CELL))
-    columns, rows = (places / CELL).astype(int).T
+    columns, rows = (points / CELL).astype(int).T
     result = np.zeros(shape, bool)
     reach = math.ceil(radius / CELL)
     for down in range(-reach, reach + 1):

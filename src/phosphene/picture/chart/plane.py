@@ -15,5 +15,5 @@ def on_plane(positions: np.ndarray) -> tuple[np.ndarray, float, float]:
     scale = (SIDE - 2 * INSET) / reach.max()
     width, height = (round(float(length) * scale + 2 * INSET) for length in reach)
     middle = (low + high) / 2
-    places = (positions - middle) * scale * [1, -1] + [width / 2, height / 2]
-    return places, float(width), float(height)
+    points = (positions - middle) * scale * [1, -1] + [width / 2, height / 2]
+    return points, float(width), float(height)

@@ -55,12 +55,12 @@ def log_ends(low: float, high: float) -> tuple[float, float]:
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     if last - first > 2:
         return _times(1, first), _times(1, last)
-    some = _ones_twos_fives(first, last)
+    candidates = _ones_twos_fives(first, last)
     below, above = (
-        [tick for tick in some if tick <= low * (1 + 1e-9)],
-        [tick for tick in some if tick >= high * (1 - 1e-9)],
+        [tick for tick in candidates if tick <= low * (1 + 1e-9)],
+        [tick for tick in candidates if tick >= high * (1 - 1e-9)],
     )
-    low, high = max(below, default=some[0]), min(above, default=some[-1])
+    low, high = max(below, default=candidates[0]), min(above, default=candidates[-1])
     return (low, high) if high > low else (_times(1, first), _times(1, first + 1))
 
 

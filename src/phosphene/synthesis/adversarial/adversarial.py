@@ -1,7 +1,7 @@
 """Adversarial examples: images that look as before, and are answered otherwise.
 
 Three ways. `lbfgs` looks for the smallest change that reaches a chosen class (C. Szegedy et al., Intriguing properties
-of neural networks, 2013; smallest.py). `fgsm` takes one step along the gradient's sign (I. Goodfellow et al.,
+of neural networks, 2013; minimal.py). `fgsm` takes one step along the gradient's sign (I. Goodfellow et al.,
 Explaining and harnessing adversarial examples, 2014), and `pgd` many, within a ball of a given radius (A. Madry et al.,
 Towards deep learning models resistant to adversarial attacks, 2017; both in bounded.py). All change what the network
 sees of a photo, after resizing and cropping, in units of pixels in [0, 1].
@@ -19,11 +19,11 @@ from ...instrument import instrument
 from ...instrument.roles import ClassNames, Images
 from ...network import Network
 from ..engine.answers import answers, classes_of, in_words, rounded, with_others
-from ..engine.bounded import Norm, away_from, bounded, epsilon_of, told, towards
+from ..engine.bounded import Norm, away_from, bounded, epsilon_of, radius_text, towards
 from ..engine.options import count, seen_images, step_count, whole_seed
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from .attack import Adversarial
-from .minimal import Change, smallest
+from .minimal import Change, minimal_perturbations
 
 Method = Literal["lbfgs", "fgsm", "pgd"]
 STEPS = {"lbfgs": 20, "fgsm": 1, "pgd": 20}
@@ -46,24 +46,23 @@ def adversarial(
     survive: bool = True,
     seed: int = 0,
 ) -> Iterator[Adversarial]:
-    """Photos changed too little for people to see, so that the network takes them for something else.
+    """Photos with a change too small for people to see, which the network classifies as something else.
 
-    Images are what the network sees of them, N of one size. Raises LookupError for a class that is not there,
-    ValueError for a network that gives no score for each class or keeps no gradient, ImportError for lbfgs without
-    SciPy.
+    Images have the network's size, after its resizing and cropping. Raises LookupError for a class that does not exist,
+    ValueError for a network without a score for each class or without gradients, ImportError for lbfgs without SciPy.
 
     - `label`: the class to reach, such as 'goose' or 99; one for all photos, or in Python a list with one for each. If
-      not given, fgsm and pgd only leave the class that the network sees now, and lbfgs goes to the least likely one
+      not given, fgsm and pgd only move away from the network's answer, and lbfgs aims at the least likely class
     - `method`: lbfgs (the smallest change that reaches the class), fgsm (one step along the gradient's sign), pgd (many
       steps within a ball)
-    - `epsilon`: how far fgsm and pgd may go, in units of pixels in [0, 1], as a number or such as '4/255', which is the
-      default; 1 in the L2 norm
-    - `norm`: what they measure it in: linf, the largest change of any value (the default), or l2, the root of the sum
-      of squares
-    - `steps`: gradient steps of pgd (20), or the most in each search of lbfgs (20)
+    - `epsilon`: the largest change of fgsm and pgd, for pixels in [0, 1], as a number or a fraction; 4/255 if not
+      given, 1 in the L2 norm
+    - `norm`: the norm of epsilon: linf, the largest change of any value (the default), or l2, the root of the sum of
+      squares
+    - `steps`: gradient steps of pgd (20), or at most in each search of lbfgs (20)
     - `searches`: how many weights of the norm lbfgs tries for each photo (8)
-    - `survive`: lbfgs counts only what still is the class when it is rounded to 8 bits; switched off, also what is not
-    - `seed`: where in the ball pgd starts
+    - `survive`: lbfgs accepts a change only if it still works after rounding to 8 bits; if off, it accepts others too
+    - `seed`: seed of pgd's start in the ball
     """
     if method not in STEPS:
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")
@@ -73,12 +72,14 @@ def adversarial(
     before = with_others(network, answers(network, original))
     many = step_count(STEPS[method] if steps is None else steps)
     goals = _goals(network, label, method, before, size)
-    own = before.argmax(1).tolist()
+    predicted = before.argmax(1).tolist()
     targeted = label is not None or method == "lbfgs"
     sign = " → " if targeted else " → anything but "
     common: dict[str, Any] = {
         "network": network.name,
-        "titles": tuple(f"{in_words(network, a)}{sign}{in_words(network, b)}" for a, b in zip(own, goals, strict=True)),
+        "titles": tuple(
+            f"{in_words(network, a)}{sign}{in_words(network, b)}" for a, b in zip(predicted, goals, strict=True)
+        ),
         "original": original.cpu(),
         "before": before,
         "goals": tuple(goals),
@@ -88,16 +89,16 @@ def adversarial(
     }
     if method == "lbfgs":
         searched = count(SEARCHES if searches is None else searches, "searches", 2)
-        yield from _smallest(network, original, goals, searched, many, survive, common)
+        yield from _minimal(network, original, goals, searched, many, survive, common)
     else:
         ball = norm or "linf"
         radius = epsilon_of(epsilon, ball)
         yield from _bounded(network, original, goals, method, ball, radius, many, common)
 
 
-def _used(method: Method, **given: Any) -> None:
+def _used(method: Method, **options: Any) -> None:
     """ValueError for an option that was given and that the method would not look at."""
-    for name, value in given.items():
+    for name, value in options.items():
         if value is not None and method not in USERS[name]:
             why = (
                 "lbfgs looks for the smallest L2 norm itself" if method == "lbfgs" else f"{method} does not use {name}"
@@ -118,47 +119,47 @@ def _bounded(
 ) -> Iterator[Adversarial]:  # fmt: skip
     targeted = common["targeted"]
     names = in_words(network, goals[0]) if len(set(goals)) == 1 else "each image's class"
-    asked = (towards if targeted else away_from)(network, goals, names)
+    aim = (towards if targeted else away_from)(network, goals, names)
     seeds = [common["seed"] + index for index in range(len(original))]
-    image, moments = bounded(network, asked, original, norm=norm, epsilon=epsilon, steps=steps,
+    image, moments = bounded(network, aim, original, norm=norm, epsilon=epsilon, steps=steps,
                              random=method == "pgd", seeds=seeds)  # fmt: skip
     way = "one step of the gradient" if method == "fgsm" else "projected gradient descent from a random start"
-    how = f"{method.upper()}: {way}, within {told(epsilon, norm)} of the photo"
+    how = f"{method.upper()}: {way}, within {radius_text(epsilon, norm)} of the photo"
     history = torch.empty(steps, len(original))
     for moment in moments:
         history[moment.step - 1] = moment.scores.float().cpu()
-        images = shown(image)
+        images = current_images(image)
         after = answers(network, images)
         saved = answers(network, rounded(images)) if moment.step == steps else after
         likely = after[torch.arange(len(after)), goals].log()
         yield Adversarial(
             images=images.cpu(), after=after, saved=saved, scores=likely if targeted else -likely, how=how, steps=steps,
-            history=history[: moment.step].clone(), step=moment.step, objective=asked.name, **common,
+            history=history[: moment.step].clone(), step=moment.step, objective=aim.name, **common,
         )  # fmt: skip
 
 
-def _smallest(
+def _minimal(
     network: Network, original: Tensor, goals: list[int], searches: int, iterations: int, survive: bool,
     common: dict[str, Any],
 ) -> Iterator[Adversarial]:  # fmt: skip
     """One photo after the other; a result after every search."""
-    found = [Change(original[i : i + 1], 0.0, False, False, torch.nan) for i in range(len(goals))]
+    best = [Change(original[i : i + 1], 0.0, False, False, torch.nan) for i in range(len(goals))]
     history = torch.full((searches, len(goals)), torch.nan)
     how = f"Box-constrained L-BFGS, at most {iterations} iterations for each of {searches} weights of the norm"
     step, steps = 0, searches * len(goals)
     after = saved = common["before"]
     for index, goal in enumerate(goals):
         one = original[index : index + 1]
-        changes = smallest(network, one, goal, searches=searches, iterations=iterations, survive=survive)
-        for number, found[index] in enumerate(changes):
+        changes = minimal_perturbations(network, one, goal, searches=searches, iterations=iterations, survive=survive)
+        for number, best[index] in enumerate(changes):
             step += 1
-            if found[index].survives if survive else found[index].reached:
-                history[number, index] = found[index].norm
-            image = found[index].image
+            if best[index].survives if survive else best[index].reached:
+                history[number, index] = best[index].norm
+            image = best[index].image
             now = answers(network, torch.cat([image, rounded(image)]))
             at = torch.arange(len(goals))[:, None] == index
             after, saved = torch.where(at, now[:1], after), torch.where(at, now[1:], saved)
-            images = torch.cat([each.image for each in found])
+            images = torch.cat([each.image for each in best])
             yield Adversarial(
                 images=images.cpu(), after=after, saved=saved, scores=-history[number].clone(), history=history.clone(),
                 step=step, steps=steps, objective="smallest L2 norm",

@@ -56,54 +56,54 @@ class Adversarial(Synthesis):
     @property
     def success(self) -> Tensor:
         """Whether each image, rounded to 8 bits as it would be saved, is answered as was wanted, (N,)."""
-        return self._wanted(self.saved)
+        return self._is_success(self.saved)
 
     @property
     def success_unrounded(self) -> Tensor:
         """The same of the images as they are, before rounding, (N,)."""
-        return self._wanted(self.after)
+        return self._is_success(self.after)
 
-    def _wanted(self, probabilities: Tensor) -> Tensor:
+    def _is_success(self, probabilities: Tensor) -> Tensor:
         met = probabilities.argmax(1) == torch.tensor(self.goals)
         return met if self.targeted else ~met
 
     @property
     def heading(self) -> str:
-        asked = "A photo" if len(self.images) == 1 else f"{len(self.images)} photos"
-        return f"{asked} changed so that the answer changes"
+        subject = "A photo" if len(self.images) == 1 else f"{len(self.images)} photos"
+        return f"{subject} changed so that the answer changes"
 
     @property
     def caption(self) -> str:
-        done, plain = int(self.success.sum()), int(self.success_unrounded.sum())
+        successes, plain = int(self.success.sum()), int(self.success_unrounded.sum())
         many = len(self.images)
-        text = f"{done} of {many} answered as wanted when rounded to 8 bits"
-        text += f", {plain} before rounding" if plain != done else ""
+        text = f"{successes} of {many} answered as wanted when rounded to 8 bits"
+        text += f", {plain} before rounding" if plain != successes else ""
         return f"{self.how}. {text}. {self._size}"
 
     @property
     def _size(self) -> str:
         height, width = self.images.shape[-2:]
         steps = counted(self.steps, "step")
-        taken = f"{self.step} of {steps}" if self.step != self.steps else steps
-        return f"{height} × {width} px, {taken}, seed {self.seed}."
+        steps_text = f"{self.step} of {steps}" if self.step != self.steps else steps
+        return f"{height} × {width} px, {steps_text}, seed {self.seed}."
 
     def sheet(self, *, gain: float = 10.0, rows: int = 4, top: int = 3) -> Sheet:  # type: ignore[override]
-        """Each image before, its change, and after, with what the network answers to each.
+        """Each image before and after, and the change between, with the network's answers.
 
-        - `gain`: how many times larger than it is the change is drawn
-        - `rows`: how many images to draw, of several
+        - `gain`: by which factor the drawn change is larger than the real one
+        - `rows`: how many images to draw
         - `top`: how many classes to list below an image
         """
         if not gain > 0:
             raise ValueError(f"a gain is above 0, not {gain:g}")
         most = 0.5 / gain
         blocks: list[Block] = []
-        shown = min(max(1, rows), len(self.images))
-        for index in range(shown):
-            blocks.append(TextBlock(self._told(index), size=15, weight="bold"))
+        rows_drawn = min(max(1, rows), len(self.images))
+        for index in range(rows_drawn):
+            blocks.append(TextBlock(self._caption(index), size=15, weight="bold"))
             blocks.append(self._row(index, gain, top))
-        if len(self.images) > shown:
-            blocks.append(TextBlock(f"{len(self.images) - shown} more images are not drawn.", colour="muted"))
+        if len(self.images) > rows_drawn:
+            blocks.append(TextBlock(f"{len(self.images) - rows_drawn} more images are not drawn.", colour="muted"))
         if len(self.history) > 2:
             blocks.append(trace(self.history, self.objective))
         grey = f"Changes are drawn {gain:g} times as large about grey, which is no change:"
@@ -119,7 +119,7 @@ class Adversarial(Synthesis):
             ranges=[Range(-most, most, "fixed")],
         )
 
-    def _told(self, index: int) -> str:
+    def _caption(self, index: int) -> str:
         met = "" if bool(self.success[index]) else ": not reached" if self.targeted else ": not left"
         return f"{self.titles[index]}{met}"
 
@@ -168,5 +168,5 @@ class Adversarial(Synthesis):
         ]
 
 
-def _image(shown: np.ndarray, heading: str, caption: str) -> ImageBlock:
-    return ImageBlock(shown, heading=heading, caption=caption, width=WIDE, crisp=False)
+def _image(pixels: np.ndarray, heading: str, caption: str) -> ImageBlock:
+    return ImageBlock(pixels, heading=heading, caption=caption, width=WIDE, crisp=False)

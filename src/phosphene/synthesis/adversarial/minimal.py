@@ -42,7 +42,7 @@ class Change:
     weight: float  # c, of the search that found it
 
 
-def smallest(
+def minimal_perturbations(
     network: Network, original: Tensor, label: int, *, searches: int, iterations: int, survive: bool = True
 ) -> Iterator[Change]:
     """The smallest change of one image (1, 3, H, W) known after each of `searches` minimisations.
@@ -52,16 +52,16 @@ def smallest(
     """
     if torch.is_inference_mode_enabled():
         raise ValueError("no gradients within torch.inference_mode(), which keeps none; call it outside")
-    asked = towards(network, [label], "the label")
+    aim = towards(network, [label], "the label")
     best = Change(original, 0.0, False, False, math.nan)
     reached_at: float | None = None  # the largest weight that reaches the label
     missed_at: float | None = None  # the smallest that does not
     weight, start = 1.0, torch.zeros_like(original)
     for _ in range(searches):
-        change = minimised(network, asked, original, weight, start, iterations)
-        found = _judged(network, original, change, label, weight)
-        best = _better(best, found, survive)
-        if found.survives if survive else found.reached:
+        change = minimised(network, aim, original, weight, start, iterations)
+        judged = _as_change(network, original, change, label, weight)
+        best = _better(best, judged, survive)
+        if judged.survives if survive else judged.reached:
             reached_at, start = weight, change
         else:
             missed_at = weight
@@ -75,7 +75,7 @@ def smallest(
 
 
 def minimised(
-    network: Network, asked: Objective, original: Tensor, weight: float, start: Tensor, iterations: int
+    network: Network, aim: Objective, original: Tensor, weight: float, start: Tensor, iterations: int
 ) -> Tensor:
     """The change r (1, 3, H, W) of least weight |r|^2 + loss, from `start`, with the image within [0, 1]."""
     from scipy import optimize
@@ -83,7 +83,7 @@ def minimised(
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         change = torch.from_numpy(values).to(original).view_as(original).requires_grad_()
         with torch.enable_grad():
-            loss = -asked.score(evaluated(network, asked, original + change, precise=True)).sum()
+            loss = -aim.score(evaluated(network, aim, original + change, precise=True)).sum()
         if not loss.requires_grad:
             raise ValueError(f"no gradient comes back from the scores: {network.name} keeps none there")
         (gradient,) = torch.autograd.grad(loss, change)
@@ -91,14 +91,14 @@ def minimised(
         return float(loss.detach()) + weight * float(values @ values), slope
 
     image = original.flatten().double().cpu().numpy()
-    found = optimize.minimize(
+    minimum = optimize.minimize(
         cost, start.flatten().double().cpu().numpy(), jac=True, method="L-BFGS-B",
         bounds=optimize.Bounds(-image, 1 - image), options={"maxiter": iterations, "maxfun": 2 * iterations},
     )  # fmt: skip
-    return torch.from_numpy(found.x).to(original).view_as(original)
+    return torch.from_numpy(minimum.x).to(original).view_as(original)
 
 
-def _judged(network: Network, original: Tensor, change: Tensor, label: int, weight: float) -> Change:
+def _as_change(network: Network, original: Tensor, change: Tensor, label: int, weight: float) -> Change:
     image = (original + change).clamp(0, 1)  # adding rounds, and may leave the box by that
     reached, survives = (answers(network, torch.cat([image, rounded(image)])).argmax(1) == label).tolist()
     return Change(image, float((image - original).double().norm()), reached, reached and survives, weight)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...instrument import Result
 from ...picture import Drawing, DrawingBlock, Sheet, Table, counted, rasterise
 from ...picture.chart import Axis, Chart, Curve
-from ..engine.bounded import NORMS, Norm, told
+from ..engine.bounded import NORMS, Norm, radius_text
 from .percentages import Share, share
 
 
@@ -39,7 +39,7 @@ class Robustness(Result):
     @property
     def progress(self) -> str:
         last = self.methods[-1]
-        return f"{last} {told(self.epsilons[0], self.norm)}: {self.same(last, 0).mean:.0%} kept"
+        return f"{last} {radius_text(self.epsilons[0], self.norm)}: {self.same(last, 0).mean:.0%} kept"
 
     @property
     def labelled(self) -> bool:
@@ -48,16 +48,16 @@ class Robustness(Result):
 
     def same(self, method: str, epsilon: int) -> Share:
         """The share of photos that keep the network's own answer at radius number `epsilon`."""
-        kept = self.kept[self.methods.index(method), epsilon]
-        return share(int(kept.sum()), len(kept))
+        same = self.kept[self.methods.index(method), epsilon]
+        return share(int(same.sum()), len(same))
 
     def accuracy(self, method: str | None = None, epsilon: int = 0) -> Share:
         """The share of photos with a stated class that are answered right and stay so; without `method`, unattacked."""
-        known = self.right >= 0
-        good = self.right[known] == 1
+        labelled = self.right >= 0
+        good = self.right[labelled] == 1
         if method is not None:
-            good = good & self.kept[self.methods.index(method), epsilon][known]
-        return share(int(good.sum()), int(known.sum()))
+            good = good & self.kept[self.methods.index(method), epsilon][labelled]
+        return share(int(good.sum()), int(labelled.sum()))
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class Robustness(Result):
                 clean.append(str(self.accuracy()))
         body = [clean]
         for index, epsilon in enumerate(self.epsilons):
-            row = [told(epsilon, self.norm).removeprefix(NORMS[self.norm]).strip()]
+            row = [radius_text(epsilon, self.norm).removeprefix(NORMS[self.norm]).strip()]
             for method in self.methods:
                 row.append(str(self.same(method, index)))
                 row += [str(self.accuracy(method, index))] if self.labelled else []

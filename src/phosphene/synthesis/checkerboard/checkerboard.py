@@ -27,7 +27,7 @@ from ..engine.objectives import Objective, Size, unit
 from ..engine.options import generator, input_size, step_count
 from ..engine.priors import Blur, Prior
 from ..engine.recipes import followed, recipe_of, steepest
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from ..engine.synthesis import WIDTH, pixels, tiled
 from ..engine.transforms import Roll, Transform
 from .stride_energy import STARTS, energy_of, fold, power_of, start_gradient, stride_variations, strides_to
@@ -67,6 +67,7 @@ class Checkerboard(Result):
 
     def sheet(self) -> Sheet:
         """Each way's image, its middle large, where its energy lies within a stride, and the spectrum of its energy."""
+        # the pictures: the middle, the energy within a stride, and its spectrum
         height, width = self.images.shape[-2:]
         top, left = max(0, (height - PIECE) // 2), max(0, (width - PIECE) // 2)
         middle = self.images[..., top : top + PIECE, left : left + PIECE]
@@ -75,8 +76,9 @@ class Checkerboard(Result):
         shown_folds = map_range(folds, (0.0, 2.0))
         power = (self.spectra + self.spectra.amax((1, 2), keepdim=True) * 1e-12).log10()
         spectra = map_range(power.numpy(), "percentile:5:99.9", per="tile")
+        # the numbers below them, and in a table
         upto = self.variations[:, : self.strides.index(stride) + 1].square().sum(1).sqrt()
-        told = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in upto]
+        labels = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in upto]
         header = ("way", "score", *(f"stride {each}" for each in self.strides))
         rows = [
             (name, *_cells(score, each)) for name, score, each in zip(WAYS, self.scores, self.variations, strict=True)
@@ -85,12 +87,13 @@ class Checkerboard(Result):
         blocks: list[Block] = [
             tiled(self.images, WAYS, 6),
             tiled(_enlarged(middle, 4), ["" for _ in WAYS], 6, f"The middle {PIECE} × {PIECE} px"),
-            tiled(_coloured(shown_folds.values01), told, 6,
+            tiled(_coloured(shown_folds.values01), labels, 6,
                   f"Mean energy at the places within {stride} × {stride} px: black is none, pale twice the mean"),
             tiled(_coloured(spectra.values01), ["" for _ in WAYS], 6,
                   "Spectrum of the energy: the mean in the middle, half a cycle a pixel at the edges"),
             Table(header, rows, heading=table),
         ]  # fmt: skip
+        # title and caption
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
             f"{self.target}; {height} × {width} px, {counted(self.steps // (len(WAYS) - 1), 'step')} each{stopped}, "
@@ -136,15 +139,15 @@ def checkerboard(
     steps: int = 48,
     seed: int = 0,
 ) -> Iterator[Checkerboard]:
-    """The pattern that strides put in the gradient of a target, and images by five ways that keep or remove it.
+    """The checkerboard that strides cause in a target's gradient, and images by five methods that keep or remove it.
 
-    Raises LookupError for a target that is not there, ValueError for several and where no layer on the way has a stride
-    whose frequencies an image of this size tells apart.
+    Raises LookupError for a target that does not exist, ValueError for several targets, and if no layer below the
+    target has a stride that an image of this size can show.
 
     - `target`: one channel, neuron, layer or class, as for synthesize
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
-    - `steps`: how many steps of gradient ascent to take each way
-    - `seed`: the start and the transforms; the same seed gives the same images
+    - `steps`: how many steps of gradient ascent each method takes
+    - `seed`: seed of the start and the transforms; the same seed gives the same images
     """
     if not isinstance(target, str):
         if len(target) != 1:
@@ -160,7 +163,7 @@ def checkerboard(
     most = max(percentile_of(signal[0]), 1e-30)
     images[0], energies[0] = (0.5 + 0.5 * signal[0] / most).clamp(0, 1), energy_of(signal)
     variations[0] = stride_variations(energies[0], strides)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "network": network.name,
         "target": named(network, address),
         "strides": strides,
@@ -170,15 +173,15 @@ def checkerboard(
     for row, (image, moments) in enumerate(_ascents(network, objective, shape, steps, seed), 1):
         for moment in moments:
             images, energies, scores, variations = (each.clone() for each in (images, energies, scores, variations))
-            made, marks = moment.images.cpu(), moment.scores.cpu()
+            final, marks = moment.images.cpu(), moment.scores.cpu()
             if moment.step == steps:
-                made = shown(image).cpu()
-                marks = scored(network, objective, shown(image)).cpu()
-            images[row], scores[row] = made[0], marks.mean()
-            energies[row] = energy_of(made - made.mean((2, 3), keepdim=True))
+                final = current_images(image).cpu()
+                marks = scored(network, objective, current_images(image)).cpu()
+            images[row], scores[row] = final[0], marks.mean()
+            energies[row] = energy_of(final - final.mean((2, 3), keepdim=True))
             variations[row] = stride_variations(energies[row], strides)
             yield Checkerboard(images=images, energies=energies, variations=variations, scores=scores,
-                               step=(row - 1) * steps + moment.step, **told)  # fmt: skip
+                               step=(row - 1) * steps + moment.step, **fields)  # fmt: skip
 
 
 def _ascents(network: Network, objective: Objective, size: Size, steps: int, seed: int) -> Iterator[tuple[Image, Any]]:
@@ -199,9 +202,9 @@ def percentile_of(signal: Tensor, percentile: float = 99.5) -> float:
     return float(np.percentile(signal.abs().float().numpy(), percentile))
 
 
-def _square(places: np.ndarray, side: int = 160) -> np.ndarray:
+def _square(cells: np.ndarray, side: int = 160) -> np.ndarray:
     """The values (s, s) repeated to about `side` pixels."""
-    return enlarge(places, max(1, side // len(places)))
+    return enlarge(cells, max(1, side // len(cells)))
 
 
 def _enlarged(images: Tensor, times: int) -> Tensor:
@@ -213,5 +216,5 @@ def _coloured(values01: np.ndarray) -> Tensor:
 
 
 def _cells(score: Tensor, variations: Tensor) -> list[str]:
-    told = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in variations]
-    return [compact(float(score)) if torch.isfinite(score) else "", *told]
+    shares = [f"±{100 * float(each):.1f} %" if torch.isfinite(each) else "" for each in variations]
+    return [compact(float(score)) if torch.isfinite(score) else "", *shares]

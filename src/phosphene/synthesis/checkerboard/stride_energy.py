@@ -33,13 +33,13 @@ def strides_to(network: Network, address: Address, size: Size) -> tuple[int, ...
     """The strides, in pixels of the input, of the layers up to the address, as far as `size` tells their frequencies
     apart. ValueError where there is none.
     """
-    found = set()
+    every = set()
     for layer in network.layers(size):
         if isinstance(layer.field, Field) and layer.field.height.stride == layer.field.width.stride:
-            found.add(layer.field.height.stride)
+            every.add(layer.field.height.stride)
         if layer.name == address.layer and address.layer not in OUTPUTS:
             break
-    strides = tuple(int(s) for s in sorted(found) if s > 1 and s == int(s) and min(size) // s >= LEAST_SPACING)
+    strides = tuple(int(s) for s in sorted(every) if s > 1 and s == int(s) and min(size) // s >= LEAST_SPACING)
     if not strides:
         raise ValueError(
             f"no layer of {network.name} up to {address} has a stride that {size[0]} × {size[1]} px can show; "
@@ -54,10 +54,10 @@ def start_gradient(network: Network, objective: Objective, size: Size, seed: int
     with torch.inference_mode(False), torch.enable_grad():
         x = begun.clone().requires_grad_()
         scores = objective.score(evaluated(network, objective, x, precise=True) | {IMAGES: x})
-        found = torch.autograd.grad(scores.sum(), x, allow_unused=True)[0] if scores.requires_grad else None
-    if found is None:
+        gradient = torch.autograd.grad(scores.sum(), x, allow_unused=True)[0] if scores.requires_grad else None
+    if gradient is None:
         raise ValueError(f"no gradient comes back from {objective.name}: {network.name} keeps none there")
-    return found.cpu()
+    return gradient.cpu()
 
 
 def energy_of(signals: Tensor) -> Tensor:
@@ -71,26 +71,26 @@ def stride_variations(energy: Tensor, strides: Sequence[int]) -> Tensor:
     The energy is cut to whole strides; frequencies that a smaller stride has are counted there. (strides,), as a share
     of the mean energy; zero where neighbouring frequencies have as much.
     """
-    found, taken = [], {(Fraction(0), Fraction(0))}
+    variations, counted = [], {(Fraction(0), Fraction(0))}
     for stride in strides:
         height, width = (side - side % stride for side in energy.shape)
         power = power_of(energy[:height, :width])
         around, wide = (_summed(power, reach) for reach in (1, 2))
         excess = around - 9 / 16 * (wide - around)
-        own = {(Fraction(k, stride), Fraction(m, stride)) for k in range(stride) for m in range(stride)} - taken
-        taken |= own
-        at = torch.tensor([(int(down * height), int(right * width)) for down, right in sorted(own)])
+        phases = {(Fraction(k, stride), Fraction(m, stride)) for k in range(stride) for m in range(stride)} - counted
+        counted |= phases
+        at = torch.tensor([(int(down * height), int(right * width)) for down, right in sorted(phases)])
         above = excess[at[:, 0], at[:, 1]].sum()
-        found.append((above.clamp(min=0) / around[0, 0].clamp(min=1e-300)).sqrt())
-    return torch.stack(found).float()
+        variations.append((above.clamp(min=0) / around[0, 0].clamp(min=1e-300)).sqrt())
+    return torch.stack(variations).float()
 
 
 def fold(energy: Tensor, stride: int) -> Tensor:
     """The mean energy at each of the places within a stride (stride, stride), over the mean of all."""
     height, width = (side - side % stride for side in energy.shape)
     cut = energy[:height, :width].double()
-    places = cut.reshape(height // stride, stride, width // stride, stride).mean((0, 2))
-    return places / places.mean().clamp(min=1e-300)
+    means = cut.reshape(height // stride, stride, width // stride, stride).mean((0, 2))
+    return means / means.mean().clamp(min=1e-300)
 
 
 def power_of(values: Tensor) -> Tensor:

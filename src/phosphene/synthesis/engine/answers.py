@@ -41,11 +41,11 @@ def rounded(images: Tensor) -> Tensor:
 
 def classes_of(network: Network, label: Any, many: int, size: tuple[int, int]) -> list[int]:
     """The numbers of the classes that `label` names: one for all of `many` images, or a sequence with one for each."""
-    given: Sequence[Any] = list(label) if isinstance(label, (list, tuple)) else [label]
-    found = [int(network.address(f"{LOGITS}:{one}", size).channel or 0) for one in given]
-    if len(found) not in (1, many):
-        raise ValueError(f"{len(found)} labels don't fit {many} images; give one for all, or one for each")
-    return found * many if len(found) == 1 else found
+    labels: Sequence[Any] = list(label) if isinstance(label, (list, tuple)) else [label]
+    classes = [int(network.address(f"{LOGITS}:{one}", size).channel or 0) for one in labels]
+    if len(classes) not in (1, many):
+        raise ValueError(f"{len(classes)} labels don't fit {many} images; give one for all, or one for each")
+    return classes * many if len(classes) == 1 else classes
 
 
 def in_words(network: Network, index: int) -> str:

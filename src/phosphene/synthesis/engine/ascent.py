@@ -99,12 +99,12 @@ def ascend(
         raise ValueError("no gradient ascent within torch.inference_mode(), whose tensors keep none; call it outside")
     if priors and not isinstance(image, Pixels):
         raise ValueError(f"priors that change pixels need an image of pixels, not {type(image).__name__}")
-    drawn = generator(seed)
+    random = generator(seed)
     optimise = (optimiser or adam())(list(image.parameters()))
-    scoring = _Scoring(network, objective, image, transform, drawn, precise)
+    scoring = _Scoring(network, objective, image, transform, random, precise)
     for number in range(1, steps + 1):
         if isinstance(optimise, SeparateLBFGS):
-            moment = _searched(optimise, scoring, number, drawn)
+            moment = _searched(optimise, scoring, number, random)
         else:
             moment = scoring(number)
             optimise.step()
@@ -154,8 +154,8 @@ class _Scoring:
             images = self.image()
             if step == 1 and not trial:
                 _check_room(self.network, self.objective, images)
-            shown = images if self.transform is None else self.transform(images, self.generator)
-            values = evaluated(self.network, self.objective, shown, self.precise) | {IMAGES: images}
+            transformed = images if self.transform is None else self.transform(images, self.generator)
+            values = evaluated(self.network, self.objective, transformed, self.precise) | {IMAGES: images}
             parts, scores = self.objective.parts(values), self.objective.score(values)
         if not trial and not torch.isfinite(scores.detach().sum()):
             raise ValueError(f"the objective is not finite at step {step}; take smaller steps or lighter priors")
@@ -164,13 +164,13 @@ class _Scoring:
         return Moment(step, images.detach().clone(), scores.detach(), {k: part.detach() for k, part in parts.items()})
 
     def _gradients(self, scores: Tensor) -> Sequence[Tensor]:
-        found: Sequence[Tensor | None] = ()
+        gradients: Sequence[Tensor | None] = ()
         if scores.requires_grad:
-            found = torch.autograd.grad(scores, self.values, -torch.ones_like(scores), allow_unused=True)
-        known = [gradient for gradient in found if gradient is not None]
-        if len(known) < len(self.values):
+            gradients = torch.autograd.grad(scores, self.values, -torch.ones_like(scores), allow_unused=True)
+        stated = [gradient for gradient in gradients if gradient is not None]
+        if len(stated) < len(self.values):
             raise ValueError(f"no gradient comes back from {self.objective.name}: {self.network.name} keeps none there")
-        return known
+        return stated
 
 
 def _check_room(network: Network, objective: Objective, images: Tensor) -> None:
@@ -193,10 +193,10 @@ def evaluated(network: Network, objective: Objective, images: Tensor, precise: b
     kind = network.device.type
     several = x.split(TOGETHER if kind == "cpu" else len(x))
     with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" and not precise):
-        found = [network.record(part, *reads) for part in several]
+        records = [network.record(part, *reads) for part in several]
     tensors = {  # attention gives several
-        address: [each for values in found if (each := main_tensor(values[address])) is not None]
-        for address in found[0]
+        address: [each for values in records if (each := main_tensor(values[address])) is not None]
+        for address in records[0]
     }
     size = (int(x.shape[-2]), int(x.shape[-1]))
     whole = {address: _joined(network, address, parts, size) for address, parts in tensors.items() if parts}

@@ -91,10 +91,10 @@ def log_probability(network: Network, scores: Tensor, classes: list[int]) -> Ten
 
 
 def bounded(
-    network: Network, asked: Objective, original: Tensor, *, norm: Norm, epsilon: float, steps: int,
+    network: Network, aim: Objective, original: Tensor, *, norm: Norm, epsilon: float, steps: int,
     rate: float | None = None, random: bool = True, seeds: Sequence[int] = (),
 ) -> tuple[Pixels, Iterator[Moment]]:  # fmt: skip
-    """Images within `epsilon` of `original` (N, 3, H, W) that raise what is `asked`, and the moments of their ascent.
+    """Images within `epsilon` of `original` (N, 3, H, W) that raise `aim`, and the moments of their ascent.
 
     One step of the rate epsilon that does not start at random is FGSM; the rate is otherwise 2.5 epsilon / steps. Each
     image starts by its own one of `seeds`, so that it comes out the same in any batch.
@@ -106,42 +106,42 @@ def bounded(
     image = Pixels(start)
     length = rate if rate is not None else epsilon if steps == 1 else SHARE * epsilon / steps
     optimiser: Callable[[Iterable[Tensor]], torch.optim.Optimizer] = lambda values: Steepest(values, length, norm)  # noqa: E731
-    moments = ascend(network, asked, image, steps=steps, optimiser=optimiser, priors=[ball], precise=True)
+    moments = ascend(network, aim, image, steps=steps, optimiser=optimiser, priors=[ball], precise=True)
     return image, moments
 
 
 def scattered(like: Tensor, epsilon: float, norm: Norm, seeds: Sequence[int]) -> Tensor:
     """Changes (N, 3, H, W) drawn evenly from the ball, each by its own seed."""
-    found = []
+    changes = []
     for seed in seeds:
-        drawn = generator(seed)
+        random = generator(seed)
         if norm == "linf":
-            found.append((2 * torch.rand(like.shape[1:], generator=drawn) - 1) * epsilon)
+            changes.append((2 * torch.rand(like.shape[1:], generator=random) - 1) * epsilon)
         else:
-            direction = torch.randn(like.shape[1:], generator=drawn)
-            radius = torch.rand(1, generator=drawn) ** (1 / direction.numel())
-            found.append(epsilon * radius * direction / direction.norm())
-    return torch.stack(found).to(like)
+            direction = torch.randn(like.shape[1:], generator=random)
+            radius = torch.rand(1, generator=random) ** (1 / direction.numel())
+            changes.append(epsilon * radius * direction / direction.norm())
+    return torch.stack(changes).to(like)
 
 
-def epsilon_of(given: float | str | None, norm: Norm) -> float:
+def epsilon_of(radius: float | str | None, norm: Norm) -> float:
     """The ball's radius, of a number or of a text such as '4/255'. Raises ValueError for what is none, also no norm."""
     if norm not in NORMS:
         raise ValueError(f"a norm is {' or '.join(NORMS)}, not {norm!r}")
-    if given is None:
+    if radius is None:
         return USUAL[norm]
     try:
-        if isinstance(given, str):
-            above, _, below = given.partition("/")
-            given = float(above) / float(below or 1)
-        result = float(given)
+        if isinstance(radius, str):
+            above, _, below = radius.partition("/")
+            radius = float(above) / float(below or 1)
+        result = float(radius)
     except (ValueError, TypeError, ZeroDivisionError):
-        raise ValueError(f"epsilon is a number or a fraction such as '4/255', not {given!r}") from None
+        raise ValueError(f"epsilon is a number or a fraction such as '4/255', not {radius!r}") from None
     if not 0 < result < float("inf"):
         raise ValueError(f"epsilon is above 0, in units of pixels in [0, 1]; it came as {result:g}")
     return result
 
 
-def told(epsilon: float, norm: Norm) -> str:
+def radius_text(epsilon: float, norm: Norm) -> str:
     """The radius in words: 'L∞ 4/255', 'L2 0.5'."""
     return f"{NORMS[norm]} {epsilon * 255:.3g}/255" if norm == "linf" else f"{NORMS[norm]} {epsilon:.3g}"

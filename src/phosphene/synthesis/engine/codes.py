@@ -45,21 +45,21 @@ class Code:
         return value.reshape(len(value), value.shape[1], -1)
 
     def _by_image(self, value: Tensor) -> Tensor:
-        found = main_tensor(value)
-        assert found is not None
-        return found.movedim(self.layer.batch, 0) if is_layer(self.address) else found
+        tensor = main_tensor(value)
+        assert tensor is not None
+        return tensor.movedim(self.layer.batch, 0) if is_layer(self.address) else tensor
 
 
 def code(network: Network, address: str | Address, size: Size) -> Code:
     """How to read the value at an address; LookupError where there is none."""
-    found = network.address(address, size)
-    return Code(found, network.layer(found.layer, size))
+    parsed = network.address(address, size)
+    return Code(parsed, network.layer(parsed.layer, size))
 
 
 def reading(network: Network, codes: Mapping[str, Code], images: Tensor) -> dict[str, Tensor]:
     """The values that codes read, for images (N, 3, H, W) in [0, 1]; no gradient."""
     images = images.to(network.device, precision(network))
     with torch.no_grad():
-        asked: Objective = objective("", [code.reads for code in codes.values()], lambda *values: values[0])
-        values = evaluated(network, asked, images, precise=True)
+        reads_all: Objective = objective("", [code.reads for code in codes.values()], lambda *values: values[0])
+        values = evaluated(network, reads_all, images, precise=True)
     return {name: values[code.reads] for name, code in codes.items()}

@@ -27,7 +27,7 @@ BATCH = 16  # photos that run through the network together
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PhotoAnswers:
     """What a unit answers to each of the photos (N), and what a layer says of them."""
 
     address: Address
@@ -35,7 +35,7 @@ class Seen:
     names: tuple[str, ...]
     scores: np.ndarray  # (N,)
     values: np.ndarray  # (N,): at the unit's strongest place
-    places: np.ndarray  # (N, 2): row and column of it; -1 where the unit has no places
+    cells: np.ndarray  # (N, 2): row and column of it; -1 where the unit has no places
     features: np.ndarray = field(repr=False)  # (N, D): the layer's means over its places
     unreadable: tuple[str, ...]
 
@@ -51,7 +51,7 @@ class Seen:
     def patch(self, network: Network, index: int, side: int) -> np.ndarray:
         """What the unit sees of it at its strongest place: (side, side, 3), uint8; grey lies beyond the input."""
         pixels = (self.image(network, index)[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-        row, column = (int(at) for at in self.places[index])
+        row, column = (int(at) for at in self.cells[index])
         size = (pixels.shape[0], pixels.shape[1])
         if row < 0:
             return _resized(pixels, side)
@@ -63,23 +63,23 @@ class Seen:
         return _resized(_windowed(pixels, box, round(max(middle.width, middle.height))), side)
 
 
-def look_through(network: Network, given: Any, address: Address, layer: Layer | None = None) -> Seen:
+def look_through(network: Network, images: Any, address: Address, layer: Layer | None = None) -> PhotoAnswers:
     """The unit's answers to all the photos, and, where a layer is given, its features of each.
 
     Files that can't be read are left out and named. Raises ValueError where nothing is left.
     """
     unreadable: list[str] = []
-    kept: list[tuple[Any, str]] = []
-    found: list[tuple[np.ndarray, ...]] = []
-    for batch in _batches(network, given, unreadable):
+    named: list[tuple[Any, str]] = []
+    answers: list[tuple[np.ndarray, ...]] = []
+    for batch in _batches(network, images, unreadable):
         sources, names, inputs = zip(*batch, strict=True)
-        kept += zip(sources, names, strict=True)
-        found.append(_answers(network, torch.cat(inputs), address, layer))
-    if not kept:
+        named += zip(sources, names, strict=True)
+        answers.append(_answers(network, torch.cat(inputs), address, layer))
+    if not named:
         raise ValueError(f"none of the {len(unreadable)} files can be read as a photo; the first: {unreadable[0]}")
-    scores, values, places, features = (np.concatenate(part) for part in zip(*found, strict=True))
-    sources, names = zip(*kept, strict=True)
-    return Seen(address, list(sources), names, scores, values, places, features, tuple(unreadable))
+    scores, values, cells, features = (np.concatenate(part) for part in zip(*answers, strict=True))
+    sources, names = zip(*named, strict=True)
+    return PhotoAnswers(address, list(sources), names, scores, values, cells, features, tuple(unreadable))
 
 
 def _answers(network: Network, x: Tensor, address: Address, layer: Layer | None) -> tuple[np.ndarray, ...]:
@@ -90,19 +90,19 @@ def _answers(network: Network, x: Tensor, address: Address, layer: Layer | None)
         scores = objective.score(values).double().cpu().numpy()
         features = as_maps(layer)(values[layer.name]).flatten(2).mean(2).float().cpu().numpy() if layer else None
     maps = values[reads[0]]
-    places, strongest = np.full((len(x), 2), -1), scores
+    cells, strongest = np.full((len(x), 2), -1), scores
     if address.place is not None:
-        places[:] = address.place
+        cells[:] = address.place
     elif address.channel is not None and isinstance(maps, Tensor) and maps.ndim == 3:
         channel = maps.double().cpu().numpy()
-        places, strongest = peaks(channel), channel.max((1, 2))
-    return scores, strongest, places, np.zeros((len(x), 0)) if features is None else features
+        cells, strongest = peaks(channel), channel.max((1, 2))
+    return scores, strongest, cells, np.zeros((len(x), 0)) if features is None else features
 
 
-def _batches(network: Network, given: Any, unreadable: list[str]) -> Iterator[list[tuple[Any, str, Tensor]]]:
+def _batches(network: Network, images: Any, unreadable: list[str]) -> Iterator[list[tuple[Any, str, Tensor]]]:
     """Photos with their names and inputs, as many together as are of one size."""
     batch: list[tuple[Any, str, Tensor]] = []
-    for one in _opened(network, given, unreadable):
+    for one in _opened(network, images, unreadable):
         if len(batch) == BATCH or (batch and batch[0][2].shape != one[2].shape):
             yield batch
             batch = []
@@ -111,12 +111,12 @@ def _batches(network: Network, given: Any, unreadable: list[str]) -> Iterator[li
         yield batch
 
 
-def _opened(network: Network, given: Any, unreadable: list[str]) -> Iterator[tuple[Any, str, Tensor]]:
-    if isinstance(given, Tensor):
-        for index, one in enumerate(network.inputs(given).detach().split(1)):
+def _opened(network: Network, images: Any, unreadable: list[str]) -> Iterator[tuple[Any, str, Tensor]]:
+    if isinstance(images, Tensor):
+        for index, one in enumerate(network.inputs(images).detach().split(1)):
             yield one, f"image {index + 1}", one
         return
-    for source in files(given):
+    for source in files(images):
         try:
             photo = source if isinstance(source, Photo) else read(source)
         except (ValueError, OSError) as error:

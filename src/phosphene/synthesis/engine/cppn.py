@@ -44,7 +44,7 @@ class CPPN(Image):
 
     def at(self, size: Size) -> Tensor:
         """The images painted with (height, width) pixels: (N, 3, height, width); finer, not only larger."""
-        bands = [self._painted(band) for band in places(size).to(self.weights[0]).split(BAND, 1)]
+        bands = [self._painted(band) for band in pixel_middles(size).to(self.weights[0]).split(BAND, 1)]
         return torch.cat(bands, 2).unflatten(2, size)
 
     def _painted(self, band: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def both_halves(sums: Tensor) -> Tensor:
     return torch.cat([angle / 0.67, (angle.square() - 0.45) / 0.396], 1)
 
 
-def places(size: Size) -> Tensor:
+def pixel_middles(size: Size) -> Tensor:
     """x and y of the pixels' middles, (2, height · width): 0 in the middle, ± √3 at the ends of the shorter side."""
     short = min(size)
     down, right = (math.sqrt(3) * (2 * torch.arange(side).double() + 1 - side) / short for side in size)

@@ -20,13 +20,13 @@ def last_of_each_size(network: Network, size: Size) -> list[str]:
     Of the modules' values the outermost counts: a block's rather than that of the last layer in it.
     """
     layers = [layer for layer in network.layers(size) if layer.module]
-    found = [_outermost(group)[-1].name for group in _by_size(layers)]
-    if len(found) < FEWEST:
-        found = _spread(layers)
+    names = [_outermost(group)[-1].name for group in _by_size(layers)]
+    if len(names) < FEWEST:
+        names = _spread(layers)
     answer = layers[-1]
     vectors = [layer for layer in layers[:-1] if _is_vector(layer) and layer.shape != answer.shape]
-    found += [_outermost(vectors)[-1].name] if vectors else []
-    return [*found, "logits"] if _is_vector(answer) else found
+    names += [_outermost(vectors)[-1].name] if vectors else []
+    return [*names, "logits"] if _is_vector(answer) else names
 
 
 def first_of_each_size(network: Network, size: Size) -> list[str]:
@@ -37,26 +37,26 @@ def first_of_each_size(network: Network, size: Size) -> list[str]:
     groups = _by_size(layers)
     if len(groups) < FEWEST:
         return _spread([layer for layer in layers if layer.module])
-    rectified = [found for group in groups if (found := _rectified(group))]
-    return [found[0].name for found in rectified or [_modules(group) or group for group in groups]]
+    rectified = [candidates for group in groups if (candidates := _rectified(group))]
+    return [candidates[0].name for candidates in rectified or [_modules(group) or group for group in groups]]
 
 
 def second_of_last_but_one_size(network: Network, size: Size) -> str | None:
     """The second rectified value at the last but one size of maps, as relu4_2 of VGG; None where there is none."""
     groups = _by_size(network.layers(size))
-    found = [rectified for group in groups if (rectified := _rectified(group))]
-    return found[-2][1].name if len(found) >= FEWEST and len(found[-2]) > 1 else None
+    names = [rectified for group in groups if (rectified := _rectified(group))]
+    return names[-2][1].name if len(names) >= FEWEST and len(names[-2]) > 1 else None
 
 
 def _by_size(layers: Sequence[Layer]) -> list[list[Layer]]:
     """The layers with maps of more than one place, by their size, from the largest; the image's own size included."""
     groups: dict[tuple[int, ...], list[Layer]] = {}
     for layer in layers:
-        places = layer.maps_shape[1:]
-        if layer.layout is not None and min(places) > 1 and layer.depth > 0:  # at 0 stands the whole network
-            groups.setdefault(places, []).append(layer)
-    order = sorted(groups, key=lambda places: -places[0] * places[1])
-    sizes = [groups[places] for places in order]
+        grid = layer.maps_shape[1:]
+        if layer.layout is not None and min(grid) > 1 and layer.depth > 0:  # at 0 stands the whole network
+            groups.setdefault(grid, []).append(layer)
+    order = sorted(groups, key=lambda grid: -grid[0] * grid[1])
+    sizes = [groups[grid] for grid in order]
     return [group for group in sizes if any(layer.parameters for layer in group)]  # pooling alone computes nothing new
 
 

@@ -83,11 +83,11 @@ class Fourier(Image):
     def of(cls, images: Tensor, *, decay: float = 1.0, decorrelated: bool = True) -> Fourier:
         """The spectrum of images (N, 3, H, W) in [0, 1], to start there; black and white come in by 0.001."""
         size = (int(images.shape[-2]), int(images.shape[-1]))
-        found = cls(len(images), size, decay=decay, decorrelated=decorrelated).double()
+        image = cls(len(images), size, decay=decay, decorrelated=decorrelated).double()
         values = torch.logit(images.detach().cpu().double().clamp(1e-3, 1 - 1e-3))
-        spectrum = torch.fft.rfft2(coloured(values, torch.linalg.inv(found.colours)), norm="ortho") / found.scale
-        found.spectrum = nn.Parameter(torch.view_as_real(spectrum).contiguous())
-        return found.to(images)
+        spectrum = torch.fft.rfft2(coloured(values, torch.linalg.inv(image.colours)), norm="ortho") / image.scale
+        image.spectrum = nn.Parameter(torch.view_as_real(spectrum).contiguous())
+        return image.to(images)
 
     def forward(self) -> Tensor:
         spectrum = torch.view_as_complex(self.spectrum) * self.scale

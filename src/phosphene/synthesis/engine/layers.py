@@ -18,7 +18,7 @@ def last_maps(network: Network, size: Size) -> Layer:
     The maps that a segmentation network answers with, and what only scales them up, are not among them; of tokens,
     modules' values count, not slices of them or what attention is made of.
     """
-    grids = [layer for layer in network.layers(size) if layer.layout is not None and places(layer) > 1]
+    grids = [layer for layer in network.layers(size) if layer.layout is not None and cell_count(layer) > 1]
     answer = grids[-1].channels if grids and grids[-1].name == OUTPUT else None
     while grids and grids[-1].channels == answer:
         grids.pop()
@@ -32,13 +32,13 @@ def maps_layer(network: Network, layer: str | None, address: Address, size: Size
     """The layer of that name, or the target's own; for a class or a vector the last one that has maps."""
     if layer is not None:
         result = network.layer(Address.parse(layer).layer, size)
-        if result.layout is None or places(result) < 2:
+        if result.layout is None or cell_count(result) < 2:
             raise ValueError(f"{layer!r} of {network.name} has no grid of places; name a layer of maps")
         return result
     if address.layer not in OUTPUTS:
-        own = network.layer(address.layer, size)
-        if own.layout is not None and places(own) > 1:
-            return own
+        target_layer = network.layer(address.layer, size)
+        if target_layer.layout is not None and cell_count(target_layer) > 1:
+            return target_layer
     return last_maps(network, size)
 
 
@@ -46,14 +46,14 @@ def as_maps(layer: Layer) -> Callable[[object], Tensor]:
     """What brings the layer's recorded value into maps (N, C, rows, columns)."""
 
     def maps(value: object) -> Tensor:
-        found = main_tensor(value)
-        assert found is not None
-        return found if layer.layout is None else layer.layout.maps(found.movedim(layer.batch, 0))
+        tensor = main_tensor(value)
+        assert tensor is not None
+        return tensor if layer.layout is None else layer.layout.maps(tensor.movedim(layer.batch, 0))
 
     return maps
 
 
-def places(layer: Layer) -> int:
+def cell_count(layer: Layer) -> int:
     """How many places a channel has."""
     _, rows, columns = layer.maps_shape
     return rows * columns

@@ -39,12 +39,12 @@ def natural_magnitude(size: tuple[int, int]) -> Tensor:
     whole[0] = 1
     if width % 2 == 0:
         whole[-1] = 1
-    found = []
+    magnitudes = []
     for bend, slope, deviation in PROFILES:
         shape = (bend * log**2 + slope * log).exp() * (frequency > 0)
         energy = (shape.square() * whole).sum() / (height * width)
-        found.append(shape * deviation / energy.sqrt().clamp(min=1e-12))
-    return torch.stack(found).float()
+        magnitudes.append(shape * deviation / energy.sqrt().clamp(min=1e-12))
+    return torch.stack(magnitudes).float()
 
 
 class Magnitude(Image):

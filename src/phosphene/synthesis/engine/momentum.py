@@ -21,12 +21,14 @@ class Momentum(Optimizer):
 
     def __init__(self, values: Iterable[Tensor], rates: Sequence[float], momentum: float = 0.0) -> None:
         super().__init__(values, {})
-        self.rates, self.momentum, self.taken = list(rates), momentum, 0
+        self.rates, self.momentum, self.steps_taken = list(rates), momentum, 0
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        now, before = (self.rates[min(max(step, 0), len(self.rates) - 1)] for step in (self.taken, self.taken - 1))
-        self.taken += 1
+        now, before = (
+            self.rates[min(max(step, 0), len(self.rates) - 1)] for step in (self.steps_taken, self.steps_taken - 1)
+        )
+        self.steps_taken += 1
         for group in self.param_groups:
             for value in group["params"]:
                 if value.grad is None:

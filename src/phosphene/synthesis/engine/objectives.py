@@ -47,12 +47,12 @@ class Objective:
 
     @property
     def name(self) -> str:
-        first, *others = self._raised or self.terms
-        told = [f"{'' if first[0] == 1 else f'{first[0]:g} × '}{first[1].name}"]
-        for weight, each in others:
+        first, *following = self._raised or self.terms
+        words = [f"{'' if first[0] == 1 else f'{first[0]:g} × '}{first[1].name}"]
+        for weight, each in following:
             factor = "" if abs(weight) == 1 else f"{abs(weight):g} × "
-            told.append(f"{'−' if weight < 0 else '+'} {factor}{each.name}")
-        return " ".join(told)
+            words.append(f"{'−' if weight < 0 else '+'} {factor}{each.name}")
+        return " ".join(words)
 
     @property
     def _raised(self) -> tuple[tuple[float, Term], ...]:
@@ -73,7 +73,7 @@ class Objective:
         return self + -other
 
     def __mul__(self, weight: float) -> Objective:
-        return Objective(tuple((own * weight, each) for own, each in self.terms))
+        return Objective(tuple((factor * weight, each) for factor, each in self.terms))
 
     __rmul__ = __mul__
 
@@ -116,9 +116,9 @@ def is_layer(address: Address) -> bool:
 
 
 def _mean_square(value: Tensor, batch: int) -> Tensor:
-    found = main_tensor(value)
-    assert found is not None
-    return found.movedim(batch, 0).flatten(1).square().mean(1)
+    tensor = main_tensor(value)
+    assert tensor is not None
+    return tensor.movedim(batch, 0).flatten(1).square().mean(1)
 
 
 def _each(network: Network, addresses: Sequence[Address], size: Size) -> Callable[[Tensor], Tensor]:
@@ -130,21 +130,21 @@ def _each(network: Network, addresses: Sequence[Address], size: Size) -> Callabl
     channels = [int(address.channel) for address in addresses]  # type: ignore[arg-type]
 
     def measure(value: Tensor) -> Tensor:
-        found = main_tensor(value)
-        assert found is not None
-        if len(found) != len(channels):
-            raise ValueError(f"{len(channels)} targets don't fit {len(found)} images; give one for each")
+        tensor = main_tensor(value)
+        assert tensor is not None
+        if len(tensor) != len(channels):
+            raise ValueError(f"{len(channels)} targets don't fit {len(tensor)} images; give one for each")
         if layer.layout is not None:
-            found = layer.layout.maps(found.movedim(layer.batch, 0))
-        chosen = found[torch.arange(len(found)), channels].reshape(len(found), -1)
+            tensor = layer.layout.maps(tensor.movedim(layer.batch, 0))
+        units = tensor[torch.arange(len(tensor)), channels].reshape(len(tensor), -1)
         columns = layer.maps_shape[2]
-        whole = chosen.mean(1)
-        placed = [i for i, address in enumerate(addresses) if address.place]
-        if not placed:
+        whole = units.mean(1)
+        with_place = [i for i, address in enumerate(addresses) if address.place]
+        if not with_place:
             return whole
         at = [a.place[0] * columns + a.place[1] if a.place else 0 for a in addresses]
-        single = chosen[torch.arange(len(found)), at]
-        mask = torch.tensor([a.place is not None for a in addresses], device=found.device)
+        single = units[torch.arange(len(tensor)), at]
+        mask = torch.tensor([a.place is not None for a in addresses], device=tensor.device)
         return torch.where(mask, single, whole)
 
     return measure

@@ -18,8 +18,8 @@ from ...network import Network
 from .ascent import Moment, Optimisers, ascend
 from .images import Pixels
 from .objectives import Objective, Size
-from .own_size import resized
-from .stepping import shown
+from .photo_size import resized
+from .stepping import current_images
 from .transforms import Roll
 
 SMALLEST = 64  # pixels; networks see little below it
@@ -67,5 +67,5 @@ def climbed(
             network, aim, image, steps=steps, transform=roll, optimiser=optimiser, seed=seed + number
         )  # fmt: skip
         for moment in moments:
-            yield aim, replace(moment, step=number * steps + moment.step), shown(image)
-        detail = shown(image) - base
+            yield aim, replace(moment, step=number * steps + moment.step), current_images(image)
+        detail = current_images(image) - base

@@ -94,16 +94,16 @@ def seen_images(network: Network, images: Any) -> Tensor:
 
     Raises ValueError for a tensor that is no image's: brought into [0, 1] it would be another image.
     """
-    found = network.denormalise(network.inputs(images).detach().to(precision(network)))
+    pixels = network.denormalise(network.inputs(images).detach().to(precision(network)))
     slack = WITHIN if network.dtype == precision(network) else HALF
-    low, high = float(found.min()), float(found.max())
+    low, high = float(pixels.min()), float(pixels.max())
     if isinstance(images, Tensor) and (low < -slack or high > 1 + slack):
         raise ValueError(
             f"the image of this tensor goes from {compact(low)} to {compact(high)}, beyond [0, 1]: it is not what "
             f"{network.name} is given of any photo ({network.preprocessing.describe()}); give the photo, or "
             "network.normalise(images) of images in [0, 1]"
         )
-    return found.clamp(0, 1)
+    return pixels.clamp(0, 1)
 
 
 def precision(network: Network) -> torch.dtype:
@@ -127,16 +127,16 @@ def start_images(network: Network, start: Any, many: int, size: Size) -> Tensor:
     One is taken for all; others are brought to the size. Raises ValueError for a tensor that is no image.
     """
     if isinstance(start, Tensor):
-        found = start.detach()[None] if start.ndim == 3 else start.detach()
-        if found.ndim != 4 or found.shape[1] != 3 or not found.is_floating_point():
+        pixels = start.detach()[None] if start.ndim == 3 else start.detach()
+        if pixels.ndim != 4 or pixels.shape[1] != 3 or not pixels.is_floating_point():
             text = f"{start.dtype} of shape {tuple(start.shape)}"
             raise ValueError(f"images to start at are (N, 3, H, W), floating-point in [0, 1], not {text}")
-        if not ((found >= 0) & (found <= 1)).all():
+        if not ((pixels >= 0) & (pixels <= 1)).all():
             raise ValueError("images to start at are in [0, 1], as `images` of a result are; these go beyond")
     else:
-        found = seen_images(network, start)
-    if len(found) not in (1, many):
-        raise ValueError(f"{len(found)} images to start at don't fit {many}; give one, or one for each")
-    if found.shape[-2:] != size:
-        found = F.interpolate(found, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-    return found.expand(many, -1, -1, -1)
+        pixels = seen_images(network, start)
+    if len(pixels) not in (1, many):
+        raise ValueError(f"{len(pixels)} images to start at don't fit {many}; give one, or one for each")
+    if pixels.shape[-2:] != size:
+        pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    return pixels.expand(many, -1, -1, -1)

@@ -27,25 +27,25 @@ class Parted(Synthesis):
     part_history: dict[str, Tensor] = field(repr=False)  # by the term's name: (steps taken, N)
 
     def to_dict(self) -> dict[str, Any]:
-        told = {name: values.tolist() for name, values in self.parts.items()}
-        return {**super().to_dict(), "parts": told}
+        parts = {name: values.tolist() for name, values in self.parts.items()}
+        return {**super().to_dict(), "parts": parts}
 
 
 def parted(
     network: Network, objective: Objective, image: Image, moments: Iterable[Moment], steps: int,
-    kind: type[_Kind], **told: Any,
+    kind: type[_Kind], **fields: Any,
 ) -> Iterator[_Kind]:  # fmt: skip
     """As `stepped`, with the terms: the last result's images are those after the last step, with their own values."""
-    common = {"network": network.name, "steps": steps, "objective": objective.name, **told}
+    common = {"network": network.name, "steps": steps, "objective": objective.name, **fields}
     ways: dict[str, list[Tensor]] = {}
 
-    def noted() -> Iterator[Moment]:
+    def recording() -> Iterator[Moment]:
         for moment in moments:
             for name, values in moment.parts.items():
                 ways.setdefault(name, []).append(values.cpu())
             yield moment
 
-    for now, history in ended(network, objective, image, noted(), steps):
+    for now, history in ended(network, objective, image, recording(), steps):
         yield kind(
             images=now.images.cpu(),
             scores=now.scores.cpu(),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...network import Network
 from .ascent import Moment, ascend
-from .kept import Kept
+from .from_start import FromStart
 from .objectives import Objective
 from .recipes import fading
 from .transforms import Cropped, Noised, Several, Transform, resampled
@@ -37,9 +37,9 @@ class Windowed:
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         many, side = len(images), 1 / self.zoom
         room = 1 - side  # each way, where half of the grid's side is 1
-        places = (2 * room * self.spread * torch.randn(2, many, generator=generator)).clamp(-room, room)
+        shifts = (2 * room * self.spread * torch.randn(2, many, generator=generator)).clamp(-room, room)
         angle = torch.deg2rad(self.turn * (2 * torch.rand(many, generator=generator) - 1))
-        return resampled(images, torch.full((many,), side), angle, places[0], places[1], "reflection")
+        return resampled(images, torch.full((many,), side), angle, shifts[0], shifts[1], "reflection")
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,16 @@ PHASES = (
 
 
 def in_phases(
-    network: Network, objective: Objective, image: Kept, *, steps: int, rate: float, seed: int
+    network: Network, objective: Objective, image: FromStart, *, steps: int, rate: float, seed: int
 ) -> Iterator[Moment]:
     """The moments of all phases, counted through."""
-    done, share = 0, 0.0
+    steps_before, share = 0, 0.0
     for number, phase in enumerate(PHASES):
         share += phase.share
-        more = round(share * steps) - done
+        more = round(share * steps) - steps_before
         if more and phase.margin is not None:
             image.settle(phase.margin)
         for moment in ascend(network, objective, image, steps=more, transform=phase.transform,
                              optimiser=fading(rate), seed=seed + number):  # fmt: skip
-            yield replace(moment, step=done + moment.step)
-        done += more
+            yield replace(moment, step=steps_before + moment.step)
+        steps_before += more

@@ -68,16 +68,16 @@ def steepest(rate: float, shrink: float = 1.0) -> Optimisers:
     return optimiser
 
 
-def progressing(wanted: float) -> Optimisers:
-    """Steps along the gradient so long that each image's score would grow by `wanted`, were it linear."""
-    return lambda values: Progress(values, wanted)
+def progressing(goal: float) -> Optimisers:
+    """Steps along the gradient so long that each image's score would grow by `goal`, were it linear."""
+    return lambda values: Progress(values, goal)
 
 
 class Progress(torch.optim.Optimizer):
     """x ← x - rate · g with rate = wanted / |g|² for each image: the policy `progress` of the authors' program."""
 
-    def __init__(self, values: Iterable[Tensor], wanted: float) -> None:
-        super().__init__(values, {"wanted": wanted})
+    def __init__(self, values: Iterable[Tensor], goal: float) -> None:
+        super().__init__(values, {"wanted": goal})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -160,11 +160,11 @@ def recipe_of(name: str) -> Recipe:
 
 
 def followed(
-    network: Network, asked: Objective, recipe: Recipe, many: int, size: Size, *, steps: int, seed: int
+    network: Network, aim: Objective, recipe: Recipe, many: int, size: Size, *, steps: int, seed: int
 ) -> tuple[Objective, Image, Iterator[Moment]]:
     """What is raised in all, the images, and the moments of the ascent that the recipe takes to what is asked."""
     image = recipe.start(many, size, generator(seed))
-    objective = asked if recipe.cost is None else asked - recipe.cost
+    objective = aim if recipe.cost is None else aim - recipe.cost
     moments = ascend(network, objective, image, steps=steps, transform=recipe.transform, optimiser=recipe.optimiser,
                      priors=recipe.priors, seed=seed)  # fmt: skip
     return objective, image, best_kept(image, moments, steps) if recipe.best else moments

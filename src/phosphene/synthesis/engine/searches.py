@@ -33,7 +33,8 @@ class SeparateLBFGS(Optimizer):
         super().__init__(values, {})
         self.values: list[Tensor] = [value for group in self.param_groups for value in group["params"]]
         self.iterations, self.history, self.first = iterations, history, first
-        self.kept: list[tuple[Tensor, Tensor, Tensor]] = []  # differences of values, of gradients, 1 / their product
+        # differences of values, of gradients, 1 / their product
+        self.corrections: list[tuple[Tensor, Tensor, Tensor]] = []
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor]) -> Any:  # type: ignore[override]
@@ -51,43 +52,45 @@ class SeparateLBFGS(Optimizer):
             length = self._first_length(direction)
             for _ in range(HALVINGS):
                 self._put(at + length[:, None] * direction)
-                found = closure().detach()
-                good = (found <= losses + ARMIJO * length * slope + slack * losses.abs()) & found.isfinite()
+                losses_there = closure().detach()
+                good = (
+                    losses_there <= losses + ARMIJO * length * slope + slack * losses.abs()
+                ) & losses_there.isfinite()
                 if good.all():
                     break
                 length = torch.where(good, length, length / 2)
             else:  # where nothing helps: stay, and begin anew
                 length = torch.where(good, length, 0.0)
                 self._put(at + length[:, None] * direction)
-                found = closure().detach()
-                self.kept = [(moved, changed, inverse * good) for moved, changed, inverse in self.kept]
-            losses, gradient = found, self._gradient()
+                losses_there = closure().detach()
+                self.corrections = [(moved, changed, inverse * good) for moved, changed, inverse in self.corrections]
+            losses, gradient = losses_there, self._gradient()
             self._keep(length[:, None] * direction, gradient - before)
         return began.sum()
 
     def _first_length(self, direction: Tensor) -> Tensor:
         """1 where the curvature is known, else what changes no value by more than `first`."""
         short = self.first / direction.abs().amax(1).clamp(min=1e-30)
-        return torch.where(self._curved().any(0), 1.0, short) if self.kept else short
+        return torch.where(self._curved().any(0), 1.0, short) if self.corrections else short
 
     def _curved(self) -> Tensor:
         """Which images each difference says something of: (differences, N)."""
-        return torch.stack([inverse > 0 for *_, inverse in self.kept])
+        return torch.stack([inverse > 0 for *_, inverse in self.corrections])
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """−H g by the two loops."""
         direction, shares = -gradient, []
-        for moved, changed, inverse in reversed(self.kept):
+        for moved, changed, inverse in reversed(self.corrections):
             share = inverse * _dot(moved, direction)
             direction = direction - share[:, None] * changed
             shares.append(share)
-        if self.kept:
+        if self.corrections:
             curved = self._curved()
-            scales = torch.stack([_dot(moved, y) / _dot(y, y).clamp(min=1e-30) for moved, y, _ in self.kept])
+            scales = torch.stack([_dot(moved, y) / _dot(y, y).clamp(min=1e-30) for moved, y, _ in self.corrections])
             last = torch.where(curved, torch.arange(len(curved), device=curved.device)[:, None], -1).amax(0)
             scale = scales.gather(0, last.clamp(min=0)[None])[0]
             direction = direction * torch.where(last >= 0, scale, 1.0)[:, None]
-        for (moved, changed, inverse), share in zip(self.kept, reversed(shares), strict=True):
+        for (moved, changed, inverse), share in zip(self.corrections, reversed(shares), strict=True):
             direction = direction + (share - inverse * _dot(changed, direction))[:, None] * moved
         return direction
 
@@ -96,7 +99,7 @@ class SeparateLBFGS(Optimizer):
         product = _dot(moved, changed)
         curves = product > 1e-10 * _dot(changed, changed)
         inverse = torch.where(curves, 1 / torch.where(curves, product, 1.0), 0.0)
-        self.kept = [*self.kept, (moved, changed, inverse)][-self.history :]
+        self.corrections = [*self.corrections, (moved, changed, inverse)][-self.history :]
 
     def _at(self) -> Tensor:
         return torch.cat([value.flatten(1) for value in self.values], 1)

@@ -19,13 +19,13 @@ _Kind = TypeVar("_Kind", bound=Synthesis)
 
 def stepped(
     network: Network, objective: Objective, image: Image, moments: Iterable[Moment], steps: int,
-    kind: type[_Kind], **told: Any,
+    kind: type[_Kind], **fields: Any,
 ) -> Iterator[_Kind]:  # fmt: skip
     """A result for every moment; the last one's images are those after the last step, scored without a transform.
 
-    `told` are the fields that do not change from step to step.
+    `fields` are the fields that do not change from step to step.
     """
-    common = {"network": network.name, "objective": objective.name, "steps": steps, **told}
+    common = {"network": network.name, "objective": objective.name, "steps": steps, **fields}
     for now, history in ended(network, objective, image, moments, steps):
         yield kind(images=now.images.cpu(), scores=now.scores.cpu(), history=history, step=now.step, **common)
 
@@ -43,13 +43,13 @@ def ended(
 
 
 def _last(network: Network, objective: Objective, image: Image, steps: int) -> Moment:
-    images = shown(image)
+    images = current_images(image)
     with torch.no_grad():
         values = evaluated(network, objective, images, precise=True) | {IMAGES: images}
         return Moment(steps, images, objective.score(values), objective.parts(values))
 
 
-def shown(image: Image) -> Tensor:
+def current_images(image: Image) -> Tensor:
     """The images as they are now."""
     with torch.no_grad():
         return image().detach().clone()

@@ -42,7 +42,7 @@ class Synthesis(Result):
         return grid(pixels(self.images), scale=1).pixels
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """The images, each with its score, and the way that the scores took.
+        """The images, each with its score, and a plot of the scores at every step.
 
         - `columns`: images in a row
         """
@@ -72,12 +72,12 @@ class Synthesis(Result):
     @property
     def caption(self) -> str:
         height, width = self.images.shape[-2:]
-        taken = (
+        steps_text = (
             counted(self.step, "step")
             if self.step == self.steps
             else f"stopped after {self.step} of {counted(self.steps, 'step')}"
         )
-        return f"{self.how}; {height} × {width} px, {taken}, seed {self.seed}. Colours as they are, in [0, 1]."
+        return f"{self.how}; {height} × {width} px, {steps_text}, seed {self.seed}. Colours as they are, in [0, 1]."
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -104,8 +104,8 @@ def tiled(
     """The images in rows, with a label under each, as wide as there is room."""
     columns = max(1, min(columns, len(images)))
     tiles = grid(pixels(images), columns=columns, gutter=max(2, images.shape[-1] // 14))
-    shown = min(width, tiles.pixels.shape[1] * max(1.0, min(2.0, 300 / images.shape[-1])))
-    return ImageBlock(tiles.pixels, heading=heading, cells=tiles.cells, labels=labels, width=shown, crisp=False)
+    width_px = min(width, tiles.pixels.shape[1] * max(1.0, min(2.0, 300 / images.shape[-1])))
+    return ImageBlock(tiles.pixels, heading=heading, cells=tiles.cells, labels=labels, width=width_px, crisp=False)
 
 
 def trace(history: Tensor, name: str, width: float = 460.0) -> Block:

@@ -50,7 +50,7 @@ def k_means(points: Tensor, groups: int, seed: int) -> tuple[Tensor, Tensor]:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # points that are alike leave groups empty
-        found = KMeans(groups, n_init=TRIES, random_state=seed).fit(points.double().cpu().numpy())
-    assigned, centres = torch.from_numpy(found.labels_).long(), torch.from_numpy(found.cluster_centers_)
+        clustering = KMeans(groups, n_init=TRIES, random_state=seed).fit(points.double().cpu().numpy())
+    assigned, centres = torch.from_numpy(clustering.labels_).long(), torch.from_numpy(clustering.cluster_centers_)
     order = torch.bincount(assigned, minlength=groups).argsort(descending=True, stable=True)
     return order.argsort()[assigned], centres[order]

@@ -33,7 +33,7 @@ from ..engine.layers import maps_layer
 from ..engine.objectives import Objective, Size, Values, objective, unit
 from ..engine.options import generator, image_count, input_size, positive, step_count
 from ..engine.recipes import fading, fourier
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from ..engine.synthesis import Synthesis, pixels, tiled
 from ..engine.transforms import PIECES, Transform
 
@@ -48,8 +48,8 @@ def pushed_apart(base: Objective, layer: Layer, weight: float, alone: int = 0) -
     likeness = gram_likeness(layer)
     reads = tuple(sorted(base.reads | likeness.reads))
 
-    def measure(*given: Tensor) -> Tensor:
-        values: Values = dict(zip(reads, given, strict=True))
+    def measure(*read: Tensor) -> Tensor:
+        values: Values = dict(zip(reads, read, strict=True))
         scale = base.score(values)[alone:].detach().mean().abs()
         costs = scale * likeness.score({layer.name: values[layer.name][alone:]})
         return torch.cat([costs.new_zeros(alone), costs])
@@ -112,8 +112,8 @@ class Diverse(Synthesis):
             ("Gram distance", before.gram, after.gram, _ratio(before.gram, after.gram)),
             ("pixel distance", before.pixels, after.pixels, _ratio(before.pixels, after.pixels)),
         ]
-        told = [(name, compact(first), compact(second), ratio) for name, first, second, ratio in rows]
-        return Table(["", "by itself", "pushed apart", "ratio"], told)
+        cells = [(name, compact(first), compact(second), ratio) for name, first, second, ratio in rows]
+        return Table(["", "by itself", "pushed apart", "ratio"], cells)
 
     @property
     def heading(self) -> str:
@@ -155,24 +155,24 @@ def diverse(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[Diverse]:
-    """One unit in several ways: images that must differ from each other, beside as many without that.
+    """Several images of one unit that must differ from each other, beside as many images without this condition.
 
-    Raises LookupError for a target or a layer that is not there, ValueError for one that no gradient reaches and for a
-    layer without a grid of places.
+    Raises LookupError for a target or a layer that does not exist, ValueError for one that no gradient reaches and for
+    a layer without a grid of places.
 
     - `target`: what to raise: a channel such as 'blocks.3:17', a neuron, a layer, or a class such as 'logits:goose'
-    - `images`: how many ways
-    - `weight`: what it costs to be alike, as a share of the score; 0 for nothing
+    - `images`: how many images
+    - `weight`: the weight of similarity in the objective, as a share of the score; 0 for none
     - `layer`: where their Gram matrices are compared; if not given, the target's own layer, or the last one with maps
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take
-    - `seed`: the starts and the transforms; the same seed gives the same images
+    - `seed`: seed of the starts and the transforms; the same seed gives the same images
     - `rate`: Adam's step size
     """
     space, steps = input_size(network, size), step_count(steps)
     many = image_count(images, "images", space, network, [target], least=2, each=2)
     weight = positive(weight, "weight", zero=True)
-    base, at = asked(network, target, layer, space)
+    base, at = objective_at(network, target, layer, space)
     start = fourier(2 * many, space, generator(seed))
     with torch.no_grad():  # the same starts, with and without
         for values in start.parameters():
@@ -182,12 +182,12 @@ def diverse(
     moments = ascend(network, objective, start, steps=steps, optimiser=fading(rate), transform=Twice(PIECES), seed=seed)
     history = torch.empty(steps, 2 * many)
     for moment in moments:
-        made, scores, alike = moment.images, moment.parts[base.name], moment.parts[likeness.name]
+        final, scores, alike = moment.images, moment.parts[base.name], moment.parts[likeness.name]
         history[moment.step - 1] = scores
         if moment.step == steps:
-            made = shown(start)
-            scores, alike = scored(network, base, made), scored(network, likeness, made)
-        plain, different = made.split(many)
+            final = current_images(start)
+            scores, alike = scored(network, base, final), scored(network, likeness, final)
+        plain, different = final.split(many)
         yield Diverse(
             network=network.name, objective=base.name, titles=(base.name,) * many,
             images=different.cpu(), scores=scores[many:].cpu(), history=history[: moment.step, many:].clone(),
@@ -198,7 +198,9 @@ def diverse(
         )  # fmt: skip
 
 
-def asked(network: Network, target: str | Sequence[str], layer: str | None, size: Size) -> tuple[Objective, Layer]:
+def objective_at(
+    network: Network, target: str | Sequence[str], layer: str | None, size: Size
+) -> tuple[Objective, Layer]:
     """The objective of one unit, and the layer at which its images are compared."""
     address = single(network, target, size)
     return unit(network, address, size), maps_layer(network, layer, address, size)

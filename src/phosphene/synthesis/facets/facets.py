@@ -8,8 +8,8 @@ feature visualization (A. Nguyen, J. Yosinski and J. Clune, 2016) starts the asc
     3. for each group, start gradient ascent at the mean of the photos nearest to its centre
     4. go in phases, more and more in the middle of the image (`phases.py`)
 
-Two things are ours. The image keeps its start: what is optimised is added to it and fades (`kept.py`). And each facet
-is drawn to its photos not by its start alone but by its code as well: the objective is
+Two things are ours. The image keeps its start: what is optimised is added to it and fades (`from_start.py`). And each
+facet is drawn to its photos not by its start alone but by its code as well: the objective is
 
     score(i) + pull · |mean score| · sum over two layers of affinity(i, i),
 
@@ -33,12 +33,12 @@ from ...instrument.roles import LayerName, Photos, UnitName
 from ...network import Network
 from ..engine.ascent import scored
 from ..engine.collection import look_through
-from ..engine.kept import Kept
+from ..engine.from_start import FromStart
 from ..engine.objectives import unit
 from ..engine.options import count, generator, image_count, input_size, positive, step_count
 from ..engine.phases import in_phases
 from ..engine.recipes import fourier
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from .diversity import single
 from .groups import kinds_of
 from .kinds import drawn_to_kinds, likeness, nearest
@@ -63,60 +63,62 @@ def facets(
     seed: int = 0,
     rate: float = 0.02,
 ) -> Iterator[Facets]:
-    """The different things that a unit answers to: an image for each kind of photo among those that it answers to most.
+    """The different things that a unit responds to: an image for each kind of photo among its strongest photos.
 
-    Takes photos, files and folders of any number; files that can't be read are left out and named. Raises LookupError
-    for a target or a layer that is not there, ValueError for fewer photos than groups and for a target that no gradient
-    reaches.
+    Takes any number of photos, files and folders; files that can't be read are left out and named. Raises LookupError
+    for a target or a layer that does not exist, ValueError for fewer photos than groups and for a target that no
+    gradient reaches.
 
     - `target`: what to raise: a channel such as 'blocks.5:17', a neuron, or a class such as 'logits:goose'
-    - `photos`: a photo, or a folder of them; give hundreds, of many kinds
-    - `groups`: how many facets to look for
-    - `top`: how many photos, of those that the unit answers to most, are parted into groups
-    - `layer`: where photos are grouped, by its means over places; if not given, the last one with maps
-    - `pull`: what it is worth to be like the photos of its own group, as a share of the score; 0 for the start alone
+    - `photos`: photos or folders of photos; give hundreds, of many kinds
+    - `groups`: how many facets to make
+    - `top`: how many of the strongest photos are divided into groups
+    - `layer`: the layer by whose means over places photos are grouped; if not given, the last one with maps
+    - `pull`: the weight of similarity to the group's photos, as a share of the score; with 0, only the start differs
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take, in phases
-    - `seed`: where the grouping begins, the noise and the moves; the same seed gives the same images
+    - `seed`: seed of the grouping, the noise and the shifts; the same seed gives the same images
     - `rate`: Adam's step size
     """
-    wanted, steps = input_size(network, size), step_count(steps)
-    many = image_count(groups, "groups", wanted, network, [target], least=2, each=2)
+    shape, steps = input_size(network, size), step_count(steps)
+    many = image_count(groups, "groups", shape, network, [target], least=2, each=2)
     pull = positive(pull, "pull", zero=True)
-    address = single(network, target, wanted)
+    address = single(network, target, shape)
     usual = network.preprocessing.size
-    seen = look_through(network, photos, network.address(address, usual))
-    at = facet_layers(network, layer, wanted)
-    kinds = kinds_of(network, seen, [network.layer(each.name, usual) for each in at.all],
-                     many=many, top=count(top, "top", many), size=wanted, seed=seed)  # fmt: skip
+    answers = look_through(network, photos, network.address(address, usual))
+    at = facet_layers(network, layer, shape)
+    kinds = kinds_of(network, answers, [network.layer(each.name, usual) for each in at.all],
+                     many=many, top=count(top, "top", many), size=shape, seed=seed)  # fmt: skip
     image = started(kinds.begun, seed)
-    base, alike = unit(network, address, wanted), likeness(at.between)
-    own = nearest(at.between, kinds.centres[at.between.name])
-    asked = drawn_to_kinds(base, at.pulling, kinds.centres, pull) if pull else base
-    told = asked + 0 * alike + 0 * own  # which are told, but ask for nothing
+    base, alike = unit(network, address, shape), likeness(at.between)
+    closeness = nearest(at.between, kinds.centres[at.between.name])
+    raised = drawn_to_kinds(base, at.pulling, kinds.centres, pull) if pull else base
+    watched = raised + 0 * alike + 0 * closeness  # which are told, but ask for nothing
     history = torch.empty(steps, 2 * many)
-    for moment in in_phases(network, told, image, steps=steps, rate=rate, seed=seed):
-        made, parts = moment.images, moment.parts
+    for moment in in_phases(network, watched, image, steps=steps, rate=rate, seed=seed):
+        final, parts = moment.images, moment.parts
         history[moment.step - 1] = parts[base.name]
         if moment.step == steps:
-            made = shown(image)
-            parts = {each.name: scored(network, each, made) for each in (base, alike, own)}
+            final = current_images(image)
+            parts = {each.name: scored(network, each, final) for each in (base, alike, closeness)}
         scores, cosines = parts[base.name].cpu(), parts[alike.name].double()
         yield Facets(
             network=network.name, objective=base.name, titles=tuple(f"facet {number + 1}" for number in range(many)),
-            images=made[:many].cpu(), scores=scores[:many], history=history[: moment.step, :many].clone(),
-            restarts=made[many:].cpu(), restart_scores=scores[many:],
+            images=final[:many].cpu(), scores=scores[:many], history=history[: moment.step, :many].clone(),
+            restarts=final[many:].cpu(), restart_scores=scores[many:],
             restart_history=history[: moment.step, many:].clone(),
             distances={"facets": 1 - float(cosines[:many].mean()), "restarts": 1 - float(cosines[many:].mean())},
-            matched=int(parts[own.name][:many].sum()), photo_score=float(seen.scores.max()), groups=kinds.groups,
+            matched=int(parts[closeness.name][:many].sum()), photo_score=float(answers.scores.max()),
+            groups=kinds.groups,
             begun=kinds.begun, layer=at.later.name, pulling=tuple(each.name for each in at.pulling if pull),
-            measured=at.between.name, pull=pull, step=moment.step, steps=steps, seed=seed, unreadable=seen.unreadable,
+            measured=at.between.name, pull=pull, step=moment.step, steps=steps, seed=seed,
+            unreadable=answers.unreadable,
             how=f"Fourier image added to its start, in decorrelated colours, in phases, Adam with rate {rate:g}",
         )  # fmt: skip
 
 
-def started(begun: Tensor, seed: int) -> Kept:
+def started(begun: Tensor, seed: int) -> FromStart:
     """Images that start at the given ones, and behind them as many that start at weak noise."""
     size = (int(begun.shape[-2]), int(begun.shape[-1]))
-    noise = shown(fourier(len(begun), size, generator(seed)))
-    return Kept(torch.cat([begun, noise]))
+    noise = current_images(fourier(len(begun), size, generator(seed)))
+    return FromStart(torch.cat([begun, noise]))

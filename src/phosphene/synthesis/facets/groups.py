@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...network import Layer, Network
-from ..engine.collection import Seen
-from ..engine.kept import logits
+from ..engine.collection import PhotoAnswers
+from ..engine.from_start import logits
 from ..engine.layers import as_maps
 from ..engine.objectives import Size
 from ..engine.priors import blurred
@@ -52,24 +52,24 @@ class Kinds:
 
 
 def kinds_of(
-    network: Network, seen: Seen, layers: Sequence[Layer], *, many: int, top: int, size: Size, seed: int
+    network: Network, answers: PhotoAnswers, layers: Sequence[Layer], *, many: int, top: int, size: Size, seed: int
 ) -> Kinds:
     """The `top` photos with the highest score in `many` groups, by what the first of the layers says of them.
 
     Raises ValueError for photos that are fewer than groups, or that look alike.
     """
-    best = np.argsort(-seen.scores, kind="stable")[:top]
-    codes = features(network, seen, best, layers)
+    best = np.argsort(-answers.scores, kind="stable")[:top]
+    codes = features(network, answers, best, layers)
     points = codes[layers[0].name]
     assigned = parted(points, many, seed)
     groups, begun = [], []
     for group in range(many):
         inside = torch.nonzero(assigned == group)[:, 0]
         away = (points[inside] - points[inside].mean(0)).norm(dim=1)
-        kept = min(NEAREST, math.ceil(len(inside) / 3))
-        near = [int(best[index]) for index in inside[away.argsort(stable=True)][:kept]]
-        images = torch.cat([fitted(seen.image(network, index), size) for index in near])
-        groups.append(Group(len(inside), tuple(seen.names[index] for index in near), images[:SHOWN]))
+        count = min(NEAREST, math.ceil(len(inside) / 3))
+        near = [int(best[index]) for index in inside[away.argsort(stable=True)][:count]]
+        images = torch.cat([fitted(answers.image(network, index), size) for index in near])
+        groups.append(Group(len(inside), tuple(answers.names[index] for index in near), images[:SHOWN]))
         begun.append(images.mean(0, keepdim=True))
     starts = strengthened(blurred(torch.cat(begun), BLUR * max(size)))
     centres = {
@@ -79,17 +79,17 @@ def kinds_of(
 
 
 def features(
-    network: Network, seen: Seen, chosen: Sequence[int] | np.ndarray, layers: Sequence[Layer]
+    network: Network, answers: PhotoAnswers, rows: Sequence[int] | np.ndarray, layers: Sequence[Layer]
 ) -> dict[str, Tensor]:
     """What each layer says of the chosen photos: its means over places, brought to length 1 (N, D), by its name."""
     read = {layer.name: as_maps(layer) for layer in layers}
-    found: dict[str, list[Tensor]] = {name: [] for name in read}
-    for index in chosen:
+    by_layer: dict[str, list[Tensor]] = {name: [] for name in read}
+    for index in rows:
         with torch.no_grad():
-            values = network.record(network.inputs(seen.photo(int(index))), *read)
+            values = network.record(network.inputs(answers.photo(int(index))), *read)
         for name, maps in read.items():
-            found[name].append(maps(values[name]).flatten(2).mean(2).float().cpu())
-    return {name: F.normalize(torch.cat(each), dim=1) for name, each in found.items()}
+            by_layer[name].append(maps(values[name]).flatten(2).mean(2).float().cpu())
+    return {name: F.normalize(torch.cat(each), dim=1) for name, each in by_layer.items()}
 
 
 def parted(points: Tensor, many: int, seed: int) -> Tensor:

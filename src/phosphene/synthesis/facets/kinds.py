@@ -42,8 +42,8 @@ def nearest(layer: Layer, centres: Tensor) -> Objective:
     """1 where an image is nearer to its own kind than to any other, else 0 (N,); no gradient."""
 
     def measure(codes: Tensor) -> Tensor:
-        found = affinities(codes.detach(), centres)
-        return (found.argmax(1) == torch.arange(len(found), device=found.device)).to(codes)
+        likeness = affinities(codes.detach(), centres)
+        return (likeness.argmax(1) == torch.arange(len(likeness), device=likeness.device)).to(codes)
 
     return _of_the_first(f"nearest to its own kind at {layer.name}", layer, len(centres), measure)
 
@@ -67,8 +67,8 @@ def drawn_to_kinds(base: Objective, layers: Sequence[Layer], centres: Mapping[st
     pulls = [own_kind(layer, centres[layer.name]) for layer in layers]
     reads = tuple(sorted(base.reads.union(*(pull.reads for pull in pulls))))
 
-    def measure(*given: Tensor) -> Tensor:
-        values: Values = dict(zip(reads, given, strict=True))
+    def measure(*read: Tensor) -> Tensor:
+        values: Values = dict(zip(reads, read, strict=True))
         many = len(centres[layers[0].name])
         scale = base.score(values)[:many].detach().mean().abs()
         return scale * torch.stack([pull.score(values) for pull in pulls]).sum(0)
@@ -86,8 +86,8 @@ def _of_the_first(name: str, layer: Layer, many: int, measure: Callable[[Tensor]
     codes = _codes(layer)
 
     def all_of_them(value: Tensor) -> Tensor:
-        found = codes(value)
-        first = measure(found[:many])
-        return torch.cat([first, first.new_zeros(len(found) - many)])
+        read = codes(value)
+        first = measure(read[:many])
+        return torch.cat([first, first.new_zeros(len(read) - many)])
 
     return objective(name, layer.name, all_of_them)

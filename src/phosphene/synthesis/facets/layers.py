@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...network import Address, Layer, Network
-from ..engine.layers import last_maps, maps_layer, places
+from ..engine.layers import cell_count, last_maps, maps_layer
 from ..engine.objectives import Size
 
 
@@ -38,13 +38,13 @@ def facet_layers(network: Network, layer: str | None, size: Size) -> FacetLayers
     for each in network.layers(size):
         if each.name == later.name:
             break
-        if each.layout is not None and places(each) > 1:
+        if each.layout is not None and cell_count(each) > 1:
             before.append(each)
     grids = Counter(each.maps_shape[1:] for each in before)  # a grid of its own is that of a padded map
     finer = [
         number
         for number, each in enumerate(before)
-        if places(each) >= 4 * places(later) and grids[each.maps_shape[1:]] > 1
+        if cell_count(each) >= 4 * cell_count(later) and grids[each.maps_shape[1:]] > 1
     ]
     if not finer:
         earlier = before[len(before) // 2] if before else later

@@ -40,14 +40,16 @@ class Facets(Synthesis):
         return grid(pixels(torch.cat([self.images, self.restarts])), scale=1, columns=len(self.images)).pixels
 
     def sheet(self, *, photos: bool = True) -> Sheet:  # type: ignore[override]
-        """For each facet its image, where it began, and photos of its group; then the restarts, and the measure.
+        """For each facet its image, its starting image and photos of its group; then the restarts, and the comparison.
 
         - `photos`: show the photos of each group, and their mean
         """
-        told = [
+        captions = [
             f"{compact(float(score))}: {_photos(group)}" for score, group in zip(self.scores, self.groups, strict=True)
         ]
-        blocks: list[Block] = self._with_photos(told) if photos else [tiled(self.images, told, len(told), "Facets")]
+        blocks: list[Block] = (
+            self._with_photos(captions) if photos else [tiled(self.images, captions, len(captions), "Facets")]
+        )
         scores = [compact(float(score)) for score in self.restart_scores]
         blocks.append(tiled(self.restarts, scores, len(scores), "For comparison: from noise"))
         lines = [each.float().mean(1).tolist() for each in (self.history, self.restart_history)]
@@ -55,16 +57,16 @@ class Facets(Synthesis):
         blocks.append(Row([DrawingBlock(plot), self._table()], gap=48))
         return self.sheet_of(blocks)
 
-    def _with_photos(self, told: list[str]) -> list[Block]:
+    def _with_photos(self, captions: list[str]) -> list[Block]:
         rows: list[Block] = []
         for number, group in enumerate(self.groups):
             image, start = pixels(torch.stack([self.images[number], self.begun[number]]))
             full = max(1, len(group.photos) // COLUMNS) * COLUMNS  # no row is left half empty
-            seen = grid(pixels(group.photos[:full]), columns=COLUMNS, gutter=8)
+            photos = grid(pixels(group.photos[:full]), columns=COLUMNS, gutter=8)
             row = [
-                ImageBlock(image, f"Facet {number + 1}", told[number], width=FACET, crisp=False),
+                ImageBlock(image, f"Facet {number + 1}", captions[number], width=FACET, crisp=False),
                 ImageBlock(start, "its start", width=FACET / 2, crisp=False),
-                ImageBlock(seen.pixels, "photos of its group", width=WIDTH - 2 * FACET, crisp=False),
+                ImageBlock(photos.pixels, "photos of its group", width=WIDTH - 2 * FACET, crisp=False),
             ]
             rows.append(Row(row, gap=28))
         return rows
@@ -85,9 +87,9 @@ class Facets(Synthesis):
 
     @property
     def caption(self) -> str:
-        drawn = f"Drawn to them with {self.pull:g} at {' and '.join(self.pulling)}. " if self.pull else ""
+        pull_text = f"Drawn to them with {self.pull:g} at {' and '.join(self.pulling)}. " if self.pull else ""
         return (
-            f"{super().caption} Photos are grouped by the means of {self.layer} over its places. {drawn}Images are "
+            f"{super().caption} Photos are grouped by the means of {self.layer} over its places. {pull_text}Images are "
             f"compared by those of {self.measured}; distances are 1 − the cosine."
         )
 

@@ -51,7 +51,7 @@ class Starts(Synthesis):
         return pairwise_rms(self.begun), pairwise_rms(self.images)
 
     def sheet(self, *, columns: int = 6) -> Sheet:
-        """The starts above what they became, with their scores, and the way that these took.
+        """The starting images above the results, with their scores, and a plot of the scores at every step.
 
         - `columns`: images in a row
         """
@@ -100,27 +100,27 @@ def starts(
     robust: bool = True,
     rate: float = 0.02,
 ) -> Iterator[Starts]:
-    """The same unit from several starts: the network's zero, strong noise, a photo, and weak noise several times.
+    """Images of one unit from several starting images: the network's zero, strong noise, a photo, and weak noise.
 
-    All are raised in one batch. Raises LookupError for a target that is not there, ValueError for one that no gradient
+    All run in one batch. Raises LookupError for a target that does not exist, ValueError for one that no gradient
     reaches.
 
     - `target`: what to raise, such as 'blocks.3:17' (a channel's mean), 'blocks.3:17@5,6' (one neuron), 'logits:goose'
-    - `start`: a photo to start at as well
-    - `random`: how many times to start at weak noise
+    - `start`: a photo to start from as well
+    - `random`: how many images start from weak noise
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
     - `steps`: how many steps of gradient ascent to take
-    - `seed`: the noise and the transforms; the same seed gives the same images
+    - `seed`: seed of the noise and the transforms; the same seed gives the same images
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels
-    - `robust`: show the network pieces of the image, turned and under noise, others at every step
+    - `robust`: show the network random crops of the image, turned and with noise, new ones at every step
     - `rate`: Adam's step size
     """
     if space not in SPACES:
         raise ValueError(f"an image is optimised as {' or '.join(SPACES)}, not {space!r}")
-    wanted, steps = input_size(network, size), step_count(steps)
-    objective = unit(network, single(network, target, wanted), wanted)
+    shape, steps = input_size(network, size), step_count(steps)
+    objective = unit(network, single(network, target, shape), shape)
     begun, titles = beginnings(
-        network, start, image_count(random, "random", wanted, network, [target], least=0), wanted, seed
+        network, start, image_count(random, "random", shape, network, [target], least=0), shape, seed
     )
     image = image_at(space, begun)
     with torch.no_grad():
@@ -129,8 +129,8 @@ def starts(
     moments = ascend(network, objective, image, steps=steps, optimiser=optimiser,
                      transform=PIECES if robust else None, seed=seed)  # fmt: skip
     how = f"{SPACES[space]}{', seen in pieces, turned and under noise' if robust else ''}, Adam with rate {rate:g}"
-    told = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
-    yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **told)
+    fields = {"begun": begun.cpu(), "begun_scores": scored(network, objective, begun).cpu()}
+    yield from stepped(network, objective, image, moments, steps, Starts, titles=titles, how=how, seed=seed, **fields)
 
 
 def beginnings(
@@ -139,12 +139,12 @@ def beginnings(
     """The starts (N, 3, H, W) in [0, 1] and what each is: zero, strong noise, the photo, weak noises."""
     draws = generator(seed)
     zero = network.denormalise(torch.zeros(1, network.preprocessing.channels, *size)).clamp(0, 1)
-    found = {"the network's zero": zero, "strong noise": noise(1, size, deviation=STRONG, generator=draws)}
+    images_by_name = {"the network's zero": zero, "strong noise": noise(1, size, deviation=STRONG, generator=draws)}
     if photo is not None:
-        found[photo.name] = fitted(seen_images(network, photo).float().cpu(), size)
+        images_by_name[photo.name] = fitted(seen_images(network, photo).float().cpu(), size)
     for number in range(1, random + 1):
-        found[f"weak noise {number}"] = noise(1, size, deviation=STRONG / 5, generator=draws)
-    return torch.cat(list(found.values())), tuple(found)
+        images_by_name[f"weak noise {number}"] = noise(1, size, deviation=STRONG / 5, generator=draws)
+    return torch.cat(list(images_by_name.values())), tuple(images_by_name)
 
 
 def fitted(images: Tensor, size: Size) -> Tensor:

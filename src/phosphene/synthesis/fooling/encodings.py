@@ -21,7 +21,7 @@ class Encoding(Protocol):
     """A way to write images down so that they can be varied; `founding` generations of it are worth drawing."""
 
     @property
-    def told(self) -> str: ...
+    def text(self) -> str: ...
 
     @property
     def founding(self) -> int: ...
@@ -47,7 +47,7 @@ class Direct:
     strength: float = 15.0
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return "every number of the image by itself"
 
     @property
@@ -60,10 +60,10 @@ class Direct:
     def mutated(self, parents: Genomes, generation: int, generator: torch.Generator) -> Genomes:
         values = parents["values"]
         rate = self.rate * 0.5 ** (generation // self.halving)
-        chosen = torch.rand(values.shape, generator=generator) < rate
-        found = values.clone()
-        found[chosen] = polynomial(values[chosen], self.strength, generator)
-        return {"values": found}
+        mutates = torch.rand(values.shape, generator=generator) < rate
+        mutated = values.clone()
+        mutated[mutates] = polynomial(values[mutates], self.strength, generator)
+        return {"values": mutated}
 
     def images(self, genomes: Genomes) -> Tensor:
         return (genomes["values"] * 255).round().to(torch.uint8)

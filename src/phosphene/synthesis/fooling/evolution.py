@@ -46,10 +46,10 @@ def evolve(
         else:
             genomes = encoding.mutated(archive.parents(children, generator), number, generator)
         images = encoding.images(genomes)
-        shown = (images.to(precision(network)) / 255).contiguous(
+        pixels = (images.to(precision(network)) / 255).contiguous(
             memory_format=torch.channels_last
         )  # a third faster on CPUs
-        probabilities = answers(network, shown)
+        probabilities = answers(network, pixels)
         if archive is None:
             archive = Archive(genomes, images, probabilities)
             changed = len(archive.confidences)

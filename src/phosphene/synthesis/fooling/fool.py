@@ -25,7 +25,7 @@ from ..engine.bounded import towards
 from ..engine.images import Pixels, noise
 from ..engine.objectives import Size
 from ..engine.options import count, generator, input_size, positive, step_count, whole_seed
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from .archive import Archive
 from .encodings import Direct, Encoding
 from .evolution import evolve
@@ -50,18 +50,18 @@ def fool(
     children: int = 32,
     seed: int = 0,
 ) -> Iterator[Fooling]:
-    """Images that mean nothing to people, and that the network is sure are of a class.
+    """Images that mean nothing to people, but that the network gives a class with high confidence.
 
-    Raises LookupError for a class that is not there, ValueError for a network that gives no score for each class.
+    Raises LookupError for a class that does not exist, ValueError for a network without a score for each class.
 
-    - `label`: the class, such as 'goose' or 99; in Python also a list, an image for each
-    - `method`: gradient (from noise), evolve (evolution of every number of the image by itself), cppn (evolution of
-      pattern networks); evolution works on all classes at once, and the label says which to show
+    - `label`: the class, such as 'goose' or 99; in Python also a list, with an image for each
+    - `method`: gradient (from noise), evolve (evolution of pixel values), cppn (evolution of pattern networks);
+      evolution works on all classes at once, and the label says which one to show
     - `size`: the image's side in pixels, or height and width; the network's usual input if not given
-    - `steps`: the most gradient steps (200) or generations (1000; 400 of cppn)
-    - `confidence`: ends when the network is surer than this of what was asked; 1 takes all steps
-    - `children`: images of one generation
-    - `seed`: where it starts and what chance brings; the same seed gives the same images
+    - `steps`: at most how many gradient steps (200) or generations (1000; 400 for cppn)
+    - `confidence`: stop when the probability of the class is above this; 1 takes all steps
+    - `children`: how many images in one generation
+    - `seed`: seed of the start and of all random numbers; the same seed gives the same images
     """
     if method not in STEPS:
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")
@@ -83,28 +83,28 @@ def fool(
         "objective": "probability" if len(classes) > 1 else f"probability of {in_words(network, classes[0])}",
     }
     if method == "gradient":
-        found = _by_gradient(network, classes, measured, most, seed)
+        moments = _by_gradient(network, classes, measured, most, seed)
     else:
         many_children = count(children, "children")
         if method == "evolve":
             check_room(many_children, 12 * measured[0] * measured[1], "children={}: their images")
         encoding: Encoding = Direct(measured) if method == "evolve" else Patterns(measured)
-        found = _by_evolution(network, classes, encoding, most, many_children, seed)
+        moments = _by_evolution(network, classes, encoding, most, many_children, seed)
     history: list[Tensor] = []
-    for step, now in enumerate(found, 1):
+    for step, now in enumerate(moments, 1):
         history.append(now["scores"])
-        done = bool((now["scores"] > sure).all())
-        yield Fooling(history=torch.stack(history), step=step, steps=step if done else most, **now, **common)
-        if done:
+        fooled = bool((now["scores"] > sure).all())
+        yield Fooling(history=torch.stack(history), step=step, steps=step if fooled else most, **now, **common)
+        if fooled:
             return
 
 
 def _by_gradient(network: Network, classes: list[int], size: Size, steps: int, seed: int) -> Iterator[dict[str, Any]]:
     """Raises each image's log-probability from noise; what a step gives are the fields of a result that change."""
     image = Pixels(noise(len(classes), size, generator=generator(seed)))
-    asked = towards(network, classes, "the label")
-    for _ in ascend(network, asked, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
-        images = rounded(shown(image))
+    aim = towards(network, classes, "the label")
+    for _ in ascend(network, aim, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
+        images = rounded(current_images(image))
         probabilities = answers(network, images)
         scores = probabilities[torch.arange(len(classes)), classes]
         yield {
@@ -128,7 +128,7 @@ def _by_evolution(
             "confidences": archive.confidences.clone(),
             "others": archive.images[best].float() / 255,
             "other_classes": tuple(best),
-            "how": f"MAP-Elites over {len(archive.confidences):,} classes, {encoding.told}, {children} children a step",
+            "how": f"MAP-Elites over {len(archive.confidences):,} classes, {encoding.text}, {children} children a step",
         }
 
 

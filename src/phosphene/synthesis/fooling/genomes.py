@@ -59,7 +59,7 @@ class Patterns:
     function: float = 0.3
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return f"pattern networks (CPPN) of up to {self.hidden} hidden units"
 
     @property
@@ -117,9 +117,9 @@ class Patterns:
                 continue
             sums = torch.bmm(weights[:, unit : unit + 1, :unit], values[:, :unit])[:, 0]
             for number, (_, function) in enumerate(FUNCTIONS):
-                chosen = ((functions[:, unit] == number) & needed[:, unit]).nonzero()[:, 0]
-                if len(chosen):
-                    values[chosen, unit] = function(sums[chosen])
+                rows = ((functions[:, unit] == number) & needed[:, unit]).nonzero()[:, 0]
+                if len(rows):
+                    values[rows, unit] = function(sums[rows])
         values[:, HUE] += weights[:, HUE, HUE, None]
         painted = from_hsv(values[:, -OUTPUTS:]).view(len(weights), 3, height, width)
         return (painted * 255).round().to(torch.uint8)
@@ -131,24 +131,24 @@ class Patterns:
         """The place (x, y) that a pattern sees becomes (x, y) + strength (A (x, y) + b), with normal A and b."""
         turned = strength * torch.randn(len(weights), 2, 2, generator=generator)
         moved = strength * torch.randn(len(weights), 2, 1, generator=generator)
-        place = weights[:, :, :2].clone()
-        weights[:, :, :2] += place @ turned
-        weights[:, :, 3:4] += place @ moved
+        old_weights = weights[:, :, :2].clone()
+        weights[:, :, :2] += old_weights @ turned
+        weights[:, :, 3:4] += old_weights @ moved
 
     def _add_unit(self, genomes: Genomes, happens: Tensor, generator: torch.Generator) -> None:
         """An unused unit gets a connection from a lower used unit and one to a higher used one."""
         weights = genomes["weights"]
         for index in happens.nonzero()[:, 0].tolist():
-            own = weights[index]
-            alive = used(own[None])[0]
+            genome = weights[index]
+            alive = used(genome[None])[0]
             free = (~alive).nonzero()[:, 0]
             if not len(free):
                 continue
             unit = int(free[_draw(len(free), generator)])
             below, above = alive[:unit].nonzero()[:, 0], unit + 1 + alive[unit + 1 :].nonzero()[:, 0]
-            own[unit] = 0
+            genome[unit] = 0
             source, goal = below[_draw(len(below), generator)], above[_draw(len(above), generator)]
-            own[unit, source], own[goal, unit] = torch.randn(2, generator=generator)
+            genome[unit, source], genome[goal, unit] = torch.randn(2, generator=generator)
 
     def _connect(self, weights: Tensor, happens: Tensor, generator: torch.Generator) -> None:
         for index in happens.nonzero()[:, 0].tolist():
@@ -161,9 +161,9 @@ class Patterns:
 
     def _cut(self, weights: Tensor, happens: Tensor, generator: torch.Generator) -> None:
         for index in happens.nonzero()[:, 0].tolist():
-            there = weights[index].nonzero()
-            if len(there) > 1:
-                goal, source = there[_draw(len(there), generator)].tolist()
+            connections = weights[index].nonzero()
+            if len(connections) > 1:
+                goal, source = connections[_draw(len(connections), generator)].tolist()
                 weights[index, goal, source] = 0
 
 

@@ -59,17 +59,17 @@ class Fooling(Synthesis):
     @property
     def heading(self) -> str:
         names = ", ".join(dict.fromkeys(self.titles))
-        taken = "taken for" if bool((self.scores > TAKEN).all()) else "raised for"
-        return f"Images that are nothing, {taken} {names if len(self.titles) <= 4 else f'{len(self.titles)} classes'}"
+        verb = "taken for" if bool((self.scores > TAKEN).all()) else "raised for"
+        return f"Images that are nothing, {verb} {names if len(self.titles) <= 4 else f'{len(self.titles)} classes'}"
 
     @property
     def caption(self) -> str:
-        found = self.share()
-        text = f"{found.mean:.1%} of the {found.count:,} classes tried above {SURE:g}, median {compact(self.median)}."
+        share = self.share()
+        text = f"{share.mean:.1%} of the {share.count:,} classes tried above {SURE:g}, median {compact(self.median)}."
         return f"{super().caption} {text} Probabilities are of the image rounded to 8 bits."
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """The images with the network's confidence, how it grew, and, of evolution, the surest of all classes.
+        """The images with the network's confidence, how it grew and, for evolution, the best images of all classes.
 
         - `columns`: images in a row
         """
@@ -85,8 +85,8 @@ class Fooling(Synthesis):
         blocks: list[Block] = [tiled(self.images, self.labels, columns), Row(plots)] if plots else []
         blocks = blocks or [tiled(self.images, self.labels, columns)]
         if len(self.others):
-            told = [f"{self._name(i)}: {self._sure(float(self.confidences[i]))}" for i in self.other_classes]
-            blocks.append(tiled(self.others, told, 6, "The surest of the other classes", WIDTH))
+            labels = [f"{self._name(i)}: {self._sure(float(self.confidences[i]))}" for i in self.other_classes]
+            blocks.append(tiled(self.others, labels, 6, "The surest of the other classes", WIDTH))
         return self.sheet_of(blocks)
 
     @staticmethod

@@ -57,7 +57,7 @@ class Settings:
             raise ValueError(f"an image of {height} × {width} pixels has no room for a block of {least} × {least}")
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return (
             f"{self.orientations} directions, cells of {self.cell} × {self.cell} px, blocks of {self.block} × "
             f"{self.block} cells, {self.normalise}"
@@ -110,9 +110,9 @@ class Cells(nn.Module):
         flat = gradients.square().sum(1) < 1e-16
         down = torch.where(flat, 0.0, gradients[:, 0])
         right = torch.where(flat, 1.0, gradients[:, 1])
-        place = torch.atan2(down, right) * (self.orientations / math.pi) - 0.5
+        position = torch.atan2(down, right) * (self.orientations / math.pi) - 0.5
         middles = torch.arange(self.orientations, device=gradients.device)[:, None, None]
-        away = (place[:, None] - middles) % self.orientations
+        away = (position[:, None] - middles) % self.orientations
         return (1 - torch.minimum(away, self.orientations - away)).clamp(min=0)
 
 

@@ -46,7 +46,7 @@ class Hog(Result):
         """The photo beside the descriptor's strokes, which lie along the edges."""
         energy = energies(self.blocks.numpy())
         used = np.array(energy.shape[:2]) * self.settings.cell  # what is left over at the right and below is not seen
-        shown = Range(0.0, float(energy.max()), "minmax")
+        energy_range = Range(0.0, float(energy.max()), "minmax")
         return Sheet(
             "Histograms of oriented gradients",
             f"{self.photo.name} · {self.photo.height} × {self.photo.width} px · {len(self.values):,} numbers",
@@ -60,12 +60,12 @@ class Hog(Result):
                 )
             ],
             caption=(
-                f"{self.settings.told}. A stroke's brightness is what its cell keeps of edges in that direction, the "
+                f"{self.settings.text}. A stroke's brightness is what its cell keeps of edges in that direction, the "
                 f"mean over the blocks that it is in: black 0, white {compact(float(energy.max()))}."
             ),
             width=2 * WIDE + 28 + 96,
-            description=f"HOG of {self.photo.name}; {self.settings.told}",
-            ranges=[shown],
+            description=f"HOG of {self.photo.name}; {self.settings.text}",
+            ranges=[energy_range],
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -72,16 +72,16 @@ def likened(network: Network, goal: Tensor, image: Grey, steps: int, seed: int) 
 def described(network: Network, goal: Tensor) -> Tensor:
     """The descriptor (1, D) of `goal` (1, 3, H, W). ValueError where it is nothing."""
     with torch.no_grad():
-        wanted = network.record(network.normalise(goal), "logits")["logits"]
-    if not wanted.any():
+        descriptor = network.record(network.normalise(goal), "logits")["logits"]
+    if not descriptor.any():
         raise ValueError("the photo has no edges, and so its descriptor is nothing; choose another")
-    return wanted
+    return descriptor
 
 
-def like(wanted: Tensor) -> Objective:
+def like(descriptor: Tensor) -> Objective:
     """Minus the squared distance of a descriptor from the one that is wanted (1, D), over its squared length."""
-    length = wanted.square().sum()
-    return objective(ERROR, "logits", lambda found: -(found - wanted).square().sum(1) / length)
+    length = descriptor.square().sum()
+    return objective(ERROR, "logits", lambda value: -(value - descriptor).square().sum(1) / length)
 
 
 def unevenness() -> Objective:

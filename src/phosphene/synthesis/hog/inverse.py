@@ -23,10 +23,10 @@ from ...instrument import instrument
 from ...picture import Photo
 from ..engine.ascent import adam, ascend, lbfgs, scored
 from ..engine.options import generator, image_count, pair, positive, step_count
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from .descriptor import Normalise, Settings, hog_network
 from .images import GreySpectrum, as_image, described, fitted, like, unevenness
-from .result import HogImages, made
+from .result import HogImages, results_of
 
 SIDE = 128
 EVALUATIONS = 10  # of the descriptor in a step, about
@@ -48,37 +48,39 @@ def hog_inverse(
     normalise: Normalise = "L2-Hys",
     seed: int = 0,
 ) -> Iterator[HogImages]:
-    """Images made from nothing but the HOG descriptor of a photo.
+    """Images made only from the HOG descriptor of a photo.
 
     Raises ValueError for a size without room for a block.
 
     - `photo`: the photo
-    - `size`: the images' side in pixels, or height and width, that the photo is first brought to
-    - `steps`: steps, each of about ten evaluations; half of them L-BFGS with shared votes, then Adam with whole ones
-    - `restarts`: images, each from other noise
-    - `smooth`: the weight of total variation, over the variance of the pixels, against grain
-    - `orientations`, `cell`, `block`, `normalise`: the descriptor's, as `hog` takes them
-    - `seed`: the noise
+    - `size`: the images' side in pixels, or height and width; the photo is first resized to it
+    - `steps`: steps of about ten evaluations each; half of them L-BFGS with shared votes, then Adam with unshared votes
+    - `restarts`: how many images, each from different noise
+    - `smooth`: the weight of total variation, divided by the variance of the pixels, against grain
+    - `orientations`, `cell`, `block`, `normalise`: options of the descriptor, as in `hog`
+    - `seed`: seed of the noise
     """
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
     goal = fitted(photo, measured, settings)
-    many, taken = image_count(restarts, "restarts", measured), step_count(steps)
+    many, total = image_count(restarts, "restarts", measured), step_count(steps)
     smooth = positive(smooth, "smooth", zero=True)
     image = GreySpectrum(many, measured, generator(seed))
-    first = (taken + 1) // 2
+    first = (total + 1) // 2
     how = (
         f"From noise, a grey Fourier image, {first} × {EVALUATIONS} steps of L-BFGS with shared votes, then "
-        f"{taken - first} × {EVALUATIONS} of Adam with whole ones, total variation over variance weighed {smooth:g}"
+        f"{total - first} × {EVALUATIONS} of Adam with whole ones, total variation over variance weighed {smooth:g}"
     )
     shared, whole = (hog_network(settings, measured, votes) for votes in ("shared", "through"))
     likeness = like(described(whole, as_image(goal)))
-    asked = likeness - smooth * unevenness() if smooth else likeness
-    fast = ascend(shared, asked, image, steps=first, optimiser=lbfgs(EVALUATIONS, HISTORY), precise=True)
-    slow = ascend(whole, asked, image, steps=(taken - first) * EVALUATIONS, optimiser=adam(RATE), precise=True)
+    aim = likeness - smooth * unevenness() if smooth else likeness
+    fast = ascend(shared, aim, image, steps=first, optimiser=lbfgs(EVALUATIONS, HISTORY), precise=True)
+    slow = ascend(whole, aim, image, steps=(total - first) * EVALUATIONS, optimiser=adam(RATE), precise=True)
 
     def moments() -> Iterator[tuple[Tensor, Tensor]]:
         for _ in chain(fast, (moment for moment in slow if moment.step % EVALUATIONS == 0)):
-            now = shown(image)
+            now = current_images(image)
             yield now.cpu(), scored(whole, likeness, now).cpu()
 
-    yield from made(moments(), taken, titles=(photo.name,) * many, how=how, seed=seed, goal=goal, settings=settings)
+    yield from results_of(
+        moments(), total, titles=(photo.name,) * many, how=how, seed=seed, goal=goal, settings=settings
+    )

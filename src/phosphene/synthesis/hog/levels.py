@@ -31,7 +31,7 @@ REACH = 255 + LARGEST
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Batch:
     """Pixels at one place of cells so far apart that no two change the same cell: n of them, with their neighbours."""
 
     pixels: np.ndarray  # (n,) into the flat image
@@ -47,16 +47,18 @@ class Levels:
     def __init__(self, image: np.ndarray, goal: np.ndarray, settings: Settings, seed: int = 0) -> None:
         self.settings, self.generator = settings, np.random.default_rng(whole_seed(seed) % 2**64)
         self.height, self.width = image.shape
-        self.tables = _votes(settings)
-        wanted = summed(goal, settings)
-        self.weights = np.append(weights(wanted, settings), 0.0)
-        left = (summed(image, settings) - wanted).reshape(-1, settings.orientations)
+        self.tables = _votes(settings)  # the direction and the length of every gradient
+        goal_votes = summed(goal, settings)
+        self.weights = np.append(weights(goal_votes, settings), 0.0)
+        # what is left of each cell's votes; one more cell, of weight 0, stands for those outside
+        left = (summed(image, settings) - goal_votes).reshape(-1, settings.orientations)
         self.left = np.append(left, np.zeros((1, settings.orientations)), 0)
         self.values = image.astype(np.int64).ravel()
         self.down, self.right = (np.append(each.ravel(), 0) for each in _gradients(image))
+        # batches of pixels that share no cell, so that all of one can be tried at once
         period = settings.cell * (1 + math.ceil(2 / settings.cell))
-        self.places = [self._places(row, column, period) for row in range(period) for column in range(period)]
-        self.places = [each for each in self.places if len(each.pixels)]
+        self.batches = [self._batch_at(row, column, period) for row in range(period) for column in range(period)]
+        self.batches = [each for each in self.batches if len(each.pixels)]
 
     @property
     def image(self) -> np.ndarray:
@@ -70,67 +72,75 @@ class Levels:
 
     def sweep(self, temperature: float) -> int:
         """Tries every pixel once; how many changed."""
-        order = self.generator.permutation(len(self.places))
-        return sum(self._try(self.places[index], temperature) for index in order)
+        order = self.generator.permutation(len(self.batches))
+        return sum(self._try(self.batches[index], temperature) for index in order)
 
-    def _try(self, places: _Places, temperature: float) -> int:
+    def _try(self, batch: _Batch, temperature: float) -> int:
+        # some changes, up and down, small ones more often
         sizes = np.unique(np.exp(self.generator.uniform(0, math.log(LARGEST), SIZES)).astype(np.int64))
         changes = np.concatenate([sizes, -sizes])
-        before = self.values[places.pixels]
+        before = self.values[batch.pixels]
         now = before[:, None] + changes
-        moved = self._moved(places, changes)
-        cost = ((moved + 2 * self.left[places.cells][:, None]) * moved).sum(3)
-        cost = np.einsum("ncs,ns->nc", cost, self.weights[places.cells])
+        # how each change moves E: sum w (|left + moved|² - |left|²); levels beyond 0 to 255 are ruled out
+        moved = self._moved(batch, changes)
+        cost = ((moved + 2 * self.left[batch.cells][:, None]) * moved).sum(3)
+        cost = np.einsum("ncs,ns->nc", cost, self.weights[batch.cells])
         cost[(now < 0) | (now > 255)] = np.inf
         cost = np.concatenate([np.zeros((len(cost), 1)), cost], 1)  # the first is to stay
-        chosen = (cost - temperature * self.generator.gumbel(size=cost.shape)).argmin(1)
-        who = chosen.nonzero()[0]
-        which = chosen[who] - 1
-        self.values[places.pixels[who]] += changes[which]
-        self.left[places.cells[who]] += moved[who, which]
-        for index, ends in enumerate(places.around):
-            counted = places.counts[index, who] * changes[which]
+        # noise of Gumbel's distribution makes the smallest a draw in proportion to exp(-cost / T)
+        choice = (cost - temperature * self.generator.gumbel(size=cost.shape)).argmin(1)
+        who = choice.nonzero()[0]
+        which = choice[who] - 1
+        # take the changes: the levels, what is left of the votes, and the neighbours' gradients
+        self.values[batch.pixels[who]] += changes[which]
+        self.left[batch.cells[who]] += moved[who, which]
+        for index, ends in enumerate(batch.around):
+            counted = batch.counts[index, who] * changes[which]
             self.down[ends[who]] += DOWN[index] * counted
             self.right[ends[who]] += RIGHT[index] * counted
         return len(who)
 
-    def _moved(self, places: _Places, changes: np.ndarray) -> np.ndarray:
+    def _moved(self, batch: _Batch, changes: np.ndarray) -> np.ndarray:
         """How each change would move the votes (n, changes, slots, K) of the cells about each pixel."""
-        many, kinds, slots = len(places.pixels), self.settings.orientations, places.cells.shape[1]
-        down, right = self.down[places.around][..., None], self.right[places.around][..., None]
+        many, kinds, slots = len(batch.pixels), self.settings.orientations, batch.cells.shape[1]
+        # the neighbours' gradients before and after the change, as numbers of the tables' rows
+        down, right = self.down[batch.around][..., None], self.right[batch.around][..., None]
         old = (down + REACH) * (2 * REACH + 1) + right + REACH
         turned = DOWN[:, None, None] * (2 * REACH + 1) + RIGHT[:, None, None]
         new = old + turned * changes
-        first = np.arange(many * len(changes)).reshape(many, -1) * slots + places.slots[:, None, None]
+        # old votes are taken off and new ones added, each in its cell's slot and its direction
+        first = np.arange(many * len(changes)).reshape(many, -1) * slots + batch.slots[:, None, None]
         spots = np.stack([np.broadcast_to(self.tables[0][old], new.shape), self.tables[0][new]]) + first * kinds
         votes = np.stack([np.broadcast_to(-self.tables[1][old], new.shape), self.tables[1][new]])
-        votes = votes * places.counts[..., None]
-        found = np.bincount(spots.ravel(), votes.ravel(), many * len(changes) * slots * kinds)
-        return found.reshape(many, len(changes), slots, kinds)
+        votes = votes * batch.counts[..., None]
+        votes_moved = np.bincount(spots.ravel(), votes.ravel(), many * len(changes) * slots * kinds)
+        return votes_moved.reshape(many, len(changes), slots, kinds)
 
-    def _places(self, row: int, column: int, period: int) -> _Places:
+    def _batch_at(self, row: int, column: int, period: int) -> _Batch:
         cell = self.settings.cell
         rows, columns = self.height // cell, self.width // cell
+        # one pixel of every period, and the cells that its four neighbours vote in
         at = np.mgrid[row : self.height : period, column : self.width : period].reshape(2, -1)
         within = np.array([row % cell, column % cell])
         offsets = (AROUND + within) // cell  # of the neighbours' cells from the pixel's own
         kinds, slots = np.unique(offsets, axis=0, return_inverse=True)
         cells = at // cell + kinds[..., None]  # (slots, 2, n)
-        known = (cells[:, 0] >= 0) & (cells[:, 0] < rows) & (cells[:, 1] >= 0) & (cells[:, 1] < columns)
+        inside = (cells[:, 0] >= 0) & (cells[:, 0] < rows) & (cells[:, 1] >= 0) & (cells[:, 1] < columns)
+        # which neighbours vote: not across the border, and only inside a cell
         around = at + AROUND[..., None]
         inner = np.where(
             DOWN[:, None] != 0,
             (around[:, 0] > 0) & (around[:, 0] < self.height - 1),
             (around[:, 1] > 0) & (around[:, 1] < self.width - 1),
         )  # pixels of the border have no gradient across it
-        counts = inner & known[slots.ravel()]
+        counts = inner & inside[slots.ravel()]
         flat = around[:, 0] * self.width + around[:, 1]
-        return _Places(
+        return _Batch(
             at[0] * self.width + at[1],
             np.where(counts, flat, self.height * self.width),
             counts.astype(np.int64),
             slots.ravel(),
-            np.where(known, cells[:, 0] * columns + cells[:, 1], rows * columns).T,
+            np.where(inside, cells[:, 0] * columns + cells[:, 1], rows * columns).T,
         )
 
 
@@ -140,10 +150,10 @@ def summed(image: np.ndarray, settings: Settings) -> np.ndarray:
     cell, kinds = settings.cell, settings.orientations
     rows, columns = image.shape[0] // cell, image.shape[1] // cell
     down, right = (each[: rows * cell, : columns * cell] for each in _gradients(image))
-    seen = (down + REACH) * (2 * REACH + 1) + right + REACH
+    index = (down + REACH) * (2 * REACH + 1) + right + REACH
     number = np.arange(rows * cell)[:, None] // cell * columns + np.arange(columns * cell) // cell
-    found = np.bincount((number * kinds + bins[seen]).ravel(), lengths[seen].ravel(), rows * columns * kinds)
-    return found.reshape(rows, columns, kinds)
+    votes = np.bincount((number * kinds + bins[index]).ravel(), lengths[index].ravel(), rows * columns * kinds)
+    return votes.reshape(rows, columns, kinds)
 
 
 def weights(cells: np.ndarray, settings: Settings) -> np.ndarray:
@@ -156,17 +166,17 @@ def weights(cells: np.ndarray, settings: Settings) -> np.ndarray:
         for column in range(settings.block)
     ]
     norms = sum(squares[window] for window in windows)
-    found = np.zeros_like(squares)
+    sums = np.zeros_like(squares)
     for window in windows:
-        found[window] += 1 / (norms + 1)  # one vote of one level, where all is flat
-    return found.ravel()
+        sums[window] += 1 / (norms + 1)  # one vote of one level, where all is flat
+    return sums.ravel()
 
 
 def likest_scale(image: np.ndarray, goal: np.ndarray, settings: Settings) -> float:
     """How many times larger the votes of `image` are than those of `goal`, by least squares; 1 for a flat image."""
-    found, wanted = (summed(each, settings) for each in (image, goal))
-    weight = weights(wanted, settings).reshape(*wanted.shape[:2], 1)
-    return float((weight * found * wanted).sum() / (weight * wanted * wanted).sum()) or 1.0
+    votes, goal_votes = (summed(each, settings) for each in (image, goal))
+    weight = weights(goal_votes, settings).reshape(*goal_votes.shape[:2], 1)
+    return float((weight * votes * goal_votes).sum() / (weight * goal_votes * goal_votes).sum()) or 1.0
 
 
 def _gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -57,31 +57,33 @@ class HogImages(Synthesis):
     @property
     def caption(self) -> str:
         return (
-            f"{super().caption} HOG: {self.settings.told}. Distances of descriptors are relative, scikit-image's of "
+            f"{super().caption} HOG: {self.settings.text}. Distances of descriptors are relative, scikit-image's of "
             f"images rounded to 8 bits; those of pixels are roots of mean squares, in [0, 1]. Strokes: black 0, white "
             "the largest of each."
         )
 
     def sheet(self, *, columns: int = 3) -> Sheet:
-        """The photo, where it began, and each image, with their descriptors as strokes.
+        """The photo, the starting image, and each image, with their descriptors as strokes.
 
         - `columns`: images in a row
         """
-        shown = [(self.goal.pixels, "the photo", self.goal.name)]
-        shown += [(each.pixels, name, self._far(each.pixels)) for name, each in self.exact]
+        tiles = [(self.goal.pixels, "the photo", self.goal.name)]
+        tiles += [(each.pixels, name, self._far(each.pixels)) for name, each in self.exact]
         if self.start is not None:
-            shown.append((self.start.pixels, "where it began", self._far(self.start.pixels)))
+            tiles.append((self.start.pixels, "where it began", self._far(self.start.pixels)))
         for index, image in enumerate(pixels(self.images)):
             name = "made from its HOG" if len(self.images) == 1 else f"made from its HOG, {index + 1}"
-            shown.append((image, name, self._far(image)))
+            tiles.append((image, name, self._far(image)))
         blocks: list[Block] = []
-        for first in range(0, len(shown), columns):
-            some = shown[first : first + columns]
-            blocks.append(Row([ImageBlock(each, name, told, width=WIDE, crisp=False) for each, name, told in some]))
-            blocks.append(Row([DrawingBlock(self._strokes(each)) for each, _, _ in some]))
+        for first in range(0, len(tiles), columns):
+            row = tiles[first : first + columns]
+            blocks.append(
+                Row([ImageBlock(each, name, caption, width=WIDE, crisp=False) for each, name, caption in row])
+            )
+            blocks.append(Row([DrawingBlock(self._strokes(each)) for each, _, _ in row]))
         if len(self.history) > 1:
             blocks.append(Row([DrawingBlock(self._way())]))
-        width = min(columns, len(shown)) * (WIDE + 32) - 32 + 96
+        width = min(columns, len(tiles)) * (WIDE + 32) - 32 + 96
         return Sheet(
             self.heading,
             f"{self.goal.name}, in grey",
@@ -93,8 +95,8 @@ class HogImages(Synthesis):
 
     def _far(self, image: np.ndarray) -> str:
         near = distance(image, self.goal.pixels, self.settings)
-        told = "0" if near < 1e-9 else compact(near)
-        return f"descriptor {told} apart, pixels {compact(apart(image, self.goal.pixels))}"
+        distance_text = "0" if near < 1e-9 else compact(near)
+        return f"descriptor {distance_text} apart, pixels {compact(apart(image, self.goal.pixels))}"
 
     def _way(self) -> Drawing:
         """How far the descriptors were at each step, the mean over the images."""
@@ -117,15 +119,15 @@ class HogImages(Synthesis):
         return super().to_dict() | {"distances": self.distances.tolist(), "apart": self.apart.tolist(), "exact": exact}
 
 
-def made(moments: Iterable[tuple[Tensor, Tensor]], steps: int, **told: Any) -> Iterator[HogImages]:
+def results_of(moments: Iterable[tuple[Tensor, Tensor]], steps: int, **fields: Any) -> Iterator[HogImages]:
     """A result for each moment: the images (N, 3, H, W) and their scores (N,), minus the descriptor's squared error.
 
-    `told` are the fields that do not change from step to step.
+    `fields` are the fields that do not change from step to step.
     """
     history: list[Tensor] = []
     for step, (images, scores) in enumerate(moments, 1):
         history.append(scores)
         yield HogImages(
             network="HOG", images=images, scores=scores, history=torch.stack(history), step=step, steps=steps,
-            objective=ERROR, **told,
+            objective=ERROR, **fields,
         )  # fmt: skip

@@ -21,13 +21,13 @@ from torch import Tensor
 from ...instrument import instrument
 from ...picture import Photo, counted, read
 from ..engine.options import count, generator, pair, positive, step_count
-from ..engine.stepping import shown
+from ..engine.stepping import current_images
 from ..engine.synthesis import pixels
 from .descriptor import Normalise, Settings, hog_network
 from .images import ERROR, Grey, as_image, distance, fitted, likened
 from .inverse import SIDE
 from .levels import Levels, likest_scale
-from .result import HogImages, made
+from .result import HogImages, results_of
 
 HOT, COLD = 3e-3, 1e-8  # temperatures of the first and the last sweep, in squared distances of descriptors
 
@@ -47,41 +47,40 @@ def hog_twins(
     normalise: Normalise = "L2-Hys",
     seed: int = 0,
 ) -> Iterator[HogImages]:
-    """An image that differs from a photo and has its HOG descriptor, beside two that are exact.
+    """A different image with nearly the HOG descriptor of a photo, beside two images with exactly this descriptor.
 
     Raises ValueError for a size without room for a block.
 
     - `photo`: the photo
-    - `start`: the photo to begin with; if not given, the same photo upside down and with bright and dark exchanged
+    - `start`: the photo to start from; if not given, the same photo upside down and with bright and dark exchanged
     - `contrast`: how much of the start's contrast is kept
-    - `size`: the images' side in pixels, or height and width, that the photos are first brought to
+    - `size`: the images' side in pixels, or height and width; the photos are first resized to it
     - `steps`: steps of gradient descent
-    - `sweeps`: times that every pixel is then tried at other levels
-    - `orientations`, `cell`, `block`, `normalise`: the descriptor's, as `hog` takes them
-    - `seed`: noise far below one level of 255, so that flat parts of the start have a direction to begin with, and
-      what chance brings
+    - `sweeps`: how many times other levels are then tried for every pixel
+    - `orientations`, `cell`, `block`, `normalise`: options of the descriptor, as in `hog`
+    - `seed`: seed of the sweeps, and of noise far below one level of 255 that gives flat parts of the start a direction
     """
     settings, measured = Settings(orientations, cell, block, normalise), pair(size)
     if positive(contrast, "contrast") > 1:
         raise ValueError(f"contrast is the share of it that is kept, above 0 and at most 1, not {contrast:g}")
-    goal, taken = fitted(photo, measured, settings), step_count(steps)
+    goal, most = fitted(photo, measured, settings), step_count(steps)
     cooled = count(sweeps, "sweeps", 0)
     other = read(255 - goal.pixels[::-1]) if start is None else fitted(start, measured, settings)
     began = 0.5 + contrast * (as_image(other)[:, :1] - 0.5)
     began = began + 1e-4 * torch.randn(began.shape, generator=generator(seed))
     image = Grey(began.clamp(0, 1))
-    first = read(pixels(shown(image))[0])
+    first = read(pixels(current_images(image))[0])
     how = f"Gradient descent from {'its negative, upside down' if start is None else start.name} at {contrast:g} of its"
-    how += f" contrast, Adam with a falling rate, {counted(taken, 'step')}; then "
+    how += f" contrast, Adam with a falling rate, {counted(most, 'step')}; then "
     how += f"{counted(cooled, 'sweep')} over whole levels, cooling"
 
     def moments() -> Iterator[tuple[Tensor, Tensor]]:
-        for moment in likened(hog_network(settings, measured), as_image(goal), image, taken, seed):
-            yield shown(image).cpu(), moment.parts[ERROR].cpu()
-        yield from _levelled(shown(image).cpu(), goal, settings, cooled, seed)
+        for moment in likened(hog_network(settings, measured), as_image(goal), image, most, seed):
+            yield current_images(image).cpu(), moment.parts[ERROR].cpu()
+        yield from _levelled(current_images(image).cpu(), goal, settings, cooled, seed)
 
-    yield from made(
-        moments(), taken + cooled, titles=(photo.name,), how=how, seed=seed, goal=goal, start=first, settings=settings,
+    yield from results_of(
+        moments(), most + cooled, titles=(photo.name,), how=how, seed=seed, goal=goal, start=first, settings=settings,
         exact=exact(goal),
     )  # fmt: skip
 
@@ -101,11 +100,11 @@ def _levelled(
     image: Tensor, goal: Photo, settings: Settings, sweeps: int, seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The image (1, 3, H, W), first brought to the contrast of the photo's edges, after each sweep, and its score."""
-    wanted, values = goal.pixels[..., 0], image[0, 0].double().numpy() * 255
-    values = 127.5 + (values - 127.5) / likest_scale(values.round(), wanted, settings)
-    levels = Levels(values.clip(0, 255).round().astype(np.uint8), wanted, settings, seed)
+    goal_levels, values = goal.pixels[..., 0], image[0, 0].double().numpy() * 255
+    values = 127.5 + (values - 127.5) / likest_scale(values.round(), goal_levels, settings)
+    levels = Levels(values.clip(0, 255).round().astype(np.uint8), goal_levels, settings, seed)
     for temperature in np.geomspace(HOT, COLD, sweeps):
         levels.sweep(float(temperature))
         now = levels.image[..., None].repeat(3, -1)
-        found = torch.from_numpy(now).permute(2, 0, 1)[None].float() / 255
-        yield found, torch.tensor([-(distance(now, goal.pixels, settings) ** 2)], dtype=torch.float32)
+        images = torch.from_numpy(now).permute(2, 0, 1)[None].float() / 255
+        yield images, torch.tensor([-(distance(now, goal.pixels, settings) ** 2)], dtype=torch.float32)

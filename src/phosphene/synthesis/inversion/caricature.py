@@ -84,16 +84,16 @@ def caricature(
     robust: bool = True,
     rate: float = 0.03,
 ) -> Iterator[Caricature]:
-    """The photo with what a layer sees in it exaggerated: its activations, further in the direction that they have.
+    """A photo in which the features that a layer responds to are exaggerated: its activations grow in their direction.
 
-    `products` of the result are `⟨φ0, φ(x)⟩ / |φ0|²`, one an image. Raises LookupError for a layer that is not there,
-    ValueError for one that keeps no gradient.
+    `products` of the result are `⟨φ0, φ(x)⟩ / |φ0|²`, one for each image. Raises LookupError for a layer that does not
+    exist, ValueError for one that passes no gradient.
 
     - `layer`: whose activations to exaggerate: a layer, one channel or unit of it, or 'logits'
     - `steps`: how many steps of gradient ascent to take
-    - `prior`: what the photo's own variation and contrast cost beside its product of 1; more is smoother
-    - `seed`: the transforms; the same seed gives the same images
-    - `robust`: show the network the image shifted, scaled and turned a little, another way at every step
+    - `prior`: the cost of the photo's own variation and contrast, where its product is 1; more is smoother
+    - `seed`: seed of the transforms; the same seed gives the same images
+    - `robust`: show the network the image shifted, scaled and turned a little, differently at every step
     - `rate`: Adam's step size
     """
     photos = seen_images(network, images)
@@ -115,8 +115,8 @@ def caricature(
 
 def along(read: Code, value: Tensor) -> Objective:
     """The inner product with the code of `value`, over its squared norm: (N,)."""
-    wanted = read(value).detach()
-    norm = wanted.square().sum(1)
+    features = read(value).detach()
+    norm = features.square().sum(1)
     if not norm.all():
         raise ValueError(f"{read.reads} is 0 everywhere for this photo: it sees nothing to exaggerate; choose another")
-    return objective(PRODUCT, read.reads, lambda found: (read(found) * wanted).sum(1) / norm)
+    return objective(PRODUCT, read.reads, lambda recorded: (read(recorded) * features).sum(1) / norm)

@@ -75,20 +75,20 @@ def invert(
     space: Space | None = None,
     optimiser: Optimiser = "both",
 ) -> Iterator[Inversion]:
-    """Images that a layer takes for the photo, made from noise: what the layer still knows of it.
+    """Images made from noise that have the photo's values at a layer: what the layer still contains of the photo.
 
-    `errors` of the result are `|φ(x) − φ0|² / |φ0|²`, one an image; of several photos, each has `restarts` images, one
-    after the other. `start` may also be the `images` (N, 3, H, W) of an earlier result. Raises LookupError for a layer
-    that is not there, ValueError for one that keeps no gradient.
+    `errors` of the result are `|φ(x) − φ0|² / |φ0|²`, one for each image; for several photos, each has `restarts`
+    images, one after the other. `start` may also be the `images` (N, 3, H, W) of an earlier result. Raises LookupError
+    for a layer that does not exist, ValueError for one that passes no gradient.
 
-    - `layer`: whose activations are to be the photo's: a layer, one channel or unit of it, or 'logits'
-    - `restarts`: images of each photo, from different noise, in one batch
+    - `layer`: whose activations should equal the photo's: a layer, one channel or unit of it, or 'logits'
+    - `restarts`: how many images for each photo, from different noise, in one batch
     - `steps`: how many steps, each of about ten evaluations of the network; if not given, 10 for layers with strides
-      below 8 pixels, 20 below 32, 32 for deeper ones, vectors and the scores, and half as many again where rectified;
+      below 8 pixels, 20 below 32, 32 for deeper ones, vectors and the scores, half as many again for rectified layers;
       40 with momentum
-    - `prior`: how dear the photo itself is by its variation and contrast, as a share of φ0; more makes smoother images
-    - `seed`: the noise; the same seed gives the same images
-    - `start`: an image to begin at, in the place of noise, by L-BFGS at once
+    - `prior`: the cost of the photo's own variation and contrast, as a share of φ0; more makes smoother images
+    - `seed`: seed of the noise; the same seed gives the same images
+    - `start`: an image to start from instead of noise; L-BFGS then starts at once
     - `space`: what is optimised: a spectrum in decorrelated colours (fourier), or the pixels; if not given, a spectrum,
       and pixels with momentum
     - `optimiser`: L-BFGS, for deeper layers after Adam on a shifted image (both), one of them without shifts, or the
@@ -103,7 +103,7 @@ def invert(
     size = (int(photos.shape[-2]), int(photos.shape[-1]))
     photos = photos.repeat_interleave(image_count(restarts, "restarts", size, network, [layer], each=len(photos)), 0)
     height, width = photos.shape[-2:]
-    given = None if start is None else start_images(network, start, len(photos), (height, width))
+    start_pixels = None if start is None else start_images(network, start, len(photos), (height, width))
     read = code(network, layer, (height, width))
     value = reading(network, {layer: read}, photos)[layer]
     before = rectified_by(network, read, photos)
@@ -111,7 +111,7 @@ def invert(
     match = inverted(read, value, before)
     priors = positive(prior, "prior") * likely(photos, SHARE)
     aim = match - priors
-    image = _started(space, optimiser, len(photos), (height, width), seed, given)
+    image = _started(space, optimiser, len(photos), (height, width), seed, start_pixels)
     first = ascend(
         network, match - DEARER * priors if plan.jitter else aim, image, steps=plan.first * EVALUATIONS,
         optimiser=_first(plan, (height, width)), transform=Roll(plan.jitter) if plan.jitter else None, seed=seed,
@@ -146,9 +146,9 @@ class Plan:
     def __str__(self) -> str:
         shifted = f" under shifts of up to {self.jitter} px" if self.jitter else ""
         by = f"gradient descent with momentum {MOMENTUM:g}" if self.momentum else f"Adam{shifted}"
-        told = [f"{self.first} × {EVALUATIONS} steps of {by}"] if self.first else []
+        phases = [f"{self.first} × {EVALUATIONS} steps of {by}"] if self.first else []
         last = self.steps - self.first
-        return " then ".join([*told, *([f"{last} × {EVALUATIONS} of L-BFGS"] if last else [])])
+        return " then ".join([*phases, *([f"{last} × {EVALUATIONS} of L-BFGS"] if last else [])])
 
 
 def planned(
@@ -194,28 +194,28 @@ def _together(aim: Objective, *phases: Iterator[Moment]) -> Iterator[Moment]:
         yield replace(moment, step=number, scores=scores)
 
 
-def _started(space: str, optimiser: str, many: int, size: Size, seed: int, given: Tensor | None) -> Image:
+def _started(space: str, optimiser: str, many: int, size: Size, seed: int, start_pixels: Tensor | None) -> Image:
     """Noise strong enough for restarts to end apart; photos have spectra about four times as strong."""
     draws = generator(seed)
     if space == "fourier":
-        return Fourier(many, size, deviation=0.1, generator=draws) if given is None else Fourier.of(given)
+        return Fourier(many, size, deviation=0.1, generator=draws) if start_pixels is None else Fourier.of(start_pixels)
     if space == "pixels":
         kind: type[Pixels] | type[Squashed] = Pixels if optimiser == "momentum" else Squashed
         deviation = CONTRAST if optimiser == "momentum" else 0.2  # the paper's noise has the norm σ
-        return kind(noise(many, size, deviation=deviation, generator=draws) if given is None else given)
+        return kind(noise(many, size, deviation=deviation, generator=draws) if start_pixels is None else start_pixels)
     raise ValueError(f"an image is optimised as fourier or pixels, not {space!r}")
 
 
 def inverted(read: Code, value: Tensor, before: Code | None) -> Objective:
     """Minus the normalised error against the code of `value`, (N,), and minus what was cut off of `before`, if any."""
-    wanted = read(value).detach()
-    norm = wanted.square().sum(1)
+    features = read(value).detach()
+    norm = features.square().sum(1)
     if not norm.all():
         raise ValueError(
             f"{read.reads} is 0 everywhere for this photo: there is nothing to invert; choose another layer"
         )
-    error = objective(ERROR, read.reads, lambda found: (read(found) - wanted).square().sum(1) / norm)
-    return -error if before is None else -error - cut_off(read, before, wanted, norm)
+    error = objective(ERROR, read.reads, lambda recorded: (read(recorded) - features).square().sum(1) / norm)
+    return -error if before is None else -error - cut_off(read, before, features, norm)
 
 
 def likely(photos: Tensor, share: float = 0.1) -> Objective:

@@ -36,19 +36,19 @@ def rectified_by(network: Network, read: Code, images: Tensor) -> Code | None:
     near = [layer.name for layer in earlier if layer.shape == read.layer.shape][:NEAREST]
     codes = {name: code(network, replace(read.address, layer=name), size) for name in near}
     values = reading(network, {"": read, **codes}, images)
-    own = read(values[""])
+    output = read(values[""])
     for name in near:
         before = codes[name](values[name])
-        if not torch.equal(before, own):
-            return codes[name] if torch.equal(before.clamp(own.min(), own.max()), own) else None
+        if not torch.equal(before, output):
+            return codes[name] if torch.equal(before.clamp(output.min(), output.max()), output) else None
     return None
 
 
-def cut_off(read: Code, before: Code, wanted: Tensor, norm: Tensor) -> Objective:
-    """What D is more than |φ − φ0|², over `norm`: (N,). `wanted` (N, values) is φ0."""
+def cut_off(read: Code, before: Code, features: Tensor, norm: Tensor) -> Objective:
+    """What D is more than |φ − φ0|², over `norm`: (N,). `features` (N, values) is φ0."""
 
-    def measure(result: Tensor, given: Tensor) -> Tensor:
-        away, further = read(result) - wanted, before(given) - wanted
+    def measure(result: Tensor, rectifier_input: Tensor) -> Tensor:
+        away, further = read(result) - features, before(rectifier_input) - features
         return torch.where(away == 0, 0.0, further.square() - away.square()).sum(1) / norm
 
     return objective(CUT, (read.reads, before.reads), measure)

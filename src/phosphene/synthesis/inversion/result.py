@@ -38,15 +38,15 @@ class Inversion(Parted):
         return f"error at {self.layer}: {percent(float(self.errors.mean()))}"
 
     def sheet(self, *, columns: int = 4) -> Sheet:
-        """Each photo, the images that the layer takes for it with their errors, and how the errors fell.
+        """Each photo, its reconstructions with their errors, and how the errors fell.
 
         - `columns`: images in a row
         """
         images, labels = [], []
         for index in range(0, len(self.images), self.restarts):
-            own = slice(index, index + self.restarts)
-            images += [self.originals[index], *self.images[own]]
-            labels += ["photo", *(f"error {percent(float(error))}" for error in self.errors[own])]
+            images_of_photo = slice(index, index + self.restarts)
+            images += [self.originals[index], *self.images[images_of_photo]]
+            labels += ["photo", *(f"error {percent(float(error))}" for error in self.errors[images_of_photo])]
         way = self.part_history["normalised error"].clamp(min=1e-6).log10()
         blocks: list[Block] = [tiled(torch.stack(images), labels, columns), trace(way, "error (power of ten)")]
         return self.sheet_of(blocks)
@@ -61,8 +61,8 @@ class Inversion(Parted):
         return f"{super().caption} Errors are {text}."
 
     def to_dict(self) -> dict[str, Any]:
-        own = {"layer": self.layer, "errors": self.errors.tolist(), "distances": self.distances.tolist()}
-        return {**super().to_dict(), **own}
+        fields = {"layer": self.layer, "errors": self.errors.tolist(), "distances": self.distances.tolist()}
+        return {**super().to_dict(), **fields}
 
 
 def percent(share: float) -> str:

@@ -20,6 +20,7 @@ const place = /** @type {HTMLElement} */ (document.getElementById("view"));
 const VIEWS = {
   look: () => import("./views/look.js"),
   why: () => import("./views/why.js"),
+  map: () => import("./views/map.js"),
   dream: () => import("./views/dream.js"),
 };
 
@@ -68,15 +69,34 @@ function tools(networks) {
 }
 
 function theme() {
-  const wanted = state.get("theme") || localStorage.getItem("theme") || "";
+  const wanted = state.get("theme") || storedTheme() || "";
   if (wanted === "dark" || wanted === "light") document.documentElement.dataset.theme = wanted;
   else delete document.documentElement.dataset.theme;
+}
+
+/** The theme that was chosen before; none where the browser lets a frame store nothing. */
+function storedTheme() {
+  try {
+    return localStorage.getItem("theme");
+  } catch {
+    return chosenTheme;
+  }
+}
+
+let chosenTheme = "";
+
+/** @param {string} theme */
+function storeTheme(theme) {
+  chosenTheme = theme;
+  try {
+    localStorage.setItem("theme", theme);
+  } catch { /* it lasts until the page is left */ }
 }
 
 export function turnTheme() {
   const dark = document.documentElement.dataset.theme
     ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  localStorage.setItem("theme", dark ? "light" : "dark");
+  storeTheme(dark ? "light" : "dark");
   state.set({ theme: null }, { replace: true });
   theme();
   dispatchEvent(new Event("themechange"));
@@ -125,6 +145,7 @@ async function start() {
   connect();
   state.listen(update);
   await update({ view: state.view(), parameters: state.all() }, null);
+  state.tellNotebook();
   performance.mark("usable");
 }
 

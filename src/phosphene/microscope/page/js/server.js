@@ -12,12 +12,23 @@ export class Refusal extends Error {
 
 /** How this page names itself, the same after a reload. */
 export const pageName = (() => {
-  const known = sessionStorage.getItem("page");
+  const known = remembered();
   if (known) return known;
   const made = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  sessionStorage.setItem("page", made);
+  try {
+    sessionStorage.setItem("page", made);
+  } catch { /* then a reload has another name */ }
   return made;
 })();
+
+/** The name from before a reload; none where the browser lets a frame store nothing. */
+function remembered() {
+  try {
+    return sessionStorage.getItem("page");
+  } catch {
+    return null;
+  }
+}
 
 /**
  * @typedef {{version: string, token: string, networks: string[], atlases: string[], images: number,

@@ -11,7 +11,7 @@ import { address } from "./server.js";
 export const VIEWS = ["look", "why", "map", "dream", "compare"];
 
 /** Parameters that go along from one view to the next. */
-const SHARED = ["network", "image", "atlas", "layer", "unit", "theme"];
+const SHARED = ["network", "image", "atlas", "layer", "unit", "theme", "embed"];
 
 /** @type {Set<(now: State, before: State) => void>} */
 const listeners = new Set();
@@ -79,6 +79,14 @@ function tell() {
   const before = state;
   state = read();
   for (const listener of [...listeners]) listener(state, before);
+  tellNotebook();
+}
+
+/** In a notebook's frame: tells the notebook which view is shown. */
+export function tellNotebook() {
+  if (!state.parameters.embed || parent === window) return;
+  const { embed, ...parameters } = state.parameters;
+  parent.postMessage({ phosphene: urlOf(state.view, parameters) }, "*");
 }
 
 addEventListener("popstate", tell);

@@ -38,6 +38,8 @@ export class TileGrid {
       onpointermove: (/** @type {PointerEvent} */ event) => this.over(event), onpointerleave: () => this.out(),
       onclick: (/** @type {MouseEvent} */ event) => this.click(event),
     }, this.room, this.spoken = el("div", { id: "tile-chosen", class: "unseen", role: "option", "aria-selected": "true" }));
+    /** @type {Maps | null} the ones that were drawn last */
+    this.drawn = null;
     this.draw = onceAFrame(() => this.drawNow());
     new ResizeObserver(() => this.layout()).observe(this.element);
   }

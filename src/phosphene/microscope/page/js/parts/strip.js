@@ -18,13 +18,15 @@ export class Strip {
     /** @type {Row[]} */
     this.rows = [];
     this.chosen = "";
+    /** @type {Layers | null} */
+    this.shown = null;
     this.element = el("div", { class: "strip", role: "listbox", "aria-label": "Layers", "aria-orientation": "horizontal",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event) });
   }
 
   /** @param {Layers} layers @param {string} chosen */
   show(layers, chosen) {
-    this.rows = layers.strip;
+    [this.shown, this.rows] = [layers, layers.strip];
     const others = chosen && !this.rows.some((row) => row.name === chosen);
     if (others) {
       const own = layers.layers.find((layer) => layer.name === chosen);

@@ -20,7 +20,7 @@ class Dream {
     this.options = el("div", {});
     this.picker = new Picker((image) => state.set({ image }));
     this.pictures = el("div", { class: "dream-image" }, el("h2", {}, "The image"), this.picker.element);
-    this.go = el("button", { type: "button", class: "primary", onclick: () => this.start() }, "Start");
+    this.go = el("button", { type: "button", class: "primary", disabled: true, onclick: () => this.start() }, "Start");
     this.work = new Work({ ended: () => this.again() });
     this.element = el("div", { class: "split" },
       el("section", { class: "split-side", "aria-label": "The recipe and its options" }, el("h1", {}, "Dream"),
@@ -54,6 +54,7 @@ class Dream {
 
   show() {
     const form = this.form();
+    this.go.disabled = false;
     this.recipes.value = form.name;
     this.about.textContent = form.line;
     this.pictures.hidden = !photos(form).length;

@@ -10,8 +10,9 @@ import { findLayer } from "../parts/palette.js";
 import { PhotoView } from "../parts/photo.js";
 import { Picker } from "../parts/picker.js";
 import { Strip } from "../parts/strip.js";
-import { empty, loading, refused } from "../parts/waiting.js";
-import { getJson } from "../server.js";
+import { UnitPane } from "../parts/unit.js";
+import { loading, refused } from "../parts/waiting.js";
+import { getJson, theSession } from "../server.js";
 import * as state from "../state.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
@@ -29,13 +30,13 @@ class Look {
     this.input = [0, 0, 1, 1];
     this.asking = new AbortController();
     this.photo = new PhotoView({
-      point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => this.place(x, y),
+      point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null }),
     });
     this.answer = new Answer((guess) => state.link("why", { target: `logits:${guess.index}` }));
     this.picker = new Picker((image) => state.set({ image, place: null }));
-    this.strip = new Strip((layer) => state.set({ layer, unit: null }));
+    this.strip = new Strip((layer) => state.set({ layer, unit: null, place: null }));
     this.grid = new TileGrid({
-      choose: (unit) => state.set({ unit }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
+      choose: (unit) => state.set({ unit, place: null }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
     });
     this.order = select(ORDERS, "The order of the units", (order) => state.set({ order }, { replace: true }));
     this.range = select(RANGES, "The range of the tiles", (range) => state.set({ range }, { replace: true }));
@@ -43,7 +44,8 @@ class Look {
     this.facts = el("p", { class: "muted small layer-facts" });
     this.foot = el("div", { class: "grid-foot small" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
-    this.unit = el("aside", { class: "unit", "aria-label": "The chosen unit" });
+    this.pane = new UnitPane({ point: (row, column) => this.pointUnit(this.chosen(), { row, column }), leave: () => this.leave() });
+    this.unit = this.pane.element;
     this.status = el("p", { class: "pointed small", "aria-live": "off" });
     this.element = el("div", { class: "look" },
       el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.picker.element),
@@ -66,7 +68,7 @@ class Look {
       else if (differs("layer")) await this.openLayer();
       else if (differs("order", "range")) this.showGrid();
       else if (differs("unit")) this.grid.choose(this.chosen());
-      if (differs("network", "image", "layer", "unit")) this.showUnit();
+      if (differs("network", "image", "layer", "unit", "place")) await this.showChosen();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     }
@@ -110,7 +112,6 @@ class Look {
     this.layerName = layer;
     if (this.strip.rows.some((row) => row.name === layer)) this.strip.select(layer);
     if (this.strip.shown !== this.layers || !this.strip.rows.some((row) => row.name === layer)) {
-      this.strip.shown = this.layers;
       this.strip.show(this.layers, layer);
     }
     const known = this.layers.layers.find((each) => each.name === layer);
@@ -157,15 +158,19 @@ class Look {
     return /^\d+$/.test(unit) ? Number(unit) : -1;
   }
 
-  /** The chosen unit's own column; filled by the part on units. */
-  showUnit() {
-    if (this.chosen() < 0) {
-      fill(this.unit, empty("Point at a unit to see where it answers. Click it to see what it looks for."));
+  /** What is chosen: a place of the photo, a unit, or nothing. */
+  async showChosen() {
+    const unit = this.chosen(), place = /^(\d+),(\d+)$/.exec(state.get("place"));
+    if (place && this.maps) return this.place(Number(place[1]), Number(place[2]));
+    if (unit < 0 || !this.maps) {
+      this.pane.clear();
       this.leave();
       return;
     }
-    fill(this.unit, el("h2", {}, `${this.layerName ?? state.get("layer")}:${this.chosen()}`));
     this.rest();
+    const { atlases } = await theSession();
+    this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases,
+      photo: this.photo.image, width: this.photo.width });
   }
 
   /** What lies over the photo while nothing is pointed at: the chosen unit. */
@@ -204,17 +209,21 @@ class Look {
 
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
   async place(x, y) {
-    state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null });
+    this.pane.end();
+    const { signal } = this.asking;
     fill(this.unit, loading("Looking at every layer …"));
     try {
-      const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x: x.toFixed(1), y: y.toFixed(1) });
-      fill(this.unit, el("h2", {}, `What answers at ${Math.round(x)}, ${Math.round(y)}`),
-        ...layers.map((/** @type {any} */ each) => el("section", { class: "place-layer" }, el("h3", {}, `${each.layer}@${each.row},${each.column}`),
-          el("ul", { class: "place-units" }, ...each.units.map((/** @type {any} */ one) => el("li", {},
-            el("a", { href: state.link("look", { layer: each.layer, unit: one.unit }), "data-link": "" }, `${one.unit}`),
-            el("span", { class: "muted" }, ` ${compact(one.value)}`)))))));
+      const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x, y }, signal);
+      fill(this.unit, el("h2", {}, `What answers at ${x}, ${y}`),
+        el("p", { class: "small muted" }, "The strongest units of each layer where your point lies, in the photo's pixels."),
+        ...layers.map((/** @type {any} */ each) => el("section", { class: "place-layer",
+          onpointerenter: () => this.photo.showWindow(each.box, each.layer), onpointerleave: () => this.leave() },
+        el("h3", {}, `${each.layer}@${each.row},${each.column}`),
+        el("ul", { class: "place-units" }, ...each.units.map((/** @type {any} */ one) => el("li", {},
+          el("a", { href: state.link("look", { layer: each.layer, unit: one.unit }), "data-link": "" }, `${one.unit}`),
+          el("span", { class: "muted" }, ` ${compact(one.value)}`)))))));
     } catch (error) {
-      fill(this.unit, refused(error));
+      if (!signal.aborted) fill(this.unit, refused(error));
     }
   }
 
@@ -238,6 +247,7 @@ class Look {
 
   close() {
     this.asking.abort();
+    this.pane.end();
   }
 }
 

@@ -6,7 +6,8 @@ import { figure } from "../parts/figure.js";
 import { classNames } from "../parts/form.js";
 import { Picker } from "../parts/picker.js";
 import { PhotoView } from "../parts/photo.js";
-import { loading, refused } from "../parts/waiting.js";
+import { refused } from "../parts/waiting.js";
+import { Work } from "../parts/work.js";
 import { getJson } from "../server.js";
 import * as state from "../state.js";
 
@@ -14,8 +15,11 @@ import * as state from "../state.js";
 const METHODS = [
   ["grad-cam", "Grad-CAM"], ["gradient", "Gradient"], ["guided", "Guided backprop"], ["cam", "Class activation map"],
   ["input-x-gradient", "Input × gradient"], ["lrp", "Relevance"], ["integrated-gradients", "Integrated gradients"],
-  ["smooth-grad", "SmoothGrad"], ["occlusion", "Occlusion"], ["rise", "RISE"],
+  ["smooth-grad", "SmoothGrad"], ["occlusion", "Occlusion"], ["rise", "RISE"], ["locate", "A box"], ["objects", "The object cut out"],
 ];
+/** The judge's names of methods, where it knows them. */
+const JUDGED = /** @type {Record<string, string>} */ (Object.fromEntries(["grad-cam", "gradient", "guided", "cam", "input-x-gradient", "lrp",
+  "integrated-gradients", "smooth-grad", "occlusion", "rise"].map((name) => [name, name.replaceAll("-", "_")])));
 const USUAL = ["grad-cam", "gradient", "guided", "lrp", "occlusion"];
 
 class Why {
@@ -29,12 +33,16 @@ class Why {
     this.methods = el("fieldset", { class: "why-methods" }, el("legend", {}, "Methods"));
     this.figures = el("div", { class: "why-figures" });
     this.heading = el("h1", {}, "Why");
+    this.trial = new Work();
+    this.judging = el("section", { class: "why-trial" }, el("h2", {}, "How far can these be trusted?"),
+      el("p", { class: "muted small" }, "The judge covers what each map marks and looks whether the score falls, gives the network other weights and looks whether the map notices, and counts, on this photo. On a folder: phosphene judge FOLDER."),
+      el("button", { type: "button", onclick: () => this.judge() }, "Judge them on this photo"), this.trial.element);
     this.element = el("div", { class: "split" },
       el("section", { class: "split-side", "aria-label": "The question" }, this.heading, this.photo.element, this.classes,
         el("div", { class: "option" }, el("label", {}, "Ask about", this.other)),
         el("div", { class: "option" }, el("label", {}, "Against", this.versus)), this.methods, this.picker.element,
         classNames(() => state.get("network"))),
-      el("section", { class: "split-main", "aria-label": "The answers" }, this.figures));
+      el("section", { class: "split-main", "aria-label": "The answers" }, this.figures, this.judging));
     this.picker.load();
     this.asking = new AbortController();
   }
@@ -88,8 +96,17 @@ class Why {
     }
   }
 
+  /** Puts the chosen methods on trial. */
+  judge() {
+    const wanted = (state.get("methods") || USUAL.join(",")).split(",").filter((name) => name in JUDGED);
+    const network = state.get("network"), target = state.get("target");
+    this.trial.start("judge", { ...(network ? { network } : {}), images: [state.get("image") || "sample/cat.jpg"],
+      ...(target ? { target } : {}), methods: wanted.map((name) => JUDGED[name]).join(","), steps: "16" });
+  }
+
   close() {
     this.asking.abort();
+    this.trial.stop();
   }
 }
 

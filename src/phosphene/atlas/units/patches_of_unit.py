@@ -75,9 +75,9 @@ class Patches(Result, Sequence[Patch]):
     def sheet(self, *, context: bool = True) -> Sheet:
         """The unit's sheet: its patches at one scale, its statistics, and its name.
 
-        A photo that is not there any more leaves a tile that says so.
+        If a photo does not exist any more, its tile says so.
 
-        - `context`: beside each patch the whole photo, with a frame around the patch
+        - `context`: show the whole photo beside each patch, with a frame around the patch
         """
         return sheet_of(self, context)
 
@@ -111,49 +111,57 @@ def atlas_patches(
     seed: int = 0,
     sweep: str | None = None,
 ) -> Patches:
-    """The patches of the data set that a unit answers to most, with its statistics and its name.
+    """The patches of a data set with a unit's highest activations, and the unit's statistics and name.
 
-    Raises LookupError for a layer whose units the atlas does not hold or a channel that it does not have.
+    Raises LookupError for a layer whose units the atlas does not store, or for a channel that does not exist.
 
     - `unit`: which unit: a layer's channel such as 'layer3:17'
-    - `k`: how many patches; all that the atlas holds if not given
-    - `projection`: beside each patch what runs back from the unit to its pixels: guided backprop, or the gradient where
-      there are no rectifiers
-    - `synthesis`: an image of what the unit would like to see
-    - `steps`: how many steps that image takes
-    - `seed`: its start and transforms
-    - `sweep`: which sweep, where several networks have a layer of that name
+    - `k`: how many patches; all that the atlas stores if not given
+    - `projection`: show, beside each patch, the signal projected back from the unit to the pixels: guided backprop, or
+      the gradient if there are no rectifiers
+    - `synthesis`: add a synthesised image that the unit responds to most
+    - `steps`: how many steps the synthesised image takes
+    - `seed`: seed of its start and transforms
+    - `sweep`: which sweep to use, if several networks have a layer of this name
     """
     if k is not None and k < 1:
         raise ValueError(f"at least one patch is asked for, not {k}")
     atlas = opened(atlas)
+    # which sweep and network the unit belongs to
     address = Address.parse(unit)
-    found = atlas.sweep(address.layer, name=sweep)
-    network = atlas.network(found)
+    swept = atlas.sweep(address.layer, name=sweep)
+    network = atlas.network(swept)
     checked = network.address(address)
     if checked.channel is None:
         raise ValueError(f"{unit!r} is a whole layer; name one of its channels, such as '{address.layer}:17'")
     if checked.place is not None:
         raise ValueError(f"{unit!r} is one place; an atlas holds channels, such as '{address.layer}:{checked.channel}'")
-    own = Address(checked.layer, int(checked.channel))
-    units = units_of(atlas.store, found, own.layer)
-    row = units.slice(int(own.channel or 0), 1)
-    (rows,) = patches_of(atlas, found, network, own.layer, row.to_pylist(), k)
+    target = Address(checked.layer, int(checked.channel))
+    # what the sweep wrote of it, and its patches
+    units = units_of(atlas.store, swept, target.layer)
+    row = units.slice(int(target.channel or 0), 1)
+    (rows,) = patches_of(atlas, swept, network, target.layer, row.to_pylist(), k)
     measured, values = Measured.of(row), row.column("values")[0].as_py()
+    # what is made anew where asked for
     more: dict[str, Any] = {}
     if projection:
-        more |= _patterns(network, rows, own)
+        more |= _patterns(network, rows, target)
     if synthesis:
-        made = synthesize(network, str(own), steps=steps, seed=seed)
-        more |= {"image": pixels(made.images)[0], "reached": float(made.scores[0]), "how": made.caption}
-    images = count_of(atlas.store, found)
+        synthesised = synthesize(network, str(target), steps=steps, seed=seed)
+        more |= {
+            "image": pixels(synthesised.images)[0],
+            "reached": float(synthesised.scores[0]),
+            "how": synthesised.caption,
+        }
+    images = count_of(atlas.store, swept)
     return Patches(
-        network=network.name, unit=str(own), title=shown_as(network, own), sees=str(network.receptive_field(own)),
+        network=network.name, unit=str(target), title=shown_as(network, target),
+        sees=str(network.receptive_field(target)),
         images=images, places=measured.count // max(images, 1), patches=tuple(rows),
         mean=float(measured.mean[0]), active=float(measured.active[0]), largest=float(measured.largest[0]),
-        tied=max(0, tied(values, found.work.k) - (len(values) - len(rows))),
+        tied=max(0, tied(values, swept.work.k) - (len(values) - len(rows))),
         shares=SHARES, quantiles=tuple(measured.quantiles()[0].tolist()), counts=measured.counts[0],
-        name=_name(atlas, found, units, int(own.channel or 0)), **more,
+        name=_name(atlas, swept, units, int(target.channel or 0)), **more,
     )  # fmt: skip
 
 
@@ -174,15 +182,15 @@ def _patterns(network: Network, patches: Sequence[Patch], unit: Address) -> dict
         except (OSError, LookupError, ValueError) as error:
             photos.append(None)
             missing.append(str(error))
-    there = [(photo, patch) for photo, patch in zip(photos, patches, strict=True) if photo is not None]
-    if not there:
+    readable = [(photo, patch) for photo, patch in zip(photos, patches, strict=True) if photo is not None]
+    if not readable:
         return {"patterns": (None,) * len(patches), "missing": tuple(missing)}
     layered = network.layer(unit.layer).layout is not None
-    asked = [
+    photo_units = [
         (photo, Address(unit.layer, unit.channel, (patch.row, patch.column) if layered else None))
-        for photo, patch in there
+        for photo, patch in readable
     ]
-    reversal = Reversal("both" if rectified(network, network.inputs(there[0][0]), unit.layer) else "forward")
-    found = iter(projected(network, asked, reversal))
-    patterns = tuple(None if photo is None else next(found) for photo in photos)
+    reversal = Reversal("both" if rectified(network, network.inputs(readable[0][0]), unit.layer) else "forward")
+    projections = iter(projected(network, photo_units, reversal))
+    patterns = tuple(None if photo is None else next(projections) for photo in photos)
     return {"patterns": patterns, "missing": tuple(missing), "method": str(reversal)}

@@ -14,13 +14,13 @@ from .objectives import Size
 from .options import LARGEST, count, precision, seen_images
 
 
-def own_images(network: Network, images: Any, longest: int | None = None) -> Tensor:
+def photo_images(network: Network, images: Any, longest: int | None = None) -> Tensor:
     """Photos of one size, or the network's input, as (N, 3, H, W) in [0, 1], no side above `longest`.
 
     Nothing is cropped. Raises ValueError for photos of several sizes.
     """
     if isinstance(images, Tensor):
-        found = seen_images(network, images)
+        pixels = seen_images(network, images)
     else:
         photos: Sequence[Any] = list(images) if isinstance(images, (list, tuple)) else [images]
         if not photos or not all(hasattr(photo, "pixels") for photo in photos):
@@ -30,8 +30,8 @@ def own_images(network: Network, images: Any, longest: int | None = None) -> Ten
             text = ", ".join(f"{height} × {width}" for height, width in sorted(sizes))
             raise ValueError(f"photos of one batch have one size, not {text}; give them one by one")
         stack = torch.stack([torch.tensor(photo.pixels).permute(2, 0, 1) for photo in photos])
-        found = stack.to(network.device, precision(network)) / 255
-    return resized(found, within(found, LARGEST if longest is None else count(longest, "size")))
+        pixels = stack.to(network.device, precision(network)) / 255
+    return resized(pixels, within(pixels, LARGEST if longest is None else count(longest, "size")))
 
 
 def within(images: Tensor, longest: int) -> Size:

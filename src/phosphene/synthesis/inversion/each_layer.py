@@ -69,11 +69,11 @@ class Inversions(Result):
         columns = len(self.results) + 1
         if restarts == 1 and columns > MOST_IN_ROW + 1:
             columns = -(-columns // 2)
-        shown = grid(pixels(torch.stack(tiles)), columns=columns, scale=1)
+        tiled_images = grid(pixels(torch.stack(tiles)), columns=columns, scale=1)
         keep = [index for index, label in enumerate(labels) if label]
-        cells, labels = [shown.cells[index] for index in keep], [labels[index] for index in keep]
+        cells, labels = [tiled_images.cells[index] for index in keep], [labels[index] for index in keep]
         blocks: list[Block] = [
-            ImageBlock(shown.pixels, cells=cells, labels=labels, width=WIDTH, crisp=False),
+            ImageBlock(tiled_images.pixels, cells=cells, labels=labels, width=WIDTH, crisp=False),
             Table(
                 ("layer", "numbers kept", "error", "pixels differ by", "made by"), [_row(each) for each in self.results]
             ),
@@ -91,7 +91,7 @@ class Inversions(Result):
     @property
     def caption(self) -> str:
         first = self.results[0]
-        made = (
+        how_text = (
             first.caption.split("Colours")[0]
             .replace(f", {first.plan}", "")
             .replace(f", {counted(first.steps, 'step')}", "")
@@ -100,7 +100,7 @@ class Inversions(Result):
         return (
             "Each image was made from noise to have the photo's activations at that layer. Errors are squared "
             "distances from the photo's activations, over the photo's squared norm; pixels differ by the root mean "
-            f"square, of 1. {stopped}{made[:1].upper()}{made[1:]}"
+            f"square, of 1. {stopped}{how_text[:1].upper()}{how_text[1:]}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -129,33 +129,33 @@ def inversions(
     prior: float = 0.02,
     seed: int = 0,
 ) -> Iterator[Inversions]:
-    """A photo inverted at several layers, from the first to the class scores: what is lost on the way.
+    """A photo reconstructed from several layers, from the first to the class scores: what each layer still contains.
 
-    Each layer is inverted as `invert` does. Raises LookupError for a layer that is not there.
+    Each layer is inverted as in `invert`. Raises LookupError for a layer that does not exist.
 
-    - `layers`: which; if not given, the last of each size of maps, the last vector, and the class scores
-    - `restarts`: images of each layer, from different noise, in one batch
-    - `steps`: how many steps for each layer; if not given, more for deeper ones, as `invert` does
-    - `prior`: how dear the photo itself is by its variation and contrast; more makes smoother images
-    - `seed`: the noise; the same seed gives the same images
+    - `layers`: which layers; if not given, the last of each map size, the last vector, and the class scores
+    - `restarts`: how many images for each layer, from different noise, in one batch
+    - `steps`: how many steps for each layer; if not given, more for deeper layers, as in `invert`
+    - `prior`: the cost of the photo's own variation and contrast; more makes smoother images
+    - `seed`: seed of the noise; the same seed gives the same images
     """
     photo = seen_images(network, image)
     if len(photo) > 1:
         raise ValueError(f"a sheet of inversions shows one photo, not {len(photo)}; ph.invert takes several")
     size = (int(photo.shape[-2]), int(photo.shape[-1]))
-    chosen = [layers] if isinstance(layers, str) else list(layers or last_of_each_size(network, size))
-    chosen = [str(network.address(layer, size)) for layer in chosen]
-    reads = [code(network, layer, size) for layer in chosen]
+    layer_names = [layers] if isinstance(layers, str) else list(layers or last_of_each_size(network, size))
+    layer_names = [str(network.address(layer, size)) for layer in layer_names]
+    reads = [code(network, layer, size) for layer in layer_names]
     rectified = [rectified_by(network, read, photo) is not None for read in reads]
     lengths = [planned(read, size, steps, rectified=cut).steps for read, cut in zip(reads, rectified, strict=True)]
-    done: list[Inversion] = []
-    for index, layer in enumerate(chosen):
-        for number, found in enumerate(
+    finished: list[Inversion] = []
+    for index, layer in enumerate(layer_names):
+        for number, result in enumerate(
             invert.steps(network, image, layer, restarts=restarts, steps=steps, prior=prior, seed=seed), 1
         ):
             yield Inversions(
-                network=network.name, photo=photo[0].cpu(), layers=tuple(chosen),
-                results=(*done, replace(found, made={})),
+                network=network.name, photo=photo[0].cpu(), layers=tuple(layer_names),
+                results=(*finished, replace(result, made={})),
                 step=sum(lengths[:index]) + number, steps=sum(lengths),
             )  # fmt: skip
-        done.append(found)
+        finished.append(result)

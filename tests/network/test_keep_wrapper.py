@@ -9,7 +9,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.network.running import seam
-from phosphene.network.running.seam import held
+from phosphene.network.running.seam import keep_wrapper
 
 PLAIN_CALL = nn.Module.__call__
 
@@ -30,18 +30,18 @@ def nothing_is_left():
 
 def test_what_the_first_run_sets_up_stands_until_the_block_ends(network):
     x = torch.rand(1, 3, 16, 16)
-    with held():
+    with keep_wrapper():
         assert nn.Module.__call__ is PLAIN_CALL
         first = network.record(x, "0")["0"]
         assert nn.Module.__call__ is seam._called
-        with held():
+        with keep_wrapper():
             assert torch.equal(network.record(x, "0")["0"], first)
         assert nn.Module.__call__ is seam._called
     assert nn.Module.__call__ is PLAIN_CALL
 
 
 def test_an_error_inside_the_block_lets_go(network):
-    with pytest.raises(LookupError, match="nowhere"), held():
+    with pytest.raises(LookupError, match="nowhere"), keep_wrapper():
         network.record(torch.rand(1, 3, 16, 16), "nowhere")
 
 
@@ -58,7 +58,7 @@ def test_steps_that_are_dropped_half_way_let_go(network):
 
 def test_who_wraps_the_call_meanwhile_is_called_once_and_runs_go_on(network):
     x, met = torch.rand(1, 3, 16, 16), []
-    with held():
+    with keep_wrapper():
         before = network.record(x, "0")["0"]
         ours = nn.Module.__call__
 
@@ -75,7 +75,7 @@ def test_who_wraps_the_call_meanwhile_is_called_once_and_runs_go_on(network):
 
 def test_who_puts_the_plain_call_back_meanwhile_does_not_blind_later_runs(network):
     x = torch.rand(1, 3, 16, 16)
-    with held():
+    with keep_wrapper():
         before = network.record(x, "0")["0"]
         nn.Module.__call__ = PLAIN_CALL
         assert torch.equal(network.record(x, "0")["0"], before)
@@ -86,7 +86,7 @@ def test_several_threads_hold_and_let_go(network):
 
     def work():
         for _ in range(20):
-            with held():
+            with keep_wrapper():
                 found.append(network.record(x, "0", "logits")["logits"])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -103,12 +103,12 @@ def test_letting_go_in_the_middle_of_letting_go_does_not_hang(network):
 
     def nested(phase, info):
         if phase == "start":
-            with held():
+            with keep_wrapper():
                 met.append(nn.Module.__call__)
 
     gc.callbacks.append(nested)
     try:
-        with held():
+        with keep_wrapper():
             network.record(torch.rand(1, 3, 16, 16), "0")
             with seam._wrapper.lock:
                 met.clear()

@@ -18,7 +18,7 @@ from .changed import Changed
 from .sliding import RULES, rule
 
 
-def placewise(func: Callable, writing: Callable | None = None) -> Callable:
+def elementwise(func: Callable, writing: Callable | None = None) -> Callable:
     """The rule of a function of one changed tensor and of constants; `writing` is its kind that works in place."""
 
     def rule(input: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -29,7 +29,7 @@ def placewise(func: Callable, writing: Callable | None = None) -> Callable:
         inplace = kwargs.pop("inplace", False)
         clean = input.plan.once("clean", lambda: func(input.clean, *args, **kwargs))
         if not (writing or inplace):
-            return input.like(clean, func(input.patch, *args, **kwargs), own=func not in _SHARING)
+            return input.like(clean, func(input.patch, *args, **kwargs), exclusive=func not in _SHARING)
         patch = input.writable()
         if patch is None:
             patch = func(input.patch, *args, **kwargs)
@@ -37,7 +37,7 @@ def placewise(func: Callable, writing: Callable | None = None) -> Callable:
             writing(patch, *args, **kwargs)
         else:
             func(patch, *args, inplace=True, **kwargs)
-        return input.become(input.like(clean, patch, own=True))
+        return input.become(input.like(clean, patch, exclusive=True))
 
     return rule
 
@@ -50,7 +50,7 @@ _SHARING = {f for name in ("dropout", "dropout1d", "dropout2d", "contiguous", "d
 for _name in UNARY:
     _plain = next(f for f in functions(_name) if not f.__name__.endswith("_") or f.__name__.startswith("__"))
     for _function in functions(_name):
-        RULES[_function] = placewise(_plain, _function if _function.__name__.endswith("_") else None)
+        RULES[_function] = elementwise(_plain, _function if _function.__name__.endswith("_") else None)
 
 
 @rule("batch_norm")
@@ -66,7 +66,7 @@ def batch_norm(
 
     clean, pending = input.plan.once("clean", lambda: run(input.clean)), input.pending
     if pending is None:
-        return input.like(clean, run(input.patch), own=True)
+        return input.like(clean, run(input.patch), exclusive=True)
 
     def folded() -> tuple[Tensor, Tensor]:
         scale = torch.rsqrt(running_var + eps) * (1 if weight is None else weight)
@@ -87,7 +87,7 @@ def layer_norm(
     def run(maps: Tensor) -> Tensor:
         return F.layer_norm(maps, normalized_shape, weight, bias, eps)
 
-    return input.like(input.plan.once("clean", lambda: run(input.clean)), run(input.patch), own=True)
+    return input.like(input.plan.once("clean", lambda: run(input.clean)), run(input.patch), exclusive=True)
 
 
 @rule("linear")
@@ -97,12 +97,12 @@ def linear(input: Tensor, weight: Tensor, bias: Any = None) -> Any:
     clean = input.plan.once("clean", lambda: F.linear(input.clean, weight, bias))
     patch = F.linear(input.patch, weight, bias)
     input.plan.spared += (len(patch) * clean.numel() - patch.numel()) * weight.shape[1]
-    return input.like(clean, patch, own=True)
+    return input.like(clean, patch, exclusive=True)
 
 
 def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[int], bool]:
     """The values of all in rectangles that hold the changes of all, where those lie, and whether they are copies."""
-    first, found = several[0], []
+    first, spans = several[0], []
     # most lie where another does
     spots = dict.fromkeys((tuple(x.top), tuple(x.left), x.patch_size) for x in several)
     for axis, size in enumerate(first.map_size):
@@ -110,8 +110,8 @@ def together(several: Sequence[Changed]) -> tuple[list[Tensor], list[int], list[
         ends = [[a + sides[axis] for a in s] for s, (_, _, sides) in zip(starts, spots, strict=True)]
         start = [min(a) for a in zip(*starts, strict=True)]
         length = min(max(max(e) - a for e, a in zip(zip(*ends, strict=True), start, strict=True)), size)
-        found.append(([min(a, size - length) for a in start], length))
-    (top, height), (left, width) = found
+        spans.append(([min(a, size - length) for a in start], length))
+    (top, height), (left, width) = spans
     if first.plan.in_full(height, width, first.map_size):
         zeros = [0] * len(top)
         return [x.full() for x in several], zeros, zeros, False
@@ -131,7 +131,7 @@ def joining(func: Callable, *, in_place: bool = False) -> Callable:
             (pa, pb), top, left, copies = together(changed)
             clean = a.plan.once("clean", lambda: func(a.clean, b.clean, *args, **kwargs))
             into = {"out": pa} if copies and pa.dtype == clean.dtype else {}
-            out = Changed(clean, func(pa, pb, *args, **kwargs, **into), top, left, a.at, a.plan, own=True)
+            out = Changed(clean, func(pa, pb, *args, **kwargs, **into), top, left, a.at, a.plan, exclusive=True)
         else:
             x, other = (a, b) if isinstance(a, Changed) else (b, a)
             if isinstance(other, Tensor) and not _constant(other, x):
@@ -140,7 +140,7 @@ def joining(func: Callable, *, in_place: bool = False) -> Callable:
             def run(maps: Tensor) -> Tensor:
                 return func(maps, other, *args, **kwargs) if x is a else func(other, maps, *args, **kwargs)
 
-            out = x.like(x.plan.once("clean", lambda: run(x.clean)), run(x.patch), own=True)
+            out = x.like(x.plan.once("clean", lambda: run(x.clean)), run(x.patch), exclusive=True)
             if out.clean.shape != x.clean.shape:
                 return NotImplemented
         if not in_place:
@@ -186,7 +186,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
         return NotImplemented
     patches, top, left, _ = together(tensors)  # type: ignore[arg-type]
     clean = first.plan.once("clean", lambda: torch.cat([t.clean for t in tensors], dim))  # type: ignore[attr-defined]
-    return Changed(clean, torch.cat(patches, dim), top, left, first.at, first.plan, own=True)
+    return Changed(clean, torch.cat(patches, dim), top, left, first.at, first.plan, exclusive=True)
 
 
 @rule("permute")

@@ -66,32 +66,32 @@ def _together(several: Sequence[Scatter], shapes: Sequence[Sequence[int]], dim: 
     """One after the other along `dim`."""
 
     def joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
-        others = np.broadcast_shapes(*((*a.shape[: dim + 1], 1, *a.shape[dim + 2 :]) for a in arrays))
+        sizes = np.broadcast_shapes(*((*a.shape[: dim + 1], 1, *a.shape[dim + 2 :]) for a in arrays))
         full = [
-            np.broadcast_to(array, (*others[: dim + 1], shape[dim], *others[dim + 2 :]))
+            np.broadcast_to(array, (*sizes[: dim + 1], shape[dim], *sizes[dim + 2 :]))
             for array, shape in zip(arrays, shapes, strict=True)
         ]
         return np.concatenate(full, dim + 1)
 
     sights = [one.sight for one in several if one.sight is not None]
     regular = tuple(all(one.regular[axis] for one in several) for axis in (0, 1))
-    found = Scatter(joined([one.home for one in several]), None, regular)  # type: ignore[arg-type]
+    scatter = Scatter(joined([one.home for one in several]), None, regular)  # type: ignore[arg-type]
     if len(sights) == len(several):
-        found = Scatter(found.home, joined(sights), found.regular)
-    return found.moved(lambda array: array)
+        scatter = Scatter(scatter.home, joined(sights), scatter.regular)
+    return scatter.moved(lambda array: array)
 
 
 def _sliced(x: Scatter, keys: Sequence[Any]) -> Scatter:
     """x[keys], with an index, a slice or None (a new dimension) for each dimension."""
 
     def move(array: np.ndarray) -> np.ndarray:
-        found: list[Any] = [FULL]
+        array_keys: list[Any] = [FULL]
         at = 1
         for key in keys:
             varies = key is None or array.shape[at] > 1
-            found.append(key if varies else FULL if isinstance(key, slice) else 0)
+            array_keys.append(key if varies else FULL if isinstance(key, slice) else 0)
             at += key is not None
-        return array[tuple(found)]
+        return array[tuple(array_keys)]
 
     return x.moved(move)
 

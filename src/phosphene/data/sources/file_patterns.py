@@ -36,29 +36,29 @@ def fixed(pattern: str) -> str:
     return os.path.dirname(re.split(r"[*?\[{]", pattern, maxsplit=1)[0]) or "."
 
 
-def meant(pattern: str) -> list[str]:
+def matching_files(pattern: str) -> list[str]:
     """The files that a pattern means, in the order of its braces, then of their names. FileNotFoundError for none."""
-    found: list[str] = []
+    paths: list[str] = []
     for one in braces(pattern):
-        found += sorted(glob.glob(one, recursive=True)) if any(sign in one for sign in "*?[") else [one]
-    missing = [path for path in found if not os.path.exists(path)]
-    if len(missing) == len(found):
+        paths += sorted(glob.glob(one, recursive=True)) if any(sign in one for sign in "*?[") else [one]
+    missing = [path for path in paths if not os.path.exists(path)]
+    if len(missing) == len(paths):
         raise FileNotFoundError(f"no file is meant by {pattern!r}")
     if missing:
         raise FileNotFoundError(
-            f"{len(missing)} of the {len(found)} files of {pattern!r} are not there: {missing[0]!r}"
+            f"{len(missing)} of the {len(paths)} files of {pattern!r} are not there: {missing[0]!r}"
         )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(paths))
 
 
 def braces(pattern: str) -> Iterator[str]:
     """The names that a pattern such as shard-{000..127}.tar or {train,val}.zip stands for."""
-    found = re.search(r"\{([^{}]*)\}", pattern)
-    if not found:
+    match = re.search(r"\{([^{}]*)\}", pattern)
+    if not match:
         yield pattern
         return
-    for word in _words(found[1], pattern):
-        yield from braces(pattern[: found.start()] + word + pattern[found.end() :])
+    for word in _words(match[1], pattern):
+        yield from braces(pattern[: match.start()] + word + pattern[match.end() :])
 
 
 def _words(inner: str, pattern: str) -> list[str]:

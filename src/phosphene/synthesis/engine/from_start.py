@@ -16,7 +16,7 @@ from .images import Fourier, coloured
 DECAY = 1.65  # power of the frequency, as in `recipes.fourier`
 
 
-class Kept(Fourier):
+class FromStart(Fourier):
     """Starts at images (N, 3, H, W) in [0, 1]; black and white come in by 0.001."""
 
     start: Tensor
@@ -53,6 +53,6 @@ def middle(size: tuple[int, int], margin: float) -> Tensor:
         return torch.ones(size)
     ramps = []
     for side in size:
-        places = (torch.arange(side) + 0.5) / side
-        ramps.append(((torch.minimum(places, 1 - places) - margin) / (margin / 2)).clamp(0, 1))
+        positions = (torch.arange(side) + 0.5) / side
+        ramps.append(((torch.minimum(positions, 1 - positions) - margin) / (margin / 2)).clamp(0, 1))
     return ramps[0][:, None] * ramps[1]
