@@ -108,13 +108,12 @@ def new_page(chromium, served) -> Iterator[Callable]:
     opened = []
 
     def make(**options):
-        context = chromium.new_context(
-            **{"base_url": served.url, "viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"} | options
-        )
+        usual = {"base_url": served.url, "viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"}
+        context = chromium.new_context(**usual | options)
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.until = functools.partial(until, page)
-        page.watched = Watched(page, urlsplit(served.url).netloc)
+        page.watched = Watched(page, urlsplit((usual | options)["base_url"]).netloc)
         opened.append((context, page))
         return page
 

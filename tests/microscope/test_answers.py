@@ -54,36 +54,52 @@ NEEDED = {
 }  # fmt: skip
 
 
+SMALLER = {  # where the few above are too few, or still too many
+    "adversarial": {"searches": "2"},
+    "selectivity": {"units": "2"},
+    "cascade": {"methods": "gradient", "depths": "1"},
+    "score-cam": {"layer": "conv_stem"},
+    "why": {"method": "gradient"},
+    "integrated-gradients": {"steps": "2"},
+    "side-by-side": {"networks": ["efficientnet_lite0", "torchvision:resnet18@none"], "depth": "0.1"},
+    "checkerboard": {"target": "conv_stem:3"},
+    "facets": {"photos": "folder/"},
+    "atlas-layer": {"layer": "conv_stem", "units": "2"},
+    "atlas-shared": {"label": "cat"},
+    "atlas-activations": {"cells": "2", "fewest": "1", "size": "64"},
+}
+
+
 def options(name):
     given = {}
     for field in form(name).fields:
-        if (
-            field.name in FEW
-            and field.role in (Role.OPTION, Role.LAYERS)
-            and (field.name != "steps" or field.kind.type is int)
-        ):
+        few = field.name in FEW and field.role in (Role.OPTION, Role.LAYERS)
+        if few and (field.name != "steps" or field.kind.type is int):
             given[field.name] = FEW[field.name]
         elif field.required and field.role in NEEDED:
             given[field.name] = NEEDED[field.role]
-    return given
+    return given | SMALLER.get(name, {})
+
+
+REFUSED = ("objects", "cam")  # no OpenCV perhaps; a network whose last layers are of another kind
 
 
 @pytest.mark.parametrize("name", sorted(instruments()))
 def test_an_instrument_answers_in_every_form_or_refuses_in_a_sentence(served, name):
     client = Client(served)
-    sheet = client.get(f"/api/run/{name}.sheet", **options(name))
-    if sheet.status != 200:
-        assert sheet.status in (403, 404, 422), sheet.body
-        assert sheet.sentence
-        assert name.startswith("atlas-") or name in REFUSED, (name, sheet.sentence)
-        return
-    assert {"title", "svg", "made", "python", "command"} <= set(sheet.json())
     numbers = client.get(f"/api/run/{name}.json", **options(name))
-    assert numbers.status == 200
+    if numbers.status != 200:
+        assert numbers.status in (403, 404, 422), numbers.body
+        assert numbers.sentence
+        assert name in REFUSED, (name, numbers.sentence)
+        return
     assert numbers.json()["made"]["instrument"] == form(name).name
-
-
-REFUSED = ("robustness", "objects", "cam", "side-by-side")  # a folder; no OpenCV perhaps; no such layers; one network
+    sheet = client.get(f"/api/run/{name}.sheet", **options(name))
+    if form(name).draws:
+        assert {"title", "svg", "made", "python", "command"} <= set(sheet.json())
+    else:
+        assert sheet.status == 422
+        assert "has no picture" in sheet.sentence
 
 
 def test_a_picture_holds_its_account_and_is_made_again_from_it(served, tmp_path):

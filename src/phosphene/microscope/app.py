@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from .events import Channels
 from .guard import Guard
 from .refusals import ASKED_WRONGLY, RefusedError, refusal_of
-from .routes import atlas, describing, instruments, looking, pages
+from .routes import atlas, camera, describing, instruments, looking, pages, volumes
 from .routes.answering import json_response
 from .service import Microscope
 
@@ -37,7 +37,15 @@ def application(microscope: Microscope, port: Callable[[], int]) -> ASGIApp:
         await asyncio.to_thread(microscope.close)
 
     app = Starlette(
-        routes=[*atlas.routes, *describing.routes, *looking.routes, *instruments.routes, *pages.routes],
+        routes=[
+            *atlas.routes,
+            *describing.routes,
+            *looking.routes,
+            *volumes.routes,
+            *camera.routes,
+            *instruments.routes,
+            *pages.routes,
+        ],
         exception_handlers={
             RefusedError: _refused,
             ClientDisconnect: _gone,

@@ -125,20 +125,20 @@ class Disk:
         if len(data) > self.room:
             return
         with self._lock:
+            if self._held + len(data) > self.room:
+                self._make_room(len(data))
             self._held += len(data)
-            if self._held > self.room:
-                self._make_room()
             try:
                 write_whole(self.folder / key, data)
             except OSError:
                 self._held -= len(data)
 
-    def _make_room(self) -> None:
-        """Removes the files used longest ago until a tenth of the room is free."""
+    def _make_room(self, size: int) -> None:
+        """Removes the files used longest ago until so many bytes fit, and a tenth of the room is free."""
         files = files_in(self.folder)
         self._held = sum(size for _, size, _ in files)
         for _, size, file in files:
-            if self._held <= 0.9 * self.room:
+            if self._held + size <= self.room and self._held <= 0.9 * self.room:
                 break
             file.unlink(missing_ok=True)
             self._held -= size

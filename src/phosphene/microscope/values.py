@@ -55,10 +55,11 @@ def maps_of(network: Network, photo: Photo, layers: Sequence[str]) -> dict[str, 
     for name in layers:
         network.layer(name, frame.size)  # refuses one that is not there, with near names
     recorded = network.record(x, *layers)
-    return {name: _maps(network, known[name], recorded[name], frame) for name in layers}
+    return {name: laid_out(network, known[name], recorded[name], frame) for name in layers}
 
 
-def _maps(network: Network, layer: Layer, value: Any, frame: Frame) -> Maps:
+def laid_out(network: Network, layer: Layer, value: Any, frame: Frame) -> Maps:
+    """The maps in a layer's value for one image, with what each place sees. ValueError where it holds none."""
     tensor = main_tensor(value)
     if tensor is None:
         raise ValueError(f"{layer.name} of {network.name} holds no tensor to show")
@@ -85,8 +86,8 @@ def windows(
     return rows, columns
 
 
-def packed(maps: Maps, most: int) -> bytes:
-    """The maps as bytes, averaged down where they hold more than `most` values.
+def packed(maps: Maps, most: int, **more: Any) -> bytes:
+    """The maps as bytes, averaged down where they hold more than `most` values; `more` goes into the header.
 
     4 bytes: the header's length, little-endian; the header, JSON in UTF-8, padded with spaces to a multiple of 4; the
     statistics, float32 (C, 4); the values over `scale`, float16 (C, rows, columns).
@@ -105,6 +106,7 @@ def packed(maps: Maps, most: int) -> bytes:
         "rows": maps.rows,
         "columns": maps.columns,
         "statistics": list(STATISTICS),
+        **more,
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)

@@ -22,6 +22,7 @@ const VIEWS = {
   why: () => import("./views/why.js"),
   map: () => import("./views/map.js"),
   dream: () => import("./views/dream.js"),
+  compare: () => import("./views/compare.js"),
 };
 
 /** @type {View | null} */

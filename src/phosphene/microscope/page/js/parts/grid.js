@@ -11,6 +11,7 @@ import { compact, el, onceAFrame } from "../dom.js";
 /** @typedef {import("../maps.js").Maps} Maps */
 
 const GAP = 10, LABEL = 15, SHEET = 256;
+let grids = 0; // on the page, for the names of their parts
 
 export class TileGrid {
   /**
@@ -21,8 +22,11 @@ export class TileGrid {
     this.told = told;
     /** @type {Maps | null} */
     this.maps = null;
+    /** @type {Maps | null} */
+    this.drawn = null;
     /** @type {number[]} */
     this.order = [];
+    this.orderName = "";
     this.range = "unit";
     this.chosen = -1;
     this.pointed = -1;
@@ -33,11 +37,11 @@ export class TileGrid {
     this.canvas = el("canvas", { class: "tiles-canvas", "aria-hidden": "true" });
     this.room = el("div", { class: "tiles-room" }, this.canvas);
     this.element = el("div", {
-      class: "tiles", tabIndex: 0, role: "listbox", "aria-label": "Units", "aria-activedescendant": "tile-chosen",
+      class: "tiles", tabIndex: 0, role: "listbox", "aria-label": "Units", "aria-activedescendant": `tile-chosen-${++grids}`,
       onscroll: () => this.draw(), onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
       onpointermove: (/** @type {PointerEvent} */ event) => this.over(event), onpointerleave: () => this.out(),
       onclick: (/** @type {MouseEvent} */ event) => this.click(event),
-    }, this.room, this.spoken = el("div", { id: "tile-chosen", class: "unseen", role: "option", "aria-selected": "true" }));
+    }, this.room, this.spoken = el("div", { id: `tile-chosen-${grids}`, class: "unseen", role: "option", "aria-selected": "true" }));
     /** @type {Maps | null} the ones that were drawn last */
     this.drawn = null;
     this.draw = onceAFrame(() => this.drawNow());
@@ -46,13 +50,22 @@ export class TileGrid {
 
   /** @param {Maps | null} maps @param {string} order @param {string} range @param {number} chosen */
   show(maps, order, range, chosen) {
+    const other = maps?.layer !== this.maps?.layer, anew = other || chosen !== this.chosen || order !== this.orderName;
     if (maps !== this.maps || range !== this.range) this.sheets.clear();
-    if (maps !== this.maps) this.element.scrollTop = 0;
+    if (other) this.element.scrollTop = 0;
+    this.orderName = order;
     [this.maps, this.range, this.chosen] = [maps, range, chosen];
     this.order = maps ? maps.ordered(order) : [];
     this.layout();
     this.speak();
-    if (chosen >= 0) this.reveal(chosen);
+    if (chosen >= 0 && anew) this.reveal(chosen);
+    this.drawNow();
+  }
+
+  /** The same units on another image, in the order in which they stand. @param {Maps} maps */
+  renew(maps) {
+    this.maps = maps;
+    this.sheets.clear();
     this.drawNow();
   }
 

@@ -58,6 +58,7 @@ export function findLayer(layers, choose) {
 const KEYS = [
   ["← → ↑ ↓", "walk through the units of the grid, or, on the strip, through the layers"],
   ["[ and ]", "the layer before, the layer after"],
+  ["← → ↑ ↓ + − Home", "on the boxes of Volumes: turn, come nearer, go away, all in sight"],
   ["/", "find a layer"],
   ["1 … 5", "the views: look, why, map, dream, compare"],
   ["s", "the order of the units: by number, strongest, variance"],

@@ -24,6 +24,8 @@ export class PhotoView {
     }, this.image, this.over, this.seen, this.window);
     this.width = 1;
     this.height = 1;
+    /** @type {HTMLCanvasElement | null} */
+    this.frame = null;
   }
 
   /** @param {string} name @param {{width: number, height: number, name: string}} about */
@@ -32,7 +34,16 @@ export class PhotoView {
     this.element.style.aspectRatio = `${about.width} / ${about.height}`;
     this.image.alt = `The image ${about.name}`;
     this.image.src = address("/api/image.webp", { image: name, side: 1024 });
+    this.frame?.remove();
     this.clear();
+  }
+
+  /** A frame of the camera in the photo's place, with what lies over it left as it is. @param {HTMLCanvasElement} canvas */
+  showFrame(canvas) {
+    [this.width, this.height] = [canvas.width, canvas.height];
+    this.element.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
+    if (canvas.parentNode !== this.element) this.image.after(canvas);
+    this.frame = canvas;
   }
 
   /** The part of the photo that the network sees; None where it is all of it. @param {number[]} box */

@@ -69,7 +69,7 @@ export class Picker {
     this.element = el("section", { class: "picker", "aria-label": "Choose an image" }, this.search, this.images,
       el("div", { class: "row" },
         el("button", { type: "button", onclick: () => file.click(), title: "Open a file; you can also drop or paste an image anywhere" }, "Open …"),
-        camera && navigator.mediaDevices ? el("button", { type: "button", onclick: camera }, "Camera") : null,
+        camera && navigator.mediaDevices ? el("button", { type: "button", class: "picker-camera", onclick: camera }, "Camera") : null,
         this.more, this.count, file));
     this.next = 0;
     /** @type {string[]} */

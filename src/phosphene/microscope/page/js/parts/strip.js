@@ -17,6 +17,8 @@ export class Strip {
     this.choose = choose;
     /** @type {Row[]} */
     this.rows = [];
+    /** @type {Layers | null} */
+    this.shown = null;
     this.chosen = "";
     /** @type {Layers | null} */
     this.shown = null;
@@ -97,4 +99,10 @@ function placed(rows, layers, own) {
   const row = { ...own, shape, parameters: 0, operations: 0, group: "other" };
   const before = rows.filter((each) => (order.get(each.name) ?? 0) < (order.get(own.name) ?? 0));
   return [...before, row, ...rows.slice(before.length)];
+}
+
+/** The layer that is shown first: the last one with maps of at least 7 places a side. @param {Layers} layers */
+export function usual(layers) {
+  const maps = layers.strip.filter((row) => row.shape[1] * row.shape[2] >= 100);
+  return (maps.at(Math.floor(maps.length * 0.7)) ?? layers.strip[0] ?? layers.layers[0]).name;
 }

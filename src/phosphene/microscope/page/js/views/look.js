@@ -5,19 +5,22 @@ import { gradient } from "../colours.js";
 import { compact, counted, el, fill, onceAFrame } from "../dom.js";
 import { loadMaps } from "../maps.js";
 import { Answer } from "../parts/answer.js";
+import { Camera } from "../parts/camera.js";
 import { TileGrid } from "../parts/grid.js";
 import { findLayer } from "../parts/palette.js";
 import { PhotoView } from "../parts/photo.js";
 import { Picker } from "../parts/picker.js";
-import { Strip } from "../parts/strip.js";
+import { Strip, usual } from "../parts/strip.js";
 import { UnitPane } from "../parts/unit.js";
-import { loading, refused } from "../parts/waiting.js";
+import { empty, loading, refused } from "../parts/waiting.js";
 import { getJson, theSession } from "../server.js";
 import * as state from "../state.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
 
 const ORDERS = { number: "By number", strongest: "Strongest first", variance: "Most varied first" };
+const FORMS = { strip: "Strip", volumes: "Volumes" };
+const SORTED = 1500; // ms between two orders of the units while the camera is live
 const RANGES = { unit: "Each unit's own range", layer: "One range for the layer", symmetric: "One range about zero" };
 
 /** The view of the page that looks at one layer of a network on one image. */
@@ -30,14 +33,28 @@ class Look {
     this.input = [0, 0, 1, 1];
     this.asking = new AbortController();
     this.photo = new PhotoView({
-      point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null }),
+      point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => !this.camera.on && state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null }),
     });
     this.answer = new Answer((guess) => state.link("why", { target: `logits:${guess.index}` }));
-    this.picker = new Picker((image) => state.set({ image, place: null }));
+    this.picker = new Picker((image) => state.set({ image, place: null, camera: null }), () => state.set({ camera: "live", place: null }));
+    this.camera = new Camera({
+      ask: () => ({ network: state.get("network"), layer: this.layerName ?? "" }), frame: (frame) => this.frame(frame),
+      froze: (image) => state.set({ image, camera: null }), ended: () => state.set({ camera: null }),
+      failed: () => this.open().then(() => this.showChosen(), () => {}),
+    });
+    this.live = false;
+    /** @type {{unit: number, place: {row: number, column: number} | null} | null} */
+    this.pointing = null;
     this.strip = new Strip((layer) => state.set({ layer, unit: null, place: null }));
     this.grid = new TileGrid({
       choose: (unit) => state.set({ unit, place: null }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
     });
+    /** @type {import("../volumes/view.js").VolumesView | null} */
+    this.volumes = null;
+    this.form = el("div", { class: "switch", role: "group", "aria-label": "How the layers are shown" },
+      ...Object.entries(FORMS).map(([form, words]) => el("button", { type: "button", "data-form": form, "aria-pressed": "false",
+        onclick: () => state.set({ show: form === "strip" ? null : form, pose: null }) }, words)));
+    this.still = el("p", { class: "volumes-still small" }, "The boxes show the image from before the camera; freeze a frame to see it in them.");
     this.order = select(ORDERS, "The order of the units", (order) => state.set({ order }, { replace: true }));
     this.range = select(RANGES, "The range of the tiles", (range) => state.set({ range }, { replace: true }));
     this.heading = el("h1", { class: "layer-name" });
@@ -48,8 +65,8 @@ class Look {
     this.unit = this.pane.element;
     this.status = el("p", { class: "pointed small", "aria-live": "off" });
     this.element = el("div", { class: "look" },
-      el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.picker.element),
-      el("div", { class: "look-layer" }, this.strip.element,
+      el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.camera.element, this.picker.element),
+      el("div", { class: "look-layer" }, this.drawn = el("div", { class: "layers-drawn" }, this.strip.element, this.form, this.still),
         el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
           el("div", { class: "row" }, this.order, this.range,
             el("button", { type: "button", class: "quiet", title: "Find a layer (/)", onclick: () => this.find() }, "Find a layer"))),
@@ -63,12 +80,22 @@ class Look {
     const differs = (/** @type {string[]} */ ...names) => !before || state.differ(now, before, names);
     this.order.value = state.get("order") || "number";
     this.range.value = state.get("range") || "unit";
+    if (before && this.live && differs("image") && !differs("camera")) return state.set({ camera: null }, { replace: true });
+    const live = state.get("camera") === "live", turned = live !== this.live;
+    this.live = live;
+    this.camera.element.hidden = !live;
+    if (turned && !live) this.camera.close();
     try {
-      if (differs("network", "image")) await this.open();
+      if (differs("network", "image") || (turned && !live)) await this.open();
       else if (differs("layer")) await this.openLayer();
       else if (differs("order", "range")) this.showGrid();
       else if (differs("unit")) this.grid.choose(this.chosen());
-      if (differs("network", "image", "layer", "unit", "place")) await this.showChosen();
+      else if (differs("show", "pose", "theme")) this.showLayers();
+      if (turned && live) {
+        this.camera.start();
+        this.showLayers();
+      }
+      if (differs("network", "image", "layer", "unit", "place", "camera")) await this.showChosen();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     }
@@ -114,9 +141,11 @@ class Look {
     if (this.strip.shown !== this.layers || !this.strip.rows.some((row) => row.name === layer)) {
       this.strip.show(this.layers, layer);
     }
+    this.showLayers();
     const known = this.layers.layers.find((each) => each.name === layer);
     this.heading.textContent = layer;
     this.facts.textContent = known ? `${known.kind} · ${known.shape.join(" × ")} · receptive field ${known.field}` : "";
+    if (this.camera.on && this.maps) return; // the next frame brings its maps
     performance.mark("layer-asked", { detail: layer });
     const late = setTimeout(() => fill(this.middle, loading(`Computing ${layer} …`)), 250);
     try {
@@ -139,10 +168,52 @@ class Look {
     }
   }
 
-  showGrid() {
+  /** The layers as a strip, or as boxes with values on their faces. */
+  async showLayers() {
+    const { signal } = this.asking, form = state.get("show") === "volumes" ? "volumes" : "strip";
+    for (const button of this.form.children) button.setAttribute("aria-pressed", String(button.dataset.form === form));
+    this.strip.element.hidden = form === "volumes";
+    this.still.hidden = form === "strip" || !this.camera.on;
+    this.drawn.classList.toggle("in-space", form === "volumes");
+    if (form === "strip") {
+      this.volumes?.close();
+      this.volumes?.element.remove();
+      this.volumes = null;
+      return;
+    }
+    const { VolumesView } = await import("../volumes/view.js");
+    if (signal.aborted || state.get("show") !== "volumes" || !this.layerName) return;
+    if (!this.volumes) {
+      this.volumes = new VolumesView({ choose: (layer) => state.set({ layer, unit: null }), strip: () => state.set({ show: null, pose: null }),
+        pose: (pose) => state.set({ pose }, { replace: true }) });
+      this.drawn.prepend(this.volumes.element);
+    }
+    await this.volumes.show({ network: state.get("network"), image: this.image ?? "" }, this.layerName, state.get("pose"), signal);
+  }
+
+  /** A frame of the camera and its answer. @param {import("../parts/camera.js").Frame} frame */
+  frame({ canvas, maps, header }) {
+    this.photo.showFrame(canvas);
+    this.photo.showSeen(header.seen);
+    this.input = header.input;
+    this.answer.show(header);
+    if (maps.layer !== this.layerName) return; // another one was chosen since
+    const same = this.maps?.layer === maps.layer && this.maps.units === maps.units && this.maps.rows === maps.rows && this.maps.columns === maps.columns;
+    const sorted = performance.now() - (this.sorted ?? 0) > SORTED || !same;
+    this.maps = maps;
+    if (sorted) this.sorted = performance.now();
+    if (!this.grid.element.isConnected) fill(this.middle, this.grid.element);
+    this.showGrid(!sorted);
+    if (this.pointing) this.pointUnit(this.pointing.unit, this.pointing.place);
+    else this.rest();
+  }
+
+  /** @param {boolean} [steady] whether the units stay in their order */
+  showGrid(steady = false) {
     if (!this.maps) return;
     const range = state.get("range") || "unit";
-    this.grid.show(this.maps, state.get("order") || "number", range, this.chosen());
+    if (steady) this.grid.renew(this.maps);
+    else this.grid.show(this.maps, state.get("order") || "number", range, this.chosen());
     const { header, units, low, high } = this.maps;
     const span = this.maps.span(0, range);
     const ends = range === "unit" ? "black is the unit's lowest value, white its highest"
@@ -161,6 +232,10 @@ class Look {
   /** What is chosen: a place of the photo, a unit, or nothing. */
   async showChosen() {
     const unit = this.chosen(), place = /^(\d+),(\d+)$/.exec(state.get("place"));
+    if (this.camera.on) {
+      this.pane.end();
+      return fill(this.unit, empty("The camera is live: point at a unit to see where it answers. Freeze a frame to look closer at a unit or a place in it."));
+    }
     if (place && this.maps) return this.place(Number(place[1]), Number(place[2]));
     if (unit < 0 || !this.maps) {
       this.pane.clear();
@@ -184,13 +259,15 @@ class Look {
   }
 
   leave() {
+    this.pointing = null;
     this.status.textContent = "";
     this.rest();
   }
 
   /** @param {number} unit @param {{row: number, column: number} | null} place */
   pointUnit(unit, place) {
-    if (!this.maps) return;
+    if (!this.maps || unit >= this.maps.units) return;
+    this.pointing = { unit, place };
     this.photo.overlay(this.maps, unit, this.input);
     const { row, column } = place ?? this.maps.peak(unit);
     this.photo.showWindow(this.maps.windowOf(row, column));
@@ -204,7 +281,7 @@ class Look {
     if (!place) return;
     this.photo.showWindow(this.maps.windowOf(place.row, place.column));
     const value = unit >= 0 && unit < this.maps.units ? `:${unit}@${place.row},${place.column} = ${compact(this.maps.at(unit, place.row, place.column))}` : `@${place.row},${place.column}`;
-    this.status.textContent = `${this.maps.layer}${value} sees this. Click for the strongest units here.`;
+    this.status.textContent = `${this.maps.layer}${value} sees this.${this.camera.on ? "" : " Click for the strongest units here."}`;
   }
 
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
@@ -246,15 +323,11 @@ class Look {
   }
 
   close() {
+    this.camera.close();
+    this.volumes?.close();
     this.asking.abort();
     this.pane.end();
   }
-}
-
-/** The layer that is shown first: the last one with maps of at least 7 places a side. @param {import("../parts/strip.js").Layers} layers */
-function usual(layers) {
-  const maps = layers.strip.filter((row) => row.shape[1] * row.shape[2] >= 100);
-  return (maps.at(Math.floor(maps.length * 0.7)) ?? layers.strip[0] ?? layers.layers[0]).name;
 }
 
 /** @param {Record<string, string>} choices @param {string} label @param {(choice: string) => void} choose */
