@@ -174,7 +174,9 @@ def test_frames_are_answered_one_at_a_time_and_the_rate_is_shown(camera):
     camera.until("first => document.querySelector('.answer').innerText !== first", first)
     assert camera.most == 1
     assert float(camera.locator(".camera-rate").inner_text().split()[0]) > 0
-    assert camera.locator(".photo canvas.photo-image").evaluate("canvas => Math.max(canvas.width, canvas.height)") == 480
+    assert (
+        camera.locator(".photo canvas.photo-image").evaluate("canvas => Math.max(canvas.width, canvas.height)") == 480
+    )
 
 
 def test_a_unit_can_be_pointed_at_while_frames_come(camera):

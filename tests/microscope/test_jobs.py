@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from microscope_helpers import Client, eventually, network
+from microscope_helpers import Client, encoded, eventually, network, noise
 
 pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
 import phosphene as ph
@@ -101,7 +101,7 @@ def test_a_stopped_job_takes_no_more_steps_and_one_that_waits_takes_none(jobs):
 )
 def test_an_instrument_of_one_step_stops_before_the_network_runs_again(jobs, instrument, options, unchanged):
     net = network(0.01)
-    photo = ph.read(ph.picture.Photo(pixels(), name="x"))
+    photo = ph.read(ph.picture.Photo(noise(), name="x"))
 
     def work():
         yield getattr(ph, instrument)(net, photo, **options)
@@ -115,12 +115,6 @@ def test_an_instrument_of_one_step_stops_before_the_network_runs_again(jobs, ins
         assert time.monotonic() - asked < 2  # and not the forty seconds that it would take
         assert job.state == "stopped"
         assert job.latest is None
-
-
-def pixels():
-    from microscope_helpers import noise
-
-    return noise()
 
 
 def test_a_flood_is_refused_in_words(jobs):
@@ -259,6 +253,30 @@ def test_ten_equal_questions_are_computed_once(tmp_path):
         assert len({answer.body for answer in answers.values()}) == 1
         assert net.module.runs == before + 1
         assert not handle.microscope._at_work
+
+
+def test_frames_of_two_cameras_at_once_are_two_questions(tmp_path):
+    net, handle = slow(tmp_path, 0)
+    answers = {}
+
+    def ask(seed):
+        client = Client(handle, f"page-number-{seed}")
+        answers[seed] = client.post("/api/camera?layer=first", encoded(noise(seed), "JPEG"))
+
+    with handle:
+        ask(0)
+        alone = answers[0].body
+        net.module.gate.clear()
+        threads = [threading.Thread(target=ask, args=(seed,)) for seed in (0, 1)]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: sum(len(handle.microscope.jobs.of(f"page-number-{seed}")) for seed in (0, 1)) == 2)
+        net.module.gate.set()
+        for thread in threads:
+            thread.join(20)
+    assert answers[0].body == alone
+    assert answers[1].status == 200
+    assert answers[1].body != alone
 
 
 def test_work_that_several_wait_for_ends_when_the_last_of_them_leaves(tmp_path):

@@ -81,37 +81,22 @@ def _choice(values: list[Any]) -> Kind:
     return Kind(choices, convert=lambda member: back[member.value])
 
 
-<<<<<<< HEAD
-def _whole(given: str) -> Any:
-    return int(given) if given.lstrip("-").isdecimal() else given
-=======
 def _whole(text: str) -> Any:
-    return int(text) if text.lstrip("-").isdigit() else text
->>>>>>> work-micro
+    return int(text) if text.lstrip("-").isdecimal() else text
 
 
 def _numbers(text: str) -> Any:
     """'6', or several: '3,17,40'."""
-<<<<<<< HEAD
-    parts = given.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-=======
     parts = text.split(",")
-    if not all(part.strip().isdigit() for part in parts):
->>>>>>> work-micro
+    if not all(part.strip().isdecimal() for part in parts):
         raise ValueError("this takes a number, or several with commas between them")
     return int(text) if len(parts) == 1 else [int(part) for part in parts]
 
 
 def _size(text: str) -> Any:
     """'224' or '224x320', height first."""
-<<<<<<< HEAD
-    numbers = given.lower().replace("×", "x").split("x")
-    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
-=======
     numbers = text.lower().replace("×", "x").split("x")
-    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdigit() and int(number) > 0 for number in numbers):
->>>>>>> work-micro
+    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
         raise ValueError("a size is a number of pixels, or HEIGHTxWIDTH such as 224x320")
     pixels = tuple(int(number) for number in numbers)
     return pixels[0] if len(pixels) == 1 else pixels

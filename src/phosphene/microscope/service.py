@@ -61,6 +61,8 @@ class Microscope:
         def start(client: str) -> Job:
             return self.jobs.answer(client, title, ask, device=device, lane=lane)
 
+        if request.method != "GET":  # what its body asks is nobody else's question
+            return await self.waited(request, start(page_of(request)))
         return await self.shared(request, key_of(request.url.path, several(request, ("page",))), start)
 
     async def shared(self, request: Request, key: str, start: Callable[[str], Job]) -> Any:

@@ -43,19 +43,11 @@ def queries_of(atlas: OpenedAtlas, images: Any) -> tuple[Query, ...]:
     return tuple(_query(atlas, each) for each in several)
 
 
-<<<<<<< HEAD
-def _query(atlas: OpenedAtlas, given: Any) -> Query:
-    if isinstance(given, str):
-        rows = _with_key(atlas, given)
-        if not rows and given.isdecimal():
-            return _numbered(atlas, int(given))
-=======
 def _query(atlas: OpenedAtlas, image: Any) -> Query:
     if isinstance(image, str):
         rows = _with_key(atlas, image)
-        if not rows and image.isdigit():
+        if not rows and image.isdecimal():
             return _numbered(atlas, int(image))
->>>>>>> work-micro
         if rows:
             return _of_row(rows[0]) if len(rows) == 1 else _several(image, rows)
         if not Path(image).is_file():
