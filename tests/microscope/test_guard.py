@@ -97,6 +97,24 @@ def test_pages_of_other_sites_get_nothing_but_a_link_to_a_view(small):
             assert status_of(request(small, f"Sec-Fetch-Site: {site}", f"Sec-Fetch-Mode: {mode}", path="/look")) == 403
 
 
+def test_a_frame_needs_the_key_that_only_a_notebook_of_this_machine_has(small):
+    frame = ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe")
+    key = small.microscope.guard.frame_key
+    answer = request(small, *frame, path=f"/look?embed={key}")
+    assert status_of(answer) == 200
+    policy = answer.split(b"content-security-policy: ")[1].split(b"\r\n")[0]
+    ancestors = policy.split(b"frame-ancestors ")[1].split()
+    assert ancestors[:2] == [b"http://127.0.0.1:*", b"http://localhost:*"]
+    assert all(b"127.0.0.1:*" in each or b"localhost:*" in each or b"[::1]:*" in each for each in ancestors)
+    assert b"script-src 'self'" in policy
+    wrong = (f"/look?embed={key}x", "/look?embed=", f"/look?embed={key}&embed={key}", f"/session?embed={key}")
+    for path in (*wrong, f"/api/networks?embed={key}", f"/events?page=attacker1&embed={key}"):
+        assert status_of(request(small, *frame, path=path)) == 403
+        assert b"localhost:*" not in request(small, *frame, path=path)
+    assert key.encode() not in request(small, path="/session")
+    assert status_of(request(small, *frame, path=f"/look?embed={key}", host="evil.example")) == 421
+
+
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PUT", "PATCH", "OPTIONS", "BREW"])
 @pytest.mark.parametrize("token", [None, "", "wrong", "\xe9\xff"])
 def test_what_changes_anything_needs_the_token(small, method, token):

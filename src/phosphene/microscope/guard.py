@@ -13,6 +13,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from .limits import MB, Limits
 from .refusals import RefusedError
@@ -39,6 +40,9 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
 }
+NOTEBOOKS = " ".join(f"{scheme}://{host}:*" for scheme in ("http", "https") for host in LOCAL[:2])
+POLICY = HEADERS["content-security-policy"].replace("frame-ancestors 'none'", f"frame-ancestors {NOTEBOOKS}")
+IN_A_FRAME = {"content-security-policy": POLICY}  # of a view that a notebook of this machine shows
 
 
 class Guard:
@@ -47,6 +51,7 @@ class Guard:
     def __init__(self, app: Any, limits: Limits, port: Callable[[], int]) -> None:
         self.app, self.limits, self.port = app, limits, port
         self.token = secrets.token_urlsafe(24)
+        self.frame_key = secrets.token_urlsafe(24)  # with which a notebook may show a view in a frame
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,7 +60,7 @@ class Guard:
                 return
             await self.app(scope, receive, send)
             return
-        answering = Answering(send)
+        answering = Answering(send, self._in_a_frame(scope))
         try:
             self.check(scope)
             await self.app(scope, self._bounded(scope, receive, answering), answering)
@@ -79,13 +84,21 @@ class Guard:
         if origin is not None and origin.decode("latin-1").lower() not in {f"http://{name}" for name in names}:
             raise RefusedError(403, "another web page asked this server; only its own page may")
         site = headers.get(b"sec-fetch-site", b"none")
-        navigating = headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
+        where = (b"document", b"iframe") if self._in_a_frame(scope) else (b"document",)
+        navigating = headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") in where
         of_the_page = not scope["path"].startswith(NO_PAGES)
         if site not in (b"none", b"same-origin") and not (scope["method"] == "GET" and navigating and of_the_page):
             raise RefusedError(403, "another web page asked this server; only its own page may")
         if scope["method"] not in READING and not hmac.compare_digest(headers.get(TOKEN, b""), self.token.encode()):
             raise RefusedError(403, "this request lacks the page's token; load the page again")
         self._check_length(scope, headers.get(b"content-length"))
+
+    def _in_a_frame(self, scope: Scope) -> bool:
+        """Whether a view is asked for with the key of frames."""
+        if scope["method"] != "GET" or scope["path"].startswith(NO_PAGES):
+            return False
+        keys = parse_qs(scope["query_string"].decode("latin-1")).get("embed", [])
+        return len(keys) == 1 and hmac.compare_digest(keys[0].encode(), self.frame_key.encode())
 
     def _check_length(self, scope: Scope, length: bytes | None) -> None:
         most = self._most(scope["path"])
@@ -132,14 +145,15 @@ class Guard:
 class Answering:
     """`send` with the headers of every answer, which knows whether the answer has begun."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, in_a_frame: bool = False) -> None:
         self.send, self.started = send, False
+        self.headers = HEADERS | IN_A_FRAME if in_a_frame else HEADERS
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             present = {name.lower() for name, _ in message["headers"]}
-            added = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in present]
+            added = [(k.encode(), v.encode()) for k, v in self.headers.items() if k.encode() not in present]
             message = {**message, "headers": [*message["headers"], *added]}
         await self.send(message)
 
