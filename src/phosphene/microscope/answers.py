@@ -49,7 +49,8 @@ class Answers:
 
     def key(self, question: Question) -> str:
         """The key of a question's result. It opens the networks and images that the question names."""
-        library, identity = self.library, {}
+        library = self.library
+        identity: dict[str, Any] = {}
         for field in question.form.fields:
             texts = question.texts.get(field.name, ())
             if names_a_photo(field):

@@ -43,7 +43,7 @@ class Connection(H11Protocol):
         if len(self.connections) > 2 * self.limits.connections:
             transport.abort()
         elif len(self.connections) > self.limits.connections:
-            self.app = _crowded  # type: ignore[assignment]
+            self.app = _crowded
         self._watch()
 
     def data_received(self, data: bytes) -> None:

@@ -145,9 +145,9 @@ class Jobs:
     def _taken_out(self, job: Job) -> bool:
         """Whether the job waited for its first step, and does not any more."""
         with self._lock:
-            queue = self._waiting.get(job.lane, OrderedDict())
-            jobs = queue.get(job.client, deque())
-            if job.state != "waiting" or job not in jobs:
+            queue = self._waiting.setdefault(job.lane, OrderedDict())
+            jobs = queue.get(job.client)
+            if job.state != "waiting" or jobs is None or job not in jobs:
                 return False
             jobs.remove(job)
             if not jobs:
@@ -165,7 +165,7 @@ class Jobs:
         with self._lock:
             if job.state != "waiting":
                 return 0
-            queue = self._waiting.get(job.lane, {})
+            queue: OrderedDict[str, deque[Job]] = self._waiting.get(job.lane, {})
             own = list(queue.get(job.client, ()))
             before = own.index(job) if job in own else 0
             return before + sum(min(len(jobs), before + 1) for page, jobs in queue.items() if page != job.client)

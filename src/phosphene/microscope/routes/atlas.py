@@ -69,8 +69,8 @@ def _map(microscope: Microscope, name: str | None, features: str | None, method:
     key = key_of("map", atlas.path, [repr(sweep) for sweep in atlas.sweeps()], features, method)
     known = microscope.answers.results.get(key)
     if known is None:
-        options = {"features": features} if features else {}
-        known = atlas_map(atlas, method=method, **options)
+        options: dict[str, Any] = {"features": features} if features else {}
+        known = atlas_map(atlas, method=method, **options)  # type: ignore[arg-type]  # refuses what is no method
         microscope.answers.results.put(key, known)
     assert isinstance(known, Embedding)
     return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -56,7 +57,7 @@ async def image_file(request: Request) -> Response:
     def encode() -> tuple[bytes, str]:
         small = photo.pil()
         small.thumbnail((side, side))
-        return webp(small, lossless=False)
+        return webp(np.asarray(small), lossless=False)
 
     data, media = await asyncio.to_thread(encode)
     return bytes_response(request, data, media)
