@@ -31,15 +31,21 @@ TRUE, FALSE = ("true", "1", "yes", "on", ""), ("false", "0", "no", "off")
 
 
 @cache
+def _commands() -> Mapping[str, Entry]:
+    """Every command; read once, since it takes all source files."""
+    return entries()
+
+
+@cache
 def instruments() -> Mapping[str, Entry]:
     """Every instrument by its name in URLs: those of networks and photos, and those of an atlas as atlas-NAME."""
-    own = {entry.command: entry for entry in entries().values() if not entry.written_by_hand}
+    own = {entry.command: entry for entry in _commands().values() if not entry.written_by_hand}
     return own | {f"{GROUP}-{name}": entry for name, entry in members().items() if not entry.written_by_hand}
 
 
 def group_of(name: str) -> str:
     """The title of the group that an instrument stands in."""
-    every = entries()
+    every = _commands()
     return (every[GROUP] if name.startswith(f"{GROUP}-") else every[name]).group
 
 

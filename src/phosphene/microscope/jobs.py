@@ -16,7 +16,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -165,7 +165,7 @@ class Jobs:
         with self._lock:
             if job.state != "waiting":
                 return 0
-            queue: OrderedDict[str, deque[Job]] = self._waiting.get(job.lane, {})
+            queue: Mapping[str, deque[Job]] = self._waiting.get(job.lane, {})
             own = list(queue.get(job.client, ()))
             before = own.index(job) if job in own else 0
             return before + sum(min(len(jobs), before + 1) for page, jobs in queue.items() if page != job.client)
