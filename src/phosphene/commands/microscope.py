@@ -51,9 +51,9 @@ def microscope(
         from ..microscope import microscope as serve
 
         handle = serve(_offered(network or [], architecture, weights, seed, head, device), images, atlas, port, False)
-    print(handle.url, flush=True)
-    show.note("the microscope runs; Ctrl-C ends it")
     try:
+        print(handle.url, flush=True)
+        show.note("the microscope runs; Ctrl-C ends it")
         if open:
             import webbrowser
 
