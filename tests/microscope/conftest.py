@@ -128,3 +128,24 @@ def new_page(served, chromium) -> Iterator[Callable]:
 def page(new_page):
     """A page of 1280 × 860 pixels, not yet gone anywhere: `page.goto("/look")`."""
     return new_page()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A microscope on a small network and a folder of four pictures, with limits that tests can reach."""
+    pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
+    from microscope_helpers import encoded, network, noise
+
+    from phosphene.microscope.limits import Limits
+    from phosphene.microscope.serving import serve
+
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed in range(4):
+        (folder / f"{seed}.png").write_bytes(encoded(noise(seed)))
+    limits = Limits(
+        upload_bytes=1 << 20, upload_pixels=1_000_000, uploads_bytes=3 << 20, request_seconds=0.8, send_seconds=1.0,
+        connections=40, jobs_of_client=24, jobs=60, grace_seconds=0.4, photos_asked=6,
+    )  # fmt: skip
+    home = tmp_path_factory.mktemp("small")
+    with serve([network()], folder, open=False, cache=home, limits=limits) as handle:
+        yield handle

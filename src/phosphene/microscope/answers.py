@@ -16,7 +16,7 @@ from ..instrument import Result
 from ..instrument.fields import Role
 from ..instrument.recipe import command_for, python_for
 from ..picture import PICTURE_SUFFIXES, THEMES, inline_svg, webp_uri
-from .asking import Question
+from .asking import Question, names_a_photo, photo_names
 from .library import Library
 from .limits import Limits
 from .refusals import RefusedError
@@ -45,20 +45,26 @@ class Answers:
 
     def __init__(self, library: Library, disk: Disk, limits: Limits) -> None:
         self.library, self.disk = library, disk
-        self.results: Memory[Result] = Memory(limits.results)
+        self.results: Memory[Result] = Memory(limits.results_bytes)
 
     def key(self, question: Question) -> str:
         """The key of a question's result. It opens the networks and images that the question names."""
-        library, identity = self.library, {}
+        library = self.library
+        identity: dict[str, Any] = {}
         for field in question.form.fields:
             texts = question.texts.get(field.name, ())
-            if field.role in (Role.NETWORK, Role.NETWORKS):
+            if names_a_photo(field):
+                identity[field.name] = [(photo.name, photo.sha256) for photo in map(library.photo, texts)]
+            elif field.role in (Role.NETWORK, Role.NETWORKS):
                 opened = [library.networks.open(text) for text in texts or [None]]
                 identity[field.name] = [(network.name, network.fingerprint, network.known_head) for network in opened]
             elif field.role in (Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS):
-                default = [None] if field.required else []
-                names = [name for text in texts for name in library.images.expanded(text)] or default
+                default: list[str | None] = [None] if field.required else []
+                names = photo_names(texts, library) or default
                 identity[field.name] = [(photo.name, photo.sha256) for photo in map(library.photo, names)]
+            elif field.role is Role.QUERY:
+                photos = [library.photo(text) for text in texts if library.names_a_photo(text)]
+                identity[field.name] = [(photo.name, photo.sha256) for photo in photos]
             elif field.role is Role.ATLAS:
                 atlas = library.atlases.open(texts[0] if texts else None)
                 identity[field.name] = [atlas.path, [repr(sweep) for sweep in atlas.sweeps()]]
@@ -134,9 +140,10 @@ def named(format: str, theme: str) -> str:
 def json_bytes(value: Any) -> bytes:
     """JSON; numbers that it does not know (NaN, infinity) become null."""
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str).encode()
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
     except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str).encode()
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _finite(value: Any) -> Any:

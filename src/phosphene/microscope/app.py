@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -30,7 +30,7 @@ def application(microscope: Microscope, port: Callable[[], int]) -> ASGIApp:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         microscope.channels = Channels(microscope.jobs, microscope.limits)
         sweeping = asyncio.create_task(microscope.channels.sweep())
-        reading = asyncio.create_task(asyncio.to_thread(describing.described))  # opens all instruments, which takes long
+        reading = asyncio.create_task(asyncio.to_thread(describing.described))  # it takes long
         yield
         reading.cancel()
         sweeping.cancel()
@@ -48,6 +48,7 @@ def application(microscope: Microscope, port: Callable[[], int]) -> ASGIApp:
         ],
         exception_handlers={
             RefusedError: _refused,
+            ClientDisconnect: _gone,
             HTTPException: _unknown,
             Exception: _failed,
             **dict.fromkeys(ASKED_WRONGLY, _failed),
@@ -62,6 +63,10 @@ def application(microscope: Microscope, port: Callable[[], int]) -> ASGIApp:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError)
     return json_response({"error": error.sentence}, error.status)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)  # which nobody reads
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

@@ -14,26 +14,39 @@ from enum import Enum
 from functools import cache
 from typing import Any, get_args
 
+from ..atlas.opened import OpenedAtlas
+from ..atlas.search.queries import is_of
 from ..instrument.catalogue import GROUP, Entry, entries, members
 from ..instrument.fields import Field, Role
 from ..instrument.form import Form, form_of
 from ..network import near
+from ..picture import Photo
 from .library import Library
+from .limits import MB, Limits
 from .refusals import RefusedError
 
+LIMITS = Limits()
+SIZE, SIDES = "PIXELS|HEIGHTxWIDTH", ("size", "side", "tile")  # options that are pixels
+ANY_NUMBER = ("seed", "numbers")  # options whose numbers, such as those of images, may be of any size
 TRUE, FALSE = ("true", "1", "yes", "on", ""), ("false", "0", "no", "off")
+
+
+@cache
+def _commands() -> Mapping[str, Entry]:
+    """Every command; read once, since it takes all source files."""
+    return entries()
 
 
 @cache
 def instruments() -> Mapping[str, Entry]:
     """Every instrument by its name in URLs: those of networks and photos, and those of an atlas as atlas-NAME."""
-    own = {entry.command: entry for entry in entries().values() if not entry.written_by_hand}
+    own = {entry.command: entry for entry in _commands().values() if not entry.written_by_hand}
     return own | {f"{GROUP}-{name}": entry for name, entry in members().items() if not entry.written_by_hand}
 
 
 def group_of(name: str) -> str:
     """The title of the group that an instrument stands in."""
-    every = entries()
+    every = _commands()
     return (every[GROUP] if name.startswith(f"{GROUP}-") else every[name]).group
 
 
@@ -63,9 +76,12 @@ class Question:
 
     def arguments(self, library: Library) -> dict[str, Any]:
         """The arguments of the instrument."""
-        given = {}
+        given: dict[str, Any] = {}
         for field in self.form.fields:
-            if field.name in self.texts:
+            if field.role is Role.QUERY and field.name in self.texts:
+                atlas = next(value for value in given.values() if isinstance(value, OpenedAtlas))
+                given[field.name] = [queried(text, atlas, library) for text in self.texts[field.name]]
+            elif field.name in self.texts:
                 given[field.name] = opened(field, self.texts[field.name], library)
             elif field.role is Role.NETWORK:
                 given[field.name] = library.networks.open(None)
@@ -121,13 +137,12 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
         case Role.ATLAS:
             return library.atlases.open(texts[0])
         case Role.IMAGES:
-            photos = [library.photo(text) for text in texts]
-            return photos[0] if len(photos) == 1 else photos
+            several = photos(texts, library)
+            return several[0] if len(several) == 1 else several
         case Role.PHOTO:
             return library.photo(texts[0])
         case Role.IMAGE_SET | Role.PHOTOS:
-            names = [name for text in texts for name in library.images.expanded(text)]
-            return [library.photo(name) for name in names]
+            return photos(texts, library)
         case Role.FOLDER if texts[0] == "folder/" and library.images.folder is not None:
             return library.images.folder
         case Role.FOLDER | Role.FILE:
@@ -135,6 +150,41 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
     if names_a_photo(field):
         return library.photo(texts[0])
     return plain(field, texts)
+
+
+def photos(texts: Sequence[str], library: Library) -> list[Photo]:
+    """The photos that the texts name; no more of them than memory has room for."""
+    limits, held = library.images.limits, 0
+    opened = []
+    for name in photo_names(texts, library):
+        opened.append(library.photo(name))
+        held += opened[-1].pixels.nbytes
+        if held > limits.photos_asked_bytes:
+            most = limits.photos_asked_bytes // MB
+            raise RefusedError(413, f"these photos take more than {most:,} MB; ask for fewer, or on the command line")
+    return opened
+
+
+def photo_names(texts: Sequence[str], library: Library) -> list[str]:
+    """The names of the photos, those of a folder one by one."""
+    names = [name for text in texts for name in library.images.expanded(text)]
+    most = library.images.limits.photos_asked
+    if len(names) > most:
+        raise RefusedError(
+            413, f"these are {len(names):,} photos, and {most} are the most here; the command line takes more"
+        )
+    return names
+
+
+def queried(text: str, atlas: OpenedAtlas, library: Library) -> Any:
+    """An image of the atlas by its key or number, or a photo by its name here; never a file."""
+    if library.names_a_photo(text):
+        return library.photo(text)
+    if not is_of(atlas, text):
+        raise RefusedError(
+            404, f"{text!r} is neither an image of the atlas, by its key or number, nor of this microscope"
+        )
+    return text
 
 
 def plain(field: Field, texts: Sequence[str]) -> Any:
@@ -146,10 +196,23 @@ def plain(field: Field, texts: Sequence[str]) -> Any:
         raise RefusedError(422, f"{field.name} is asked for once, not {len(texts)} times")
     try:
         if several:
-            return kind.convert([_scalar(several[0], text) for text in texts])
-        return kind.convert(_scalar(kind.type, texts[0]))
+            return bounded(field, kind.convert([_scalar(several[0], text) for text in texts]))
+        return bounded(field, kind.convert(_scalar(kind.type, texts[0])))
     except ValueError as error:
         raise RefusedError(422, f"{field.name}={','.join(texts)}: {error}") from None
+
+
+def bounded(field: Field, value: Any, limits: Limits = LIMITS) -> Any:
+    """The value of an option. ValueError for numbers that no picture needs, and that no machine has room for."""
+    kind = field.kind
+    is_size = (kind is not None and kind.metavar == SIZE) or field.name in SIDES
+    most = limits.side if is_size else limits.number
+    for each in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(each, float) and each - each != 0:
+            raise ValueError("it is a finite number")
+        if isinstance(each, int) and abs(each) > most and field.name not in ANY_NUMBER:
+            raise ValueError(f"{most:,} is the most here{'; the command line takes more' if each > 0 else ''}")
+    return value
 
 
 def _scalar(type: Any, text: str) -> Any:
@@ -176,11 +239,14 @@ def _scalar(type: Any, text: str) -> Any:
 
 
 type_of_types = type
+THINGS = (
+    *(Role.NETWORK, Role.NETWORKS, Role.ATLAS),
+    *(Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS, Role.QUERY),
+)
 
 
 def _names_a_thing(field: Field) -> bool:
-    things = (Role.NETWORK, Role.NETWORKS, Role.ATLAS, Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS)
-    return field.role in things or names_a_photo(field)
+    return field.role in THINGS or names_a_photo(field)
 
 
 def names_a_photo(field: Field) -> bool:

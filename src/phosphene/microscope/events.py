@@ -22,14 +22,13 @@ from .refusals import RefusedError
 CLIENT = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
-class Channel:
-    """The events that wait for one page, at most one of each job."""
+class Stream:
+    """The events that wait to be sent on one connection, at most one of each job."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._something = asyncio.Event()
-        self.streams = 0
-        self.left = time.monotonic()  # when its last stream ended
+        self._closed = False
 
     def put(self, key: str, event: dict[str, Any]) -> None:
         """Adds an event; what waits of the same job is replaced, and a frame that this one lacks is taken over."""
@@ -39,14 +38,32 @@ class Channel:
         self._waiting[key] = event
         self._something.set()
 
+    def close(self) -> None:
+        """Ends the events."""
+        self._closed = True
+        self._something.set()
+
     async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """The events as they come, without an end."""
-        while True:
+        """The events as they come, until it is closed."""
+        while not self._closed:
             await self._something.wait()
-            while self._waiting:
+            self._something.clear()
+            while self._waiting and not self._closed:
                 _, event = self._waiting.popitem(last=False)
                 yield event
-            self._something.clear()
+
+
+class Channel:
+    """A page's streams: one, or two for a moment when it connects again, or when its tab was copied."""
+
+    def __init__(self) -> None:
+        self.streams: list[Stream] = []
+        self.left = time.monotonic()  # when its last stream ended
+
+    def put(self, key: str, event: dict[str, Any]) -> None:
+        """Adds an event to every stream."""
+        for stream in self.streams:
+            stream.put(key, event)
 
 
 class Channels:
@@ -62,6 +79,9 @@ class Channels:
         """Tells a job's page how it stands; called by the worker after each step."""
         if job.lane[1] == "quick":
             return  # who asked waits for the answer itself
+        if job.client not in self._channels:
+            self._framed.pop(job.id, None)
+            return  # nobody looks, so that no frame is drawn
         event = state_of(job)
         now = time.monotonic()
         due = now - self._framed.get(job.id, 0.0) >= 1 / self.limits.frames_a_second
@@ -82,29 +102,38 @@ class Channels:
             self._loop.call_soon_threadsafe(function)
 
     def open(self, client: str) -> Channel:
-        """The channel of a page. Raises RefusedError for a name that is none, and where too many pages are open."""
+        """The channel of a page. Raises RefusedError for a name that is none, and where too many are open."""
         if not CLIENT.fullmatch(client):
             raise RefusedError(422, "a page names itself by 8 to 64 letters and digits")
         if client not in self._channels:
             if len(self._channels) >= self.limits.clients:
                 raise RefusedError(503, f"{self.limits.clients} pages are open already; close one and load this again")
             self._channels[client] = Channel()
-        return self._channels[client]
+        channel = self._channels[client]
+        if len(channel.streams) >= self.limits.streams:
+            raise RefusedError(429, f"this page receives its events {self.limits.streams} times already")
+        return channel
 
     async def stream(self, client: str) -> AsyncIterator[dict[str, str]]:
         """The page's events as sse-starlette takes them, with how its jobs stand at the beginning."""
-        channel = self.open(client)
-        channel.streams += 1
+        channel, stream = self.open(client), Stream()
+        channel.streams.append(stream)
         try:
             yield {"event": "open", "data": "{}"}
             for job in self.jobs.of(client):
                 if job.lane[1] == "long":
                     yield _sent(state_of(job))
-            async for event in channel.events():
+            async for event in stream.events():
                 yield _sent(event)
         finally:
-            channel.streams -= 1
+            channel.streams.remove(stream)
             channel.left = time.monotonic()
+
+    def close(self) -> None:
+        """Ends all streams."""
+        for channel in self._channels.values():
+            for stream in channel.streams:
+                stream.close()
 
     async def sweep(self) -> None:
         """Ends the jobs of pages that are gone, until it is cancelled."""
@@ -112,7 +141,7 @@ class Channels:
             await asyncio.sleep(min(1.0, self.limits.grace_seconds / 4))
             now = time.monotonic()
             for client, channel in list(self._channels.items()):
-                if channel.streams == 0 and now - channel.left > self.limits.grace_seconds:
+                if not channel.streams and now - channel.left > self.limits.grace_seconds:
                     del self._channels[client]
                     self.jobs.leave(client)
 

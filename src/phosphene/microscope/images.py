@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
@@ -23,6 +22,7 @@ from ..picture import Photo, read, write_whole
 from ..picture.folder import photos
 from .limits import MB, Limits
 from .refusals import RefusedError
+from .stored import Memory, files_in, private
 
 UPLOAD = re.compile(r"upload/([0-9a-f]{32})")
 
@@ -38,14 +38,19 @@ class Images:
         }
         if self.folder is not None:
             self._paths |= {f"folder/{name}": path for name, path in inside(self.folder)}
-        self._decoded: OrderedDict[str, Photo] = OrderedDict()
-        self._lock = threading.Lock()
-        uploads.mkdir(parents=True, exist_ok=True)
+        self._decoded: Memory[Photo] = Memory(self.limits.photos_bytes)
+        self._lock = threading.Lock()  # of the folder of uploads
+        self._decoding = threading.BoundedSemaphore(self.limits.decoding)
+        private(uploads)
 
     @property
     def names(self) -> list[str]:
         """The names of all but the uploaded ones."""
         return list(self._paths)
+
+    def has(self, name: str) -> bool:
+        """Whether a text is the name of an image here; an upload's may not be stored any more."""
+        return name in self._paths or bool(UPLOAD.fullmatch(name))
 
     def listed(self, start: int = 0, search: str = "") -> dict[str, Any]:
         """A page of the names, of those that hold `search`; how many there are, and where the next page starts."""
@@ -68,21 +73,18 @@ class Images:
     def open(self, name: str | None) -> Photo:
         """The photo of that name, or the first sample. Raises RefusedError where there is none or it can't be read."""
         name = name or next(iter(self._paths))
-        with self._lock:
-            if name in self._decoded:
-                self._decoded.move_to_end(name)
-                return self._decoded[name]
         path = self._path(name)
+        photo = self._decoded.get(name)
+        if photo is not None:
+            return photo
         try:
-            photo = read(path, max_pixels=self.limits.upload_pixels)
+            with self._decoding:
+                photo = read(path, max_pixels=self.limits.upload_pixels)
         except FileNotFoundError:
             raise RefusedError(404, f"the file of {name!r} is gone; choose another image") from None
         if UPLOAD.fullmatch(name):  # its path is the server's own, and no use to others
             photo = replace(photo, name="upload", path=None)
-        with self._lock:
-            self._decoded[name] = photo
-            while len(self._decoded) > self.limits.photos:
-                self._decoded.popitem(last=False)
+        self._decoded.put(name, photo)
         return photo
 
     def upload(self, data: bytes) -> tuple[str, Photo]:
@@ -91,32 +93,39 @@ class Images:
             raise RefusedError(
                 413, f"an image may have {self.limits.upload_bytes // MB} MB here; make it smaller first"
             )
-        photo = read(data, max_pixels=self.limits.upload_pixels)
+        with self._decoding:
+            photo = replace(read(data, max_pixels=self.limits.upload_pixels), name="upload")
         key = hashlib.sha256(data).hexdigest()[:32]
         target = self.uploads / key
-        if not target.exists():
-            self._make_room(len(data))
-            write_whole(target, data)
-        else:
+        with self._lock:
+            if not target.exists():
+                self._make_room(len(data))
+                write_whole(target, data)
             os.utime(target)
         name = f"upload/{key}"
-        with self._lock:
-            self._decoded[name] = replace(photo, name="upload")
+        self._decoded.put(name, photo)
         return name, photo
 
     def _path(self, name: str) -> Path:
         if match := UPLOAD.fullmatch(name):
             path = self.uploads / match[1]
-            if not path.is_file():
-                raise RefusedError(404, "this upload is not stored any more; drop the image on the page again")
+            try:
+                os.utime(path)
+            except OSError:
+                raise RefusedError(
+                    404, "this upload is not stored any more; drop the image on the page again"
+                ) from None
             return path
         if name not in self._paths:
             raise RefusedError(404, f"there is no image {name!r} here{near(name, self.names)}")
-        return self._paths[name]
+        path = self._paths[name]
+        if self.folder is not None and name.startswith("folder/") and not _within(path, self.folder):
+            raise RefusedError(403, f"{name!r} is a link that leads out of the folder")
+        return path
 
     def _make_room(self, size: int) -> None:
         """Removes the uploads used longest ago until one of this size fits."""
-        files = sorted((file.stat().st_mtime, file.stat().st_size, file) for file in self.uploads.iterdir())
+        files = files_in(self.uploads)
         total = size + sum(bytes for _, bytes, _ in files)
         for _, bytes, file in files:
             if total <= self.limits.uploads_bytes:
@@ -127,7 +136,10 @@ class Images:
 
 def inside(folder: Path) -> Iterator[tuple[str, Path]]:
     """The folder's images with their names from there on; what links lead out of it is left out."""
-    root = folder.resolve()
     for path in photos(folder):
-        if path.resolve().is_relative_to(root):
+        if _within(path, folder):
             yield path.relative_to(folder).as_posix(), path
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

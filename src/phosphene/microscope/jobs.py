@@ -16,7 +16,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -31,6 +31,8 @@ Work = Callable[[], Iterator[Any]]  # yields the state of the work after each st
 
 log = logging.getLogger(__name__)
 OVER = ("done", "stopped", "failed")
+STOPPED = "this was stopped before it was done; ask again"
+STOPPING = "the microscope is stopping; start it again"
 
 
 @dataclass(eq=False)
@@ -42,6 +44,8 @@ class Job:
     title: str
     lane: tuple[str, Lane]  # device and lane
     work: Work = field(repr=False)
+    remembered: bool = True  # once it is over; else only who waits for it gets its value
+    waiting: int = 0  # requests that wait for its value; counted by the server's thread
     state: State = "waiting"
     latest: Any = field(default=None, repr=False)  # the state after the last step
     steps_taken: int = 0
@@ -55,6 +59,11 @@ class Job:
     def over(self) -> bool:
         """Whether nothing more comes of it."""
         return self.state in OVER
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stop.is_set()
 
 
 Listener = Callable[[Job], None]  # told after every change of a job, by the worker's thread
@@ -71,12 +80,14 @@ class Jobs:
         self._workers: dict[tuple[str, Lane], threading.Thread] = {}
         self._closed = False
 
-    def start(self, client: str, title: str, work: Work, *, device: str = "cpu", lane: Lane = "long") -> Job:
+    def start(
+        self, client: str, title: str, work: Work, *, device: str = "cpu", lane: Lane = "long", remembered: bool = True
+    ) -> Job:
         """A job in the queue. Raises RefusedError where the page or the server has too many already."""
-        job = Job(secrets.token_hex(8), client, title, (device, lane), work)
+        job = Job(secrets.token_hex(8), client, title, (device, lane), work, remembered)
         with self._lock:
             if self._closed:
-                raise RefusedError(503, "the microscope is stopping; start it again")
+                raise RefusedError(503, STOPPING)
             unfinished = [each for each in self._known.values() if not each.over]
             if sum(each.client == client for each in unfinished) >= self.limits.jobs_of_client:
                 most = self.limits.jobs_of_client
@@ -93,18 +104,23 @@ class Jobs:
                 self._workers[job.lane] = threading.Thread(target=self._serve, args=(job.lane,), name=name, daemon=True)
                 self._workers[job.lane].start()
             self._lock.notify_all()
-        self.listener(job)
+        self._tell(job)
         return job
 
     def answer(
         self, client: str, title: str, ask: Callable[[], Any], *, device: str = "cpu", lane: Lane = "quick"
-    ) -> Any:
-        """A job of one step whose value `job.future` holds."""
+    ) -> Job:
+        """A job of one step whose value `job.future` holds, and which is forgotten when it is over."""
 
         def work() -> Iterator[Any]:
             yield ask()
 
-        return self.start(client, title, work, device=device, lane=lane)
+        return self.start(client, title, work, device=device, lane=lane, remembered=False)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more jobs are taken."""
+        return self._closed
 
     def __getitem__(self, id: str) -> Job:
         with self._lock:
@@ -120,15 +136,28 @@ class Jobs:
             return [job for job in self._known.values() if job.client == client]
 
     def stop(self, job: Job) -> None:
-        """Ends a job before its next step; what it has is kept."""
+        """Ends a job before its next step, at once where it has not begun; what it has is kept."""
         job._stop.set()
+        if self._taken_out(job):
+            self._end(job, "stopped")
+            self._tell(job)
+
+    def _taken_out(self, job: Job) -> bool:
+        """Whether the job waited for its first step, and does not any more."""
         with self._lock:
-            self._lock.notify_all()
+            queue = self._waiting.setdefault(job.lane, OrderedDict())
+            jobs = queue.get(job.client)
+            if job.state != "waiting" or jobs is None or job not in jobs:
+                return False
+            jobs.remove(job)
+            if not jobs:
+                del queue[job.client]
+            return True
 
     def leave(self, client: str) -> None:
-        """Ends all jobs of a page that is gone."""
+        """Ends the jobs of a page that is gone, but for those that a request still waits for."""
         for job in self.of(client):
-            if not job.over:
+            if not job.over and not job.waiting:
                 self.stop(job)
 
     def place(self, job: Job) -> int:
@@ -136,18 +165,22 @@ class Jobs:
         with self._lock:
             if job.state != "waiting":
                 return 0
-            queue = self._waiting.get(job.lane, {})
+            queue: Mapping[str, deque[Job]] = self._waiting.get(job.lane, {})
             own = list(queue.get(job.client, ()))
             before = own.index(job) if job in own else 0
             return before + sum(min(len(jobs), before + 1) for page, jobs in queue.items() if page != job.client)
 
-    def close(self, timeout: float = 10.0) -> None:
-        """Ends all jobs and the workers."""
+    def end(self) -> None:
+        """Ends all jobs, and takes no more of them; does not wait for it."""
         with self._lock:
             self._closed = True
             for job in self._known.values():
                 job._stop.set()
             self._lock.notify_all()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Ends all jobs and the workers, and waits until they have ended."""
+        self.end()
         deadline = time.monotonic() + timeout
         for worker in self._workers.values():
             worker.join(max(0.0, deadline - time.monotonic()))
@@ -157,13 +190,18 @@ class Jobs:
     def _serve(self, lane: tuple[str, Lane]) -> None:
         while (job := self._next(lane)) is not None:
             self._turn(job)
-            if job.over:
-                job._steps = None
-                self.listener(job)
-            else:
+            if not job.over:
                 with self._lock:  # to the end of its page's queue
                     self._waiting[lane].setdefault(job.client, deque()).append(job)
-                self.listener(job)
+            self._tell(job)
+            del job  # what it has made is not held while the worker waits
+
+    def _tell(self, job: Job) -> None:
+        """Tells the listener, whose faults are not the worker's."""
+        try:
+            self.listener(job)
+        except Exception:
+            log.exception("the page could not be told of %s", job.title)
 
     def _next(self, lane: tuple[str, Lane]) -> Job | None:
         """The next job in turn, taken out of the queue; None when the server closes and nothing waits."""
@@ -193,7 +231,7 @@ class Jobs:
             return self._end(job, "done")
         except Stopped:
             return self._end(job, "stopped")
-        except Exception as error:
+        except BaseException as error:  # a worker goes on, whatever a job raises
             job.refusal = refusal_of(error)
             if job.refusal.status == 500:
                 log.exception("%s failed", job.title)
@@ -207,14 +245,20 @@ class Jobs:
                 job._steps.close()
             except Exception:
                 log.exception("%s failed while it was stopped", job.title)
+        job._steps = None
         job.state = state
+        if not job.remembered:
+            with self._lock:
+                self._known.pop(job.id, None)
+        if not job.future.set_running_or_notify_cancel():
+            return
         if state == "failed":
             assert job.refusal is not None
             job.future.set_exception(job.refusal)
-        elif state == "done" or job.latest is not None:
+        elif state == "done":
             job.future.set_result(job.latest)
         else:
-            job.future.set_exception(RefusedError(409, "this was stopped before its first step was done"))
+            job.future.set_exception(RefusedError(503, STOPPING) if self._closed else RefusedError(409, STOPPED))
 
     def _forget(self) -> None:
         """Lets go of jobs that ended longest ago."""

@@ -32,7 +32,7 @@ class Atlases:
             if isinstance(path, Atlas):
                 self._opened[self._noted(path.path)] = path
             else:
-                self._noted(os.fspath(path))
+                self._noted(_there(os.fspath(path)))
 
     def _noted(self, path: str) -> str:
         stem = Path(path.rstrip("/")).stem or "atlas"
@@ -72,6 +72,13 @@ class Atlases:
         return atlas
 
 
+def _there(path: str) -> str:
+    """The path of an atlas, which is there if it is a folder's; an object storage is asked when it is opened."""
+    if "://" not in path and not os.path.isdir(path):
+        raise FileNotFoundError(f"there is no atlas {path!r}; 'phosphene atlas build FOLDER --to {path}' makes one")
+    return path
+
+
 @dataclass(frozen=True)
 class Library:
     """The networks, images and atlases of a microscope."""
@@ -84,6 +91,10 @@ class Library:
         """The image of that name: of the page's own, or of an atlas as atlas/NAME/NUMBER."""
         match = OF_ATLAS.fullmatch(name or "")
         return self.atlases.open(match[1]).photo(int(match[2])) if match else self.images.open(name)
+
+    def names_a_photo(self, name: str) -> bool:
+        """Whether a text is the name of an image, not of an atlas's key or number."""
+        return bool(OF_ATLAS.fullmatch(name)) or self.images.has(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Their names, for the page's lists."""

@@ -58,7 +58,7 @@ class Networks:
         """All names, those given at the start first."""
         return list(self._offered)
 
-    def device(self, name: str) -> str:
+    def device(self, name: str | None) -> str:
         """Where a network computes, for the queue: 'cpu', 'cuda:0'. A network not yet open is opened on its way."""
         offered = self._entry(name)
         if offered.network is not None:

@@ -28,7 +28,8 @@ function render({ model, el }) {
   const size = () => { frame.style.height = `${model.get("height")}px`; };
   let told = model.get("address");
   const hear = (event) => {
-    if (event.source !== frame.contentWindow || event.origin !== origin || typeof event.data?.phosphene !== "string") return;
+    if (event.source !== frame.contentWindow || event.origin !== origin) return;
+    if (typeof event.data?.phosphene !== "string") return;
     told = event.data.phosphene;
     model.set("address", told);
     model.save_changes();
@@ -51,7 +52,7 @@ export default { render };
 
 
 def widget(handle: Handle, height: int = HEIGHT) -> Any:
-    """A widget that shows the microscope; its `address` is the view that is shown, such as '/look?layer=blocks.3&unit=42'.
+    """A widget that shows the microscope; its `address` is the view shown, such as '/look?layer=blocks.3&unit=42'.
 
     Setting `address` shows another view. Raises ImportError where anywidget is not installed.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,14 @@ class Microscope:
     maps: Memory[Maps] = field(init=False)
     channels: Channels | None = None  # once the server runs
     guard: Guard | None = None
+    _at_work: dict[str, Job] = field(default_factory=dict)  # jobs that requests wait for, by what they answer
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.limits, self._tell)
         self.answers = Answers(self.library, Disk(self.cache / "answers", self.limits.stored_bytes), self.limits)
-        self.maps = Memory(self.limits.values_bytes, lambda maps: maps.nbytes)
+        self.maps = Memory(self.limits.values_bytes)
+
+        self._bodies = asyncio.Semaphore(self.limits.bodies)
 
     def _tell(self, job: Job) -> None:
         if self.channels is not None:
@@ -54,23 +57,61 @@ class Microscope:
     ) -> Any:
         """What `ask` gives, called in the queue of the network's device; not called once the asker is gone."""
         device = self.library.networks.device(network)
-        job = self.jobs.answer(page_of(request), title, ask, device=device, lane=lane)
-        return await self.waited(request, job)
+
+        def start(client: str) -> Job:
+            return self.jobs.answer(client, title, ask, device=device, lane=lane)
+
+        if request.method != "GET":  # what its body asks is nobody else's question
+            return await self.waited(request, start(page_of(request)))
+        return await self.shared(request, key_of(request.url.path, several(request, ("page",))), start)
+
+    async def shared(self, request: Request, key: str, start: Callable[[str], Job]) -> Any:
+        """The value of the job that answers `key`: of the one that is at work already, or of a new one.
+
+        Where another page stops it, it is started anew for the one that still waits.
+        """
+        client = page_of(request)
+        while True:
+            job = self._at_work.get(key)
+            if job is None or job.over or job.stopping:
+                job = self._at_work[key] = start(client)
+            try:
+                return await self.waited(request, job)
+            except RefusedError:
+                if job.state != "stopped" or job.client == client or self.jobs.closed:
+                    raise
+            finally:
+                if not job.waiting and self._at_work.get(key) is job:
+                    del self._at_work[key]
 
     async def waited(self, request: Request, job: Job) -> Any:
-        """The value of a job, which ends where whoever asked for it goes away."""
+        """The value of a job, which ends where the last of those who wait for it goes away."""
         waiting = asyncio.wrap_future(job.future)
+        waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may be left to ask
+        job.waiting += 1
         try:
             while True:
                 done, _ = await asyncio.wait([waiting], timeout=0.5)
                 if done:
                     return waiting.result()
                 if await request.is_disconnected():
-                    self.jobs.stop(job)
                     raise RefusedError(499, "whoever asked has gone")
-        except asyncio.CancelledError:
-            self.jobs.stop(job)
-            raise
+        finally:
+            job.waiting -= 1
+            if not job.waiting and not job.over:
+                self.jobs.stop(job)
+
+    async def body(self, request: Request) -> bytes:
+        """A large body. So many are received at once as memory has room for; the others wait, and their senders too."""
+        try:
+            async with asyncio.timeout(self.limits.request_seconds):
+                await self._bodies.acquire()
+        except TimeoutError:
+            raise RefusedError(503, "too many images are sent to this microscope at once; send it again") from None
+        try:
+            return await request.body()
+        finally:
+            self._bodies.release()
 
     # ---- values of layers
 
@@ -109,18 +150,34 @@ class Microscope:
                 yield result
             yield self.answers.encoded(result, key, format, theme, drawing)  # type: ignore[arg-type]
 
-        job = self.start(page_of(request), question, work)
-        return await self.waited(request, job)
+        def start(client: str) -> Job:
+            return self.start(client, question, work, remembered=False)
 
-    def start(self, client: str, question: Question, work: Callable[[], Iterator[Any]]) -> Job:
+        return await self.shared(request, key_of(key, format, theme, drawing), start)
+
+    def start(
+        self, client: str, question: Question, work: Callable[[], Iterator[Any]], *, remembered: bool = True
+    ) -> Job:
         """A question's work in the queue of its network's device."""
         names = question.network_names
         device = self.library.networks.device(names[0] if names else None) if question.asks_a_network else "cpu"
-        return self.jobs.start(client, question.name, work, device=device)
+        return self.jobs.start(client, question.name, work, device=device, remembered=remembered)
+
+    def end(self) -> None:
+        """Ends all work and all events, without waiting for it; called in the server's loop."""
+        self.jobs.end()
+        if self.channels is not None:
+            self.channels.close()
 
     def close(self) -> None:
-        """Ends all work."""
+        """Ends all work, and waits until it has ended."""
         self.jobs.close()
+
+
+def several(request: Request, without: Sequence[str] = ()) -> Mapping[str, list[str]]:
+    """All parameters of a request, each with its values, but for some."""
+    query = request.query_params
+    return {name: query.getlist(name) for name in query if name not in without}
 
 
 def page_of(request: Request) -> str:

@@ -16,14 +16,17 @@ import uvicorn
 
 from ..network import Network
 from .app import application
+from .connections import connection
 from .images import Images
 from .library import Atlases, Library
 from .limits import Limits
 from .networks import Networks
 from .service import Microscope
+from .stored import private
 
 HOST = "127.0.0.1"
 START_SECONDS, STOP_SECONDS = 30.0, 10.0
+BACKLOG = 512
 
 NetworkLike = str | Mapping[str, Any] | Network
 
@@ -37,15 +40,18 @@ class Handle:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             application(microscope, lambda: self.port),
-            log_level="warning",
+            http=connection(microscope.limits),
+            ws="none",
+            loop="asyncio",
+            log_level="error",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=3,
-            limit_concurrency=4 * microscope.limits.clients,
             h11_max_incomplete_event_size=1 << 16,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config, microscope)
         self._thread = threading.Thread(target=self._run, name="microscope", daemon=True)
 
     @property
@@ -89,12 +95,25 @@ class Handle:
         return f"Microscope at {self.url}" if self._thread.is_alive() else "Microscope, stopped"
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, whose work and events end before it waits for its connections."""
+
+    def __init__(self, config: uvicorn.Config, microscope: Microscope) -> None:
+        super().__init__(config)
+        self.microscope = microscope
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.microscope.end()
+        await super().shutdown(sockets)
+
+
 def _listening(port: int) -> socket.socket:
     """A socket that listens to this machine alone. OSError in a sentence where the port is taken."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        listening.listen(BACKLOG)  # at once: until then another process may bind to the same port
     except (OSError, OverflowError) as error:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)
@@ -117,6 +136,7 @@ def serve(
     home = Path(cache) if cache is not None else cache_folder()
     offered = Networks(networks, limits)
     library = Library(offered, Images(images, home / "uploads", limits), Atlases(atlases, offered))
+    private(home)
     handle = Handle(Microscope(library, limits, home), port).start()
     if open:
         webbrowser.open(handle.url)

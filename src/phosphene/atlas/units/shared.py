@@ -67,8 +67,8 @@ class Shared(Result):
         sure = len(self.sure)
         caption = (
             f"{counted(sure, 'unit')} of {len(self.units):,} in {counted(len(self.layers), 'layer')} "
-            f"{'has' if sure == 1 else 'have'} q of at most {self.level:g}. Lift: how many times as often as in a random "
-            "choice. q: the lowest rate of false finds at which the unit is one (Benjamini and Hochberg)."
+            f"{'has' if sure == 1 else 'have'} q of at most {self.level:g}. Lift: how many times as often as in a "
+            "random choice. q: the lowest rate of false finds at which the unit is one (Benjamini and Hochberg)."
         )
         title = f"Units that {counted(self.chosen, 'image')} share"
         block = self._listed(most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +12,9 @@ from starlette.responses import Response
 from ..answers import json_bytes
 from ..refusals import RefusedError
 from ..service import Microscope
+from ..service import several as several
+
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 def microscope_of(request: Request) -> Microscope:
@@ -27,7 +30,8 @@ def bytes_response(request: Request, data: bytes, media: str) -> Response:
     """Bytes with a tag, so that a page that has them is told so instead of sent them again."""
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
-    if request.headers.get("if-none-match") == tag:
+    known = request.headers.get("if-none-match", "")
+    if tag in (each.strip().removeprefix("W/") for each in known.split(",")):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=media, headers=headers)
 
@@ -53,7 +57,7 @@ def whole(request: Request, name: str, default: int, least: int = 0, most: int =
     value = text(request, name)
     if value is None:
         return default
-    if not value.lstrip("-").isdigit() or not least <= int(value) <= most:
+    if not WHOLE.fullmatch(value) or not least <= int(value) <= most:
         raise RefusedError(422, f"{name} is a whole number from {least} to {most}, not {value!r}")
     return int(value)
 
@@ -68,9 +72,3 @@ def real(request: Request, name: str, what: str) -> float:
     if number - number != 0:
         raise RefusedError(422, f"{name} is a finite number, not {value!r}")
     return number
-
-
-def several(request: Request, without: Sequence[str] = ()) -> Mapping[str, list[str]]:
-    """All parameters, each with its values, but for some."""
-    query = request.query_params
-    return {name: query.getlist(name) for name in query if name not in without}

@@ -49,9 +49,9 @@ async def about(request: Request) -> Response:
 
 
 async def points(request: Request) -> Response:
-    """The map of an atlas's images: a header in JSON, then float32 (N, 2), int32 label numbers and float64 image numbers.
+    """The map of an atlas's images: a header in JSON, float32 (N, 2), int32 label numbers, float64 image numbers.
 
-    The header's length comes first, 4 bytes, little-endian; the header is padded with spaces to a multiple of 8 with it.
+    The header's length comes first, 4 bytes, little-endian; with it the header is padded to a multiple of 8 by spaces.
     """
     microscope, name = microscope_of(request), text(request, "atlas")
     features, method = text(request, "features"), text(request, "method") or "tsne"
@@ -69,8 +69,8 @@ def _map(microscope: Microscope, name: str | None, features: str | None, method:
     key = key_of("map", atlas.path, [repr(sweep) for sweep in atlas.sweeps()], features, method)
     known = microscope.answers.results.get(key)
     if known is None:
-        options = {"features": features} if features else {}
-        known = atlas_map(atlas, method=method, **options)
+        options: dict[str, Any] = {"features": features} if features else {}
+        known = atlas_map(atlas, method=method, **options)  # type: ignore[arg-type]  # refuses what is no method
         microscope.answers.results.put(key, known)
     assert isinstance(known, Embedding)
     return known

@@ -132,7 +132,7 @@ def _operation(name: str) -> dict[str, Any]:
                 "description": field.help or EXPECTED.get(field.role, ""),
             }
         )
-    content = {media: {} for media in dict.fromkeys(KINDS.values())}
+    content: dict[str, Any] = {media: {} for media in dict.fromkeys(KINDS.values())}
     responses = {
         "200": {"description": "the answer", "content": content},
         "404": {"description": "a name that is not known: one sentence under 'error'"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,7 +36,7 @@ async def images(request: Request) -> Response:
 async def upload(request: Request) -> Response:
     """Takes an image's file as the request's body; answers with the name by which it can be asked about."""
     microscope = microscope_of(request)
-    data = await request.body()
+    data = await microscope.body(request)
     if not data:
         raise RefusedError(422, "the request holds no image; send its file as the body")
     name, photo = await asyncio.to_thread(microscope.library.images.upload, data)
@@ -56,7 +57,7 @@ async def image_file(request: Request) -> Response:
     def encode() -> tuple[bytes, str]:
         small = photo.pil()
         small.thumbnail((side, side))
-        return webp(small, lossless=False)
+        return webp(np.asarray(small), lossless=False)
 
     data, media = await asyncio.to_thread(encode)
     return bytes_response(request, data, media)

@@ -62,7 +62,7 @@ async def events(request: Request) -> Response:
     assert microscope.channels is not None
     client = page_of(request)
     microscope.channels.open(client)  # refuses before the stream begins
-    return EventSourceResponse(microscope.channels.stream(client), ping=10, send_timeout=microscope.limits.send_seconds)
+    return EventSourceResponse(microscope.channels.stream(client), ping=10)
 
 
 routes = [
