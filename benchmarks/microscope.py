@@ -120,7 +120,7 @@ def main() -> None:
             return mark(page, "unit-patches", before) - before
 
         def first_frame(number: int) -> float:
-            page.goto(f"{url}/dream?recipe=synthesize&target=blocks.3:{number}&steps=24&seed={number}")
+            page.goto(f"{url}/dream?instrument=synthesize&target=blocks.3:{number}&steps=24&seed={number}")
             page.locator("button.primary:not([disabled])").click()
             asked = mark(page, "work-asked")
             value = mark(page, "work-first-frame", asked) - asked

@@ -55,12 +55,12 @@ NEEDED = {
 
 
 SMALLER = {  # where the few above are too few, or still too many
-    "adversarial": {"method": "fgsm"},
-    "robustness": {"methods": "fgsm"},
+    "adversarial": {"method": "pgd"},
+    "robustness": {"methods": "pgd"},
     "selectivity": {"units": "2"},
     "cascade": {"methods": "gradient", "depths": "1"},
     "score-cam": {"layer": "conv_stem"},
-    "why": {"method": "gradient"},
+    "why": {"methods": "gradient"},
     "integrated-gradients": {"steps": "2"},
     "side-by-side": {"networks": ["efficientnet_lite0", "torchvision:resnet18@none"], "depth": "0.1"},
     "checkerboard": {"target": "conv_stem:3"},

@@ -90,8 +90,8 @@ def test_without_an_atlas_the_map_says_how_to_make_one(new_page, tmp_path):
 
 
 def test_a_dream_forms_stops_and_is_kept(page):
-    page.goto("/dream?recipe=class-image&label=goose&steps=200&size=96")
-    page.locator("button.primary").click()
+    page.goto("/dream?instrument=class-image&label=goose&steps=200&size=96")
+    page.locator("button.primary:not([disabled])").click()
     page.wait_for_selector(".work-frame:not([hidden])", timeout=60_000)
     page.get_by_role("button", name="Stop and keep").click()
     page.wait_for_selector(".work .figure-body svg", timeout=60_000)
@@ -99,8 +99,8 @@ def test_a_dream_forms_stops_and_is_kept(page):
 
 
 def test_a_wrong_option_of_a_dream_is_refused_in_a_sentence(page):
-    page.goto("/dream?recipe=synthesize&target=blocks.99:1&steps=4")
-    page.locator("button.primary").click()
+    page.goto("/dream?instrument=synthesize&target=blocks.99:1&steps=4")
+    page.locator("button.primary:not([disabled])").click()
     page.wait_for_selector(".work .refused", timeout=60_000)
     assert "'blocks.99' is not in efficientnet_lite0" in page.locator(".work .refused").inner_text()
 
@@ -110,9 +110,27 @@ def test_every_recipe_has_a_form(page):
     page.wait_for_selector("#recipe option", state="attached")
     names = page.locator("#recipe option").evaluate_all("options => options.map(option => option.value)")
     forms = json.loads(page.evaluate("fetch('/api/forms').then(answer => answer.text())"))["instruments"]
-    assert sorted(names) == sorted(
-        form["name"] for form in forms if form["films"] and not form["name"].startswith("atlas")
-    )
+    groups = page.locator("#recipe optgroup").evaluate_all("groups => groups.map(group => group.label)")
+    assert len(groups) == 3
+    assert sorted(names) == sorted(form["name"] for form in forms if form["films"] and form["group"] in groups)
     for name in names:
-        page.goto(f"/dream?recipe={name}")
+        page.goto(f"/dream?instrument={name}")
         page.wait_for_selector(".options")
+
+
+def test_a_synthesis_goes_on_from_where_it_ended(page):
+    page.goto("/dream?instrument=synthesize&target=blocks.1:3&steps=6&size=64")
+    page.locator("button.primary:not([disabled])").click()
+    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
+    with page.expect_request("**/api/jobs") as asked:
+        page.get_by_role("button", name="Go on from here").click()
+    assert json.loads(asked.value.post_data)["options"]["start"].startswith("job/")
+    page.wait_for_selector(".work-running[hidden]", state="attached", timeout=60_000)
+    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
+
+
+def test_occlusion_grows_while_one_watches(page):
+    page.goto("/why?image=sample/coffee.jpg&methods=occlusion")
+    page.wait_for_selector(".why-growing .work-frame:not([hidden])", timeout=60_000)
+    page.wait_for_selector(".why-growing .figure-body svg", timeout=120_000)
+    assert page.locator(".why-growing figcaption").inner_text().startswith("Window 32 × 32 px")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ..atlas import Atlas
 from ..network import near
-from ..picture import Photo
+from ..picture import Photo, read
 from .images import Images
 from .networks import Networks
 from .refusals import RefusedError
 
+OF_JOB = re.compile(r"job/([0-9a-f]{16})")
 OF_ATLAS = re.compile(r"atlas/([^/]+)/(\d{1,18})")
 
 
@@ -79,22 +82,29 @@ def _there(path: str) -> str:
     return path
 
 
-@dataclass(frozen=True)
+@dataclass
 class Library:
-    """The networks, images and atlases of a microscope."""
+    """The networks, images and atlases of a microscope, and the results of its jobs."""
 
     networks: Networks
     images: Images
     atlases: Atlases
+    results: Callable[[str], Any] = lambda job: None  # what a job has so far
 
     def photo(self, name: str | None) -> Photo:
-        """The image of that name: of the page's own, or of an atlas as atlas/NAME/NUMBER."""
-        match = OF_ATLAS.fullmatch(name or "")
-        return self.atlases.open(match[1]).photo(int(match[2])) if match else self.images.open(name)
+        """The image of that name: of the page's own, of an atlas as atlas/NAME/NUMBER, or what a job made as job/ID."""
+        if match := OF_ATLAS.fullmatch(name or ""):
+            return self.atlases.open(match[1]).photo(int(match[2]))
+        if match := OF_JOB.fullmatch(name or ""):
+            images = getattr(self.results(match[1]), "images", None)
+            if not isinstance(images, Tensor) or images.ndim != 4:
+                raise RefusedError(404, "this job has made no image")
+            return read(images[0].detach().float().cpu().clamp(0, 1))
+        return self.images.open(name)
 
     def names_a_photo(self, name: str) -> bool:
         """Whether a text is the name of an image, not of an atlas's key or number."""
-        return bool(OF_ATLAS.fullmatch(name)) or self.images.has(name)
+        return bool(OF_ATLAS.fullmatch(name) or OF_JOB.fullmatch(name)) or self.images.has(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Their names, for the page's lists."""

@@ -41,6 +41,7 @@ class Microscope:
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.limits, self._tell)
+        self.library.results = lambda id: self.jobs[id].latest
         self.answers = Answers(self.library, Disk(self.cache / "answers", self.limits.stored_bytes), self.limits)
         self.maps = Memory(self.limits.values_bytes)
 

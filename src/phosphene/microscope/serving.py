@@ -74,7 +74,8 @@ class Handle:
         self._server.should_exit = True
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(STOP_SECONDS)
-        self._socket.close()
+        if not self._thread.is_alive():  # what is still being read at the end goes on with its socket
+            self._socket.close()
 
     def wait(self) -> None:
         """Waits until the server ends."""

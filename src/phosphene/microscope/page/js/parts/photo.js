@@ -9,6 +9,8 @@ import { address } from "../server.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
 
+const BOX = 4 / 3; // width over height of the box that a photo stands in
+
 export class PhotoView {
   /** @param {{point?: (x: number, y: number) => void, leave?: () => void, choose?: (x: number, y: number) => void}} told */
   constructor(told = {}) {
@@ -16,12 +18,13 @@ export class PhotoView {
     this.over = el("canvas", { class: "photo-over", "aria-hidden": "true" });
     this.window = el("div", { class: "photo-window", hidden: true });
     this.seen = el("div", { class: "photo-seen", hidden: true });
-    this.element = el("div", {
+    this.sheet = el("div", {
       class: "photo",
       onpointermove: (/** @type {PointerEvent} */ event) => told.point?.(...this.at(event)),
       onpointerleave: () => told.leave?.(),
       onclick: (/** @type {MouseEvent} */ event) => told.choose?.(...this.at(event)),
     }, this.image, this.over, this.seen, this.window);
+    this.element = el("div", { class: "photo-box" }, this.sheet);
     this.width = 1;
     this.height = 1;
     /** @type {HTMLCanvasElement | null} */
@@ -31,7 +34,7 @@ export class PhotoView {
   /** @param {string} name @param {{width: number, height: number, name: string}} about */
   show(name, about) {
     [this.width, this.height] = [about.width, about.height];
-    this.element.style.aspectRatio = `${about.width} / ${about.height}`;
+    this.shape();
     this.image.alt = `The image ${about.name}`;
     this.image.src = address("/api/image.webp", { image: name, side: 1024 });
     this.frame?.remove();
@@ -41,9 +44,16 @@ export class PhotoView {
   /** A frame of the camera in the photo's place, with what lies over it left as it is. @param {HTMLCanvasElement} canvas */
   showFrame(canvas) {
     [this.width, this.height] = [canvas.width, canvas.height];
-    this.element.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
-    if (canvas.parentNode !== this.element) this.image.after(canvas);
+    this.shape();
+    if (canvas.parentNode !== this.sheet) this.image.after(canvas);
     this.frame = canvas;
+  }
+
+  /** Fits the photo into its box, whose shape stays the same, so that nothing below it moves. */
+  shape() {
+    const wide = this.width / this.height;
+    this.sheet.style.aspectRatio = String(wide);
+    this.sheet.style.width = `${Math.min(100, (100 * wide) / BOX)}%`;
   }
 
   /** The part of the photo that the network sees; None where it is all of it. @param {number[]} box */
@@ -110,7 +120,7 @@ export class PhotoView {
 
   /** A pointer's place in the photo's pixels. @param {MouseEvent} event @returns {[number, number]} */
   at(event) {
-    const frame = this.element.getBoundingClientRect();
+    const frame = this.sheet.getBoundingClientRect();
     return [
       Math.max(0, Math.min(this.width, ((event.clientX - frame.left) / frame.width) * this.width)),
       Math.max(0, Math.min(this.height, ((event.clientY - frame.top) / frame.height) * this.height)),

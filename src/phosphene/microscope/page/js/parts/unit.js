@@ -62,7 +62,7 @@ export class UnitPane {
       this.synthesis(name, options, here.image),
       lazy("Colour or form", () => figure("sensitivities", { ...options, images: here.image, unit: name }, { signal, plain: true }).element),
       el("p", { class: "row small" },
-        el("a", { href: state.link("dream", { recipe: "synthesize", target: name }), "data-link": "" }, "Dream with it"),
+        el("a", { href: state.link("dream", { instrument: "synthesize", target: name }), "data-link": "" }, "Dream with it"),
         el("a", { href: state.link("why", { target }), "data-link": "" }, "Why it answers here")));
   }
 

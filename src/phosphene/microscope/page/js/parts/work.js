@@ -21,6 +21,7 @@ export class Work {
     /** @type {import("../events.js").Job | null} */
     this.job = null;
     this.turn = 0;
+    this.ended = () => {};
   }
 
   /** @param {string} instrument @param {Record<string, any>} options */
@@ -44,7 +45,16 @@ export class Work {
     } catch (error) {
       this.end();
       fill(this.result, refused(error, () => this.start(instrument, options)));
+      this.ended();
     }
+  }
+
+  /** Starts it, and waits until it has ended. @param {string} instrument @param {Record<string, any>} options @returns {Promise<void>} */
+  whole(instrument, options) {
+    return new Promise((done) => {
+      this.ended = done;
+      this.start(instrument, options);
+    });
   }
 
   /** @param {import("../events.js").JobState} state */
@@ -75,6 +85,7 @@ export class Work {
     } catch (error) {
       fill(this.result, refused(error));
     }
+    this.ended();
   }
 
   end() {

@@ -21,11 +21,12 @@ class Dream {
     this.picker = new Picker((image) => state.set({ image }));
     this.pictures = el("div", { class: "dream-image" }, el("h2", {}, "The image"), this.picker.element);
     this.go = el("button", { type: "button", class: "primary", disabled: true, onclick: () => this.start() }, "Start");
-    this.work = new Work({ ended: () => this.again() });
+    this.work = new Work({ ended: (job) => this.again(job.id) });
+    this.on = el("button", { type: "button", hidden: true, onclick: () => this.goOn() }, "Go on from here");
     this.element = el("div", { class: "split" },
       el("section", { class: "split-side", "aria-label": "The recipe and its options" }, el("h1", {}, "Dream"),
         el("div", { class: "option" }, el("label", { for: "recipe" }, "Recipe"), this.recipes), this.about, this.pictures, this.options,
-        el("div", { class: "row" }, this.go), classNames(() => state.get("network"))),
+        el("div", { class: "row" }, this.go, this.on), classNames(() => state.get("network"))),
       el("section", { class: "split-main", "aria-label": "What forms" }, this.empty = el("p", { class: "empty" },
         "Choose what the network shall see, then start: the image forms here, step by step. Stop at any time; what is there is kept."), this.work.element));
     this.picker.load();
@@ -38,18 +39,18 @@ class Dream {
     try {
       if (!this.forms.length) {
         fill(this.options, loading("Reading the recipes …"));
-        this.forms = (await allForms()).filter((form) => form.films);
+        this.forms = (await allForms()).filter((form) => form.films && GROUPS.includes(form.group));
         fill(this.recipes, ...GROUPS.map((group) => el("optgroup", { label: group },
           ...this.forms.filter((form) => form.group === group).map((form) => el("option", { value: form.name }, form.name.replaceAll("-", " "))))));
       }
-      if (!before || state.differ(now, before, ["recipe", "network", "image"])) this.show();
+      if (!before || state.differ(now, before, ["instrument", "network", "image"])) this.show();
     } catch (error) {
       fill(this.options, refused(error, () => this.update(now, null)));
     }
   }
 
   form() {
-    return this.forms.find((form) => form.name === (state.get("recipe") || FIRST)) ?? this.forms[0];
+    return this.forms.find((form) => form.name === (state.get("instrument") || FIRST)) ?? this.forms[0];
   }
 
   show() {
@@ -75,13 +76,19 @@ class Dream {
   choose() {
     const others = Object.fromEntries(this.form().fields.filter((field) => !["layer"].includes(field.name)).map((field) => [field.name, null]));
     delete others.network;
-    state.set({ ...others, recipe: this.recipes.value });
+    state.set({ ...others, instrument: this.recipes.value });
   }
 
-  async start() {
+  /** Once more from the image that the last work ended with. */
+  async goOn() {
+    await this.start({ start: `job/${this.last}` });
+  }
+
+  /** @param {Record<string, string>} [more] */
+  async start(more = {}) {
     const form = this.form(), network = state.get("network"), image = state.get("image") || "sample/cat.jpg";
     /** @type {Record<string, any>} */
-    const options = { ...this.values };
+    const options = { ...this.values, ...more };
     for (const field of form.fields) {
       if (field.role === "network" && network) options[field.name] = network;
       if (field.role === "networks") options[field.name] = [network || (await firstNetwork())];
@@ -91,8 +98,11 @@ class Dream {
     await this.work.start(form.name, options);
   }
 
-  again() {
+  /** @param {string} job */
+  again(job) {
+    this.last = job;
     this.go.textContent = "Start anew";
+    this.on.hidden = !this.form().fields.some((field) => field.name === "start" && field.role === "photo");
   }
 
   close() {

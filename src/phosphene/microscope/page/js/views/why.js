@@ -6,7 +6,7 @@ import { figure } from "../parts/figure.js";
 import { classNames } from "../parts/form.js";
 import { Picker } from "../parts/picker.js";
 import { PhotoView } from "../parts/photo.js";
-import { refused } from "../parts/waiting.js";
+import { loading, refused } from "../parts/waiting.js";
 import { Work } from "../parts/work.js";
 import { getJson } from "../server.js";
 import * as state from "../state.js";
@@ -85,14 +85,16 @@ class Why {
     fill(this.figures);
     if (!target) return fill(this.figures, refused(new Error(answer.why || "This network gives no class scores to ask about; look at its units.")));
     performance.mark("why-asked");
-    for (const name of METHODS.map(([each]) => each).filter((each) => wanted.includes(each))) {
+    const pair = versus ? [target, versus] : [target];
+    const rows = METHODS.filter(([name]) => wanted.includes(name)).map(([name, words]) => ({ name, cells: pair.map((each) => {
+      const options = { ...(network ? { network } : {}), images: image, target: each };
+      return name === "occlusion" ? growing(name, options, words, signal) : waiting(name, options, words, signal);
+    }) }));
+    fill(this.figures, ...rows.map((row) => el("div", { class: versus ? "why-pair" : "why-one" }, ...row.cells.map((cell) => cell.element))));
+    for (const row of rows) {
       if (signal.aborted) return;
-      const options = { ...(network ? { network } : {}), images: image };
-      const pair = versus ? [target, versus] : [target];
-      const cells = pair.map((each) => figure(name, { ...options, target: each }, { signal, what: `${METHODS.find(([own]) => own === name)?.[1]} …` }));
-      this.figures.append(el("div", { class: versus ? "why-pair" : "why-one" }, ...cells.map((cell) => cell.element)));
-      await Promise.all(cells.map((cell) => cell.done));
-      performance.mark("why-method", { detail: name });
+      await Promise.all(row.cells.map((cell) => cell.start()));
+      performance.mark("why-method", { detail: row.name });
     }
   }
 
@@ -108,6 +110,24 @@ class Why {
     this.asking.abort();
     this.trial.stop();
   }
+}
+
+/** A method's place, which its figure takes when it is asked for. @param {string} name @param {Record<string, string>} options @param {string} words @param {AbortSignal} signal */
+function waiting(name, options, words, signal) {
+  const element = el("div", {}, el("figure", { class: "figure", "aria-busy": "true" }, loading(`${words} …`)));
+  return { element, start: async () => {
+    const own = figure(name, options, { signal, what: `${words} …` });
+    fill(element, own.element);
+    await own.done;
+  } };
+}
+
+/** A method whose map grows while one watches. @param {string} name @param {Record<string, string>} options @param {string} words @param {AbortSignal} signal */
+function growing(name, options, words, signal) {
+  const work = new Work();
+  const element = el("div", { class: "why-growing" }, el("h2", {}, words), work.element);
+  signal.addEventListener("abort", () => work.stop());
+  return { element, start: () => work.whole(name, options) };
 }
 
 export const open = () => new Why();
