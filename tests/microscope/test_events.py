@@ -9,6 +9,7 @@ from microscope_helpers import Client, eventually, received, status_of
 
 pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from phosphene.microscope.events import Channels, Stream
 from phosphene.microscope.jobs import Jobs
@@ -53,6 +54,12 @@ class Events:
 
     def __exit__(self, *error):
         self.socket.close()
+
+
+def in_a_thread(run):
+    """Runs a coroutine in a thread of its own: the browser's tests leave a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run()).result()
 
 
 def ended(job):
@@ -136,7 +143,7 @@ def test_what_waits_of_one_job_is_joined_and_keeps_its_last_frame():
         with pytest.raises(StopAsyncIteration):
             await anext(events)
 
-    asyncio.run(run())
+    in_a_thread(run)
 
 
 def test_pages_and_streams_are_bounded_in_words():
@@ -152,7 +159,7 @@ def test_pages_and_streams_are_bounded_in_words():
             channels.open("page-number-2")
         assert refused.value.status == 429
 
-    asyncio.run(run())
+    in_a_thread(run)
 
 
 def test_no_frame_is_drawn_for_a_page_that_nobody_looks_at():
@@ -173,7 +180,7 @@ def test_no_frame_is_drawn_for_a_page_that_nobody_looks_at():
         await asyncio.wait_for(asyncio.wrap_future(job.future), 5)
         await asyncio.to_thread(jobs.close)
 
-    asyncio.run(run())
+    in_a_thread(run)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ class Handle:
         )
         self._server = _Server(config, microscope)
         self._thread = threading.Thread(target=self._run, name="microscope", daemon=True)
+        self._ended = threading.Event()  # a join that Ctrl-C interrupts takes a thread for ended that still runs
 
     @property
     def url(self) -> str:
@@ -64,7 +65,7 @@ class Handle:
         self._thread.start()
         deadline = time.monotonic() + START_SECONDS
         while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
+            if self._ended.is_set() or time.monotonic() > deadline:
                 raise RuntimeError("the microscope did not start; its log says why")
             time.sleep(0.01)
         return self
@@ -72,19 +73,22 @@ class Handle:
     def stop(self) -> None:
         """Ends the server and all its work. Nothing happens where it has ended already."""
         self._server.should_exit = True
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(STOP_SECONDS)
-        if not self._thread.is_alive():  # what is still being read at the end goes on with its socket
+        if self._thread is not threading.current_thread():
+            self._ended.wait(STOP_SECONDS)
+        if self._ended.is_set():  # else the server still uses its socket
             self._socket.close()
 
     def wait(self) -> None:
         """Waits until the server ends."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        while not self._ended.wait(0.5):
+            pass
 
     def _run(self) -> None:
-        with contextlib.suppress(SystemExit):
-            self._server.run(sockets=[self._socket])
+        try:
+            with contextlib.suppress(SystemExit):
+                self._server.run(sockets=[self._socket])
+        finally:
+            self._ended.set()
 
     def __enter__(self) -> Handle:
         return self
@@ -93,7 +97,7 @@ class Handle:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"Microscope at {self.url}" if self._thread.is_alive() else "Microscope, stopped"
+        return "Microscope, stopped" if self._ended.is_set() else f"Microscope at {self.url}"
 
 
 class _Server(uvicorn.Server):

@@ -34,7 +34,7 @@ class Why {
     this.figures = el("div", { class: "why-figures" });
     this.heading = el("h1", {}, "Why");
     this.trial = new Work();
-    this.judging = el("section", { class: "why-trial" }, el("h2", {}, "How far can these be trusted?"),
+    this.judging = el("section", { class: "why-trial", hidden: true }, el("h2", {}, "How far can these be trusted?"),
       el("p", { class: "muted small" }, "The judge covers what each map marks and looks whether the score falls, gives the network other weights and looks whether the map notices, and counts, on this photo. On a folder: phosphene judge FOLDER."),
       el("button", { type: "button", onclick: () => this.judge() }, "Judge them on this photo"), this.trial.element);
     this.element = el("div", { class: "split" },
@@ -91,6 +91,7 @@ class Why {
       return name === "occlusion" ? growing(name, options, words, signal) : waiting(name, options, words, signal);
     }) }));
     fill(this.figures, ...rows.map((row) => el("div", { class: versus ? "why-pair" : "why-one" }, ...row.cells.map((cell) => cell.element))));
+    this.judging.hidden = false;
     for (const row of rows) {
       if (signal.aborted) return;
       await Promise.all(row.cells.map((cell) => cell.start()));
@@ -125,7 +126,7 @@ function waiting(name, options, words, signal) {
 /** A method whose map grows while one watches. @param {string} name @param {Record<string, string>} options @param {string} words @param {AbortSignal} signal */
 function growing(name, options, words, signal) {
   const work = new Work();
-  const element = el("div", { class: "why-growing" }, el("h2", {}, words), work.element);
+  const element = el("div", { class: "why-growing" }, el("p", { class: "muted small" }, `${words} grows place by place.`), work.element);
   signal.addEventListener("abort", () => work.stop());
   return { element, start: () => work.whole(name, options) };
 }
