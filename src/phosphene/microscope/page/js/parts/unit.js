@@ -83,7 +83,11 @@ export class UnitPane {
   patches(name, atlas, signal) {
     if (!atlas) return empty("No atlas is open. Start the microscope with --atlas to see what this unit answers to in a data set.");
     const place = el("div", {}, loading("Looking into the atlas …"));
-    getJson("/api/run/atlas-patches.json", { atlas, unit: name }, signal).then((found) => {
+    const layer = name.slice(0, name.lastIndexOf(":"));
+    layersOf(atlas).then((layers) => {
+      if (!layers.includes(layer)) throw new Error(`The atlas ${atlas} holds no units of ${layer}; it holds those of ${layers.slice(0, 8).join(", ")}${layers.length > 8 ? ` and ${layers.length - 8} more` : ""}. Building it again with --layers ${layer} adds them.`);
+      return getJson("/api/run/atlas-patches.json", { atlas, unit: name }, signal);
+    }).then((found) => {
       performance.mark("unit-patches");
       fill(place, el("ul", { class: "crops" }, ...found.patches.map((/** @type {any} */ patch, /** @type {number} */ rank) => el("li", {},
         el("a", { href: state.link("look", { image: `atlas/${atlas}/${patch.number}` }), "data-link": "", title: `${patch.image}: look at the whole photo` },
@@ -92,7 +96,7 @@ export class UnitPane {
       found.tied ? el("p", { class: "small muted" }, `The last ${found.tied} have one value, which other photos may reach as well.`) : null);
       this.facts?.append(...fact("sees", found.sees), ...fact("in the data set", `mean ${compact(found.mean)}, above 0 at ${percent(found.active)} of places, at most ${compact(found.largest)}`),
         ...(found.name?.name ? fact("name", `${found.name.name} (${found.name.shared} of ${found.name.of} images, q ${compact(found.name.q)})`) : []));
-    }, (error) => {
+    }).catch((error) => {
       if (!signal.aborted) fill(place, refused(error));
     });
     return place;
@@ -109,6 +113,20 @@ export class UnitPane {
         work.start(instrument, { ...options, ...own, target: name });
       } }, words))), work.element), true);
   }
+}
+
+/** @type {Map<string, Promise<string[]>>} */
+const held = new Map();
+
+/** The layers whose units an atlas holds. @param {string} atlas @returns {Promise<string[]>} */
+function layersOf(atlas) {
+  let layers = held.get(atlas);
+  if (!layers) {
+    layers = getJson("/api/atlas", { atlas }).then(({ sweeps }) => sweeps.flatMap((/** @type {{layers: string[]}} */ sweep) => sweep.layers));
+    layers.catch(() => held.delete(atlas));
+    held.set(atlas, layers);
+  }
+  return layers;
 }
 
 /** @param {string} name @param {string} value */
