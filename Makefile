@@ -6,17 +6,19 @@ PHOTO = src/phosphene/photos/cat.jpg
 REPORT = report.html
 ATLAS = ready.atlas
 DATA =
+OPTIONS =
 BIN = $(VENV)/bin
 STAMPS = $(VENV)/stamps
 PINS = pyproject.toml constraints.txt
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help report atlas test check docs bench
+.PHONY: help report microscope atlas test check docs bench
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make report              install everything and write a report on the included photo'
 	@echo 'make report PHOTO=my.jpg ... on your photo (REPORT=file.html names the file)'
+	@echo 'make microscope          set up and open the live page (OPTIONS="--images folder" as on the command line)'
 	@echo 'make atlas               build a small atlas of images that installed packages contain (ATLAS=folder names its folder)'
 	@echo 'make test                install everything and run the tests'
 	@echo 'make check               formatting, lint and types'
@@ -27,6 +29,9 @@ help:
 
 report: $(STAMPS)/run
 	@$(BIN)/phosphene report "$(PHOTO)" --out "$(REPORT)"
+
+microscope: $(STAMPS)/run
+	@$(BIN)/phosphene microscope $(OPTIONS)
 
 atlas: $(STAMPS)/test
 	@$(BIN)/python -m phosphene.atlas.ready $(ATLAS)
@@ -54,7 +59,7 @@ $(VENV)/bin/python:
 
 $(STAMPS)/run: $(PINS) | $(VENV)/bin/python
 	@echo 'Installing Phosphene and what it needs.'
-	@$(INSTALL) -e .
+	@$(INSTALL) -e '.[microscope]'
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/docs: $(STAMPS)/%: $(PINS) | $(VENV)/bin/python

@@ -22,10 +22,13 @@ FLOORS = {
     "synthesis": BELOW,
     "atlas": BELOW | INSTRUMENTS | {"data"},
     "reporting": BELOW | INSTRUMENTS | {"atlas"},
-    "commands": BELOW - {"showing"} | INSTRUMENTS | {"atlas", "reporting"},
+    "microscope": BELOW - {"showing"} | {"inspection", "atlas"},
+    "commands": BELOW - {"showing"} | INSTRUMENTS | {"atlas", "reporting", "microscope"},
     "cli": {"instrument", "commands"},
     "__main__": {"cli"},
-    "__init__": BELOW | INSTRUMENTS | {"atlas", "reporting"},  # for type checkers; else each is opened when asked for
+    "__init__": BELOW
+    | INSTRUMENTS
+    | {"atlas", "reporting", "microscope"},  # for type checkers; else each is opened when asked for
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -28,6 +28,7 @@ _HOMES = {
     " invert inversions caricature dream deepdream style hog_inverse hog_twins",
     "atlas": "Atlas",
     "reporting": "report",
+    "microscope": "microscope",
 }
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -70,6 +71,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
     from .inspection import filters as filters
     from .inspection import strongest as strongest
     from .instrument.again import again as again
+    from .microscope import microscope as microscope
     from .network import UNKNOWN as UNKNOWN
     from .network import WHOLE as WHOLE
     from .network import Address as Address

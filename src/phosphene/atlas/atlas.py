@@ -27,6 +27,7 @@ from .units.layer_sheet import atlas_layer
 from .units.naming import atlas_names
 from .units.patches_of_unit import atlas_patches
 from .units.sensitivities import atlas_sensitivities
+from .units.shared import atlas_shared
 from .units.statistics import atlas_statistics
 
 TOGETHER, TOGETHER_GPU = 4, 64  # images that run together, if it is not said
@@ -51,6 +52,7 @@ class Atlas(OpenedAtlas):
     patches = atlas_patches
     names = atlas_names
     statistics = atlas_statistics
+    shared = atlas_shared
     sensitivities = atlas_sensitivities
     neighbours = atlas_neighbours
     map = atlas_map

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-BY_HAND = ("report", "look", "layers", "check", "again", "networks")
+BY_HAND = ("report", "look", "layers", "check", "again", "networks", "microscope")
 GROUP = "atlas"  # a command with commands of its own, and the folder that holds them
 
 # title -> the folders and files of its commands, in the order of help; what lies deeper goes before what holds it
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look into a network": (
         "commands.report",
+        "commands.microscope",
         "commands.look",
         "commands.layers",
         "inspection",

@@ -32,6 +32,7 @@ KINDS: Mapping[Role, Kind] = {  # of roles whose Python types say more than text
     Role.PHOTOS: Kind(list[str], "PHOTO", list),
     Role.QUERY: Kind(list[str], "IMAGE", list),
     Role.FOLDER: Kind(str, "FOLDER"),
+    Role.FILE: Kind(str, "FILE"),
 }
 # whoever calls opens these
 OPENED = (Role.NETWORK, Role.NETWORKS, Role.IMAGES, Role.IMAGE_SET, Role.ATLAS)

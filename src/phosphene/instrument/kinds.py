@@ -114,7 +114,7 @@ def _choice(values: list[Any]) -> Kind:
 
 def whole_number(text: str) -> Any:
     """A whole number where the text is one, else the text."""
-    return int(text) if text.lstrip("-").isdigit() else text
+    return int(text) if text.lstrip("-").isdecimal() else text
 
 
 def _numbers(number: type, single: bool) -> Callable[[list[str]], Any]:
@@ -133,7 +133,7 @@ def _numbers(number: type, single: bool) -> Callable[[list[str]], Any]:
 def _size(text: str) -> Any:
     """'224' or '224x320', height first."""
     numbers = text.lower().replace("×", "x").split("x")
-    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdigit() and int(number) > 0 for number in numbers):
+    if not 1 <= len(numbers) <= 2 or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
         raise ValueError("a size is a number of pixels, or HEIGHTxWIDTH such as 224x320")
     pixels = tuple(int(number) for number in numbers)
     return pixels[0] if len(pixels) == 1 else pixels

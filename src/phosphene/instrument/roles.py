@@ -11,7 +11,7 @@ A parameter without a role is an option; its type says how it is written (`kinds
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -31,6 +31,7 @@ Photos = Annotated[Tensor | PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
 PhotoFiles = Annotated[PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
 AtlasImages = Annotated[PhotoFile | int | Sequence[PhotoFile | int], Role.QUERY]
 Folder = Annotated[str | os.PathLike[str], Role.FOLDER]
+DataFile = Annotated[str | os.PathLike[str] | Mapping[str, Any], Role.FILE]  # or what is in it
 AtlasLike = Annotated[str | os.PathLike[str], Role.ATLAS]  # an opened atlas has a path, too
 LayerName = Annotated[str, Role.LAYER]
 LayerNames = Annotated[str | Sequence[str], Role.LAYERS]

@@ -37,6 +37,7 @@ from .signature import SUFFIXES
 from .svg import inline_svg, to_svg
 from .tiles import Tiles, enlarge, grid, pages
 from .typesetting import fit, text_width, wrap
+from .uris import webp, webp_uri
 from .window import windowed
 
 __all__ = [
@@ -100,6 +101,8 @@ __all__ = [
     "text_width",
     "theme_roles",
     "to_svg",
+    "webp",
+    "webp_uri",
     "windowed",
     "words",
     "wrap",

@@ -5,18 +5,15 @@ Tiles are stored without loss, so that a kernel's squares keep their edges and t
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
 from PIL import Image as Pillow
 
-from ..picture import Drawing, DrawingBlock, Image, ImageBlock, Sheet, Text, inline_svg, set_block, swatch
+from ..picture import Drawing, DrawingBlock, Image, ImageBlock, Sheet, Text, inline_svg, set_block, swatch, webp_uri
 from ..picture.sheet import MARGIN
 
-QUALITY = 84
 LABEL = 22  # pixels that a label takes below its tile
 
 
@@ -36,13 +33,12 @@ def compressed(pixels: np.ndarray, longest: int | None = None) -> PageImage:
         scale = longest / max(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Pillow.Resampling.LANCZOS)
-    return PageImage(_uri(image, lossless=False), *image.size)
+    return PageImage(webp_uri(np.asarray(image), lossless=False), *image.size)
 
 
 def crisp(pixels: np.ndarray) -> PageImage:
     """Pixels (h, w, 3 or 4) as WebP without loss."""
-    image = Pillow.fromarray(np.ascontiguousarray(pixels))
-    return PageImage(_uri(image, lossless=True), *image.size)
+    return PageImage(webp_uri(pixels), pixels.shape[1], pixels.shape[0])
 
 
 def tiles(sheet: Sheet, label: str, most: int | None = None) -> Markup:
@@ -74,7 +70,7 @@ def body(sheet: Sheet, label: str) -> Markup:
 
 
 def _page_svg(drawing: Drawing, label: str) -> Markup:
-    return Markup(inline_svg(drawing, label, lambda pixels: crisp(pixels).uri))
+    return Markup(inline_svg(drawing, label, webp_uri))
 
 
 def gradient(name: str) -> str:
@@ -94,14 +90,3 @@ def _put(sheet: np.ndarray, mark: Image, left: int, top: int) -> None:
     area[..., : pixels.shape[2]] = pixels
     if pixels.shape[2] == 3:
         area[..., 3] = 255
-
-
-def _uri(image: Pillow.Image, *, lossless: bool) -> str:
-    file = io.BytesIO()
-    if max(image.size) > 16_383:  # WebP holds no more
-        image.save(file, "PNG", optimize=True)
-        kind = "png"
-    else:
-        image.save(file, "WEBP", lossless=lossless, quality=80 if lossless else QUALITY, method=4, exact=False)
-        kind = "webp"
-    return f"data:image/{kind};base64," + base64.b64encode(file.getvalue()).decode("ascii")

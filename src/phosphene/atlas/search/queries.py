@@ -46,7 +46,7 @@ def queries_of(atlas: OpenedAtlas, images: Any) -> tuple[Query, ...]:
 def _query(atlas: OpenedAtlas, image: Any) -> Query:
     if isinstance(image, str):
         rows = _with_key(atlas, image)
-        if not rows and image.isdigit():
+        if not rows and image.isdecimal():
             return _numbered(atlas, int(image))
         if rows:
             return _of_row(rows[0]) if len(rows) == 1 else _several(image, rows)
@@ -65,6 +65,11 @@ def _query(atlas: OpenedAtlas, image: Any) -> Query:
     photo = image if isinstance(image, Photo) else read(image)
     row = None if photo.path is None else _read_from(atlas, photo.path)
     return Query(photo.name, None, None, photo) if row is None else _of_row(row)
+
+
+def is_of(atlas: OpenedAtlas, text: str) -> bool:
+    """Whether the text is the key or the number of an image, or of several, of the atlas."""
+    return text.isdecimal() or bool(_with_key(atlas, text))
 
 
 def _numbered(atlas: OpenedAtlas, image: int) -> Query:

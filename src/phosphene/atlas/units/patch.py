@@ -88,6 +88,7 @@ class Patch:
         return {
             "value": self.value,
             "image": self.image,
+            "number": self.number,
             "label": self.label,
             "row": self.row,
             "column": self.column,

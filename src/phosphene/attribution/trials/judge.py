@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ...instrument import instrument
-from ...instrument.roles import ImageSet, MethodNames, Target
+from ...instrument.roles import DataFile, ImageSet, MethodNames, Target
 from ...network import OUTPUTS, Network, near
 from ..maps.fixed_units import whole
 from ..maps.targets import questions
@@ -34,7 +33,7 @@ def judge(
     *,
     methods: MethodNames | None = None,
     tests: str | Sequence[str] | None = None,
-    boxes: Any = None,
+    boxes: DataFile | None = None,
     limit: int | None = None,
     steps: int = 32,
     seed: int = 0,

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .checkpoints import Checkpoints
+from .stopping import check_stop
 from .unseen import (
     SCRIPTED_CALL,
     check_gradients,
@@ -186,6 +187,7 @@ class Run(TorchFunctionMode):
             self.observing = before
 
     def __enter__(self) -> Run:
+        check_stop()
         self._token = _current.set(self)
         _wrapper.acquire()
         if self.only is None:

@@ -1,0 +1,79 @@
+// @ts-check
+/** A box to find a layer by its name, among all values that the network computes; and the sheet of keys. */
+
+import { el, fill } from "../dom.js";
+
+/** A dialog over the page that closes by Escape and by a click beside it. @param {string} label @param {...any} children */
+export function dialog(label, ...children) {
+  const element = el("dialog", { "aria-label": label, onclick: (/** @type {MouseEvent} */ event) => {
+    if (event.target === element) element.close();
+  } }, ...children);
+  element.addEventListener("close", () => element.remove());
+  document.body.append(element);
+  element.showModal();
+  return /** @type {HTMLDialogElement} */ (element);
+}
+
+/**
+ * @param {{name: string, kind: string, shape: number[]}[]} layers
+ * @param {(layer: string) => void} choose
+ */
+export function findLayer(layers, choose) {
+  const list = el("ul", { class: "found", role: "listbox", id: "found-layers", "aria-label": "Layers" });
+  let at = 0;
+  /** @type {typeof layers} */
+  let fitting = [];
+  const box = dialog("Find a layer",
+    el("input", { type: "search", placeholder: "Find a layer by name or kind", "aria-label": "Find a layer", autofocus: true,
+      role: "combobox", "aria-expanded": "true", "aria-controls": "found-layers",
+      oninput: (/** @type {Event} */ event) => search(/** @type {HTMLInputElement} */ (event.target).value),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => {
+        if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+          event.preventDefault();
+          at = Math.max(0, Math.min(fitting.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)));
+          draw();
+        } else if (event.key === "Enter" && fitting[at]) pick(fitting[at].name);
+      } }), list);
+  /** @param {string} name */
+  const pick = (name) => {
+    box.close();
+    choose(name);
+  };
+  /** @param {string} text */
+  const search = (text) => {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    fitting = layers.filter((layer) => words.every((word) => `${layer.name} ${layer.kind}`.toLowerCase().includes(word))).slice(0, 60);
+    at = 0;
+    draw();
+  };
+  const draw = () => {
+    fill(list, ...(fitting.length ? fitting.map((layer, index) => el("li", { role: "option", "aria-selected": String(index === at),
+      onclick: () => pick(layer.name) }, el("b", {}, layer.name), el("span", { class: "muted" }, ` ${layer.kind} · ${layer.shape.join(" × ")}`)))
+      : [el("li", { class: "muted" }, "No layer of this network has that in its name.")]));
+    list.children[at]?.scrollIntoView?.({ block: "nearest" });
+  };
+  search("");
+}
+
+const KEYS = [
+  ["← → ↑ ↓", "walk through the units of the grid, or, on the strip, through the layers"],
+  ["[ and ]", "the layer before, the layer after"],
+  ["← → ↑ ↓ + − Home", "on the boxes of Volumes: turn, come nearer, go away, all in sight"],
+  ["/", "find a layer"],
+  ["1 … 5", "the views: look, why, map, dream, compare"],
+  ["s", "the order of the units: by number, strongest, variance"],
+  ["r", "the range of the tiles: each unit's own, the layer's, about zero"],
+  ["i", "open an image"],
+  ["d", "dark or light"],
+  ["Escape", "close what lies over the page"],
+  ["?", "these keys"],
+];
+
+/** Shows the keys. */
+export function showKeys() {
+  const box = dialog("Keys", el("h2", {}, "Keys"),
+    el("dl", { class: "keys" }, ...KEYS.flatMap(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)])),
+    el("p", { class: "muted small" }, "The browser's back takes any choice back. The address of the page brings the same view again."),
+    el("form", { method: "dialog" }, el("button", { autofocus: true }, "Close")));
+  return box;
+}

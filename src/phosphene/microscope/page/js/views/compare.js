@@ -1,0 +1,170 @@
+// @ts-check
+/** Compare: two networks on the same image, with the same tools; layers linked by how deep they lie. */
+
+import { el, fill } from "../dom.js";
+import { atDepth, depth } from "../parts/depth.js";
+import { differences } from "../parts/differences.js";
+import { Picker } from "../parts/picker.js";
+import { Side } from "../parts/side.js";
+import { usual } from "../parts/strip.js";
+import { refused } from "../parts/waiting.js";
+import { getJson, theSession } from "../server.js";
+import * as state from "../state.js";
+
+const ORDERS = { number: "By number", strongest: "Strongest first", variance: "Most varied first" };
+const RANGES = { unit: "Each unit's own range", layer: "One range for the layer", symmetric: "One range about zero" };
+
+class Compare {
+  constructor() {
+    this.asking = new AbortController();
+    this.first = new Side("First", { network: (network) => state.set({ network, layer: null, unit: null, otherlayer: null }),
+      layer: (layer) => this.chooseLayer(layer, true), unit: (unit) => state.set({ unit }) });
+    this.second = new Side("Second", { network: (other) => state.set({ other, otherlayer: null, otherunit: null }),
+      layer: (layer) => this.chooseLayer(layer, false), unit: (otherunit) => state.set({ otherunit }) });
+    this.picker = new Picker((image) => state.set({ image }));
+    this.words = el("div", { class: "compare-words", role: "status" });
+    this.together = el("input", { type: "checkbox", id: "together", onchange: () => this.link(this.together.checked) });
+    this.linked = el("p", { class: "small muted", role: "status" });
+    this.order = select("The order of the units", ORDERS, (order) => state.set({ order }, { replace: true }));
+    this.range = select("The range of the tiles", RANGES, (range) => state.set({ range }, { replace: true }));
+    this.sides = el("div", { class: "compare-sides" }, this.first.element, this.second.element);
+    this.element = el("div", { class: "compare" },
+      el("div", { class: "compare-head" },
+        el("section", { "aria-label": "How the answers differ" }, el("h1", {}, "Compare"), this.words), this.picker.element),
+      this.tools = el("section", { class: "compare-tools row", "aria-label": "How both are shown" },
+        this.order, this.range, el("button", { type: "button", onclick: () => this.swap() }, "⇄ Change sides"),
+        el("label", { class: "check" }, this.together, "Layers together"), this.linked),
+      this.sides);
+    this.picker.load();
+  }
+
+  /** @param {state.State} now @param {state.State | null} before */
+  async update(now, before) {
+    const differs = (/** @type {string[]} */ ...names) => !before || state.differ(now, before, names);
+    this.order.value = state.get("order") || "number";
+    this.range.value = state.get("range") || "unit";
+    this.together.checked = this.isLinked();
+    try {
+      if (differs("network", "other", "image")) await this.open();
+      else if (differs("layer", "otherlayer", "together")) await this.openLayers();
+      else if (differs("order", "range", "unit", "otherunit")) this.show();
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
+    }
+  }
+
+  isLinked() {
+    return state.get("together") !== "off";
+  }
+
+  async open() {
+    this.asking.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking, { networks } = await theSession();
+    const network = state.get("network") || networks[0], other = state.get("other") || networks.find((name) => name !== network) || "";
+    if (!other) return this.alone(network);
+    this.first.offer(networks, network);
+    this.second.offer(networks, other);
+    fill(this.words, el("p", { class: "muted" }, "Both networks look at the image …"));
+    this.linked.textContent = "";
+    try {
+      this.image = state.get("image") || (await getJson("/api/images", {}, signal)).images[0];
+      this.picker.draw(this.image);
+      const about = await getJson("/api/image.json", { image: this.image }, signal);
+      await Promise.all([this.first.open(this.image, about, signal), this.second.open(this.image, about, signal)]);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return fill(this.words, refused(error, () => this.open()));
+    }
+    if (signal.aborted) return;
+    this.say();
+    await this.openLayers();
+  }
+
+  /** How the answers differ, as a list. */
+  say() {
+    const [one, other] = [this.first, this.second];
+    fill(this.words, one.answered && other.answered
+      ? el("ul", {}, ...(one.network === other.network ? ["Both sides show the same network; choose another one to compare."]
+        : differences(one.network, one.answered, other.network, other.answered)).map((sentence) => el("li", {}, sentence)))
+      : el("p", {}, "One of the two gives no answer; the reason stands below it."));
+  }
+
+  /** Only one network is offered: how to bring another. @param {string} network */
+  alone(network) {
+    fill(this.sides, el("div", { class: "empty compare-alone" }, el("h2", {}, "There is one network here"),
+      el("p", {}, `This microscope was started with ${network} alone. Name another one when it starts, for example:`),
+      el("pre", {}, el("code", {}, "phosphene microscope --network torchvision:resnet18")),
+      el("p", {}, "Any name works that the other commands take: torchvision, timm, a file of weights, a Python function.")));
+    fill(this.words, el("p", { class: "muted" }, "Two networks on the same image, side by side."));
+    this.picker.element.hidden = this.tools.hidden = true;
+  }
+
+  /** The layers of both: each as chosen, the second's as deep as the first's where it is not. */
+  async openLayers() {
+    const { signal } = this.asking, { first, second } = this, image = this.image ?? "";
+    const layer = first.layers ? state.get("layer") || usual(first.layers) : "";
+    const free = second.layers ? state.get("otherlayer") || (first.layers ? atDepth(second.layers, depth(first.layers, layer)) : usual(second.layers)) : "";
+    if (first.layers && second.layers) {
+      const [one, other] = [[first, layer], [second, free]].map(([side, name]) =>
+        `${name} at ${Math.round(100 * depth(/** @type {any} */ (side).layers, /** @type {string} */ (name)))} %`);
+      this.linked.textContent = this.isLinked() ? `Linked by depth: ${one}, ${other} of the way through.` : `Each on its own: ${one}, ${other} of the way through.`;
+    }
+    await Promise.all([first.openLayer(image, layer, signal), second.openLayer(image, free, signal)]);
+    if (!signal.aborted) this.show();
+  }
+
+  show() {
+    const [order, range] = [state.get("order") || "number", state.get("range") || "unit"];
+    const number = (/** @type {string} */ text) => /^\d+$/.test(text) ? Number(text) : -1;
+    this.first.show(order, range, number(state.get("unit")));
+    this.second.show(order, range, number(state.get("otherunit")));
+  }
+
+  /** @param {string} layer @param {boolean} ofFirst */
+  chooseLayer(layer, ofFirst) {
+    const { first, second } = this;
+    if (ofFirst) state.set({ layer, unit: null, ...(this.isLinked() ? { otherlayer: null, otherunit: null } : { otherlayer: second.layer }) });
+    else if (this.isLinked() && first.layers && second.layers) {
+      const linked = atDepth(first.layers, depth(second.layers, layer));
+      const back = atDepth(second.layers, depth(first.layers, linked));
+      state.set({ layer: linked, unit: null, otherlayer: back === layer ? null : layer, otherunit: null });
+    } else state.set({ otherlayer: layer, otherunit: null });
+  }
+
+  /** @param {boolean} on */
+  link(on) {
+    state.set(on ? { together: null, otherlayer: null, otherunit: null } : { together: "off", otherlayer: this.second.layer });
+  }
+
+  swap() {
+    const { first, second } = this;
+    state.set({ network: second.network, other: first.network, layer: second.layer, otherlayer: first.layer, unit: state.get("otherunit"), otherunit: state.get("unit") });
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const turn = (/** @type {string} */ name, /** @type {object} */ choices) => {
+      const names = Object.keys(choices), now = state.get(name) || names[0];
+      state.set({ [name]: names[(names.indexOf(now) + 1) % names.length] }, { replace: true });
+    };
+    if (event.key === "/") this.first.find();
+    else if (event.key === "[" || event.key === "]") this.chooseLayer(this.first.strip.neighbour(event.key === "]" ? 1 : -1), true);
+    else if (event.key === "s") turn("order", ORDERS);
+    else if (event.key === "r") turn("range", RANGES);
+    else return false;
+    return true;
+  }
+
+  close() {
+    this.asking.abort();
+  }
+}
+
+/** @param {string} label @param {Record<string, string>} choices @param {(choice: string) => void} choose */
+function select(label, choices, choose) {
+  return el("select", { "aria-label": label, title: label, onchange: (/** @type {Event} */ event) => choose(/** @type {HTMLSelectElement} */ (event.target).value) },
+    ...Object.entries(choices).map(([value, words]) => el("option", { value }, words)));
+}
+
+export const open = () => new Compare();

@@ -1,0 +1,136 @@
+"""Why, Map and Dream: each on its main path."""
+
+import json
+
+import phosphene as ph
+
+
+def test_why_shows_each_chosen_method_with_its_range(page):
+    page.goto("/why?image=sample/cat.jpg&methods=grad-cam,occlusion")
+    page.until("document.querySelectorAll('.why-figures .figure-body svg').length === 2", seconds=60)
+    titles = page.locator(".why-figures h2").all_inner_texts()
+    assert [title.split()[0] for title in titles] == ["Grad-CAM", "Occlusion"]
+    assert all("ange" in foot for foot in page.locator(".why-figures figcaption").all_inner_texts())
+
+
+def test_why_sets_two_classes_against_each_other(page):
+    page.goto("/why?image=sample/cat.jpg&methods=grad-cam&target=logits:285&versus=logits:282")
+    page.until("document.querySelectorAll('.why-pair .figure-body svg').length === 2")
+    heads = page.locator(".why-pair .figure-body").all_inner_texts()
+    assert all(name in head for name, head in zip(("Egyptian cat", "tiger cat"), heads, strict=True))
+
+
+def test_a_figure_is_saved_as_a_picture_that_knows_how_it_was_made(page, tmp_path):
+    page.goto("/why?image=sample/cat.jpg&methods=grad-cam")
+    page.wait_for_selector(".figure-body svg")
+    page.locator(".menu summary").first.click()
+    with page.expect_download() as download:
+        page.get_by_text("Save as PNG").first.click()
+    path = tmp_path / "saved.png"
+    download.value.save_as(path)
+    made = ph.read_made(path)["made"]
+    assert made["instrument"] == "grad_cam"
+    again = ph.again(path)
+    again.save(tmp_path / "again.png")
+    saved, remade = (ph.read(file).pixels for file in (path, tmp_path / "again.png"))
+    assert (saved == remade).all()
+
+
+def test_the_judge_tries_the_methods_on_this_photo(page):
+    page.goto("/why?image=sample/cat.jpg&methods=grad-cam,gradient")
+    page.until("document.querySelectorAll('.why-figures .figure-body svg').length === 2")
+    page.get_by_role("button", name="Judge them on this photo").click()
+    page.wait_for_selector(".why-trial .figure-body svg", timeout=120_000)
+    assert "insertion" in page.locator(".why-trial").inner_text().lower()
+
+
+def test_the_map_shows_neighbours_of_a_clicked_image(page, small_atlas):
+    page.goto("/map?atlas=small&chosen=5")
+    page.wait_for_selector(".split-side .crops img")
+    near = ph.Atlas(small_atlas).neighbours(5, k=8)
+    expected = [key for number, key in zip(near.numbers[0], near.keys[0], strict=True) if number != 5]
+    shown = page.locator(".split-side .crops button").evaluate_all("buttons => buttons.map(button => button.title)")
+    assert shown == expected
+
+
+def test_a_lasso_asks_which_units_its_images_share(page):
+    page.goto("/map?atlas=small")
+    page.wait_for_selector(".map-canvas")
+    page.wait_for_timeout(300)
+    page.get_by_role("button", name="Lasso").click()
+    box = page.locator(".map-canvas").bounding_box()
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.6), (0.02, 0.6)]
+    for number, (x, y) in enumerate(corners):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url("**chosen=**")
+    page.until("!document.querySelector('.split-side .loading')")
+    assert "Units that they share" in page.locator(".split-side").inner_text()
+
+
+def test_a_label_is_found_on_the_map(page):
+    page.goto("/map?atlas=small")
+    page.wait_for_selector(".map-canvas")
+    page.get_by_label("Find a label").fill("coins")
+    page.wait_for_url("**label=coins**")
+
+
+def test_without_an_atlas_the_map_says_how_to_make_one(new_page, tmp_path):
+    from phosphene.microscope import microscope
+
+    with microscope(open=False, cache=tmp_path) as handle:
+        page = new_page(base_url=handle.url)
+        page.watched.host = f"127.0.0.1:{handle.port}"
+        page.goto("/map")
+        page.wait_for_selector(".map-pane .empty")
+        assert "phosphene atlas build" in page.locator(".map-pane .empty").inner_text()
+        page.goto("about:blank")
+
+
+def test_a_dream_forms_stops_and_is_kept(page):
+    page.goto("/dream?instrument=class-image&label=goose&steps=200&size=96")
+    page.locator("button.primary:not([disabled])").click()
+    page.wait_for_selector(".work-frame:not([hidden])", timeout=60_000)
+    page.get_by_role("button", name="Stop and keep").click()
+    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
+    assert "stopped after" in page.locator(".work figcaption").inner_text()
+
+
+def test_a_wrong_option_of_a_dream_is_refused_in_a_sentence(page):
+    page.goto("/dream?instrument=synthesize&target=blocks.99:1&steps=4")
+    page.locator("button.primary:not([disabled])").click()
+    page.wait_for_selector(".work .refused", timeout=60_000)
+    assert "'blocks.99' is not in efficientnet_lite0" in page.locator(".work .refused").inner_text()
+
+
+def test_every_recipe_has_a_form(page):
+    page.goto("/dream")
+    page.wait_for_selector("#recipe option", state="attached")
+    names = page.locator("#recipe option").evaluate_all("options => options.map(option => option.value)")
+    forms = json.loads(page.evaluate("fetch('/api/forms').then(answer => answer.text())"))["instruments"]
+    groups = page.locator("#recipe optgroup").evaluate_all("groups => groups.map(group => group.label)")
+    assert len(groups) == 3
+    assert sorted(names) == sorted(form["name"] for form in forms if form["films"] and form["group"] in groups)
+    for name in names:
+        page.goto(f"/dream?instrument={name}")
+        page.wait_for_selector(".options")
+
+
+def test_a_synthesis_goes_on_from_where_it_ended(page):
+    page.goto("/dream?instrument=synthesize&target=blocks.1:3&steps=6&size=64")
+    page.locator("button.primary:not([disabled])").click()
+    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
+    with page.expect_request("**/api/jobs") as asked:
+        page.get_by_role("button", name="Go on from here").click()
+    assert json.loads(asked.value.post_data)["options"]["start"].startswith("job/")
+    page.wait_for_selector(".work-running[hidden]", state="attached", timeout=60_000)
+    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
+
+
+def test_occlusion_grows_while_one_watches(page):
+    page.goto("/why?image=sample/coffee.jpg&methods=occlusion")
+    page.wait_for_selector(".why-growing .work-frame:not([hidden])", timeout=60_000)
+    page.wait_for_selector(".why-growing .figure-body svg", timeout=120_000)
+    assert page.locator(".why-growing figcaption").inner_text().startswith("Window 32 × 32 px")
