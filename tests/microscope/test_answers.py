@@ -55,7 +55,7 @@ NEEDED = {
 
 
 SMALLER = {  # where the few above are too few, or still too many
-    "adversarial": {"method": "lbfgs"},
+    "adversarial": {"method": "lbfgs", "searches": "2"},
     "robustness": {"methods": "pgd"},
     "selectivity": {"units": "2"},
     "cascade": {"methods": "gradient", "depths": "1"},
