@@ -55,8 +55,8 @@ NEEDED = {
 
 
 SMALLER = {  # where the few above are too few, or still too many
-    "adversarial": {"method": "fgsm"},
-    "robustness": {"methods": "fgsm"},
+    "adversarial": {"searches": "2", "steps": "2"},
+    "robustness": {"methods": "pgd"},
     "selectivity": {"units": "2"},
     "cascade": {"methods": "gradient", "depths": "1"},
     "score-cam": {"layer": "conv_stem"},

@@ -53,6 +53,7 @@ class Handle:
         )
         self._server = _Server(config, microscope)
         self._thread = threading.Thread(target=self._run, name="microscope", daemon=True)
+        self._ended = threading.Event()  # a thread whose `join` Ctrl-C interrupts looks as if it had ended
 
     @property
     def url(self) -> str:
@@ -64,7 +65,7 @@ class Handle:
         self._thread.start()
         deadline = time.monotonic() + START_SECONDS
         while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
+            if self._ended.is_set() or time.monotonic() > deadline:
                 raise RuntimeError("the microscope did not start; its log says why")
             time.sleep(0.01)
         return self
@@ -72,18 +73,21 @@ class Handle:
     def stop(self) -> None:
         """Ends the server and all its work. Nothing happens where it has ended already."""
         self._server.should_exit = True
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(STOP_SECONDS)
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._ended.wait(STOP_SECONDS)
         self._socket.close()
 
     def wait(self) -> None:
         """Waits until the server ends."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        while not self._ended.wait(0.5):  # by half seconds, so that Ctrl-C is heard on every system
+            pass
 
     def _run(self) -> None:
-        with contextlib.suppress(SystemExit):
-            self._server.run(sockets=[self._socket])
+        try:
+            with contextlib.suppress(SystemExit):
+                self._server.run(sockets=[self._socket])
+        finally:
+            self._ended.set()
 
     def __enter__(self) -> Handle:
         return self
@@ -92,7 +96,7 @@ class Handle:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"Microscope at {self.url}" if self._thread.is_alive() else "Microscope, stopped"
+        return f"Microscope at {self.url}" if not self._ended.is_set() else "Microscope, stopped"
 
 
 class _Server(uvicorn.Server):
