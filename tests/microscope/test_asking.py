@@ -73,7 +73,16 @@ def asked(name):
         Role.IMAGE_SET: "folder/", Role.FOLDER: "folder/", Role.NETWORKS: "Slow", Role.QUERY: "1",
     }  # fmt: skip
     given = {each.name: (values[each.role],) for each in form(name).fields if each.required and each.role in values}
-    few = {"steps": "1", "samples": "2", "masks": "4", "size": "16", "restarts": "1", "limit": "2", "batch": "2"}
+    few = {
+        "steps": "1",
+        "sweeps": "1",
+        "samples": "2",
+        "masks": "4",
+        "size": "16",
+        "restarts": "1",
+        "limit": "2",
+        "batch": "2",
+    }
     for each in form(name).fields:
         if each.name in few and (each.kind is None or each.name != "steps" or each.kind.type is int):
             given[each.name] = (few[each.name],)

@@ -30,7 +30,8 @@ def application(microscope: Microscope, port: Callable[[], int]) -> ASGIApp:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         microscope.channels = Channels(microscope.jobs, microscope.limits)
         sweeping = asyncio.create_task(microscope.channels.sweep())
-        reading = asyncio.create_task(asyncio.to_thread(describing.described))  # it takes long
+        # opens all instruments, which takes long
+        reading = asyncio.create_task(asyncio.to_thread(describing.described))
         yield
         reading.cancel()
         sweeping.cancel()

@@ -73,7 +73,7 @@ class Handle:
     def stop(self) -> None:
         """Ends the server and all its work. Nothing happens where it has ended already."""
         self._server.should_exit = True
-        if self._thread is not threading.current_thread():
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._ended.wait(STOP_SECONDS)
         if self._ended.is_set():  # else the server still uses its socket
             self._socket.close()
