@@ -75,7 +75,7 @@ class Handle:
         self._server.should_exit = True
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._ended.wait(STOP_SECONDS)
-        if self._ended.is_set():  # else the server still uses its socket
+        if self._ended.is_set() or self._thread.ident is None:  # else the server still uses its socket
             self._socket.close()
 
     def wait(self) -> None:

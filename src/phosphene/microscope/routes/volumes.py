@@ -16,7 +16,7 @@ async def volumes(request: Request) -> Response:
     microscope, name, image = microscope_of(request), text(request, "network"), text(request, "image")
 
     def ask() -> bytes:
-        network, photo = microscope.library.networks.open(name), microscope.library.images.open(image)
+        network, photo = microscope.library.networks.open(name), microscope.library.photo(image)
         layers = [row["name"] for row in described(network)["strip"]]
         return packed_volumes(*volumes_of(network, photo, layers))
 

@@ -4,7 +4,7 @@
  * knows how it was made, copied as Python, as a command, as an address.
  */
 
-import { el, fill } from "../dom.js";
+import { compact, el, fill } from "../dom.js";
 import { address, getJson } from "../server.js";
 import { say } from "./banner.js";
 import { loading, refused } from "./waiting.js";
@@ -82,7 +82,7 @@ export async function copy(text, what) {
 /** @param {{header: string[], rows: any[][]}} given */
 export function table({ header, rows }) {
   const numeric = header.map((_, column) => rows.every((row) => typeof row[column] === "number" || row[column] === null));
-  const text = (/** @type {any} */ cell) => typeof cell === "number" ? Number(cell.toPrecision(4)).toLocaleString("en") : cell ?? "";
+  const text = (/** @type {any} */ cell) => typeof cell === "number" ? compact(cell) : cell ?? "";
   return el("div", { class: "table", tabIndex: 0, role: "region", "aria-label": "The numbers" }, el("table", {},
     el("thead", {}, el("tr", {}, ...header.map((name, at) => el("th", { class: numeric[at] ? "number" : null, scope: "col" }, name)))),
     el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell, at) => el("td", { class: numeric[at] ? "number" : null }, text(cell))))))));

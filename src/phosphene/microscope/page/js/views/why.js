@@ -126,9 +126,13 @@ function waiting(name, options, words, signal) {
 /** A method whose map grows while one watches. @param {string} name @param {Record<string, string>} options @param {string} words @param {AbortSignal} signal */
 function growing(name, options, words, signal) {
   const work = new Work();
-  const element = el("div", { class: "why-growing" }, el("p", { class: "muted small" }, `${words} grows place by place.`), work.element);
+  const said = el("p", { class: "muted small" }, `${words} grows place by place.`);
+  const element = el("div", { class: "why-growing" }, said, work.element);
   signal.addEventListener("abort", () => work.stop());
-  return { element, start: () => work.whole(name, options) };
+  return { element, start: async () => {
+    await work.whole(name, options);
+    said.remove();
+  } };
 }
 
 export const open = () => new Why();
