@@ -31,6 +31,7 @@ class Maps:
     values: np.ndarray
     rows: list[list[float]] | None  # [top, bottom] in the photo's pixels of each row's window; None where not known
     columns: list[list[float]] | None
+    input: tuple[float, float, float, float]  # where the network's whole input lies in the photo's pixels
 
     @property
     def nbytes(self) -> int:
@@ -65,7 +66,7 @@ def laid_out(network: Network, layer: Layer, value: Any, frame: Frame) -> Maps:
         raise ValueError(f"{layer.name} of {network.name} holds no tensor to show")
     values = laid(tensor, layer, network.name)[0].detach().float().cpu().numpy()
     rows, columns = windows(network, layer, frame, values.shape[1:])
-    return Maps(layer.name, values, rows, columns)
+    return Maps(layer.name, values, rows, columns, frame.to_photo(frame.whole_input).as_tuple())
 
 
 def windows(
@@ -95,7 +96,7 @@ def packed(maps: Maps, most: int, **more: Any) -> bytes:
     values, averaged = reduced(maps.values, most)
     finite = np.isfinite(values)
     largest = float(np.abs(values[finite]).max()) if finite.any() else 0.0
-    scale = largest / HALF_MOST if largest > HALF_MOST else 1.0
+    scale = largest / HALF_MOST if largest > HALF_MOST or 0 < largest < 1 else 1.0
     header = {
         "layer": maps.layer,
         "shape": list(values.shape),
@@ -105,6 +106,7 @@ def packed(maps: Maps, most: int, **more: Any) -> bytes:
         "finite": bool(np.isfinite(maps.values).all()),
         "rows": maps.rows,
         "columns": maps.columns,
+        "input": list(maps.input),
         "statistics": list(STATISTICS),
         **more,
     }
@@ -131,14 +133,15 @@ def reduced(values: np.ndarray, most: int) -> tuple[np.ndarray, int]:
 
 
 def strongest_at(maps: Maps, y: float, x: float, k: int) -> dict[str, Any] | None:
-    """The units that answer most where the photo's point (x, y) lies, of the place whose window is centred nearest.
+    """The units that answer most at the place in which the photo's point (x, y) lies, the map laid over the input.
 
-    Each unit's value there comes with its share of the unit's largest value on this photo. None where the layer has no
-    places that are known.
+    Each unit's value there comes with its share of the unit's largest value on this photo. None where the layer has one
+    place, or what its places see is not known.
     """
-    if maps.rows is None or maps.columns is None:
+    (height, width), (left, top, right, bottom) = maps.values.shape[1:], maps.input
+    if maps.rows is None or maps.columns is None or height * width == 1:
         return None
-    row, column = _nearest(maps.rows, y), _nearest(maps.columns, x)
+    row, column = _cell(y, top, bottom, height), _cell(x, left, right, width)
     values = maps.values[:, row, column]
     highest = maps.values.reshape(len(maps.values), -1).max(1)
     best = np.argsort(-values, kind="stable")[:k]
@@ -157,5 +160,6 @@ def strongest_at(maps: Maps, y: float, x: float, k: int) -> dict[str, Any] | Non
     }
 
 
-def _nearest(spans: Sequence[Sequence[float]], point: float) -> int:
-    return min(range(len(spans)), key=lambda at: abs((spans[at][0] + spans[at][1]) / 2 - point))
+def _cell(point: float, start: float, end: float, count: int) -> int:
+    """Which of `count` equal cells from `start` to `end` holds the point; the nearest one for a point outside."""
+    return max(0, min(count - 1, int((point - start) / (end - start) * count)))

@@ -36,6 +36,7 @@ async def about(request: Request) -> Response:
             {
                 "name": sweep.name,
                 "network": sweep.network,
+                "fingerprint": sweep.fingerprint,
                 "layers": list(sweep.work.layers),
                 "features": list(sweep.work.features),
                 "images": count_of(atlas.store, sweep),
@@ -127,13 +128,14 @@ async def patch(request: Request) -> Response:
     """One of a unit's strongest patches as WebP; `rank` counts from 0."""
     microscope, name = microscope_of(request), text(request, "atlas")
     unit, rank = needed(request, "unit", "a unit such as blocks.3:17"), whole(request, "rank", 0, 0, 1000)
+    sweep = text(request, "sweep")
 
     def ask() -> bytes:
         atlas = microscope.library.atlases.open(name)
-        key = key_of("patch", atlas.path, [repr(sweep) for sweep in atlas.sweeps()], unit, rank)
+        key = key_of("patch", atlas.path, [repr(each) for each in atlas.sweeps()], unit, rank, sweep)
         known = microscope.answers.disk.get(key)
         if known is None:
-            patches = _patches(microscope, name, unit)
+            patches = _patches(microscope, name, unit, sweep)
             if rank >= len(patches):
                 raise RefusedError(404, f"{unit} has {len(patches)} patches in this atlas, no number {rank}")
             image = patches[rank].pixels().pil()
@@ -146,12 +148,12 @@ async def patch(request: Request) -> Response:
     return bytes_response(request, data, "image/webp")
 
 
-def _patches(microscope: Microscope, name: str | None, unit: str) -> Any:
+def _patches(microscope: Microscope, name: str | None, unit: str, sweep: str | None) -> Any:
     atlas = microscope.library.atlases.open(name)
-    key = key_of("patches", atlas.path, [repr(sweep) for sweep in atlas.sweeps()], unit)
+    key = key_of("patches", atlas.path, [repr(each) for each in atlas.sweeps()], unit, sweep)
     known = microscope.answers.results.get(key)
     if known is None:
-        known = atlas_patches(atlas, unit)
+        known = atlas_patches(atlas, unit, sweep=sweep)
         microscope.answers.results.put(key, known)
     return known
 

@@ -84,6 +84,7 @@ def described(network: Network) -> dict[str, Any]:
     known = {layer.name: layer for layer in every}
     return {
         "network": network.name,
+        "fingerprint": network.fingerprint,
         "notes": list(network.notes),
         "input": list(drawing.input),
         "parameters": drawing.parameters,

@@ -44,7 +44,10 @@ export function connect() {
     if (follower) {
       if (["done", "stopped", "failed"].includes(state.state)) followers.delete(state.job);
       follower(state);
-    } else early.set(state.job, state);
+    } else {
+      early.set(state.job, state);
+      if (early.size > 32) early.delete(/** @type {string} */ (early.keys().next().value)); // of other questions of this page
+    }
   });
   source.addEventListener("error", () => {
     if (connected) for (const watcher of watchers) watcher(false, false);

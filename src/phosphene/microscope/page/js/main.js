@@ -63,7 +63,7 @@ function tools(networks) {
   fill(/** @type {HTMLElement} */ (document.getElementById("tools")),
     el("label", { class: "tool" }, el("span", { class: "unseen" }, "Network"),
       el("select", { id: "network", onchange: (/** @type {Event} */ event) => state.set({
-        network: /** @type {HTMLSelectElement} */ (event.target).value, layer: null, unit: null, target: null }) },
+        network: /** @type {HTMLSelectElement} */ (event.target).value, layer: null, unit: null, place: null, target: null, versus: null, otherlayer: null, otherunit: null }) },
       ...networks.map((name) => el("option", { value: name }, name)))),
     el("button", { type: "button", class: "quiet", title: "Dark or light (d)", "aria-label": "Dark or light", onclick: turnTheme }, "◐"),
     el("button", { type: "button", class: "quiet", title: "Keys (?)", "aria-label": "Keys", onclick: showKeys }, "?"));

@@ -15,7 +15,7 @@ export class Maps {
   constructor(bytes) {
     const length = new DataView(bytes).getUint32(0, true);
     /** @type {{layer: string, shape: number[], full: number[], averaged: number, scale: number, finite: boolean,
-     *   rows: number[][] | null, columns: number[][] | null}} */
+     *   rows: number[][] | null, columns: number[][] | null, input: number[]}} */
     this.header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
     const [units, rows, columns] = this.header.shape;
     this.units = units;
@@ -91,7 +91,7 @@ export class Maps {
       let to = start + row * step;
       for (let column = 0; column < this.columns; column++, from++, to++) {
         const value = HALF[this.half[from]] * factor + offset;
-        into[to] = value !== value ? 0 : table[value < 0 ? 0 : value > 255 ? 255 : (value + 0.5) | 0];
+        into[to] = value - value !== 0 ? 0 : table[value < 0 ? 0 : value > 255 ? 255 : (value + 0.5) | 0];
       }
     }
   }
@@ -105,19 +105,29 @@ export class Maps {
     return canvas;
   }
 
-  /** The place whose window is centred nearest to a point of the photo. @param {number} x @param {number} y */
+  /** The place in which a point of the photo lies, the map laid over the network's input. @param {number} x @param {number} y */
   placeAt(x, y) {
-    const { rows, columns, averaged } = this.header;
+    const { rows, columns, input: [left, top, right, bottom] } = this.header;
     if (!rows || !columns) return null;
-    return { row: Math.floor(nearest(rows, y) / averaged), column: Math.floor(nearest(columns, x) / averaged) };
+    const cell = (/** @type {number} */ point, /** @type {number} */ start, /** @type {number} */ end, /** @type {number} */ count) =>
+      Math.max(0, Math.min(count - 1, Math.floor(((point - start) / (end - start)) * count)));
+    return { row: cell(y, top, bottom, this.rows), column: cell(x, left, right, this.columns) };
+  }
+
+  /** The row and column of a place as an address has them; of averaged places, those of the middle one. @param {number} row @param {number} column */
+  cell(row, column) {
+    const { averaged, full } = this.header, middle = averaged >> 1;
+    return `${Math.min(full[1] - 1, row * averaged + middle)},${Math.min(full[2] - 1, column * averaged + middle)}`;
   }
 
   /** What a place sees of the photo, [left, top, right, bottom]. @param {number} row @param {number} column */
   windowOf(row, column) {
     const { rows, columns, averaged } = this.header;
     if (!rows || !columns) return null;
-    const down = rows[Math.min(rows.length - 1, row * averaged)], across = columns[Math.min(columns.length - 1, column * averaged)];
-    return [across[0], down[0], across[1], down[1]];
+    const span = (/** @type {number[][]} */ spans, /** @type {number} */ at) => [
+      spans[Math.min(spans.length - 1, at * averaged)][0], spans[Math.min(spans.length - 1, (at + 1) * averaged - 1)][1]];
+    const [top, bottom] = span(rows, row), [left, right] = span(columns, column);
+    return [left, top, right, bottom];
   }
 
   /** Where a unit is largest: row, column and value. @param {number} unit */
@@ -126,20 +136,10 @@ export class Maps {
     const start = unit * this.rows * this.columns;
     for (let place = 0; place < this.rows * this.columns; place++) {
       const value = HALF[this.half[start + place]];
-      if (value > best) [best, at] = [value, place];
+      if (value > best && value < Infinity) [best, at] = [value, place];
     }
     return { row: Math.floor(at / this.columns), column: at % this.columns, value: best * this.scale };
   }
-}
-
-/** @param {number[][]} spans @param {number} point */
-function nearest(spans, point) {
-  let best = 0, least = Infinity;
-  spans.forEach(([from, to], at) => {
-    const distance = Math.abs((from + to) / 2 - point);
-    if (distance < least) [least, best] = [distance, at];
-  });
-  return best;
 }
 
 /** Every 16-bit float as a number. */

@@ -64,7 +64,7 @@ const shared = (parameters) =>
   Object.fromEntries(Object.entries(parameters).filter(([name]) => SHARED.includes(name)));
 
 /** @param {string} name @param {Parameters} parameters */
-const urlOf = (name, parameters) => address(`/${name}`, parameters);
+const urlOf = (name, parameters) => address(`/${name}`, parameters); // which leaves out what is empty
 
 /**
  * Calls `listener` after each change; returns what ends that.

@@ -46,6 +46,7 @@ export class TileGrid {
     this.drawn = null;
     this.draw = onceAFrame(() => this.drawNow());
     new ResizeObserver(() => this.layout()).observe(this.element);
+    addEventListener("themechange", () => this.draw());
   }
 
   /** @param {Maps | null} maps @param {string} order @param {string} range @param {number} chosen */

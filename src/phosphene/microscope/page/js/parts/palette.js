@@ -63,7 +63,7 @@ const KEYS = [
   ["1 … 5", "the views: look, why, map, dream, compare"],
   ["s", "the order of the units: by number, strongest, variance"],
   ["r", "the range of the tiles: each unit's own, the layer's, about zero"],
-  ["i", "open an image"],
+  ["l", "the lasso, on the map"],
   ["d", "dark or light"],
   ["Escape", "close what lies over the page"],
   ["?", "these keys"],

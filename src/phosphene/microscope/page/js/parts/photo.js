@@ -38,6 +38,7 @@ export class PhotoView {
     this.image.alt = `The image ${about.name}`;
     this.image.src = address("/api/image.webp", { image: name, side: 1024 });
     this.frame?.remove();
+    this.seen.hidden = true;
     this.clear();
   }
 
@@ -80,7 +81,7 @@ export class PhotoView {
         const value = maps.at(unit, row, column);
         const share = signed ? value / most : (value - low) / most;
         const strength = Math.abs(share);
-        if (!(strength === strength)) continue;
+        if (!(strength < Infinity)) continue;
         const colour = table[signed ? Math.round(127.5 + 127.5 * share) : Math.round(255 * Math.min(1, strength))];
         pixels[at] = ((colour & 0xffffff) | (Math.round(215 * Math.min(1, strength)) << 24)) >>> 0;
       }

@@ -93,7 +93,9 @@ export class Side {
     const known = this.layers.layers.find((each) => each.name === layer);
     this.heading.textContent = layer;
     this.facts.textContent = known ? `${known.kind} · ${known.shape.join(" × ")} · receptive field ${known.field}` : "";
-    const late = setTimeout(() => fill(this.middle, loading(`Computing ${layer} …`)), 250);
+    const late = setTimeout(() => {
+      if (this.layer === layer && !signal.aborted) fill(this.middle, loading(`Computing ${layer} …`));
+    }, 250);
     try {
       const maps = await loadMaps({ network: this.network, image, layer }, signal);
       if (this.layer !== layer) return;

@@ -6,7 +6,7 @@ import { counted, el, fill } from "../dom.js";
 /**
  * @typedef {{name: string, kind: string, shape: number[], field: string, parameters: number, operations: number,
  *   group: string}} Row
- * @typedef {{network: string, notes: string[], input: number[], parameters: number, operations: number, head: string | null,
+ * @typedef {{network: string, fingerprint: string, notes: string[], input: number[], parameters: number, operations: number, head: string | null,
  *   labels: number, preprocessing: string, strip: Row[],
  *   layers: {name: string, kind: string, shape: number[], field: string}[]}} Layers
  */

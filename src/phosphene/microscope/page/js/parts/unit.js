@@ -39,7 +39,7 @@ export class UnitPane {
   /**
    * @param {Maps} maps
    * @param {number} unit
-   * @param {{network: string, image: string, atlases: string[], photo: HTMLImageElement, width: number}} here
+   * @param {{network: string, image: string, atlases: string[], fingerprint: string, photo: HTMLImageElement, width: number}} here
    */
   show(maps, unit, here) {
     this.end();
@@ -51,13 +51,13 @@ export class UnitPane {
     this.facts = el("dl", { class: "facts" }, ...fact("on this photo", `${compact(maps.lowest(unit))} to ${compact(maps.highest(unit))}, mean ${compact(maps.mean(unit))}`));
     const atlas = state.get("atlas") || here.atlases[0];
     const options = { ...(here.network ? { network: here.network } : {}) };
-    const peak = maps.peak(unit), target = `${name}@${peak.row},${peak.column}`;
+    const peak = maps.peak(unit), target = `${name}@${maps.cell(peak.row, peak.column)}`;
     fill(this.element,
       el("div", { class: "unit-head" }, el("h2", {}, name),
         el("button", { type: "button", class: "quiet small", title: "Copy the address", onclick: () => copy(name, "The address") }, "Copy")),
       this.facts,
       section("Where else in this photo", this.peaks(maps, unit, here), true),
-      section("In the data set", this.patches(name, atlas, signal), true),
+      section("In the data set", this.patches(name, atlas, here.fingerprint, signal), true),
       lazy("Projected back from here", () => figure("guided", { ...options, images: here.image, target }, { signal, plain: true }).element),
       this.synthesis(name, options, here.image),
       lazy("Colour or form", () => figure("sensitivities", { ...options, images: here.image, unit: name }, { signal, plain: true }).element),
@@ -75,23 +75,28 @@ export class UnitPane {
       if (box) cut(here.photo, here.width, box, canvas);
       return el("li", { tabIndex: 0, onpointerenter: () => this.told.point(row, column), onfocus: () => this.told.point(row, column),
         onpointerleave: () => this.told.leave(), onblur: () => this.told.leave() }, canvas,
-      el("span", { class: "small" }, compact(value), el("span", { class: "muted" }, ` @${row},${column}`)));
+      el("span", { class: "small" }, compact(value), el("span", { class: "muted" }, ` @${maps.cell(row, column)}`)));
     }));
   }
 
-  /** @param {string} name @param {string | undefined} atlas @param {AbortSignal} signal */
-  patches(name, atlas, signal) {
+  /** @param {string} name @param {string | undefined} atlas @param {string} fingerprint of the network @param {AbortSignal} signal */
+  patches(name, atlas, fingerprint, signal) {
     if (!atlas) return empty("No atlas is open. Start the microscope with --atlas to see what this unit answers to in a data set.");
     const place = el("div", {}, loading("Looking into the atlas …"));
     const layer = name.slice(0, name.lastIndexOf(":"));
-    layersOf(atlas).then((layers) => {
-      if (!layers.includes(layer)) throw new Error(`The atlas ${atlas} holds no units of ${layer}; it holds those of ${layers.slice(0, 8).join(", ")}${layers.length > 8 ? ` and ${layers.length - 8} more` : ""}. Building it again with --layers ${layer} adds them.`);
-      return getJson("/api/run/atlas-patches.json", { atlas, unit: name }, signal);
+    let sweep = "";
+    sweepsOf(atlas).then((sweeps) => {
+      const own = sweeps.filter((each) => each.fingerprint === fingerprint);
+      if (!own.length) throw new Error(`The atlas ${atlas} was built with ${sweeps.map((each) => each.network).join(", ") || "no network"}, not with these weights. An atlas of this network shows what its units answer to.`);
+      const layers = own.flatMap((each) => each.layers), holding = own.filter((each) => each.layers.includes(layer)).at(-1);
+      if (!holding) throw new Error(`The atlas ${atlas} holds no units of ${layer}; it holds those of ${layers.slice(0, 8).join(", ")}${layers.length > 8 ? ` and ${layers.length - 8} more` : ""}. Building it again with --layers ${layer} adds them.`);
+      sweep = holding.name;
+      return getJson("/api/run/atlas-patches.json", { atlas, unit: name, sweep }, signal);
     }).then((found) => {
       performance.mark("unit-patches");
       fill(place, el("ul", { class: "crops" }, ...found.patches.map((/** @type {any} */ patch, /** @type {number} */ rank) => el("li", {},
-        el("a", { href: state.link("look", { image: `atlas/${atlas}/${patch.number}` }), "data-link": "", title: `${patch.image}: look at the whole photo` },
-          el("img", { src: address("/api/atlas/patch.webp", { atlas, unit: name, rank }), alt: `Patch of ${patch.image}`, loading: "lazy", width: CROP, height: CROP })),
+        el("a", { href: state.link("look", { ...state.all(), image: `atlas/${atlas}/${patch.number}` }), "data-link": "", title: `${patch.image}: look at the whole photo` },
+          el("img", { src: address("/api/atlas/patch.webp", { atlas, unit: name, rank, sweep }), alt: `Patch of ${patch.image}`, loading: "lazy", width: CROP, height: CROP })),
         el("span", { class: "small" }, compact(patch.value), patch.label ? el("span", { class: "muted" }, ` ${patch.label}`) : null)))),
       found.tied ? el("p", { class: "small muted" }, `The last ${found.tied} have one value, which other photos may reach as well.`) : null);
       this.facts?.append(...fact("sees", found.sees), ...fact("in the data set", `mean ${compact(found.mean)}, above 0 at ${percent(found.active)} of places, at most ${compact(found.largest)}`),
@@ -115,18 +120,20 @@ export class UnitPane {
   }
 }
 
-/** @type {Map<string, Promise<string[]>>} */
+/** @typedef {{name: string, network: string, fingerprint: string, layers: string[]}} Sweep */
+
+/** @type {Map<string, Promise<Sweep[]>>} */
 const held = new Map();
 
-/** The layers whose units an atlas holds. @param {string} atlas @returns {Promise<string[]>} */
-function layersOf(atlas) {
-  let layers = held.get(atlas);
-  if (!layers) {
-    layers = getJson("/api/atlas", { atlas }).then(({ sweeps }) => sweeps.flatMap((/** @type {{layers: string[]}} */ sweep) => sweep.layers));
-    layers.catch(() => held.delete(atlas));
-    held.set(atlas, layers);
+/** What an atlas holds, of which networks. @param {string} atlas @returns {Promise<Sweep[]>} */
+function sweepsOf(atlas) {
+  let sweeps = held.get(atlas);
+  if (!sweeps) {
+    sweeps = getJson("/api/atlas", { atlas }).then((about) => /** @type {Sweep[]} */ (about.sweeps));
+    sweeps.catch(() => held.delete(atlas));
+    held.set(atlas, sweeps);
   }
-  return layers;
+  return sweeps;
 }
 
 /** @param {string} name @param {string} value */

@@ -21,6 +21,7 @@ export class Work {
     /** @type {import("../events.js").Job | null} */
     this.job = null;
     this.turn = 0;
+    this.stopped = -1;
     this.ended = () => {};
   }
 
@@ -41,6 +42,7 @@ export class Work {
       });
       if (turn !== this.turn) return void job.stop();
       this.job = job;
+      if (this.stopped === turn) job.stop();
       if (this.over) this.follow(this.over);
     } catch (error) {
       this.end();
@@ -74,11 +76,12 @@ export class Work {
       return;
     }
     this.over = undefined;
-    const job = this.job;
+    const job = this.job, turn = this.turn;
     this.end();
     try {
       if (state.state === "failed") throw new Error(state.refusal ?? "The work failed.");
       const sheet = await job.sheet();
+      if (turn !== this.turn) return;
       setSheet(this.result, sheet, (format) => address(`/api/jobs/${job.id}/result.${format}`));
       this.frame.hidden = true;
       this.told.ended?.(job);
@@ -96,6 +99,7 @@ export class Work {
   async stop() {
     this.stopping.disabled = true;
     this.words.textContent = "stopping after this step";
+    this.stopped = this.turn; // heard by a start that is under way
     await this.job?.stop();
   }
 }

@@ -4,8 +4,10 @@
 import { el, fill } from "../dom.js";
 import { allForms, CHOSEN, classNames, OptionsForm } from "../parts/form.js";
 import { Picker } from "../parts/picker.js";
+import { usual } from "../parts/strip.js";
 import { loading, refused } from "../parts/waiting.js";
 import { Work } from "../parts/work.js";
+import { getJson } from "../server.js";
 import * as state from "../state.js";
 
 /** @typedef {import("../parts/form.js").Form} Form */
@@ -32,6 +34,7 @@ class Dream {
     this.picker.load();
     /** @type {Form[]} */
     this.forms = [];
+    this.last = "";
   }
 
   /** @param {state.State} now @param {state.State | null} before */
@@ -43,7 +46,7 @@ class Dream {
         fill(this.recipes, ...GROUPS.map((group) => el("optgroup", { label: group },
           ...this.forms.filter((form) => form.group === group).map((form) => el("option", { value: form.name }, form.name.replaceAll("-", " "))))));
       }
-      if (!before || state.differ(now, before, ["instrument", "network", "image"])) this.show();
+      if (!before || state.differ(now, before, ["instrument", "network", "image"])) await this.show();
     } catch (error) {
       fill(this.options, refused(error, () => this.update(now, null)));
     }
@@ -53,9 +56,13 @@ class Dream {
     return this.forms.find((form) => form.name === (state.get("instrument") || FIRST)) ?? this.forms[0];
   }
 
-  show() {
-    const form = this.form();
+  async show() {
+    const form = this.form(), network = state.get("network");
+    /** @type {import("../parts/strip.js").Layers} */
+    const layers = await getJson("/api/layers", { network });
+    const first = usual(layers), goose = layers.network === "efficientnet_lite0" ? "logits:goose" : layers.labels ? "logits:0" : `${first}:0`;
     this.go.disabled = false;
+    this.on.hidden = !this.last || !form.fields.some((field) => field.name === "start" && field.role === "photo");
     this.recipes.value = form.name;
     this.about.textContent = form.line;
     this.pictures.hidden = !photos(form).length;
@@ -64,7 +71,7 @@ class Dream {
     const layer = state.get("layer"), unit = state.get("unit");
     for (const field of form.fields)
       if (!(field.name in values) && field.required && ["target", "unit", "layer"].includes(field.role))
-        values[field.name] = field.role === "layer" ? layer || "blocks.3" : layer ? `${layer}${unit ? `:${unit}` : ""}` : "logits:goose";
+        values[field.name] = field.role === "layer" ? layer || first : layer ? `${layer}${unit ? `:${unit}` : ""}` : goose;
     this.values = values;
     fill(this.options, new OptionsForm(form, values, (changed) => {
       this.values = changed;

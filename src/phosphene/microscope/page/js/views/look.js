@@ -90,7 +90,7 @@ class Look {
       else if (differs("layer")) await this.openLayer();
       else if (differs("order", "range")) this.showGrid();
       else if (differs("unit")) this.grid.choose(this.chosen());
-      else if (differs("show", "pose", "theme")) this.showLayers();
+      if (!differs("network", "image", "layer") && differs("show", "pose", "theme")) this.showLayers();
       if (turned && live) {
         this.camera.start();
         this.showLayers();
@@ -147,7 +147,9 @@ class Look {
     this.facts.textContent = known ? `${known.kind} · ${known.shape.join(" × ")} · receptive field ${known.field}` : "";
     if (this.camera.on && this.maps) return; // the next frame brings its maps
     performance.mark("layer-asked", { detail: layer });
-    const late = setTimeout(() => fill(this.middle, loading(`Computing ${layer} …`)), 250);
+    const late = setTimeout(() => {
+      if (this.layerName === layer && !signal.aborted) fill(this.middle, loading(`Computing ${layer} …`));
+    }, 250);
     try {
       const maps = await loadMaps({ network: state.get("network"), image: this.image ?? "", layer }, signal);
       if (signal.aborted || this.layerName !== layer) return;
@@ -245,7 +247,7 @@ class Look {
     this.rest();
     const { atlases } = await theSession();
     this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases,
-      photo: this.photo.image, width: this.photo.width });
+      fingerprint: this.layers?.fingerprint ?? "", photo: this.photo.image, width: this.photo.width });
   }
 
   /** What lies over the photo while nothing is pointed at: the chosen unit. */
@@ -255,7 +257,7 @@ class Look {
     this.photo.overlay(this.maps, unit, this.input);
     const peak = this.maps.peak(unit);
     this.photo.showWindow(this.maps.windowOf(peak.row, peak.column));
-    this.status.textContent = `${this.maps.layer}:${unit}@${peak.row},${peak.column} is largest there: ${compact(peak.value)}`;
+    this.status.textContent = `${this.maps.layer}:${unit}@${this.maps.cell(peak.row, peak.column)} is largest there: ${compact(peak.value)}`;
   }
 
   leave() {
@@ -271,7 +273,7 @@ class Look {
     this.photo.overlay(this.maps, unit, this.input);
     const { row, column } = place ?? this.maps.peak(unit);
     this.photo.showWindow(this.maps.windowOf(row, column));
-    this.status.textContent = `${this.maps.layer}:${unit}@${row},${column} = ${compact(this.maps.at(unit, row, column))}`;
+    this.status.textContent = `${this.maps.layer}:${unit}@${this.maps.cell(row, column)} = ${compact(this.maps.at(unit, row, column))}`;
   }
 
   /** @param {number} x @param {number} y */
@@ -280,14 +282,14 @@ class Look {
     const place = this.maps.placeAt(x, y), unit = this.chosen();
     if (!place) return;
     this.photo.showWindow(this.maps.windowOf(place.row, place.column));
-    const value = unit >= 0 && unit < this.maps.units ? `:${unit}@${place.row},${place.column} = ${compact(this.maps.at(unit, place.row, place.column))}` : `@${place.row},${place.column}`;
+    const value = unit >= 0 && unit < this.maps.units ? `:${unit}@${this.maps.cell(place.row, place.column)} = ${compact(this.maps.at(unit, place.row, place.column))}` : `@${this.maps.cell(place.row, place.column)}`;
     this.status.textContent = `${this.maps.layer}${value} sees this.${this.camera.on ? "" : " Click for the strongest units here."}`;
   }
 
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
   async place(x, y) {
     this.pane.end();
-    const { signal } = this.asking;
+    const { signal } = this.pane.asking;
     fill(this.unit, loading("Looking at every layer …"));
     try {
       const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x, y }, signal);
@@ -297,7 +299,7 @@ class Look {
           onpointerenter: () => this.photo.showWindow(each.box, each.layer), onpointerleave: () => this.leave() },
         el("h3", {}, `${each.layer}@${each.row},${each.column}`),
         el("ul", { class: "place-units" }, ...each.units.map((/** @type {any} */ one) => el("li", {},
-          el("a", { href: state.link("look", { layer: each.layer, unit: one.unit }), "data-link": "" }, `${one.unit}`),
+          el("a", { href: state.link("look", { ...state.all(), layer: each.layer, unit: one.unit, place: "" }), "data-link": "" }, `${one.unit}`),
           el("span", { class: "muted" }, ` ${compact(one.value)}`)))))));
     } catch (error) {
       if (!signal.aborted) fill(this.unit, refused(error));

@@ -56,7 +56,7 @@ class AtlasMap {
       this.search.value = state.get("label");
       this.draw();
     } catch (error) {
-      if (!this.asking.signal.aborted) fill(this.pane, refused(error, () => this.update(now, null)));
+      if (!(error instanceof DOMException && error.name === "AbortError")) fill(this.pane, refused(error, () => this.update(now, null)));
     }
   }
 
@@ -74,7 +74,7 @@ class AtlasMap {
     this.name = name;
     fill(this.atlas, ...atlases.map((each) => el("option", { value: each }, each)));
     this.atlas.value = name;
-    this.method.value = state.get("method");
+    this.method.value = state.get("method") === "pca" ? "pca" : "";
     fill(this.pane, loading("Making the map …"));
     const bytes = await getBytes("/api/atlas/points.bin", { atlas: name, method: state.get("method") }, this.asking.signal);
     const length = new DataView(bytes).getUint32(0, true);
@@ -282,7 +282,7 @@ class AtlasMap {
     this.chosen = new Set(indices);
     this.draw();
     if (!indices.length) return fill(this.side, el("h1", {}, "Map"), empty("Click an image for its neighbours. Draw a lasso round some to see which units they share. Drag to move, turn the wheel to come nearer."));
-    if (indices.length === 1) await this.showOne(numbers[0], indices[0]);
+    if (indices.length === 1) await this.showOne(ids[indices[0]], indices[0]);
     else await this.showSeveral(numbers, indices);
   }
 
@@ -320,7 +320,7 @@ class AtlasMap {
       const sure = found.units.filter((/** @type {any} */ unit) => unit.q <= found.level).slice(0, 30);
       if (!sure.length) return fill(place, empty("No unit's strongest patches come from these images more often than chance would have it."));
       const rows = sure.map((/** @type {any} */ unit) => [unit.unit, `${unit.among} of ${unit.of}`, unit.lift, unit.q]);
-      const listed = table({ header: ["unit", "patches", "lift", "q"], rows });
+      const listed = table({ header: ["unit", "patches from them", "times more than chance", "q"], rows });
       listed.querySelectorAll("tbody tr td:first-child").forEach((/** @type {Element} */ cell) => {
         const [layer, unit] = (cell.textContent ?? "").split(":");
         fill(cell, el("a", { href: state.link("look", { layer, unit, image: this.image(numbers[0]) }), "data-link": "" }, cell.textContent));

@@ -53,6 +53,11 @@ class Why {
     this.asking.abort();
     this.asking = new AbortController();
     const { signal } = this.asking, network = state.get("network"), image = state.get("image") || "sample/cat.jpg";
+    this.trial.stop(); // its verdict was on another photo, class or network
+    const former = this.trial.element;
+    this.trial = new Work();
+    former.replaceWith(this.trial.element);
+    this.judging.hidden = true;
     this.picker.draw(image);
     try {
       const [about, answer] = await Promise.all([getJson("/api/image.json", { image }, signal), getJson("/api/answer", { network, image, k: 6 }, signal)]);
@@ -75,6 +80,8 @@ class Why {
     const versus = state.get("versus");
     fill(this.versus, el("option", { value: "" }, "no other class"), ...answer.classes.filter((/** @type {any} */ guess) => `logits:${guess.index}` !== target)
       .map((/** @type {any} */ guess) => el("option", { value: `logits:${guess.index}` }, guess.label)));
+    if (versus && !Array.from(this.versus.options).some((/** @type {HTMLOptionElement} */ option) => option.value === versus))
+      this.versus.append(el("option", { value: versus }, versus));
     this.versus.value = versus;
     const wanted = (state.get("methods") || USUAL.join(",")).split(",");
     fill(this.methods, el("legend", {}, "Methods"), ...METHODS.map(([name, words]) => el("label", { class: "check" }, el("input", {
