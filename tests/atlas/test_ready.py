@@ -38,7 +38,7 @@ def test_pictures_have_their_names_as_labels_and_none_is_there_twice(tmp_path):
 def test_it_is_an_atlas_and_nothing_is_made_twice(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(ready, "shipped", lambda: [file for file in shipped() if file.stem == "cat"])
     ready.main([str(tmp_path / "ready.atlas")])
-    assert "10, 1 labels" in capsys.readouterr().out
+    assert "10, 1 label" in capsys.readouterr().out
     atlas = ph.Atlas(tmp_path / "ready.atlas")
     assert set(ready.LAYERS) == set(atlas.sweeps()[0].work.layers)
     assert atlas.patches("logits:tabby")[0].label == "cat"

@@ -66,7 +66,7 @@ SMALLER = {  # where the few above are too few, or still too many
     "checkerboard": {"target": "conv_stem:3"},
     "facets": {"photos": "folder/"},
     "atlas-layer": {"layer": "conv_stem", "units": "2"},
-    "atlas-shared": {"label": "cat"},
+    "atlas-shared": {"labelled": "cat"},
     "atlas-activations": {"cells": "2", "fewest": "1", "size": "64"},
 }
 

@@ -23,7 +23,7 @@ from .drawing import Drawing, Image, Text
 from .ranges import Range
 from .raster import rasterise
 from .record import KEYWORD, into_jpeg, into_xmp, to_json
-from .svg import to_svg
+from .svg import legal_json, to_svg
 
 PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".svg")
 
@@ -67,7 +67,7 @@ class Picture:
                 f"a picture can't be saved as {name or suffix!r}: its name must end in {', '.join(PICTURE_SUFFIXES)}."
             )
         if suffix == ".svg":
-            text = to_json(self.record(format="svg", theme=theme))
+            text = legal_json(to_json(self.record(format="svg", theme=theme)))
             return to_svg(self.drawing, None if theme == "auto" else theme, text).encode("utf-8", "replace")
         if theme == "auto":
             raise ValueError("only an SVG can follow the reader's theme; save pixels as 'light' or 'dark'.")

@@ -140,6 +140,11 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
+def legal_json(text: str) -> str:
+    """JSON with the characters that XML forbids written as JSON's escapes, so that none is lost."""
+    return "".join(character if legal(character) else f"\\u{ord(character):04x}" for character in text)
+
+
 def legal(text: str) -> str:
     """The text without the control characters and lone surrogates that XML forbids."""
     return "".join(

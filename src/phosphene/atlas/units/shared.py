@@ -102,7 +102,7 @@ def atlas_shared(
     atlas: AtlasLike,
     numbers: int | Sequence[int] | None = None,
     *,
-    label: str | None = None,
+    labelled: str | None = None,
     layer: LayerName | None = None,
     level: float = LEVEL,
     sweep: str | None = None,
@@ -112,7 +112,7 @@ def atlas_shared(
     Raises LookupError for an image or a label that the atlas does not have, ValueError where none is chosen.
 
     - `numbers`: the images' numbers in the atlas, such as 3,17,40
-    - `label`: all images of this label, instead of numbers
+    - `labelled`: all images of this label, instead of numbers
     - `layer`: only this layer's units; all layers' if not given
     - `level`: the rate of false finds up to which a unit counts as found
     - `sweep`: which sweep, where several networks have a layer of that name
@@ -121,7 +121,7 @@ def atlas_shared(
         raise ValueError(f"level is a rate between 0 and 1, not {level}")
     atlas = opened(atlas)
     held = atlas.sweep(layer, name=sweep) if layer else atlas.newest(atlas.sweeps(sweep), "sweeps")
-    ids, chosen = _chosen(atlas, held, numbers, label)
+    ids, chosen = _chosen(atlas, held, numbers, labelled)
     layers = (layer,) if layer else tuple(held.work.layers)
     units = _judged(atlas.store, held, layers, ids, chosen)
     return Shared(

@@ -94,10 +94,10 @@ def contenders(methods: str | Sequence[str] | None) -> list[Contender]:
             raise ValueError(f"{spec!r} is a baseline, which stands beside the methods in any case; leave it out")
         one = method(spec)
         if any(str(one) == other.name for other in result):
-            raise ValueError(f"the method {spec!r} is methods twice; name it once")
+            raise ValueError(f"the method {spec!r} is named twice; name it once")
         result.append(Contender(spec, str(one), one))
     if not result:
-        raise ValueError(f"no method was methods; the methods are {', '.join(METHODS)}")
+        raise ValueError(f"no method was named; the methods are {', '.join(METHODS)}")
     return result
 
 
