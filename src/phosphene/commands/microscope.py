@@ -30,7 +30,7 @@ def microscope(
     head: options.Head = None,
     device: options.Device = None,
     images: Annotated[
-        Path | None, typer.Option("--images", metavar="FOLDER", help="A folder whose pictures the page offers.")
+        Path | None, typer.Option("--images", metavar="FOLDER", help="A folder whose photos the page offers.")
     ] = None,
     atlas: Annotated[
         list[str] | None,
