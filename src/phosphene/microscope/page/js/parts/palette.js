@@ -47,10 +47,11 @@ export function findLayer(layers, choose) {
     draw();
   };
   const draw = () => {
-    fill(list, ...(fitting.length ? fitting.map((layer, index) => el("li", { role: "option", "aria-selected": String(index === at),
+    fill(list, ...(fitting.length ? fitting.map((layer, index) => el("li", { id: `found-${index}`, role: "option", "aria-selected": String(index === at),
       onclick: () => pick(layer.name) }, el("b", {}, layer.name), el("span", { class: "muted" }, ` ${layer.kind} · ${layer.shape.join(" × ")}`)))
       : [el("li", { class: "muted" }, "No layer of this network has that in its name.")]));
     list.children[at]?.scrollIntoView?.({ block: "nearest" });
+    box.querySelector("input")?.setAttribute("aria-activedescendant", fitting.length ? `found-${at}` : "");
   };
   search("");
 }

@@ -31,11 +31,12 @@ export class PhotoView {
     this.frame = null;
   }
 
-  /** @param {string} name @param {{width: number, height: number, name: string}} about */
+  /** @param {string} name @param {{width: number, height: number, name: string, notes?: string[]}} about */
   show(name, about) {
     [this.width, this.height] = [about.width, about.height];
     this.shape();
     this.image.alt = `The image ${about.name}`;
+    this.sheet.title = about.notes?.length ? `On the way in: ${about.notes.join("; ")}` : "";
     this.image.src = address("/api/image.webp", { image: name, side: 1024 });
     this.frame?.remove();
     this.seen.hidden = true;

@@ -2,6 +2,7 @@
 /** Map: the atlas as points and, nearer, as its photos; neighbours of a photo, and what the photos of a lasso share. */
 
 import { counted, el, fill, onceAFrame } from "../dom.js";
+import { say } from "../parts/banner.js";
 import { table } from "../parts/figure.js";
 import { empty, loading, refused } from "../parts/waiting.js";
 import { address, getBytes, getJson, theSession } from "../server.js";
@@ -15,6 +16,7 @@ const MOST_CHOSEN = 2000;
 class AtlasMap {
   constructor() {
     this.canvas = el("canvas", { class: "map-canvas", tabIndex: 0, role: "img", "aria-label": "Map of the atlas's images",
+      "aria-description": "Arrows move the map, plus and minus zoom, Enter chooses the image nearest to the middle",
       onpointerdown: (/** @type {PointerEvent} */ event) => this.down(event), onpointermove: (/** @type {PointerEvent} */ event) => this.move(event),
       onpointerup: (/** @type {PointerEvent} */ event) => this.up(event), onkeydown: (/** @type {KeyboardEvent} */ event) => this.keys(event) });
     this.canvas.addEventListener("wheel", (/** @type {WheelEvent} */ event) => this.wheel(event), { passive: false });
@@ -213,6 +215,7 @@ class AtlasMap {
     if (loop.length > 2) {
       const inside = [];
       for (let index = 0; index < (this.header?.count ?? 0); index++) if (within(this.at(index), loop)) inside.push(index);
+      if (inside.length > MOST_CHOSEN) say(`The lasso holds ${counted(inside.length, "image")}; the first ${MOST_CHOSEN.toLocaleString("en")} are taken.`);
       if (inside.length) this.choosing(inside.slice(0, MOST_CHOSEN));
       if (this.lassoing) this.turnLasso();
     } else if (!moved) {
@@ -249,6 +252,10 @@ class AtlasMap {
     const moves = /** @type {Record<string, () => void>} */ ({
       ArrowLeft: () => { this.view.x -= step; }, ArrowRight: () => { this.view.x += step; },
       ArrowUp: () => { this.view.y += step; }, ArrowDown: () => { this.view.y -= step; },
+      Enter: () => {
+        const near = this.nearest([this.pane.clientWidth / 2, this.pane.clientHeight / 2], Infinity);
+        if (near >= 0) this.choosing([near]);
+      },
       "+": () => this.zoom(1.3), "-": () => this.zoom(1 / 1.3), Home: () => this.whole(),
     });
     if (!(event.key in moves)) return;
@@ -258,9 +265,9 @@ class AtlasMap {
     this.draw();
   }
 
-  /** The image nearest to a point of the screen, or -1. @param {[number, number]} point */
-  nearest([x, y]) {
-    let best = -1, least = 24 ** 2;
+  /** The image nearest to a point of the screen, or -1. @param {[number, number]} point @param {number} [within] pixels */
+  nearest([x, y], within = 24) {
+    let best = -1, least = within ** 2;
     for (let index = 0; index < (this.header?.count ?? 0); index++) {
       const [left, top] = this.at(index), distance = (left - x) ** 2 + (top - y) ** 2;
       if (distance < least) [least, best] = [distance, index];
