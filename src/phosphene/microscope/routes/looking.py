@@ -20,6 +20,7 @@ from .answering import bytes_response, json_response, microscope_of, needed, rea
 
 LARGEST = 2048  # pixels a side of an image as the page shows it
 PLACE_UNITS = 6  # of each layer, where a place of the photo is asked about
+PLACE_LAYERS = 60  # at most; of more every second, every third, ...
 
 
 async def networks(request: Request) -> Response:
@@ -163,7 +164,7 @@ async def maps(request: Request) -> Response:
 
 
 async def place(request: Request) -> Response:
-    """The units that answer most where the photo's point (x, y) lies, at each layer of the network's drawing."""
+    """The units that answer most where the photo's point (x, y) lies, at up to 60 layers of its drawing."""
     microscope, network, image = microscope_of(request), text(request, "network"), text(request, "image")
     x = real(request, "x", "the point's distance from the photo's left edge, in its pixels")
     y = real(request, "y", "the point's distance from the photo's upper edge, in its pixels")
@@ -171,6 +172,7 @@ async def place(request: Request) -> Response:
 
     def ask() -> list[dict[str, Any]]:
         names = [row["name"] for row in described(microscope.library.networks.open(network))["strip"]]
+        names = names[:: -(-len(names) // PLACE_LAYERS)]
         photo = microscope.library.photo(image)
         if not (0 <= x <= photo.width and 0 <= y <= photo.height):
             raise RefusedError(422, f"({x:g}, {y:g}) is outside of the photo, {photo.width} × {photo.height} pixels")
