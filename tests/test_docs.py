@@ -148,7 +148,7 @@ def test_pictures_are_small_used_and_know_how_they_were_made():
     for picture in pictures:
         assert picture.stat().st_size <= 150_000, picture.name
         assert f"pictures/{picture.name}" in text, f"{picture.name} is on no page"
-        if picture.name in BESIDE:
+        if picture.name in BESIDE or picture.name.startswith("microscope-"):  # the latter by docs/screenshots.py
             continue
         made = ph.read_made(picture)["made"]
         for image in [] if picture.name in CUT else made["images"].values():
