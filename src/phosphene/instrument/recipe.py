@@ -117,7 +117,7 @@ def _is_default(field: Field, value: Any) -> bool:
 
 
 def _option(field: Field, value: Any) -> list[str]:
-    option = f"--{field.name.replace('_', '-')}"
+    option = f"--{field.word}"
     if isinstance(value, bool):
         return [option if value else f"--no-{option[2:]}"]
     return [text for one in _several(value) for text in (option, str(one))]

@@ -26,15 +26,15 @@ function render({ model, el }) {
   frame.allow = "camera; clipboard-write";
   frame.style.cssText = "width: 100%; border: 0; border-radius: 8px";
   const size = () => { frame.style.height = `${model.get("height")}px`; };
-  let told = model.get("address");
+  let pageAddress = model.get("address");
   const hear = (event) => {
     if (event.source !== frame.contentWindow || event.origin !== origin) return;
     if (typeof event.data?.phosphene !== "string") return;
-    told = event.data.phosphene;
-    model.set("address", told);
+    pageAddress = event.data.phosphene;
+    model.set("address", pageAddress);
     model.save_changes();
   };
-  const turn = () => { if (model.get("address") !== told) { told = model.get("address"); open(); } };
+  const turn = () => { if (model.get("address") !== pageAddress) { pageAddress = model.get("address"); open(); } };
   addEventListener("message", hear);
   model.on("change:address", turn);
   model.on("change:height", size);

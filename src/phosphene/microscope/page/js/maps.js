@@ -96,15 +96,6 @@ export class Maps {
     }
   }
 
-  /** A unit's map as a canvas, a pixel for each place. @param {number} unit @param {Span} span */
-  canvas(unit, span) {
-    const canvas = new OffscreenCanvas(this.columns, this.rows);
-    const image = new ImageData(this.columns, this.rows);
-    this.paint(unit, span, new Uint32Array(image.data.buffer), 0, this.columns);
-    /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
-    return canvas;
-  }
-
   /** The place in which a point of the photo lies, the map laid over the network's input. @param {number} x @param {number} y */
   placeAt(x, y) {
     const { rows, columns, input: [left, top, right, bottom] } = this.header;
