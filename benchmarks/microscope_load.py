@@ -119,10 +119,10 @@ class Page:
 
 
 def picture(seed: int) -> bytes:
-    """A photo of 320 × 240 pixels that no other is."""
+    """A photo of 640 × 480 pixels that no other is."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     file = BytesIO()
-    Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC).save(file, "JPEG")
+    Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC).save(file, "JPEG")
     return file.getvalue()
 
 

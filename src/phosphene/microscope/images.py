@@ -78,8 +78,7 @@ class Images:
         if photo is not None:
             return photo
         try:
-            with self._decoding:
-                photo = read(path, max_pixels=self.limits.upload_pixels)
+            photo = self.decode(path)
         except FileNotFoundError:
             raise RefusedError(404, f"the file of {name!r} is gone; choose another image") from None
         if UPLOAD.fullmatch(name):  # its path is the server's own, and no use to others
@@ -93,8 +92,7 @@ class Images:
             raise RefusedError(
                 413, f"an image may have {self.limits.upload_bytes // MB} MB here; make it smaller first"
             )
-        with self._decoding:
-            photo = replace(read(data, max_pixels=self.limits.upload_pixels), name="upload")
+        photo = replace(self.decode(data), name="upload")
         key = hashlib.sha256(data).hexdigest()[:32]
         target = self.uploads / key
         with self._lock:
@@ -105,6 +103,11 @@ class Images:
         name = f"upload/{key}"
         self._decoded.put(name, photo)
         return name, photo
+
+    def decode(self, source: Path | bytes) -> Photo:
+        """A file's photo, within the bounds on pixels and on how many are decoded at once. ValueError as `read` has it."""
+        with self._decoding:
+            return read(source, max_pixels=self.limits.upload_pixels)
 
     def _path(self, name: str) -> Path:
         if match := UPLOAD.fullmatch(name):

@@ -21,9 +21,9 @@ class Limits:
     decoding: int = 2  # images decoded at once
     uploads_bytes: int = 512 * MB  # of all uploaded files on disk; the ones used longest ago go
     stored_bytes: int = 1024 * MB  # of all stored answers on disk
-    values_bytes: int = 512 * MB  # of layers' values in memory
-    results_bytes: int = 512 * MB  # of instruments' results in memory
-    photos_bytes: int = 512 * MB  # of decoded photos in memory
+    values_bytes: int = 128 * MB  # of layers' values in memory
+    results_bytes: int = 64 * MB  # of instruments' results in memory
+    photos_bytes: int = 64 * MB  # of decoded photos in memory; reading one again takes some 20 ms
     photos_asked: int = 200  # that one question may name, and
     photos_asked_bytes: int = 1024 * MB  # what they may hold, decoded
     side: int = 2048  # of an image that is made, in pixels

@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...picture import read
 from ..frames import frame_of
 from ..refusals import RefusedError
 from ..values import packed
@@ -23,7 +22,7 @@ async def camera(request: Request) -> Response:
 
     def ask() -> bytes:
         network = microscope.library.networks.open(name)
-        frame = frame_of(network, read(data, max_pixels=microscope.limits.upload_pixels), layer)
+        frame = frame_of(network, microscope.library.images.decode(data), layer)
         return packed(frame.maps, microscope.limits.map_values, **frame.header())
 
     answer = await microscope.answered(request, "camera", ask, name)
