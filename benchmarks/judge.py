@@ -34,9 +34,9 @@ from phosphene.attribution.maps.methods import METHODS
 from phosphene.attribution.reversed.selectivity import of_pairs
 from phosphene.attribution.reversed.starting import GROUPS
 from phosphene.attribution.trials.contenders import baselines, contenders
-from phosphene.attribution.trials.intervals import interval
 from phosphene.attribution.trials.judgement import AGAINST, FEWEST, TESTS, Judgement
 from phosphene.instrument.account import account_of
+from phosphene.measures.intervals import interval
 
 DATA = Path(os.environ.get("PHOSPHENE_DATA", ""))
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}

@@ -7,19 +7,22 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "phosphene"
 
-INSTRUMENTS = {"inspection", "attribution", "synthesis"}
-BELOW = {"network", "picture", "instrument", "showing"}
+INSTRUMENTS = {"inspection", "attribution", "synthesis", "comparison"}
+BELOW = {"network", "picture", "transformations", "measures", "instrument", "showing"}
 
 # each floor -> the floors it may import from (itself always); what isn't named here has to be added with its place
 FLOORS = {
     "network": set(),
     "picture": set(),
+    "transformations": set(),
+    "measures": set(),
     "data": {"network", "picture"},
     "instrument": {"network", "picture"},
     "showing": {"network", "picture"},
     "inspection": BELOW,
     "attribution": BELOW,
     "synthesis": BELOW,
+    "comparison": BELOW | {"data"},
     "atlas": BELOW | INSTRUMENTS | {"data"},
     "reporting": BELOW | INSTRUMENTS | {"atlas"},
     "microscope": BELOW - {"showing"} | {"inspection", "atlas"},

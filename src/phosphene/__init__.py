@@ -26,6 +26,8 @@ _HOMES = {
     "synthesis": "synthesize adversarial robustness fool diverse facets starts unit_image side_by_side"
     " class_image class_recipes quantities checkerboard hog"
     " invert inversions caricature dream deepdream style hog_inverse hog_twins",
+    "transformations": "Blur Brightness Compose Contrast Crop Flip Grey Rotate Scale Translate",
+    "comparison": "equivariance invariance",
     "atlas": "Atlas",
     "reporting": "report",
     "microscope": "microscope",
@@ -64,6 +66,8 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
     from .attribution import var_grad as var_grad
     from .attribution import why as why
     from .attribution import x_grad_cam as x_grad_cam
+    from .comparison import equivariance as equivariance
+    from .comparison import invariance as invariance
     from .inspection import activations as activations
     from .inspection import anatomy as anatomy
     from .inspection import check as check
@@ -115,6 +119,16 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
     from .synthesis import style as style
     from .synthesis import synthesize as synthesize
     from .synthesis import unit_image as unit_image
+    from .transformations import Blur as Blur
+    from .transformations import Brightness as Brightness
+    from .transformations import Compose as Compose
+    from .transformations import Contrast as Contrast
+    from .transformations import Crop as Crop
+    from .transformations import Flip as Flip
+    from .transformations import Grey as Grey
+    from .transformations import Rotate as Rotate
+    from .transformations import Scale as Scale
+    from .transformations import Translate as Translate
 else:
 
     def __getattr__(name: str) -> Any:

@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 import phosphene as ph
-from phosphene.atlas.store.blocks import blocks, convolutions
 from phosphene.atlas.store.work import chosen_layers
+from phosphene.network.blocks import blocks, convolutions
 
 
 class Squeeze(nn.Module):

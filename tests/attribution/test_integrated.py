@@ -12,8 +12,8 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.attribution.gradients.paths import rule_points
-from phosphene.attribution.maps.fills import blurred
 from phosphene.attribution.maps.fixed_units import at_once
+from phosphene.transformations import blurred
 
 
 class Smooth(nn.Module):

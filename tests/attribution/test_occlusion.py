@@ -9,11 +9,11 @@ import torchvision.models as tv
 from torch import nn
 
 import phosphene as ph
-from phosphene.attribution.maps.fills import blurred
 from phosphene.network.partial import editing, plan
 from phosphene.network.partial.changed import Changed
 from phosphene.network.partial.editing import edited
 from phosphene.network.partial.plan import Plan
+from phosphene.transformations import blurred
 
 
 @pytest.fixture(autouse=True)

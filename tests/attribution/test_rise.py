@@ -60,7 +60,7 @@ def test_equal_to_the_papers_sum_written_out(network, module, x, unchanged):
 
 @pytest.mark.parametrize("fill", ["zero", "mean", "blur", "image"])
 def test_masked_parts_show_the_fill(network, module, x, fill):
-    from phosphene.attribution.maps.fills import blurred
+    from phosphene.transformations import blurred
 
     other = torch.randn(3, 30, 26, dtype=torch.float64)
     cover = {"zero": torch.zeros_like(x[:1]), "mean": x[:1].mean((2, 3), keepdim=True).expand_as(x[:1]),

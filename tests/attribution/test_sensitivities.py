@@ -10,16 +10,14 @@ from torch import nn
 import phosphene as ph
 from phosphene.attribution.sensitivities.versions import (
     HUES,
-    LUMA,
     VERSIONS,
     chroma,
-    grey,
-    luma,
     shuffled,
-    turned,
     versions,
 )
 from phosphene.picture import Text
+from phosphene.transformations import grey, hue_turned, luma
+from phosphene.transformations.colour import LUMA
 
 SIDE = 24
 WHOLE = ph.Box(0, 0, SIDE, SIDE)
@@ -134,7 +132,7 @@ def test_within_the_window_the_largest_place_counts():
 def test_hues_turn_at_equal_luma_by_a_slow_rewrite_for_one_pixel_at_a_time():
     image = noise().double()
     for angle in (*HUES, 33):
-        result = turned(image, angle)
+        result = hue_turned(image, angle)
         assert torch.allclose(luma(result), luma(image), atol=1e-12)
         assert result.min() >= 0
         assert result.max() <= 1
@@ -147,8 +145,8 @@ def test_hues_turn_at_equal_luma_by_a_slow_rewrite_for_one_pixel_at_a_time():
             share = min(1, *(((1 - y) if each > 0 else y) / abs(each) for each in away))
             assert result[0, :, row, column].tolist() == pytest.approx([y + share * each for each in away], abs=1e-9)
     pale = 0.4 + 0.1 * image  # nothing leaves [0, 1]
-    assert torch.allclose(turned(turned(pale, 90), 270), pale, atol=1e-12)
-    assert chroma(turned(pale, 180), WHOLE) == pytest.approx(chroma(pale, WHOLE))
+    assert torch.allclose(hue_turned(hue_turned(pale, 90), 270), pale, atol=1e-12)
+    assert chroma(hue_turned(pale, 180), WHOLE) == pytest.approx(chroma(pale, WHOLE))
     assert chroma(grey(image), WHOLE) == pytest.approx(0, abs=1e-12)
 
 

@@ -19,6 +19,7 @@ class Role(StrEnum):
     NETWORKS = "networks"
     IMAGES = "images"  # what the network is shown: photos, or its input
     IMAGE_SET = "image set"  # any number of images, by their files and folders, too
+    SOURCE = "source"  # of any number of images: folders, archives, tables, data sets, photos
     PHOTO = "photo"
     PHOTOS = "photos"  # photos to compare with, by their files and folders, too
     FOLDER = "folder"

@@ -27,6 +27,7 @@ Networks = Annotated[Sequence[Network], Role.NETWORKS]
 Images = Annotated[Photo | Sequence[Photo] | Tensor, Role.IMAGES]
 OnePhoto = Annotated[Photo, Role.PHOTO]
 ImageSet = Annotated[Tensor | PhotoFile | Sequence[PhotoFile], Role.IMAGE_SET]
+ImageSource = Annotated[Any, Role.SOURCE]  # what `data.sources` opens, or a tensor
 Photos = Annotated[Tensor | PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
 PhotoFiles = Annotated[PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
 AtlasImages = Annotated[PhotoFile | int | Sequence[PhotoFile | int], Role.QUERY]

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ...network import Layer, Network
+from ...network.blocks import blocks, convolutions
 from ...network.running.seam import OUTPUT
-from .blocks import blocks, convolutions
 
 CONVOLUTIONS = "convolutions"  # the word for every layer that is a convolution's output
 POOLS = ("mean", "max", "none")

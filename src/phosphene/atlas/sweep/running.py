@@ -55,7 +55,7 @@ def run(
     good = bad = 0
     batch = 1 if network.steadiness().coupled else work.batch  # an image's values must not hang on its neighbours
     with keep_wrapper():
-        for shard, rows, tensors in batches(network, shards, batch, workers):
+        for shard, rows, tensors in batches(network.preprocessing.prepare, shards, batch, workers):
             features: dict[str, np.ndarray] = {}
             if tensors:
                 x = torch.cat(tensors).to(network.device, network.dtype)

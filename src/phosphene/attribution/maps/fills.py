@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from ...transformations import blurred
 
 Fill = Literal["mean", "zero", "blur", "noise"]
 
@@ -41,13 +42,3 @@ def check_count(fill: Any, count: int) -> None:
     """ValueError for a batch of covers that is neither one for all images nor one each."""
     if isinstance(fill, Tensor) and fill.ndim == 4 and len(fill) not in (1, count):
         raise ValueError(f"{len(fill)} fills don't fit {count} images; give one for all, or one each")
-
-
-def blurred(image: Tensor, sigma: float) -> Tensor:
-    """The image under a Gaussian of `sigma` pixels, repeated beyond its border."""
-    reach = min(int(3 * sigma + 0.5), min(image.shape[-2:]) - 1)
-    kernel = torch.exp(-(torch.arange(-reach, reach + 1, device=image.device) ** 2) / (2 * sigma**2)).to(image)
-    kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, -1)
-    padded = F.pad(image, [reach] * 4, mode="replicate")
-    rows = F.conv2d(padded, kernel[..., None], groups=image.shape[1])
-    return F.conv2d(rows, kernel[:, :, None], groups=image.shape[1])

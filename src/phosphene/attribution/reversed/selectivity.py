@@ -25,11 +25,11 @@ from torch import Tensor
 
 from ...instrument import Result, instrument
 from ...instrument.roles import Images, LayerName
+from ...measures.intervals import DRAWS, LEVEL, Interval
 from ...network import Frame, Network, near
 from ...network.running.outputs import main_tensor
 from ...picture import Photo, Sheet
 from ..maps.attribution import photo_fields
-from ..trials.intervals import DRAWS, LEVEL, Interval
 from ..trials.likeness import ranks
 from .reversing import Reversal
 from .selectivity_picture import sheet_of

@@ -25,12 +25,12 @@ import numpy as np
 
 from ...instrument import Result, instrument
 from ...instrument.roles import ImageSet, UnitName
+from ...measures.intervals import Interval, difference, interval
 from ...network import Address, Network
 from ...picture import Sheet, Table, compact, counted
 from ...showing import named
 from ..maps.fixed_units import whole
 from ..trials.collection import inputs
-from ..trials.intervals import Interval, difference, interval
 from .asking import Asked, Place, Where, asked, check_where, place_on, seen
 from .sensitivities_picture import sheet_of
 from .versions import BLOCKS, VERSIONS

@@ -14,7 +14,6 @@ The image around the window stays. No block stays where it was: the permutations
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,10 +21,9 @@ import torch
 from torch import Tensor
 
 from ...network import Box
-from ..maps.fills import blurred
+from ...transformations import blurred, grey, hue_turned
+from ...transformations.colour import U, V, luma
 
-LUMA = (0.299, 0.587, 0.114)
-U, V = 0.492111, 0.877283  # of B - Y and R - Y
 HUES = (90, 180, 270)
 BLURS = {"blurred": 1 / 16, "blurred more": 1 / 8}  # sigma by the window's side
 LEAST_SIGMA = 0.5  # pixels; less would leave the image as it is
@@ -57,7 +55,7 @@ def versions(image: Tensor, window: Box, side: float, seed: int, *, colours: boo
     generator = torch.Generator().manual_seed(seed)
     made = [Version("grey", grey(image), "at equal luma")] if colours else []
     if colours:
-        made += [Version(f"hue {angle}°", turned(image, angle), "turned at equal luma") for angle in HUES]
+        made += [Version(f"hue {angle}°", hue_turned(image, angle), "turned at equal luma") for angle in HUES]
     mean = inside(image, window).mean((2, 3), keepdim=True)
     made.append(Version("half contrast", mean + CONTRAST * (image - mean), "about the window's mean colour"))
     for name, share in BLURS.items():
@@ -71,29 +69,6 @@ def versions(image: Tensor, window: Box, side: float, seed: int, *, colours: boo
             made.append(Version(name, torch.cat(several), f"blocks of {block} px"))
     made.append(Version("flat", mean.expand_as(image), "the window's mean colour"))
     return made
-
-
-def luma(image: Tensor) -> Tensor:
-    """(N, 1, H, W) of (N, 3, H, W)."""
-    return (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-
-
-def grey(image: Tensor) -> Tensor:
-    """The image with its luma in every channel."""
-    return luma(image).clamp(0, 1).expand_as(image)
-
-
-def turned(image: Tensor, degrees: float) -> Tensor:
-    """The image (N, 3, H, W) in [0, 1] with all hues turned, its luma as it was, paled where it would leave [0, 1]."""
-    y = luma(image)
-    u, v = U * (image[:, 2:] - y), V * (image[:, :1] - y)
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    u, v = cosine * u - sine * v, sine * u + cosine * v
-    red, blue = v / V, u / U  # each less the luma
-    green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
-    away = torch.cat([red, green, blue], 1)
-    room = torch.where(away > 0, 1 - y, y) / away.abs().clamp(min=torch.finfo(away.dtype).tiny)
-    return (y + away * room.amin(1, keepdim=True).clamp(0, 1)).clamp(0, 1)
 
 
 def chroma(image: Tensor, window: Box) -> float:

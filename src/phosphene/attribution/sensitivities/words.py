@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..trials.intervals import Interval
+from ...measures.intervals import Interval
 
 if TYPE_CHECKING:
     from .sensitivities import Sensitivities

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...instrument import Result
+from ...measures.intervals import Interval, difference, interval
 from ...picture import Sheet, Table, counted
-from .intervals import Interval, difference, interval
 from .judgement_picture import AGAINST, sheet_of
 
 # test -> whether more is better; None where a good method is neither high nor low

@@ -29,6 +29,19 @@ class Layout:
         tokens = tokens.reshape(tokens.shape[0], -1, tokens.shape[-1])
         return tokens[..., self.prefix : self.prefix + self.grid[0] * self.grid[1]].unflatten(-1, self.grid)
 
+    def placed(self, value: Tensor, maps: Tensor) -> Tensor:
+        """The value with other maps (N, C, rows, columns) in the place of its own; tokens without a place stay."""
+        if self.tokens is None:
+            inner = maps.squeeze(1) if value.ndim == 3 else maps
+            last_two = value.ndim - 2, value.ndim - 1
+            moved = (self.rows, self.columns) != last_two
+            return torch.movedim(inner, last_two, (self.rows, self.columns)) if moved else inner  # type: ignore[arg-type]
+        tokens = torch.movedim(value, self.tokens, -1)
+        flat = tokens.reshape(tokens.shape[0], -1, tokens.shape[-1])
+        stop = self.prefix + self.grid[0] * self.grid[1]
+        joined = torch.cat([flat[..., : self.prefix], maps.flatten(2), flat[..., stop:]], -1)
+        return torch.movedim(joined.reshape(tokens.shape), -1, self.tokens)
+
     def extras(self, value: Tensor) -> Tensor:
         """The tokens that have no place, cls first, as (N, prefix, C)."""
         if self.tokens is None:

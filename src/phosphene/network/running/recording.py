@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,13 +78,18 @@ def recorded(
     must be among them. Raises NotComputedError for a name that does not come up, and ValueError for an input that the
     network can't take.
     """
-    modules = rules is None and all(_is_modules(name, module) for name in names)
+    modules = rules is None and only_modules(names, module)
     values, missing, computed = _run(module, x, names, rules, call, keep or {}, alone=modules)
     if missing and modules:
         values, missing, computed = _run(module, x, names, rules, call, keep or {}, alone=False)
     if missing:
         raise NotComputedError(min(missing), computed)
     return values
+
+
+def only_modules(names: Iterable[str], root: nn.Module) -> bool:
+    """Whether all of these values can be only modules', so that nothing else needs to be looked at."""
+    return all(_is_modules(name, root) for name in names)
 
 
 def _is_modules(name: str, root: nn.Module) -> bool:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from phosphene.attribution.trials.intervals import difference, interval
+from phosphene.measures.intervals import difference, interval
 
 
 def test_intervals_cover_the_true_mean_about_as_often_as_they_say():

@@ -1,4 +1,4 @@
-"""The layers that an atlas holds where none are named: convolutions, and the outputs of the network's blocks.
+"""The layers that matter most where none are named: convolutions, and the outputs of the network's blocks.
 
 A block is a module with two or more layers with weights in it, of values that lie on a grid of places, and it is one of
 
@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from ...network import Layer, Network
+from .network import Network
+from .survey import Layer
 
 LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 FEWEST = 2  # layers with weights in a block

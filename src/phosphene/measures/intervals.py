@@ -43,3 +43,18 @@ def interval(values: np.ndarray, seed: int = 0) -> Interval:
 def difference(one: np.ndarray, other: np.ndarray, seed: int = 0) -> Interval:
     """The mean of one - other over the images that both have a value for, and its interval."""
     return interval(np.asarray(one, np.float64) - np.asarray(other, np.float64), seed)
+
+
+def ratio(numerators: np.ndarray, denominators: np.ndarray, seed: int = 0) -> Interval:
+    """The ratio of two sums over images, (n,) each, and its 95 % bootstrap interval."""
+    above, below = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    count = len(above)
+    if count == 0 or not below.sum() > 0:
+        return Interval(np.nan, np.nan, np.nan, count)
+    if count == 1:
+        return Interval(float(above.sum() / below.sum()), np.nan, np.nan, 1)
+    draws = np.random.default_rng(seed).integers(count, size=(DRAWS, count))
+    sums = below[draws].sum(1)
+    ratios = above[draws].sum(1)[sums > 0] / sums[sums > 0]
+    low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(above.sum() / below.sum()), float(low), float(high), count)

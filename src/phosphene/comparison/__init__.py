@@ -1,0 +1,6 @@
+"""What a representation keeps of its images, and whether two networks have the same one."""
+
+from .equivariance.equivariance import equivariance
+from .invariance.invariance import invariance
+
+__all__ = ["equivariance", "invariance"]

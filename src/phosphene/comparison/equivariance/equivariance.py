@@ -1,0 +1,255 @@
+"""Does a layer follow a transformation of the image, and by which linear map?
+
+A representation φ is equivariant to g where some map M_g exists with
+
+    φ(g x) = M_g φ(x)   for all images x.
+
+Each layer's M_g is learned: places are moved as g moves them, then a local linear map over m × m places mixes the
+channels, fitted by ridge regression (K. Lenc and A. Vedaldi, *Understanding image representations by measuring their
+equivariance and equivalence*, CVPR 2015; IJCV 2019). Three predictions of φ(g x) are compared on images that took no
+part in the fit, each by its squared error over the variance of φ(g x) about the channels' means, so that 0 is exact and
+1 no better than the mean:
+
+    uncompensated   φ(x) itself: what an invariant layer would give
+    permuted        φ(x) with its places moved, and no channel changed
+    learned         M_g φ(x)
+
+Where the paper judges a map by the classifier's error alone, `restored` says it beside: the share of images that the
+network answers as it answers the image before g, with the rest of the network going on from the mapped values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...data.collection import ImageCollection
+from ...instrument import Result, instrument
+from ...instrument.roles import ImageSource, LayerNames
+from ...measures.intervals import Interval, ratio
+from ...network import Network
+from ...picture import Sheet, Table
+from ...transformations import Transformation, transformation_of
+from ..roles import By
+from .equivariance_picture import sheet_of, shown, table_of
+from .fitting import FEWEST, MEASURE, TURN, WAYS, Errors, Fitted, Tally, add_errors, fitted
+from .layers import kernels_of, layers_of, studied
+from .mapping import LinearMap
+from .pairs import batch_for, maps_of, pair
+from .restoring import Answers
+from .words import verdict
+
+
+@dataclass(frozen=True, eq=False)
+class LayerFollows:
+    """How well a layer's values for transformed images are predicted, and which answers come back."""
+
+    layer: str
+    channels: int
+    grid: tuple[int, int]
+    side: int  # of the neighbourhood that the map reads
+    depth: float  # its place among the network's values, from 0 to 1
+    uncompensated: Interval
+    permuted: Interval
+    learned: Interval
+    strength: float
+    centre: str
+    restored: Mapping[str, Interval]  # by the way; empty where the network gives no answers
+    map: LinearMap = field(repr=False)
+    correlation: np.ndarray = field(repr=False)  # (channels after, channels before), at the moved place
+    kernels: np.ndarray | None = field(default=None, repr=False)  # of a convolution of the image itself
+
+    def to_dict(self) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "layer": self.layer, "channels": self.channels, "grid": list(self.grid), "depth": self.depth,
+            "neighbourhood": self.side,
+        }  # fmt: skip
+        for way in WAYS:
+            error: Interval = getattr(self, way)
+            row |= {way: error.mean, f"{way}_interval": [error.low, error.high]}
+        row |= {"strength": None if np.isnan(self.strength) else self.strength, "centre": self.centre}
+        for way, share in self.restored.items():
+            row |= {f"restored_{way}": share.mean, f"restored_{way}_interval": [share.low, share.high]}
+        return row
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Equivariance(Result):
+    """How well each layer follows a transformation: normalised errors of three predictions, and restored answers."""
+
+    network: str
+    by: str  # the transformation, as text
+    layers: tuple[LayerFollows, ...]  # in the network's order
+    clean: Interval | None  # share of right answers without the transformation; None where the network gives none
+    labelled: bool  # whether "right" is the class that the images' source states; else the network's own answer
+    inverse: bool  # whether answers are those for g⁻¹(x), mapped back; else those for x, mapped to g(x)'s
+    images: int  # that measured
+    fitting: int  # that took part in the fits
+    example: tuple[np.ndarray, np.ndarray] | None = field(repr=False)  # an image and its version, (H, W, 3), uint8
+    sparse: int | None
+    seed: int
+    left_out: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    progress: str = ""
+    step: int = 0
+    steps: int | None = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each layer: its name, the three errors with their intervals, and what is restored."""
+        return [each.to_dict() for each in self.layers]
+
+    def layer(self, name: str) -> LayerFollows:
+        """What was measured at a layer. LookupError for one that was not studied."""
+        for each in self.layers:
+            if each.layer == name:
+                return each
+        raise LookupError(f"{name!r} was not studied; the layers are {', '.join(each.layer for each in self.layers)}")
+
+    def map(self, layer: str) -> LinearMap:
+        """The learned map of a layer. LookupError for one that was not studied."""
+        return self.layer(layer).map
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (*super().notes, *self.left_out)
+
+    @property
+    def words(self) -> str:
+        """What comes out, in a sentence with its numbers."""
+        return verdict(self)
+
+    def sheet(self, map: str | None = None) -> Sheet:
+        """The errors and restored answers of all layers, and one layer's map as a picture.
+
+        - `map`: the layer whose map is drawn; if not given, the first one
+        """
+        return sheet_of(self, map)
+
+    def table(self) -> Table:
+        """The numbers of every layer."""
+        return table_of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "by": self.by,
+            "verdict": self.words,
+            "images": self.images,
+            "fitting": self.fitting,
+            "labelled": self.labelled,
+            "inverse": self.inverse,
+            "clean": None if self.clean is None else self.clean.to_dict(),
+            "sparse": self.sparse,
+            "seed": self.seed,
+            "rows": self.rows,
+            "left_out": list(self.left_out),
+            "unreadable": list(self.unreadable),
+        }
+
+
+@instrument
+def equivariance(
+    network: Network,
+    images: ImageSource,
+    by: By = "flip-horizontal",
+    *,
+    layers: LayerNames | None = None,
+    neighbourhood: int = 3,
+    sparse: int | None = None,
+    limit: int | None = 300,
+    seed: int = 0,
+) -> Iterator[Equivariance]:
+    """How well each layer follows a transformation of the image: uncompensated, with places moved, by a learned map.
+
+    Errors are squared and relative to the variance of the values for transformed images: 0 is exact, 1 no better than
+    the mean. Of five images three fit the maps, one chooses the strength of their penalty and one measures, so that ten
+    are the fewest. Raises ValueError for fewer, LookupError for an unknown layer or transformation.
+
+    - `by`: the transformation, such as flip-horizontal, rotate:45, scale:1.25, translate:0.1,0, crop:0.8, grey,
+      brightness:1.3, blur:2, or several with + between them
+    - `layers`: which layers; if not given, the outputs of up to ten blocks, spread over the depth
+    - `neighbourhood`: a map reads so many places in each direction, an odd number
+    - `sparse`: each channel is made of at most so many values, instead of a ridge regression on all
+    - `limit`: how many images to use at most, spread over all
+    - `seed`: which places of large layers take part in the fit
+    """
+    g = transformation_of(by)
+    if neighbourhood < 1 or neighbourhood % 2 == 0:
+        raise ValueError(f"a neighbourhood is an odd number of places, at least 1, not {neighbourhood}")
+    chosen = [studied(layer, neighbourhood) for layer in layers_of(network, layers)]
+    for each in chosen:
+        network.steadiness().insist(network.name, each.name, "a map is fitted to what an image gives each time")
+    collection = ImageCollection(images, [network], limit=limit)
+    if collection.count is not None and collection.count < FEWEST:
+        raise ValueError(
+            f"fitting, choosing and measuring need {FEWEST} images at least, and there are {collection.count}"
+        )
+    began = Equivariance(
+        network=network.name, by=str(g), layers=(), clean=None, labelled=False, inverse=g.inverse is not None,
+        images=0, fitting=0, example=None, sparse=sparse, seed=seed,
+        left_out=tuple(each.note for each in chosen if each.note),
+    )  # fmt: skip
+    fits: dict[str, Fitted] = {}
+    step = 0
+    with torch.no_grad():
+        tally = Tally()
+        for words, fit in fitted(network, images, g, chosen, tally, sparse=sparse, limit=limit, seed=seed):
+            step += 1
+            if fit is not None:
+                fits[fit.studied.name] = fit
+            yield replace(began, progress=words, step=step)
+        began = replace(began, fitting=tally.images, unreadable=tally.unreadable)
+        for result in _measured(network, images, g, [fits[each.name] for each in chosen], limit, began):
+            step += 1
+            yield replace(result, step=step)
+
+
+def _measured(
+    network: Network, images: Any, g: Transformation, fits: list[Fitted], limit: int | None, began: Equivariance
+) -> Iterator[Equivariance]:
+    """The errors on the images that measure, and the answers; the whole result at the end."""
+    layers = [fit.studied.layer for fit in fits]
+    errors = [Errors() for _ in fits]
+    answers = Answers(network, g, fits)
+    source = ImageCollection(
+        images, [network], limit=limit, turn=(TURN, MEASURE), batch=batch_for(layers)
+    )  # fmt: skip
+    example = None
+    for read in source:
+        both = pair(network, read.inputs[0], g)
+        before, after = (maps_of(network, x, layers) for x in (both.before, both.after))
+        for fit, of_layer in zip(fits, errors, strict=True):
+            add_errors(of_layer, fit, g, network, before[fit.studied.name], after[fit.studied.name])
+        if example is None:
+            example = shown(network, both)
+        yield replace(began, progress=f"measuring: image {read.start + len(read)}{source.of_all}")
+        if not answers.refused:
+            answers.add(read)
+            yield replace(began, progress=f"answering: image {read.start + len(read)}{source.of_all}")
+    count = len(errors[0].total)
+    if count < 2:
+        raise ValueError("too few images could be read to measure errors by; give more")
+    names = [layer.name for layer in network.layers()]
+    rows = []
+    for index, (fit, of_layer) in enumerate(zip(fits, errors, strict=True)):
+        ways = {way: ratio(np.array(of_layer.ways[way]), np.array(of_layer.total), began.seed) for way in WAYS}
+        rows.append(
+            LayerFollows(
+                layer=fit.studied.name, channels=fit.studied.channels, grid=fit.studied.grid, side=fit.studied.side,
+                depth=names.index(fit.studied.name) / max(1, len(names) - 1), **ways, strength=fit.strength,
+                centre=fit.centre, restored=answers.restored(index, began.seed), map=fit.map,
+                correlation=fit.correlation, kernels=kernels_of(network, fit.studied.layer),
+            )
+        )  # fmt: skip
+    left_out = began.left_out
+    if answers.refused:
+        left_out = (*left_out, f"no answers were compared: {answers.refused}")
+    yield replace(
+        began, layers=tuple(rows), clean=answers.clean(began.seed), labelled=answers.labelled, images=count,
+        example=example, left_out=left_out, unreadable=(*began.unreadable, *source.unreadable), progress="done",
+    )  # fmt: skip

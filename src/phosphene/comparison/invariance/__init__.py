@@ -1,0 +1,1 @@
+"""Which channels a transformation of the image leaves alone."""

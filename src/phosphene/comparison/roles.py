@@ -1,0 +1,16 @@
+"""What instruments of comparison are given beside networks and images: transformations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ..instrument.kinds import Kind
+from ..instrument.travelling import OPTIONS, travels
+from ..instrument.travelling import Kind as Travelling
+from ..transformations import Transformation, TransformationLike, transformation_of
+
+By = Annotated[TransformationLike, Kind(str, "TRANSFORMATION", transformation_of)]
+
+travels(
+    Travelling(OPTIONS, lambda value: isinstance(value, Transformation), str, lambda account, origin: account)
+)  # accounts name it by its text, which every instrument takes
