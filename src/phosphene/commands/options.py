@@ -38,6 +38,10 @@ SpecWord = Annotated[
         metavar="NETWORK", autocompletion=complete_network, show_default=False, help="The same as --network."
     ),
 ]
+NetworkWord = Annotated[
+    str,
+    typer.Argument(metavar="NETWORK", autocompletion=complete_network, show_default=False, help=SPEC_HELP),
+]
 Architecture = Annotated[
     str | None,
     typer.Option(

@@ -1,7 +1,7 @@
 """The words and options of an instrument's command line, from the roles of its form's fields.
 
-Words are the main things of a question: an atlas, networks, photos, a layer, a target, a class, and every other
-required parameter. Photos to look at are words; a photo for something else (a start, a guide) is an option with that
+Words are the main things of a question: an atlas, several networks, photos or another source of images, a layer, a
+target, a class, and every other required parameter. Photos to look at are words; a photo for something else (a start, a guide) is an option with that
 name. A class is `--class` everywhere, also where a word names it.
 """
 
@@ -89,8 +89,11 @@ def plan_of(form: Form) -> Plan:
     """The words and options of the command line for a form."""
     plan = Plan(form, classes=_classes(form))
     _add_words(plan)
+    several_networks = len(form.of(Role.NETWORK)) > 1
     for each in form.fields:
-        if each.role is Role.NETWORK:
+        if each.role is Role.NETWORK and several_networks:
+            plan.add(each.name, shared.NetworkWord, inspect.Parameter.empty)
+        elif each.role is Role.NETWORK:
             plan.add(each.name, shared.Spec, None)
         elif each.role is Role.NETWORKS:
             plan.offer(replace(each, kind=Kind(list[str], "SPEC", list)))
@@ -135,7 +138,8 @@ def _class_option(field: Field) -> Any:
 def _add_words(plan: Plan) -> None:
     """The words for the photo and the layer, which comes first where it must be given."""
     form = plan.form
-    images, layer = form.one(Role.IMAGES, Role.IMAGE_SET), form.one(Role.LAYER)
+    images = form.one(Role.IMAGES, Role.IMAGE_SET)
+    layer = form.one(Role.LAYER) if len(form.of(Role.LAYER)) == 1 else None  # of several networks they are options
     needed = [each for each in form.of(Role.PHOTO) if each.required]
     target = form.one(Role.TARGET, Role.UNIT)
     if (target is not None and target.required) or plan.atlas:  # the target is the word then; an atlas

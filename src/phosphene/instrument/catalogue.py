@@ -42,6 +42,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "Invert and change photos": ("synthesis.inversion", "synthesis.dream", "synthesis.style", "synthesis.hog"),
     "Change the answer": ("synthesis.adversarial", "synthesis.fooling"),
+    "Compare representations": ("comparison.equivariance", "comparison.invariance", "comparison"),
     "Ask a data set": ("commands.atlas",),
     "Check a network": ("commands.check",),
     "Find networks and repeat pictures": ("commands.networks", "commands.again"),

@@ -10,7 +10,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from .docstring import described
 from .fields import REQUIRED, Field, Role
@@ -30,6 +31,7 @@ KINDS: Mapping[Role, Kind] = {  # of roles whose Python types say more than text
     Role.LABELS: Kind(list[str], "NAME|NUMBER", whole_numbers),
     Role.METHODS: Kind(list[str], "METHOD,METHOD,…", one_or_several),
     Role.PHOTOS: Kind(list[str], "PHOTO", list),
+    Role.SOURCE: Kind(list[str], "SOURCE", one_or_several),
     Role.QUERY: Kind(list[str], "IMAGE", list),
     Role.FOLDER: Kind(str, "FOLDER"),
     Role.FILE: Kind(str, "FILE"),
@@ -104,4 +106,12 @@ def _fields(function: Callable[..., Any], helps: Mapping[str, str]) -> Iterator[
         role = role_of(hint)
         default = None if parameter.default is REQUIRED else parameter.default
         kind = None if role in OPENED else KINDS.get(role) or kind_of(hint, default)
-        yield Field(name, role, helps.get(name, ""), parameter.default, kind, former(function.__name__, name))
+        optional = parameter.default is not REQUIRED or _takes_none(hint)
+        yield Field(
+            name, role, helps.get(name, ""), default if optional else REQUIRED, kind, former(function.__name__, name)
+        )
+
+
+def _takes_none(hint: Any) -> bool:
+    """Whether None may be given, so that a face need not ask."""
+    return get_origin(hint) in (Union, UnionType) and type(None) in get_args(hint)

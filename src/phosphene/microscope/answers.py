@@ -58,7 +58,7 @@ class Answers:
             elif field.role in (Role.NETWORK, Role.NETWORKS):
                 opened = [library.networks.open(text) for text in texts or [None]]
                 identity[field.name] = [(network.name, network.fingerprint, network.known_head) for network in opened]
-            elif field.role in (Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS):
+            elif field.role in (Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS, Role.SOURCE):
                 default: list[str | None] = [None] if field.required else []
                 names = photo_names(texts, library) or default
                 identity[field.name] = [(photo.name, photo.sha256) for photo in map(library.photo, names)]

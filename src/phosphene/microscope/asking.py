@@ -141,7 +141,7 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
             return several[0] if len(several) == 1 else several
         case Role.PHOTO:
             return library.photo(texts[0])
-        case Role.IMAGE_SET | Role.PHOTOS:
+        case Role.IMAGE_SET | Role.PHOTOS | Role.SOURCE:
             return photos(texts, library)
         case Role.FOLDER if texts[0] == "folder/" and library.images.folder is not None:
             return library.images.folder
@@ -241,7 +241,7 @@ def _scalar(type: Any, text: str) -> Any:
 type_of_types = type
 THINGS = (
     *(Role.NETWORK, Role.NETWORKS, Role.ATLAS),
-    *(Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS, Role.QUERY),
+    *(Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS, Role.SOURCE, Role.QUERY),
 )
 
 

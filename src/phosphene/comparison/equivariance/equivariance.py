@@ -170,6 +170,8 @@ def equivariance(
     the mean. Of five images three fit the maps, one chooses the strength of their penalty and one measures, so that ten
     are the fewest. Raises ValueError for fewer, LookupError for an unknown layer or transformation.
 
+    - `images`: a folder, archive, table or data set of images, or photos; with a sub-folder for each class, answers are
+      held against the classes
     - `by`: the transformation, such as flip-horizontal, rotate:45, scale:1.25, translate:0.1,0, crop:0.8, grey,
       brightness:1.3, blur:2, or several with + between them
     - `layers`: which layers; if not given, the outputs of up to ten blocks, spread over the depth

@@ -158,6 +158,7 @@ def invariance(
 
     Raises ValueError for fewer than ten images, LookupError for an unknown layer or transformation.
 
+    - `images`: a folder, archive, table or data set of images, or photos
     - `by`: the transformation, such as flip-horizontal, rotate:45, scale:1.25, translate:0.1,0, crop:0.8, grey,
       brightness:1.3, blur:2, or several with + between them
     - `layers`: which layers; if not given, the first convolution and the outputs of blocks, spread over the depth

@@ -35,8 +35,8 @@ def sheet_of(result: Invariance) -> Sheet:
     caption = (
         f"By values: the channel's squared change is below {result.threshold:g} of its variance, at the places that "
         "the transformation moves values to; band: 95 % bootstrap interval over images. By the map: of all channels "
-        "the channel itself predicts its new values best, with a slope from 2/3 to 3/2. Firings kept: of a channel's 1 % "
-        "largest values, the share that stays among them, mean over channels; by chance 1 %. Right: a dot for each "
+        "the channel itself predicts its new values best, with a slope from 2/3 to 3/2. Firings kept: of a channel's "
+        "1 % largest values, the share that stays among them, mean over channels; by chance 1 %. Right: a dot for each "
         f"channel, its squared change over its variance; {MOST:g} and more at the edge."
     )
     subtitle = f"{counted(result.images, 'image')} measured"

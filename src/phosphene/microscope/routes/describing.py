@@ -23,6 +23,7 @@ EXPECTED = {  # what a field of a role takes, in an address
     Role.PHOTO: "an image's name, of /api/images",
     Role.IMAGE_SET: "images' names, of /api/images; folder/ for all of the folder",
     Role.PHOTOS: "images' names, of /api/images; folder/ for all of the folder",
+    Role.SOURCE: "images' names, of /api/images; folder/ for all of the folder",
     Role.ATLAS: "an atlas's name",
     Role.FOLDER: "folder/, the folder that the microscope was started with",
 }
@@ -76,7 +77,7 @@ def _field(field: Field) -> dict[str, Any]:
         "default": default,
         "type": "choice" if choices else SCALARS.get(type, "text"),
         "choices": choices,
-        "several": several or role in (Role.NETWORKS, Role.IMAGES, Role.IMAGE_SET, Role.PHOTOS),
+        "several": several or role in (Role.NETWORKS, Role.IMAGES, Role.IMAGE_SET, Role.PHOTOS, Role.SOURCE),
         "unit": kind.metavar if kind is not None else None,
     }
 
