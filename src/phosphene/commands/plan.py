@@ -1,8 +1,8 @@
 """The words and options of an instrument's command line, from the roles of its form's fields.
 
 Words are the main things of a question: an atlas, several networks, photos or another source of images, a layer, a
-target, a class, and every other required parameter. Photos to look at are words; a photo for something else (a start, a guide) is an option with that
-name. A class is `--class` everywhere, also where a word names it.
+target, a class, and every other required parameter. Photos to look at are words; a photo for something else (a start,
+a guide) is an option with that name. A class is `--class` everywhere, also where a word names it.
 """
 
 from __future__ import annotations

@@ -2,5 +2,6 @@
 
 from .equivariance.equivariance import equivariance
 from .invariance.invariance import invariance
+from .stitching.stitch import stitch
 
-__all__ = ["equivariance", "invariance"]
+__all__ = ["equivariance", "invariance", "stitch"]

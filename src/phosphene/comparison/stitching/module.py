@@ -1,0 +1,103 @@
+"""A stitched network: the bottom of one network, a learned layer, and the top of another one.
+
+Both are copies that share their weights with the originals, so that these stay as they are. The bottom ends where its
+layer's value stands. The top runs on an image of zeros, whose value at its layer is replaced by what comes from the
+bottom: all that the answer depends on has passed the learned layer.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...network import Layer, Network
+from ...network.running.outputs import main_tensor
+
+_passed: ContextVar[Tensor | None] = ContextVar("stitched_value", default=None)
+
+
+class _Reached(BaseException):
+    """The bottom's value stands. A BaseException, so that no `except Exception` in a network eats it."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+class _Leave:
+    """A hook that ends the bottom."""
+
+    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
+        raise _Reached(output)
+
+
+class _Enter:
+    """A hook that puts what comes from the bottom in the place of the top's own value."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+
+    def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
+        maps = _passed.get()
+        if maps is None:
+            return output
+        _passed.set(None)  # a module that is called again computes its own value
+        return placed(self.layer, output, maps)
+
+
+def placed(layer: Layer, value: Tensor, maps: Tensor) -> Tensor:
+    """A layer's value with maps (N, C, rows, columns) in the place of its own."""
+    if layer.layout is None:
+        return maps.reshape(value.shape).to(value)
+    return layer.layout.placed(value, maps.to(value)).to(value)
+
+
+def matched(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Maps on another grid of the same image: bilinear, averaged where the grid is coarser."""
+    if tuple(maps.shape[-2:]) == tuple(grid):
+        return maps
+    return F.interpolate(maps, size=grid, mode="bilinear", align_corners=False, antialias=True)
+
+
+class Stitched(nn.Module):
+    """The network `bottom` up to a layer, an affine 1 × 1 layer `adapter`, and the network `top` from a layer on."""
+
+    def __init__(self, a: Network, b: Network, layer_a: Layer, layer_b: Layer, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.layer_a, self.layer_b = layer_a, layer_b
+        self.bottom, self.top = sharing(a.module), sharing(b.module)
+        self.adapter = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+        with torch.no_grad():
+            self.adapter.weight.copy_(weight.reshape(*weight.shape[:2], 1, 1))
+            self.adapter.bias.copy_(bias)  # type: ignore[union-attr]
+        self.adapter.to(b.device, b.dtype).requires_grad_(False)
+        self.size = (b.channels or 3, *b.preprocessing.size)
+        self.bottom.get_submodule(layer_a.name).register_forward_hook(_Leave())
+        self.top.get_submodule(layer_b.name).register_forward_hook(_Enter(layer_b))
+        self.eval()
+
+    def forward(self, x: Tensor) -> Any:
+        try:
+            self.bottom(x)
+            raise RuntimeError(f"the bottom ended without computing {self.layer_a.name}")
+        except _Reached as reached:
+            value = main_tensor(reached.value)
+        assert value is not None
+        maps = value.flatten(1)[..., None, None] if self.layer_a.layout is None else self.layer_a.layout.maps(value)
+        mapped = self.adapter(matched(maps.to(self.adapter.weight.dtype), self.layer_b.maps_shape[1:]))
+        token = _passed.set(mapped)
+        try:
+            return self.top(mapped.new_zeros(len(mapped), *self.size))
+        finally:
+            _passed.reset(token)
+
+
+def sharing(module: nn.Module) -> nn.Module:
+    """A copy of a module in evaluation mode whose weights are the module's own tensors."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors}).eval()

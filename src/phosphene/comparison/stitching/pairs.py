@@ -1,0 +1,129 @@
+"""Which layers of two networks are stitched together, and whether all that the answer depends on passes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...network import Layer, Network
+from ...network.blocks import blocks
+from ...network.running.outputs import main_tensor
+from ...network.running.replacing import replaced
+from ..regression.moments import bytes_of
+
+MOST = 4  # pairs where no layers are named
+ROOM = 1 << 30  # bytes of the sums of one pair
+
+
+@dataclass(frozen=True)
+class LayerPair:
+    """The layer that the bottom ends with, and the one that the top goes on from."""
+
+    a: Layer
+    b: Layer
+
+    @property
+    def name(self) -> str:
+        return self.a.name if self.a.name == self.b.name else f"{self.a.name} → {self.b.name}"
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        return self.a.maps_shape[0], self.b.maps_shape[0]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the top's layer, which the bottom's values are brought to."""
+        return self.b.maps_shape[1:]
+
+
+def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -> list[LayerPair]:
+    """The named pair, or pairs over the depth: blocks of a, each with the block of b at the like depth and grid.
+
+    Raises LookupError for a layer that is not there, ValueError for one that can't be stitched at.
+    """
+    if layer_a is not None and layer_b is not None:
+        return [_checked(a, b, layer_a, layer_b)]
+    first, second = _cuts(a), _cuts(b)
+    if layer_a is not None:
+        first = [(name, place) for name, place in first if name == layer_a] or [(layer_a, _place(a, layer_a))]
+    if layer_b is not None:
+        second = [(name, place) for name, place in second if name == layer_b] or [(layer_b, _place(b, layer_b))]
+    for network, layers in ((a, first), (b, second)):
+        if not layers:
+            raise ValueError(f"{network.name} has no blocks to stitch at; name a layer of each network")
+    if len(first) > MOST:
+        first = [first[index * (len(first) - 1) // (MOST - 1)] for index in range(MOST)]
+    names = []
+    for name, place in first:
+        grid = a.layer(name).maps_shape[1]
+        near = min(
+            second, key=lambda other: (abs(_ratio(b.layer(other[0]).maps_shape[1], grid)), abs(other[1] - place))
+        )
+        names.append((name, near[0]))
+    return [_checked(a, b, *each) for each in dict.fromkeys(names)]
+
+
+def _cuts(network: Network) -> list[tuple[str, float]]:
+    """Blocks that hold no block that ends with them, each with its place in the depth."""
+    names = blocks(network)
+    outer = [name for name in names if not any(other != name and other.startswith(f"{name}.") for other in names)]
+    return [(name, _place(network, name)) for name in outer]
+
+
+def _place(network: Network, name: str) -> float:
+    order = [layer.name for layer in network.layers()]
+    return order.index(network.layer(name).name) / max(1, len(order) - 1)
+
+
+def _ratio(one: int, other: int) -> float:
+    """How many times the one is larger, in octaves, rounded."""
+    return round(float(torch.log2(torch.tensor(one / other))), 1)
+
+
+def _checked(a: Network, b: Network, layer_a: str, layer_b: str) -> LayerPair:
+    pair = LayerPair(a.layer(layer_a), b.layer(layer_b))
+    for network, layer in ((a, pair.a), (b, pair.b)):
+        if not layer.module or not _is_module(network.module, layer.name):
+            raise ValueError(
+                f"{layer.name} of {network.name} is a function's value; name a module's output to stitch at"
+            )
+        if layer.layout is None and len(layer.shape) > 1:
+            raise ValueError(f"the values of {layer.name} are neither maps nor a vector; choose another layer")
+        network.steadiness().insist(network.name, layer.name, "a layer is fitted to what an image gives each time")
+    if (size := 2 * bytes_of(*pair.channels)) > 2 * ROOM:
+        raise ValueError(
+            f"a layer from {pair.channels[0]:,} to {pair.channels[1]:,} channels needs {size / 2**30:.1f} GiB of sums; "
+            "choose layers of fewer channels"
+        )
+    _check_passes(b, pair.b)
+    return pair
+
+
+def _is_module(root: nn.Module, name: str) -> bool:
+    try:
+        root.get_submodule(name)
+    except AttributeError:
+        return False
+    return bool(name)
+
+
+def _check_passes(network: Network, layer: Layer) -> None:
+    """ValueError where the answer also depends on values that go past the layer, as beside a skip connection."""
+    shape = (1, network.channels or 3, *network.preprocessing.size)
+    blank = torch.zeros(shape, device=network.device, dtype=network.dtype)
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(blank)
+    value = main_tensor(network.record(blank, layer.name)[layer.name])
+    assert value is not None
+    with torch.no_grad():
+        answers = [
+            main_tensor(replaced(network.module, x, layer.name, lambda _: value.clone())) for x in (blank, noise)
+        ]
+    assert isinstance(answers[0], Tensor)
+    assert isinstance(answers[1], Tensor)
+    if not torch.allclose(answers[0], answers[1], atol=1e-5 * float(answers[0].abs().max()) + 1e-12):
+        raise ValueError(
+            f"the answer of {network.name} also depends on values that go past {layer.name}, as by a skip connection; "
+            "choose a layer that all of them pass, such as a block's output"
+        )
