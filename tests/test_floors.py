@@ -106,4 +106,4 @@ def test_no_files_import_each_other_even_in_a_circle():
 def test_networks_are_reached_by_the_seam_only():
     ways = ("register_forward", "register_module_", "register_full_backward", "nn.Module.__call__", "TorchFunctionMode")
     touching = {file.name for file in FILES if any(way in file.read_text(encoding="utf-8") for way in ways)}
-    assert touching == {"seam.py"}
+    assert touching == {"seam.py", "stitched.py"}  # a stitched network is made of copies of its own, with hooks in them

@@ -27,7 +27,7 @@ _HOMES = {
     " class_image class_recipes quantities checkerboard hog"
     " invert inversions caricature dream deepdream style hog_inverse hog_twins",
     "transformations": "Blur Brightness Compose Contrast Crop Flip Grey Rotate Scale Translate",
-    "comparison": "equivariance invariance stitch",
+    "comparison": "equivariance invariance similarity stitch",
     "atlas": "Atlas",
     "reporting": "report",
     "microscope": "microscope",
@@ -68,6 +68,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
     from .attribution import x_grad_cam as x_grad_cam
     from .comparison import equivariance as equivariance
     from .comparison import invariance as invariance
+    from .comparison import similarity as similarity
     from .comparison import stitch as stitch
     from .inspection import activations as activations
     from .inspection import anatomy as anatomy

@@ -2,6 +2,7 @@
 
 from .equivariance.equivariance import equivariance
 from .invariance.invariance import invariance
+from .similarity.similarity import similarity
 from .stitching.stitch import stitch
 
-__all__ = ["equivariance", "invariance", "stitch"]
+__all__ = ["equivariance", "invariance", "similarity", "stitch"]

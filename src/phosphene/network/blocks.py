@@ -45,6 +45,12 @@ def blocks(network: Network) -> list[str]:
     return [layer.name for path, layer in on_grid if path in block_paths]
 
 
+def distinct_blocks(network: Network) -> list[str]:
+    """The same without lists of modules that return what their last block returns."""
+    names = blocks(network)
+    return [name for before, name in zip(["", *names], names, strict=False) if not before.startswith(f"{name}.")]
+
+
 def _is_convolution(layer: Layer, modules: Mapping[str, nn.Module]) -> bool:
     """By its class; one of another family, such as a quantised one, by its name, where nothing is inside it."""
     module = modules.get(_path(layer, modules))

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from ...network import Layer, Network
-from ...network.blocks import blocks, convolutions
+from ...network.blocks import convolutions, distinct_blocks
 from ..regression.moments import bytes_of
 
 MOST = 10  # layers where none are named
@@ -54,7 +54,7 @@ def layers_of(network: Network, names: str | Sequence[str] | None, most: int = M
     LookupError for a name that is not there, ValueError for a value that does not lie as maps.
     """
     if names is None:
-        spread = blocks(network) or [layer.name for layer in network.layers() if layer.layout is not None]
+        spread = distinct_blocks(network) or [layer.name for layer in network.layers() if layer.layout is not None]
         first = convolutions(network)[:1]
         places = most - len(first)
         if len(spread) > places:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...network import Layer, Network
-from ...network.blocks import blocks
+from ...network.blocks import distinct_blocks
 from ...network.running.outputs import main_tensor
 from ...network.running.replacing import replaced
 from ..regression.moments import bytes_of
@@ -66,10 +66,8 @@ def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -
 
 
 def _cuts(network: Network) -> list[tuple[str, float]]:
-    """Blocks that hold no block that ends with them, each with its place in the depth."""
-    names = blocks(network)
-    outer = [name for name in names if not any(other != name and other.startswith(f"{name}.") for other in names)]
-    return [(name, _place(network, name)) for name in outer]
+    """Blocks with their places in the depth."""
+    return [(name, _place(network, name)) for name in distinct_blocks(network)]
 
 
 def _place(network: Network, name: str) -> float:

@@ -9,7 +9,7 @@ from ...picture import Block, Drawing, DrawingBlock, Row, Sheet, Table, TextBloc
 from ...picture.chart import Axis, Chart, Dots, Reference, Series
 
 if TYPE_CHECKING:
-    from .stitch import Stitching
+    from .result import Stitching
 
 WIDTH = 1104.0
 ANSWERS = {

@@ -19,21 +19,30 @@ from ...network import Layer, Network
 from ...network.running.outputs import main_tensor
 
 _passed: ContextVar[Tensor | None] = ContextVar("stitched_value", default=None)
+_left: ContextVar[Any] = ContextVar("bottom_value", default=None)
 
 
 class _Reached(BaseException):
     """The bottom's value stands. A BaseException, so that no `except Exception` in a network eats it."""
 
-    def __init__(self, value: Any) -> None:
-        super().__init__()
-        self.value = value
-
 
 class _Leave:
-    """A hook that ends the bottom."""
+    """A hook of the bottom's layer that keeps its value, and of all modules: the first one after it ends the bottom."""
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
-        raise _Reached(output)
+        if _left.get() is None:
+            _left.set(_copied(output))
+
+    def before(self, module: nn.Module, args: Any) -> None:
+        if _left.get() is not None:
+            raise _Reached
+
+
+def _copied(value: Any) -> Tensor:
+    """The value's tensor, which no later in-place operation changes."""
+    tensor = main_tensor(value)
+    assert tensor is not None
+    return tensor.clone()
 
 
 class _Enter:
@@ -77,24 +86,31 @@ class Stitched(nn.Module):
             self.adapter.bias.copy_(bias)  # type: ignore[union-attr]
         self.adapter.to(b.device, b.dtype).requires_grad_(False)
         self.size = (b.channels or 3, *b.preprocessing.size)
-        self.bottom.get_submodule(layer_a.name).register_forward_hook(_Leave())
+        leave = _Leave()
+        for module in self.bottom.modules():
+            module.register_forward_pre_hook(leave.before)
+        self.bottom.get_submodule(layer_a.name).register_forward_hook(leave)
         self.top.get_submodule(layer_b.name).register_forward_hook(_Enter(layer_b))
         self.eval()
 
     def forward(self, x: Tensor) -> Any:
+        token = _left.set(None)
         try:
             self.bottom(x)
+        except _Reached:
+            pass
+        finally:
+            value = _left.get()
+            _left.reset(token)
+        if value is None:
             raise RuntimeError(f"the bottom ended without computing {self.layer_a.name}")
-        except _Reached as reached:
-            value = main_tensor(reached.value)
-        assert value is not None
         maps = value.flatten(1)[..., None, None] if self.layer_a.layout is None else self.layer_a.layout.maps(value)
         mapped = self.adapter(matched(maps.to(self.adapter.weight.dtype), self.layer_b.maps_shape[1:]))
-        token = _passed.set(mapped)
+        above = _passed.set(mapped)
         try:
             return self.top(mapped.new_zeros(len(mapped), *self.size))
         finally:
-            _passed.reset(token)
+            _passed.reset(above)
 
 
 def sharing(module: nn.Module) -> nn.Module:

@@ -1,0 +1,1 @@
+"""How alike two representations are, as a number for each pair of layers."""

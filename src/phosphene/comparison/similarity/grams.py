@@ -1,0 +1,115 @@
+"""Gram matrices of layers over a stream of images: of each batch by itself, or of all images together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.collection import ImageCollection
+from ...network import Layer, Network
+from ...network.running.outputs import main_tensor
+
+ROOM = 1 << 30  # bytes of values of all images that are held at once
+
+
+def rows_of(value: Any, layer: Layer, name: str) -> Tensor:
+    """A layer's values as (N, values) in float32, in an order that is the same for all images."""
+    tensor = main_tensor(value)
+    if tensor is None:
+        raise ValueError(f"{layer.name} of {name} holds no tensor; choose another layer")
+    if layer.batch:
+        tensor = tensor.movedim(layer.batch, 0)
+    if tensor.ndim == 4 and not tensor.is_contiguous():  # channels last: the same values without a copy
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.reshape(len(tensor), -1).float()
+
+
+def batch_grams(network: Network, x: Tensor, layers: Sequence[Layer]) -> np.ndarray:
+    """(layers, m, m): the Gram matrices of the layers' values for a batch of inputs (m, C, H, W), in float64.
+
+    Each is taken while its value stands, so that no value is kept. ValueError for values that are not finite.
+    """
+    functions: dict[str, Callable[[Any], Any]] = {
+        layer.name: _gram_of(layer, network.name) for layer in layers
+    }  # fmt: skip
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        grams = network.reduce(x, functions)
+    for layer in layers:
+        if not np.isfinite(grams[layer.name]).all():
+            raise ValueError(f"{layer.name} of {network.name} gives values that are not finite")
+    return np.stack([grams[layer.name] for layer in layers])
+
+
+def _gram_of(layer: Layer, name: str) -> Callable[[Any], np.ndarray]:
+    def gram(value: Any) -> np.ndarray:
+        rows = rows_of(value, layer, name)
+        return (rows @ rows.T).double().cpu().numpy()
+
+    return gram
+
+
+@dataclass(eq=False)
+class Whole:
+    """The Gram matrix of all images at one layer, with each image's sum of values and their number."""
+
+    gram: np.ndarray = field(repr=False)
+    sums: np.ndarray = field(repr=False)
+    count: int
+
+
+def whole_grams(
+    network: Network, layers: Sequence[Layer], source: Callable[[], ImageCollection], images: int, at: int,
+    grams: dict[str, Whole],
+) -> Iterator[str]:  # fmt: skip
+    """Fills in the Gram matrices of layers over all images, in as few passes as memory allows; yields what it is at.
+
+    The network is number `at` of the source's.
+    """
+    for group in _groups(layers, images):
+        values: dict[str, list[Tensor]] = {layer.name: [] for layer in group}
+        collection = source()
+        for read in collection:
+            functions: dict[str, Callable[[Any], Any]] = {
+                layer.name: _rows(layer, network.name) for layer in group
+            }  # fmt: skip
+            with torch.no_grad():
+                rows = network.reduce(read.inputs[at], functions)
+            for name, each in rows.items():
+                if not torch.isfinite(each).all():
+                    raise ValueError(f"{name} of {network.name} gives values that are not finite")
+                values[name].append(each)
+            yield f"{network.name}: {group[0].name}, image {read.start + len(read)}{collection.of_all}"
+        for layer in group:
+            every = torch.cat(values.pop(layer.name))
+            gram = (every @ every.T).double().cpu().numpy()
+            grams[layer.name] = Whole(gram, every.double().sum(1).cpu().numpy(), every.shape[1])
+
+
+def _rows(layer: Layer, name: str) -> Callable[[Any], Tensor]:
+    return lambda value: rows_of(value, layer, name).clone()
+
+
+def _groups(layers: Sequence[Layer], images: int) -> list[list[Layer]]:
+    """The layers in groups whose values of all images fit into `ROOM`; ValueError for one that is too large alone."""
+    groups: list[list[Layer]] = []
+    held = 0
+    for layer in layers:
+        size = 4 * images * torch.Size(layer.shape).numel()
+        if size > 4 * ROOM:
+            raise ValueError(
+                f"the values of {layer.name} for {images:,} images take {size / 2**30:.1f} GiB; take fewer images, "
+                "or a later layer"
+            )
+        if groups and held + size <= ROOM:
+            groups[-1].append(layer)
+            held += size
+        else:
+            groups.append([layer])
+            held = size
+    return groups

@@ -1,0 +1,187 @@
+"""Stitches: what must be recovered is, what shows nothing does not, and a stitched network is a network."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import phosphene as ph
+from phosphene.comparison.regression.by_task import trained
+from phosphene.comparison.stitching.stitched import Stitched, matched, sharing
+from phosphene.comparison.stitching.untrained import untrained
+
+SIDE = 16
+
+
+def images(count: int = 40, seed: int = 0) -> torch.Tensor:
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bicubic").clamp(0, 1)
+
+
+def network_of(seed: int = 0, channels: int = 8, classes: int = 5, stride: int = 1) -> ph.Network:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = nn.Sequential(
+            nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, stride=stride), nn.ReLU()),
+            nn.Sequential(nn.Conv2d(channels, 6, 3, padding=1), nn.ReLU()),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, classes),
+        )  # fmt: skip
+    return ph.Network(module.eval(), ph.Preprocessing.plain(size=SIDE))
+
+
+def shuffled(network: ph.Network, order: torch.Tensor) -> ph.Network:
+    """The same function, with the first layer's channels in another order."""
+    module = sharing(network.module)
+    for part in (module[0][0], module[1][0]):
+        part.weight, part.bias = nn.Parameter(part.weight.clone()), nn.Parameter(part.bias.clone())
+    with torch.no_grad():
+        module[0][0].weight.copy_(module[0][0].weight[order])
+        module[0][0].bias.copy_(module[0][0].bias[order])
+        module[1][0].weight.copy_(module[1][0].weight[:, order])
+    return ph.Network(module, network.preprocessing)
+
+
+def test_shuffled_channels_are_put_back_exactly():
+    a = network_of()
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(3))
+    b = shuffled(a, order)
+    torch.testing.assert_close(a.scores(images(3)), b.scores(images(3)))
+    result = ph.stitch(a, b, "0", "0", images(), task=0)
+    assert result.learned < 1e-6
+    assert result.naive > 0.1
+    best = result.best
+    assert best.agreement["regression"].mean == 1
+    assert best.shuffled.mean < 1e-6
+    weight = best.layer[0].reshape(8, 8)
+    expected = torch.eye(8)[order]
+    alive = a.record(images(), "0")["0"].flatten(2).std((0, 2))[order] > 1e-3
+    torch.testing.assert_close(weight[alive], expected[alive], atol=1e-2, rtol=0)
+
+
+def test_a_network_stitched_to_itself_is_itself(unchanged):
+    a = network_of()
+    x = images()
+    with unchanged(a.module):
+        result = ph.stitch(a, a, "1", "1", x, task=0)
+        network = result.network
+        torch.testing.assert_close(network.scores(x[:4]), a.scores(x[:4]), atol=1e-3, rtol=1e-3)
+    assert result.learned < 1e-6
+    assert result.best.agreement["regression"].mean == 1
+
+
+def test_a_stitched_network_is_one_that_instruments_open(unchanged):
+    a, b = network_of(), network_of(1, channels=4, stride=2)
+    result = ph.stitch(a, b, "0", "0", images(), task=2)
+    network = result.network
+    x = images(2)
+    with unchanged(network.module):
+        names = [layer.name for layer in network.layers()]
+        assert {"bottom.0", "adapter", "top.1"} <= set(names)
+        assert "bottom.1" not in names  # the bottom ends where the layer's value stands
+        maps = network.record(x, "bottom.0", "adapter", "top.0.0")
+        assert maps["adapter"].shape == (2, 4, 8, 8)
+        gradient = ph.gradient(network, x, "logits:1")
+        assert torch.isfinite(gradient.values).all()
+        assert float(gradient.values.abs().sum()) > 0
+        assert ph.occlusion(network, x[:1], "logits:1", window=8, stride=8).drops.shape[-2:] == (2, 2)
+    weight, bias = result.best.layer
+    with torch.no_grad():
+        value = matched(a.module[0](x), (8, 8))
+        mapped = torch.einsum("oc,nchw->nohw", weight.reshape(4, 8), value) + bias.view(1, -1, 1, 1)
+        torch.testing.assert_close(network.scores(x), b.module[1:](mapped))
+
+
+def test_answers_and_errors_are_those_of_a_plain_loop():
+    a, b, x = network_of(), network_of(1), images()
+    result = ph.stitch(a, b, "0", "0", x, task=0, seed=7)
+    measured = [i for i in range(40) if i % 5 == 4]
+    stitch = result.best
+    with torch.no_grad():
+        target, source = b.module[0](x[measured]), a.module[0](x[measured])
+        weight = stitch.layer[0].reshape(8, 8)
+        mapped = torch.einsum("oc,nchw->nohw", weight, source) + stitch.layer[1].view(1, -1, 1, 1)
+        mean = b.module[0](x[[i for i in range(40) if i % 5 < 3]]).mean((0, 2, 3)).view(1, -1, 1, 1)
+        error = (mapped - target).double().square().sum() / (target - mean).double().square().sum()
+        naive = (source - target).double().square().sum() / (target - mean).double().square().sum()
+        answers = b.module[1:](mapped).argmax(1) == b.module(x[measured]).argmax(1)
+    assert result.learned == pytest.approx(float(error), rel=1e-2)  # the mean is over sampled places
+    assert result.naive == pytest.approx(float(naive), rel=1e-2)
+    assert stitch.agreement["regression"].mean == pytest.approx(float(answers.float().mean()))
+
+
+def test_training_by_the_task_lowers_the_loss():
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    target = torch.nn.functional.one_hot((x[:, 0] > 0).long(), 2).float()
+    start = torch.randn(2, 4, generator=torch.Generator().manual_seed(1)), torch.zeros(2)
+    batches = [(x[at : at + 16], target[at : at + 16]) for at in range(0, 64, 16)]
+    losses = [
+        loss
+        for _, loss, _ in trained(start, lambda z, layer: z @ layer[0].T + layer[1], lambda: batches, 200, rate=1e-2)
+    ]
+    assert len(losses) == 200
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
+    with pytest.raises(ValueError, match="no images to train"):
+        next(trained(start, lambda z, layer: z, list, 3))
+
+
+def test_pairs_are_chosen_over_the_depth_and_the_sheet_is_set(tmp_path):
+    a, b = network_of(), network_of(1, channels=4)
+    steps = list(ph.stitch.steps(a, b, "0", "1", images(), task=1))
+    assert steps[0].progress.startswith("fitting: image")
+    assert any(step.progress.startswith("training: 0 → 1, step 1 of 1, loss") for step in steps)
+    result = steps[-1]
+    json.dumps(result.to_dict(), allow_nan=False)
+    assert [(row["layer_a"], row["layer_b"]) for row in result.rows] == [("0", "1")]
+    assert result.save(tmp_path / "stitch.svg").stat().st_size > 5000
+    assert not result.labelled
+    assert "as Sequential does" in result.words
+
+
+def test_an_untrained_network_has_other_weights_and_the_same_shapes(unchanged):
+    a = network_of()
+    with unchanged(a.module):
+        blank = untrained(a, 5)
+    first = dict(a.module.named_parameters())
+    for name, weight in blank.module.named_parameters():
+        assert weight.shape == first[name].shape
+        assert not torch.equal(weight, first[name])
+    again = untrained(a, 5)
+    assert all(torch.equal(p, q) for p, q in zip(blank.module.parameters(), again.module.parameters(), strict=True))
+
+
+def test_weights_are_shared_with_the_originals():
+    a = network_of()
+    module = Stitched(a, a, a.layer("0"), a.layer("0"), torch.eye(8), torch.zeros(8))
+    own = {id(weight) for weight in a.module.parameters()}
+    assert {id(weight) for weight in module.bottom.parameters()} == own
+    assert not a.module[0]._forward_hooks
+
+
+class Skipping(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.inner = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.head((x + self.inner(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("layers", "change", "words"),
+    [
+        (("inner", "inner"), {}, "go past inner, as by a skip connection"),
+        (("add", "first"), {}, "is a function's value"),
+        (("first", "nowhere"), {}, "layer 'nowhere' is not in"),
+        (("first", "first"), {"images": images(8)}, "needs 10 images at least, and there are 8"),
+        (("first", "first"), {"task": -1}, "at least 0, not -1"),
+    ],
+)
+def test_what_can_not_be_stitched_is_refused_in_one_sentence(layers, change, words):
+    network = ph.Network(Skipping().eval(), ph.Preprocessing.plain(size=SIDE))
+    options = {"images": images(12), "task": 0} | change
+    with pytest.raises((ValueError, LookupError), match=words):
+        ph.stitch(network, network, *layers, options.pop("images"), **options)
