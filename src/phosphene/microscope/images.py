@@ -105,7 +105,7 @@ class Images:
         return name, photo
 
     def decode(self, source: Path | bytes) -> Photo:
-        """A file's photo, within the bounds on pixels and on how many are decoded at once. ValueError as `read` has it."""
+        """A file's photo, within the bounds on its pixels and on how many are decoded at once."""
         with self._decoding:
             return read(source, max_pixels=self.limits.upload_pixels)
 
