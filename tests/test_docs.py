@@ -210,7 +210,7 @@ def test_pictures_are_small_used_and_know_how_they_were_made():
         for image in [] if picture.name in CUT else made["images"].values():
             elsewhere = image["path"] is None and image["name"].startswith("skimage.data.")  # a package brings it
             assert elsewhere or (ROOT / image["path"]).is_file(), f"{picture.name} was made from {image['path']}"
-    assert 0 < sum(picture.stat().st_size for picture in pictures) < 8_000_000
+    assert 0 < sum(picture.stat().st_size for picture in pictures) < 10_000_000
 
 
 def test_photos_that_come_along_say_whose_they_are():
