@@ -1,12 +1,15 @@
 """The pages are true: their Python runs, their links lead somewhere, and what they promise is there."""
 
 import re
+import shlex
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import typer
 
 import phosphene as ph
 import phosphene.instrument
@@ -20,6 +23,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|^```\{image\} (\S+)$", re.MULTILINE)
 _EMBEDDED: list[ph.Network] = []
+CALL = re.compile(r"^\$ (?:\.venv/bin/)?phosphene ((?:.*\\\n)*.*)$", re.MULTILINE)
 COMMAND = re.compile(r"^\$ phosphene (\S+)|`phosphene (\w[\w-]*)[^`]*`", re.MULTILINE)
 
 
@@ -89,6 +93,58 @@ def test_commands_on_a_page_exist(page):
     assert asked <= known
 
 
+def arguments(command):
+    """The names of the words that a command takes, in their order."""
+    return [each.metavar or each.name.upper() for each in command.params if each.param_type_name == "argument"]
+
+
+@cache
+def command_of(name):
+    """The command of this name, as it is called."""
+    from phosphene.cli import _single
+    from phosphene.instrument.catalogue import entries
+
+    return typer.main.get_command(_single(entries()[name]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_on_a_page_have_their_words_and_options(page):
+    from phosphene.commands.arguments import call_of
+    from phosphene.commands.plan import plan_of
+    from phosphene.instrument.catalogue import entries
+    from phosphene.instrument.fields import Role
+    from phosphene.instrument.form import form_of
+
+    known = entries()
+    for line in CALL.findall(page.read_text(encoding="utf-8")):
+        command, *words = shlex.split(line, comments=True)
+        if command not in known or "…" in line:
+            continue
+        entry, called = known[command], command_of(command)
+        if isinstance(called, typer.core.TyperGroup) and words[0] != "--help":
+            called, words = called.commands[words[0]], words[1:]
+        if {"-h", "--help"} & {*words}:  # which end the process
+            continue
+        values = called.make_context(command, words).params
+        if not entry.written_by_hand and command != "atlas":
+            values.pop("debug")
+            call = call_of(plan_of(form_of(entry.function())), values)
+            targets = [call.values[each.name] for each in call.plan.form.of(Role.UNIT, Role.TARGET)]
+            assert not [target for target in targets if target and "photo" in target], line
+
+
+def test_the_page_of_commands_has_each_command_with_its_words():
+    from phosphene.instrument.catalogue import entries
+
+    text, known = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8"), entries()
+    for command, words in re.findall(r"^\| `phosphene ([\w-]+)([^`]*)`", text, re.MULTILINE):
+        if known[command].written_by_hand:
+            continue
+        words = re.sub(r" --\S+ \S+| …", "", words)
+        written = [word.strip("[]") for word in words.split()]
+        assert written == arguments(command_of(command)), command
+
+
 def test_the_page_of_commands_has_the_groups_of_help_and_their_commands():
     from phosphene.instrument.catalogue import GROUPS, entries
 
@@ -154,7 +210,7 @@ def test_pictures_are_small_used_and_know_how_they_were_made():
         for image in [] if picture.name in CUT else made["images"].values():
             elsewhere = image["path"] is None and image["name"].startswith("skimage.data.")  # a package brings it
             assert elsewhere or (ROOT / image["path"]).is_file(), f"{picture.name} was made from {image['path']}"
-    assert 0 < sum(picture.stat().st_size for picture in pictures) < 8_000_000
+    assert 0 < sum(picture.stat().st_size for picture in pictures) < 10_000_000
 
 
 def test_photos_that_come_along_say_whose_they_are():

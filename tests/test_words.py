@@ -27,6 +27,7 @@ from phosphene.instrument.roles import (
     ClassName,
     ClassNames,
     Images,
+    ImageSet,
     LayerNames,
     MethodNames,
     Photos,
@@ -116,6 +117,14 @@ def compares(network: Network, one: UnitName, pictures: Photos | None = None) ->
     return Heard(given={"one": one, "pictures": pictures})
 
 
+def varies(network: Network, sights: ImageSet, one: UnitName) -> Heard:
+    """Varies.
+
+    - `one`: what to ask
+    """
+    return Heard(given={"sights": sights, "one": one})
+
+
 def parts(network: Network, one: UnitName, pictures: Photos) -> Heard:
     """Parts.
 
@@ -188,7 +197,13 @@ def heard(function: Any, line: str) -> dict[str, Any]:
         (compares, "0:1 photos one.png", {"one": "0:1", "pictures": ["photos", "one.png"]}),
         (compares, "--class goose", {"one": "logits:goose", "pictures": None}),
         (compares, "--class goose photos one.png", {"one": "logits:goose", "pictures": ["photos", "one.png"]}),
+        (compares, "photos 0:1 one.png", {"one": "0:1", "pictures": ["photos", "one.png"]}),
         (parts, "photos --class goose", {"one": "logits:goose", "pictures": ["photos"]}),
+        (parts, "photos 0:1", {"one": "0:1", "pictures": ["photos"]}),
+        (varies, "0:1 one.png two.png", {"one": "0:1", "sights": ["one.png", "two.png"]}),
+        (varies, "one.png two.png 0:1", {"one": "0:1", "sights": ["one.png", "two.png"]}),
+        (varies, "one.png two.png --class goose", {"one": "logits:goose", "sights": ["one.png", "two.png"]}),
+        (varies, "0:1", {"one": "0:1"}),
         (weighs, "0:1 goose", {"channel": "0:1", "kind": "goose"}),
         (weighs, "0:1 --class goose", {"channel": "0:1", "kind": "goose"}),
     ],

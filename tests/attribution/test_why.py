@@ -40,7 +40,7 @@ def test_a_method_has_one_range_for_all_targets():
     gradients = found.results[0].maps
     assert found.ranges("minmax")[0].high == pytest.approx(float(gradients.max()))
     assert len(found.picture().ranges) == 2
-    assert "one over all targets" in foot(found)
+    assert "one range over all targets" in foot(found)
 
 
 def test_a_method_that_cannot_answer_is_named_at_the_foot():

@@ -22,13 +22,13 @@ from ..picture import (
     Sheet,
     TextBlock,
     apply_range,
+    capital,
     compact,
     ends,
     map_range,
-    words,
 )  # fmt: skip
 from .maps.answered import Answered, answered, why_title
-from .maps.attribution import Attribution, capital
+from .maps.attribution import Attribution
 from .maps.overlay_rows import GAP, colours, over_block, photo_block, sheet_width
 from .maps.paging import page_of
 from .maps.targets import questions
@@ -89,9 +89,8 @@ class Why(Result):
                 bar = Range(-1.0, 1.0, "-1:1") if signed else Range(0.0, 1.0, "unit")
                 blocks.append(ColourBar(colours(signed), bar, f"{label}, share of the range"))
         # title and caption
-        over_all = "one over all targets" if len(self.targets) > 1 else "stated below its picture"
-        rules = " and ".join(dict.fromkeys(words(scale.rule) for scale in ranges))
-        caption = f"Each method has its own range, {over_all} ({rules})."
+        over_all = "A method has one range over all targets, which" if len(self.targets) > 1 else "A method's range"
+        caption = f"{over_all} stands below its maps."
         caption += "".join(f" {_sentence(name, notes)}" for name, notes in self.refused.items())
         photos = self.results[0].names
         title = why_title([self.targets[i] for i in indices], [self.answers[i] for i in indices])

@@ -54,20 +54,32 @@ def _both(first: Any, second: Any) -> Any:
 
 
 def _place_photos(plan: Plan, values: dict[str, Any]) -> None:
-    """With --class, the word in the place of the target is the first photo; ValueError if photos are missing.
+    """The target and the photos, in whichever order they are named; ValueError if photos are missing.
 
-    If that word is neither a file nor a folder, it stays the target.
+    With --class, the word in the target's place is the first photo, if it names a file or a folder. Without, such a
+    word changes places with the one word among the photos that names neither.
     """
-    field, photos = plan.classes, plan.form.one(Role.PHOTOS)
+    field, photos = plan.classes, plan.form.one(Role.PHOTOS) or (plan.images if plan.several else None)
     if photos is None:
         return
-    if field is not None and field.required and values[plan.class_option]:
+    named = list(values[photos.name] or ())
+    if field is not None and field.required:
         first = values[field.name]
-        if isinstance(first, str) and (shared.names_a_file(first) or os.path.isdir(first)):
-            values[field.name], values[photos.name] = None, [first, *(values[photos.name] or ())]
-    values[photos.name] = values[photos.name] or None
-    if photos.required and values[photos.name] is None:
+        if isinstance(first, str) and _is_photo(first):
+            others = [word for word in named if not _is_photo(word)]
+            if values[plan.class_option]:
+                values[field.name], named = None, [first, *named]
+            elif len(others) == 1:
+                named.remove(others[0])
+                values[field.name], named = others[0], [first, *named]
+    values[photos.name] = named or None
+    if photos.role is Role.PHOTOS and photos.required and not named:
         raise ValueError(_missing(plan, photos))
+
+
+def _is_photo(word: str) -> bool:
+    """Whether the word names a photo's file or a folder."""
+    return shared.names_a_file(word) or os.path.isdir(word)
 
 
 def _missing(plan: Plan, field: Field, more: str = "") -> str:

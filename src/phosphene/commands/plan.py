@@ -136,7 +136,7 @@ def _class_option(field: Field) -> Any:
 
 
 def _add_words(plan: Plan) -> None:
-    """The words for the photo and the layer, which comes first where it must be given."""
+    """The words for the photo and for the layer or the target, which come first where they must be given."""
     form = plan.form
     images = form.one(Role.IMAGES, Role.IMAGE_SET)
     layer = form.one(Role.LAYER) if len(form.of(Role.LAYER)) == 1 else None  # of several networks they are options
@@ -148,6 +148,8 @@ def _add_words(plan: Plan) -> None:
     plan.layer = layer
     if layer is not None and layer.required:
         plan.add(layer.name, _layer_word(layer), inspect.Parameter.empty)
+    if target is not None and target.required and plan.several:  # any number of words would leave none for a later one
+        plan.offer(target)
     if plan.images is not None:
         several = shared.PhotosWord if layer else shared.ImagesWord
         plan.add(plan.images.name, several if plan.several else shared.PhotoWord, None)

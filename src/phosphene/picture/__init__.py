@@ -23,7 +23,7 @@ from .drawing import (
     theme_roles,
 )
 from .folder import files, labelled, photos
-from .numbers import compact, counted
+from .numbers import capital, compact, counted
 from .overlay import draw_boxes, overlay, resample
 from .paragraph import Typeset, stacked
 from .photo import Photo
@@ -71,6 +71,7 @@ __all__ = [
     "Typeset",
     "apply_range",
     "as_rgb",
+    "capital",
     "colour",
     "compact",
     "counted",

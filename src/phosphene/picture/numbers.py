@@ -52,3 +52,8 @@ def fixed(value: float, decimals: int) -> str:
         return "0"
     text = f"{abs(value):,.{decimals}f}"
     return (MINUS if value < 0 else "") + text
+
+
+def capital(text: str) -> str:
+    """The text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]

@@ -15,7 +15,7 @@ import numpy as np
 from .blocks import Block, ColourBar, DrawingBlock, ImageBlock, Row, Table, TextBlock
 from .colour import swatch
 from .drawing import Drawing, Image, Line, Mark, Text, shifted
-from .numbers import compact, pair
+from .numbers import capital, compact, pair
 from .paragraph import HEADING, SMALL, SUBTITLE, TITLE, Typeset, Weight, paragraph
 from .ranges import Range, ranges_caption
 from .table import set_table, table_width
@@ -99,7 +99,7 @@ def footer(caption: str, ranges: tuple[Range, ...]) -> str:
     range_text = ranges_caption(ranges) if ranges else ""
     if not range_text or range_text[1:] in caption:  # in a sentence, or as one
         return caption
-    range_text = range_text[0].upper() + range_text[1:] + "."
+    range_text = f"{capital(range_text)}."
     return f"{caption.rstrip()} {range_text}" if caption else range_text
 
 

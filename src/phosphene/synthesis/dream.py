@@ -23,7 +23,7 @@ from ..instrument import instrument
 from ..instrument.roles import Images, LayerName
 from ..network import Network
 from ..network.room import check_images, check_room
-from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact, counted, grid
+from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, capital, compact, counted, grid
 from ..picture.chart import over_steps
 from ..showing import named
 from .engine.ascent import scored
@@ -85,7 +85,8 @@ class Dream(Synthesis):
             if self.step == self.steps
             else f"stopped after {self.step} of {counted(self.steps, 'step')}"
         )
-        return f"{self.how}; at {text} px (height × width), {effort}, seed {self.seed}. Colours as they are, in [0, 1]."
+        how = f"{capital(self.how)}; at {text} px (height × width), {effort}, seed {self.seed}."
+        return f"{how} Colours as they are, in [0, 1]."
 
 
 @instrument

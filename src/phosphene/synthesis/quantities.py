@@ -24,7 +24,7 @@ from torch import Tensor
 from ..instrument import Result, instrument
 from ..instrument.roles import ClassName, UnitName
 from ..network import Network
-from ..picture import Block, DrawingBlock, Photo, Row, Sheet, Table, compact, counted, grid
+from ..picture import Block, DrawingBlock, Photo, Row, Sheet, Table, capital, compact, counted, grid
 from ..picture.chart import over_steps
 from .class_image import class_number, final_parts
 from .engine.answers import LOGITS, in_words
@@ -90,7 +90,7 @@ class Quantities(Result):
         height, width = self.images.shape[-2:]
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
         caption = (
-            f"{self.how}; {height} × {width} px, {counted(self.steps // len(ASKED), 'step')} each{stopped}, "
+            f"{capital(self.how)}; {height} × {width} px, {counted(self.steps // len(ASKED), 'step')} each{stopped}, "
             f"seed {self.seed}. Values are of the images as they are; those on the way under the recipe's transforms. "
             "Colours as they are, in [0, 1]."
         )

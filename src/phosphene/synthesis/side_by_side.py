@@ -29,6 +29,7 @@ from ..picture import (
     Sheet,
     Table,
     Text,
+    capital,
     compact,
     counted,
     grid,
@@ -136,9 +137,8 @@ class SideBySide(Synthesis):
         height, width = self.images.shape[-2:]
         each = self.steps // len(self.names)
         stopped = "" if self.step == self.steps else f", stopped after {self.step} of {self.steps}"
-        return (
-            f"{self.how}; {height} × {width} px, {counted(each, 'step')} for each network{stopped}, seed {self.seed}."
-        )
+        effort = f"{counted(each, 'step')} for each network{stopped}"
+        return f"{capital(self.how)}; {height} × {width} px, {effort}, seed {self.seed}."
 
     def to_dict(self) -> dict[str, Any]:
         judged = [[{"probability": each.probability, "seen": each.seen} for each in row] for row in self.judged]

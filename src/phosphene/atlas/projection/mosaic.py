@@ -84,8 +84,8 @@ class Mosaic(Zoomable):
             text = f"{self.shown:,} of {counted(total, 'image')} are shown at their places on the map"
             text += f", moved by {self.shift:.2g} tiles (root mean square)" if self.shift else ""
             if self.hidden:
-                text += f"; {self.hidden:,} have no room there and are left out: a larger `side` or `shift` shows more"
-                text += ", and `grid` all"
+                text += f"; {self.hidden:,} have no room there and are left out: larger values of side or shift "
+                text += "show more, and grid shows all"
             text += "." + (SHORTENED if self.shortened else "")
         if self.missing:
             text += f" {self.missing:,} could not be read: {self.thumbnails.why}"

@@ -18,13 +18,14 @@ from ...picture import (
     Sheet,
     Table,
     TextBlock,
+    capital,
     compact,
     draw_boxes,
     map_range,
 )
 from ..cam.cam import NoMeanError
 from ..maps.answered import Answered, answered
-from ..maps.attribution import Attribution, capital
+from ..maps.attribution import Attribution
 from ..maps.methods import METHODS
 from ..maps.methods import method as named
 from ..maps.overlay_rows import colours, laid

@@ -15,11 +15,11 @@ from ...picture import (
     Row,
     Sheet,
     TextBlock,
+    capital,
     compact,
     map_range,
     ranges_caption,
 )
-from ..maps.attribution import capital
 from ..maps.overlay_rows import laid
 from ..maps.paging import page_of
 

@@ -60,7 +60,3 @@ class Attribution(Result, ABC):
         box = frame.to_photo(frame.whole_input).as_tuple()
         values, inside = resample(self.maps[index].float().cpu().numpy(), photo.height, photo.width, box=box)
         return np.where(inside, values, np.nan)
-
-
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ...picture import Block, ColourBar, ImageBlock, Sheet, colour, compact, map_range
-from .attribution import Attribution, capital
+from ...picture import Block, ColourBar, ImageBlock, Sheet, capital, colour, compact, map_range
+from .attribution import Attribution
 from .overlay_rows import colours, map_rows, sheet_width
 from .paging import page_of
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ...picture import Block, ColourBar, ImageBlock, Sheet, as_rgb, colour, compact, map_range  # fmt: skip
-from .attribution import Attribution, capital
+from ...picture import Block, ColourBar, ImageBlock, Sheet, as_rgb, capital, colour, compact, map_range  # fmt: skip
+from .attribution import Attribution
 from .overlay_rows import colours, map_rows, sheet_width
 from .paging import page_of
 

@@ -30,6 +30,7 @@ from ...picture import (
     ImageBlock,
     Sheet,
     apply_range,
+    capital,
     colour,
     compact,
     enlarge,
@@ -39,7 +40,7 @@ from ...picture import (
     resample,
 )
 from ...showing import input_box, seen
-from ..maps.attribution import Attribution, capital, photo_fields
+from ..maps.attribution import Attribution, photo_fields
 from ..maps.fills import Fill, check_count, fill_values_of
 from ..maps.fixed_units import whole
 from ..maps.overlay_rows import map_rows, sheet_width

@@ -28,8 +28,8 @@ from ...instrument import instrument
 from ...instrument.roles import Images, Target
 from ...network import Network
 from ...network.room import check_room
-from ...picture import Block, ColourBar, ImageBlock, Sheet, colour, compact, map_range
-from ..maps.attribution import capital, photo_fields
+from ...picture import Block, ColourBar, ImageBlock, Sheet, capital, colour, compact, map_range
+from ..maps.attribution import photo_fields
 from ..maps.fills import Fill, check_count, fill_values_of
 from ..maps.fixed_units import FixedUnits, at_once, fix_units, values, whole
 from ..maps.heatmap import Heatmap

@@ -26,6 +26,7 @@ from ...picture import (  # fmt: skip
     Text,
     apply_range,
     as_rgb,
+    capital,
     compact,
     map_range,
     ranges_caption,
@@ -33,7 +34,6 @@ from ...picture import (  # fmt: skip
     windowed,
     wrap,
 )
-from ..maps.attribution import capital
 from ..maps.paging import page_of
 
 if TYPE_CHECKING:

@@ -75,8 +75,8 @@ def sheet_of(result: Anatomy, channels: int | Sequence[int]) -> Sheet:
     caption = (
         f"The anatomy of {result.layer} ({result.kind}) of {result.network}: forward above, reversed below, for z = "
         f"{result.target}. {_how_many(channels, len(outs), len(y), what)} Of w, a row belongs to a channel of y and a "
-        "column to one of x, where the layer mixes channels. Each panel has its own range, said beneath it; where "
-        "values are signed, blue is below zero, white zero and red above."
+        "column to one of x, where the layer mixes channels. Where values are signed, blue is below zero, white zero "
+        "and red above."
     )
     return Sheet(title, subtitle, [DrawingBlock(drawing)], caption=caption, ranges=ranges, description=caption)
 

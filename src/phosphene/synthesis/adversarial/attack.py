@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...network import Labels
-from ...picture import Block, ImageBlock, Range, Row, Sheet, TextBlock, compact, counted
+from ...picture import Block, ImageBlock, Range, Row, Sheet, TextBlock, capital, compact, counted
 from ..engine.synthesis import Synthesis, pixels, trace
 
 WIDE, GAP = 330.0, 28.0
@@ -78,7 +78,7 @@ class Adversarial(Synthesis):
         many = len(self.images)
         text = f"{successes} of {many} answered as wanted when rounded to 8 bits"
         text += f", {plain} before rounding" if plain != successes else ""
-        return f"{self.how}. {text}. {self._size}"
+        return f"{capital(self.how)}. {text}. {self._size}"
 
     @property
     def _size(self) -> str:
@@ -96,7 +96,6 @@ class Adversarial(Synthesis):
         """
         if not gain > 0:
             raise ValueError(f"a gain is above 0, not {gain:g}")
-        most = 0.5 / gain
         blocks: list[Block] = []
         rows_drawn = min(max(1, rows), len(self.images))
         for index in range(rows_drawn):
@@ -106,8 +105,9 @@ class Adversarial(Synthesis):
             blocks.append(TextBlock(f"{len(self.images) - rows_drawn} more images are not drawn.", colour="muted"))
         if len(self.history) > 2:
             blocks.append(trace(self.history, self.objective))
-        grey = f"Changes are drawn {gain:g} times as large about grey, which is no change:"
-        caption = f"{self.caption} {grey} black −{compact(most)}, white +{compact(most)}, of pixels in [0, 1]."
+        change_range = Range(-0.5 / gain, 0.5 / gain, "fixed")
+        grey = f"Changes are drawn {gain:g} times as large about grey, which is no change;"
+        caption = f"{self.caption} {grey} {change_range.caption()}, of pixels in [0, 1]."
         width = 3 * WIDE + 2 * GAP + 96
         return Sheet(
             self.heading,
@@ -116,7 +116,7 @@ class Adversarial(Synthesis):
             caption=caption,
             width=width,
             description=caption,
-            ranges=[Range(-most, most, "fixed")],
+            ranges=[change_range],
         )
 
     def _caption(self, index: int) -> str:

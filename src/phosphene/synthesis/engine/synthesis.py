@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from ...instrument import Result
-from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, compact, counted, grid
+from ...picture import Block, DrawingBlock, ImageBlock, Row, Sheet, capital, compact, counted, grid
 from ...picture.chart import over_steps
 
 WIDTH = 1104.0
+GAP = 40.0  # between images and the chart beside them
+TRACE, NARROWEST_TRACE = 460.0, 340.0  # how wide a chart of scores is
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,8 +48,8 @@ class Synthesis(Result):
 
         - `columns`: images in a row
         """
-        blocks: list[Block] = [tiled(self.shown, self.labels, columns), trace(self.history, self.objective)]
-        return self.sheet_of(blocks)
+        images = tiled(self.shown, self.labels, columns)
+        return self.sheet_of(with_trace(images, self.history, self.objective, self.titles))
 
     def sheet_of(self, blocks: Sequence[Block], subtitle: str | None = None) -> Sheet:
         """The blocks under this result's heading, with its caption; below the heading stands the network's name."""
@@ -77,7 +79,8 @@ class Synthesis(Result):
             if self.step == self.steps
             else f"stopped after {self.step} of {counted(self.steps, 'step')}"
         )
-        return f"{self.how}; {height} × {width} px, {steps_text}, seed {self.seed}. Colours as they are, in [0, 1]."
+        how = f"{capital(self.how)}; {height} × {width} px, {steps_text}, seed {self.seed}."
+        return f"{how} Colours as they are, in [0, 1]."
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -104,15 +107,28 @@ def tiled(
     """The images in rows, with a label under each, as wide as there is room."""
     columns = max(1, min(columns, len(images)))
     tiles = grid(pixels(images), columns=columns, gutter=max(2, images.shape[-1] // 14))
-    width_px = min(width, tiles.pixels.shape[1] * max(1.0, min(2.0, 300 / images.shape[-1])))
+    width_px = tiles.pixels.shape[1] * max(1.0, min(2.0, 300 / images.shape[-1]))
+    width_px = width if width_px > 0.8 * width else width_px  # rather somewhat larger images than a gap beside them
     return ImageBlock(tiles.pixels, heading=heading, cells=tiles.cells, labels=labels, width=width_px, crisp=False)
 
 
-def trace(history: Tensor, name: str, width: float = 460.0) -> Block:
-    """The score of each image at every step; of more than four, the mean, the lowest and the highest."""
+def with_trace(images: ImageBlock, history: Tensor, name: str, titles: Sequence[str] = ()) -> list[Block]:
+    """The images, and the chart of their scores: beside them where there is room, otherwise below."""
+    room = WIDTH - (images.width or images.pixels.shape[1]) - GAP
+    if room < NARROWEST_TRACE:
+        return [images, trace(history, name, titles=titles)]
+    return [Row([images, trace(history, name, min(TRACE, room), titles)], gap=GAP)]
+
+
+def trace(history: Tensor, name: str, width: float = TRACE, titles: Sequence[str] = ()) -> Block:
+    """The score of each image at every step; of more than four, the mean, the lowest and the highest.
+
+    The lines of up to four images have the images' titles where all titles differ, otherwise their numbers.
+    """
     rows = history.float().cpu().numpy().T
     if len(rows) <= 4:
-        series, names = list(rows), [f"{index + 1}" for index in range(len(rows))] if len(rows) > 1 else []
+        numbers = [f"{index + 1}" for index in range(len(rows))] if len(rows) > 1 else []
+        series, names = list(rows), list(titles) if len({*titles}) == len(numbers) else numbers
     else:
         series, names = [rows.mean(0), rows.max(0), rows.min(0)], ["mean", "highest", "lowest"]
     return Row([DrawingBlock(over_steps(series, names, up=name, width=width))])

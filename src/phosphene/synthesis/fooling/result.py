@@ -12,8 +12,9 @@ from torch import Tensor
 from ...network import Labels
 from ...picture import Block, DrawingBlock, Row, Sheet, compact
 from ...picture.chart import Axis, Chart, Curve
+from ...picture.sheet import natural_width
 from ..adversarial.percentages import Share, share
-from ..engine.synthesis import WIDTH, Synthesis, tiled, trace
+from ..engine.synthesis import GAP, WIDTH, Synthesis, tiled, trace
 
 SURE = 0.9
 TAKEN = 0.5  # a class with a higher probability is the first answer
@@ -75,15 +76,16 @@ class Fooling(Synthesis):
         """
         plots: list[Block] = []
         if len(self.history) > 1:
-            plots.append(trace(self.history, self.objective))
+            plots.append(trace(self.history, self.objective, titles=self.titles))
         tried = self.confidences[~self.confidences.isnan()]
         if len(tried) > len(self.classes):
             ordered = tried.sort(descending=True).values.tolist()
             curve = Curve(range(1, len(ordered) + 1), ordered)
             across = Axis("classes, the surest first", whole=True)
             plots.append(DrawingBlock(Chart([curve], across, Axis("confidence", low=0, high=1)).drawing()))
-        blocks: list[Block] = [tiled(self.images, self.labels, columns), Row(plots)] if plots else []
-        blocks = blocks or [tiled(self.images, self.labels, columns)]
+        images = tiled(self.images, self.labels, columns)
+        width = (images.width or 0) + sum(natural_width(plot) + GAP / 2 for plot in plots)
+        blocks: list[Block] = [Row([images, *plots], gap=GAP / 2)] if width <= WIDTH else [images, Row(plots)]
         if len(self.others):
             labels = [f"{self._name(i)}: {self._sure(float(self.confidences[i]))}" for i in self.other_classes]
             blocks.append(tiled(self.others, labels, 6, "The surest of the other classes", WIDTH))
@@ -91,7 +93,7 @@ class Fooling(Synthesis):
 
     @staticmethod
     def _sure(probability: float) -> str:
-        return f"{probability:.1%}" if probability < 0.9995 else "> 99.9%"
+        return f"{probability:.1%}" if probability < 0.9995 else ">99.9%"
 
     def _name(self, index: int) -> str:
         return self.class_names[index] if index < len(self.class_names) else f"class {index}"

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...instrument import Result, instrument
 from ...network.room import check_room
-from ...picture import DrawingBlock, ImageBlock, Photo, Range, Row, Sheet, compact
+from ...picture import DrawingBlock, ImageBlock, Photo, Range, Row, Sheet
 from .descriptor import HOG, Normalise, Settings
 from .glyphs import energies, glyphs
 
@@ -61,7 +61,7 @@ class Hog(Result):
             ],
             caption=(
                 f"{self.settings.text}. A stroke's brightness is what its cell keeps of edges in that direction, the "
-                f"mean over the blocks that it is in: black 0, white {compact(float(energy.max()))}."
+                "mean over the blocks that it is in."
             ),
             width=2 * WIDE + 28 + 96,
             description=f"HOG of {self.photo.name}; {self.settings.text}",

@@ -18,7 +18,7 @@ from torch import Tensor
 from ...instrument import instrument
 from ...instrument.roles import Images, LayerName
 from ...network import Network
-from ...picture import Block, Sheet, compact
+from ...picture import Sheet, compact
 from ...showing import named
 from ..engine.ascent import adam, ascend
 from ..engine.codes import Code, code, reading
@@ -28,7 +28,7 @@ from ..engine.objectives import Objective, objective
 from ..engine.options import positive, seen_images, step_count
 from ..engine.parted import Parted, parted
 from ..engine.settings import Settings, check_robust
-from ..engine.synthesis import tiled, trace
+from ..engine.synthesis import tiled, with_trace
 from ..engine.transforms import Moved
 from .invert import likely
 
@@ -59,8 +59,7 @@ class Caricature(Parted):
         """
         pairs = torch.stack([self.originals, self.images], 1).flatten(0, 1)
         labels = [text for product in self.products for text in ("photo: 1", f"caricature: {float(product):.3g}")]
-        blocks: list[Block] = [tiled(pairs, labels, columns), trace(self.part_history[PRODUCT], PRODUCT)]
-        return self.sheet_of(blocks)
+        return self.sheet_of(with_trace(tiled(pairs, labels, columns), self.part_history[PRODUCT], PRODUCT))
 
     @property
     def heading(self) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...picture import Block, Sheet
+from ...picture import Sheet
 from ..engine.parted import Parted
-from ..engine.synthesis import tiled, trace
+from ..engine.synthesis import tiled, with_trace
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,8 +48,7 @@ class Inversion(Parted):
             images += [self.originals[index], *self.images[images_of_photo]]
             labels += ["photo", *(f"error {percent(float(error))}" for error in self.errors[images_of_photo])]
         way = self.part_history["normalised error"].clamp(min=1e-6).log10()
-        blocks: list[Block] = [tiled(torch.stack(images), labels, columns), trace(way, "error (power of ten)")]
-        return self.sheet_of(blocks)
+        return self.sheet_of(with_trace(tiled(torch.stack(images), labels, columns), way, "error (power of ten)"))
 
     @property
     def heading(self) -> str:
