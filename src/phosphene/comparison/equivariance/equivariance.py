@@ -15,7 +15,8 @@ part in the fit, each by its squared error over the variance of φ(g x) about th
     learned         M_g φ(x)
 
 Where the paper judges a map by the classifier's error alone, `restored` says it beside: the share of images that the
-network answers as it answers the image before g, with the rest of the network going on from the mapped values.
+network answers as it answers the image before g, with the rest of the network going on from the mapped values. A map
+can also be trained by these answers (`task`), which asks less of it: the rest of the network may not read everything.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from .fitting import FEWEST, MEASURE, TURN, WAYS, Errors, Fitted, Tally, add_err
 from .layers import kernels_of, layers_of, studied
 from .mapping import LinearMap
 from .pairs import batch_for, maps_of, pair
-from .restoring import Answers
+from .restoring import Answers, taught
 from .words import verdict
 
 
@@ -161,6 +162,7 @@ def equivariance(
     layers: LayerNames | None = None,
     neighbourhood: int = 3,
     sparse: int | None = None,
+    task: int = 0,
     limit: int | None = 300,
     seed: int = 0,
 ) -> Iterator[Equivariance]:
@@ -177,10 +179,14 @@ def equivariance(
     - `layers`: which layers; if not given, the outputs of up to ten blocks, spread over the depth
     - `neighbourhood`: a map reads so many places in each direction, an odd number
     - `sparse`: each channel is made of at most so many values, instead of a ridge regression on all
+    - `task`: so many steps of training for each layer's map by the answers, through the rest of the network, 16 images
+      each; it stands beside the fitted one
     - `limit`: how many images to use at most, spread over all
     - `seed`: which places of large layers take part in the fit
     """
     g = transformation_of(by)
+    if task < 0:
+        raise ValueError(f"task is a number of steps, at least 0, not {task}")
     if neighbourhood < 1 or neighbourhood % 2 == 0:
         raise ValueError(f"a neighbourhood is an odd number of places, at least 1, not {neighbourhood}")
     chosen = [studied(layer, neighbourhood) for layer in layers_of(network, layers)]
@@ -206,18 +212,26 @@ def equivariance(
                 fits[fit.studied.name] = fit
             yield replace(began, progress=words, step=step)
         began = replace(began, fitting=tally.images, unreadable=tally.unreadable)
-        for result in _measured(network, images, g, [fits[each.name] for each in chosen], limit, began):
+        every = [fits[each.name] for each in chosen]
+        maps: list[LinearMap] = []
+        for fit in every if task else ():
+            maps.append(fit.map)
+            for words, maps[-1] in taught(network, images, g, fit, tally, limit=limit, steps=task):
+                step += 1
+                yield replace(began, progress=words, step=step)
+        for result in _measured(network, images, g, every, maps, limit, began):
             step += 1
             yield replace(result, step=step)
 
 
 def _measured(
-    network: Network, images: Any, g: Transformation, fits: list[Fitted], limit: int | None, began: Equivariance
-) -> Iterator[Equivariance]:
+    network: Network, images: Any, g: Transformation, fits: list[Fitted], maps: list[LinearMap], limit: int | None,
+    began: Equivariance,
+) -> Iterator[Equivariance]:  # fmt: skip
     """The errors on the images that measure, and the answers; the whole result at the end."""
     layers = [fit.studied.layer for fit in fits]
     errors = [Errors() for _ in fits]
-    answers = Answers(network, g, fits)
+    answers = Answers(network, g, fits, taught=maps)
     source = ImageCollection(
         images, [network], limit=limit, turn=(TURN, MEASURE), batch=batch_for(layers)
     )  # fmt: skip

@@ -23,7 +23,9 @@ WAYS = {
     "uncompensated": ("uncompensated", "series3"),
     "permuted": ("places moved", "accent2"),
     "learned": ("learned map", "accent"),
+    "task": ("map trained by the answers", "series4"),
 }
+PREDICTIONS = ("uncompensated", "permuted", "learned")
 
 
 def shown(network: Network, both: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -94,16 +96,15 @@ def _curves(rows: dict[str, list[Interval]]) -> list[Curve]:
 
 
 def _errors(result: Equivariance) -> Drawing:
-    rows = {way: [getattr(layer, way) for layer in result.layers] for way in WAYS}
+    rows = {way: [getattr(layer, way) for layer in result.layers] for way in PREDICTIONS}
     marks: list[Series] = [Reference(1.0, "the mean"), *_curves(rows)]
     return Chart(marks, _axis(result), Axis("normalised error", low=0.0), WIDTH / 2 - 12, 330).drawing()
 
 
 def _restored(result: Equivariance) -> Drawing:
     assert result.clean is not None
-    percent = {
-        way: [_percent(layer.restored[way]) for layer in result.layers] for way in WAYS
-    }  # fmt: skip
+    ways = [way for way in WAYS if way in result.layers[0].restored]
+    percent = {way: [_percent(layer.restored[way]) for layer in result.layers] for way in ways}
     clean = [Reference(100 * result.clean.mean, "untransformed")] if result.labelled else []
     marks: list[Series] = [*clean, *_curves(percent)]
     axis = Axis("share of images", low=0.0, high=100.0, unit=" %")
@@ -139,12 +140,13 @@ def table_of(result: Equivariance) -> Table:
     """Every layer's numbers."""
     header = ["layer", "uncompensated", "places moved", "learned map", "95 % interval"]
     if result.clean is not None:
-        header += ["restored, uncompensated", "places moved", "learned map"]
+        ways = [way for way in WAYS if way in result.layers[0].restored]
+        header += [f"restored, {WAYS[ways[0]][0]}", *(WAYS[way][0] for way in ways[1:])]
     rows = []
     for layer in result.layers:
-        row = [layer.layer, *(number(getattr(layer, way).mean) for way in WAYS)]
+        row = [layer.layer, *(number(getattr(layer, way).mean) for way in PREDICTIONS)]
         row.append(f"{number(layer.learned.low)} to {number(layer.learned.high)}")
         if result.clean is not None:
-            row += [f"{layer.restored[way].mean:.0%}" for way in WAYS]
+            row += [f"{layer.restored[way].mean:.0%}" for way in ways]
         rows.append(row)
     return Table(header, rows, heading=_sentence(result.words) if result.layers else result.progress)

@@ -49,6 +49,7 @@ class Tally:
     """How many images took part in the fits, and why others could not."""
 
     images: int = 0
+    stated: bool = True  # whether the class of every one is
     unreadable: tuple[str, ...] = ()
 
 
@@ -69,6 +70,7 @@ def fitted(
             for each in group:
                 _add(sums[each.name], each, transformation, network, before[each.name], after[each.name], roles, seed)
             tally.images = read.start + len(read)
+            tally.stated &= bool((read.classes(network) >= 0).all())
             yield f"fitting: image {tally.images}{source.of_all}", None
         tally.unreadable = source.unreadable
         for each in group:

@@ -7,22 +7,27 @@ values should lead to the answer for g(x).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ...data.collection import Batch
+from ...data.collection import Batch, ImageCollection
 from ...measures.intervals import Interval, interval
 from ...network import Layer, Network
 from ...network.running.outputs import main_tensor, per_image
 from ...network.running.replacing import replaced
 from ...transformations import Transformation
-from .fitting import Fitted
+from ..regression.by_task import Linear, trained
+from .fitting import FIT, TURN, Fitted, Tally
+from .mapping import LinearMap
 from .pairs import changed
 
+BATCH = 16  # images of a step of training
 Change = Callable[[Tensor], Tensor]  # maps (N, C, rows, columns) -> maps of the same shape
 
 
@@ -42,6 +47,32 @@ def task_of(network: Network, x: Tensor, transformation: Transformation) -> Task
     return Task(changed(network, x, inverse), x)
 
 
+def taught(
+    network: Network, images: Any, transformation: Transformation, fit: Fitted, tally: Tally, *,
+    limit: int | None, steps: int,
+) -> Iterator[tuple[str, LinearMap]]:  # fmt: skip
+    """The map trained by the answers, step by step: from the fitted one on, through the rest of the network.
+
+    The answers are the stated classes where those of all images are known and the transformation has an inverse, else
+    the network's own for the image that the mapped values should lead to.
+    """
+    resampling = transformation.resampling(fit.studied.grid, network.preprocessing.size)
+    stated = tally.stated and transformation.inverse is not None
+
+    def scores(x: Tensor, linear: Linear) -> Tensor:
+        return scores_where(network, x, fit.studied.layer, _in_turn(resampling, LinearMap(*linear)))
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for read in ImageCollection(images, [network], limit=limit, turn=(TURN, FIT), batch=BATCH):
+            task = task_of(network, read.inputs[0], transformation)
+            own = network.scores(task.target)
+            wanted = F.one_hot(read.classes(network), own.shape[1]).to(own) if stated else network.probabilities(own)
+            yield task.shown, wanted
+
+    for step, loss, linear in trained((fit.map.weight, fit.map.bias), scores, batches, steps):
+        yield f"training: {fit.studied.name}, step {step} of {steps}, loss {loss:.3g}", LinearMap(*linear)
+
+
 @dataclass(eq=False)
 class Answers:
     """The classes that a network answers, image by image: for the target, without a map, and with each layer's maps."""
@@ -54,6 +85,7 @@ class Answers:
     stated: list[int] = field(default_factory=list)  # by the images' source; -1 where it states none
     uncompensated: list[int] = field(default_factory=list)
     mapped: dict[tuple[int, str], list[int]] = field(default_factory=dict)  # by layer and way
+    taught: Sequence[LinearMap] = ()  # for each layer the map that was trained by the answers
 
     def add(self, read: Batch) -> None:
         """Adds the answers for some images; notes in `refused` that the network gives none."""
@@ -68,6 +100,8 @@ class Answers:
         for index, fit in enumerate(self.fits):
             resampling = self.transformation.resampling(fit.studied.grid, self.network.preprocessing.size)
             ways: Mapping[str, Change] = {"permuted": resampling, "learned": _in_turn(resampling, fit.map)}
+            if self.taught:
+                ways = {**ways, "task": _in_turn(resampling, self.taught[index])}
             for way, change in ways.items():
                 scores = scores_where(self.network, task.shown, fit.studied.layer, change)
                 self.mapped.setdefault((index, way), []).extend(scores.argmax(1).tolist())
@@ -85,7 +119,7 @@ class Answers:
         """The shares of right answers by the way, at one layer."""
         if self.refused or not self.target:
             return {}
-        ways = {way: self.mapped[index, way] for way in ("permuted", "learned")}
+        ways = {way: self.mapped[index, way] for way in ("permuted", "learned", "task") if (index, way) in self.mapped}
         return {
             way: self._share(answers, seed) for way, answers in ({"uncompensated": self.uncompensated} | ways).items()
         }
