@@ -119,7 +119,9 @@ def test_errors_are_those_of_a_plain_loop_in_double_precision():
 
 
 def test_what_is_restored_is_the_rest_of_the_network_on_mapped_values(unchanged):
-    network = network_of(conv(random_filters()), nn.ReLU(), conv(torch.randn(5, 6, 3, 3, generator=seeded(9))), nn.ReLU(), classes=7)
+    network = network_of(
+        conv(random_filters()), nn.ReLU(), conv(torch.randn(5, 6, 3, 3, generator=seeded(9))), nn.ReLU(), classes=7
+    )
     x = images(4)
     weight, bias = torch.randn(6, 6, 3, 3, generator=seeded(5)), torch.randn(6, generator=seeded(6))
     change = LinearMap(weight, bias)
@@ -133,7 +135,9 @@ def test_what_is_restored_is_the_rest_of_the_network_on_mapped_values(unchanged)
 
 
 def test_gradients_reach_the_map_and_never_the_network():
-    network = network_of(conv(random_filters()), nn.ReLU(), conv(torch.randn(5, 6, 3, 3, generator=seeded(9))), nn.ReLU(), classes=7)
+    network = network_of(
+        conv(random_filters()), nn.ReLU(), conv(torch.randn(5, 6, 3, 3, generator=seeded(9))), nn.ReLU(), classes=7
+    )
     factor = torch.ones(1, 6, 1, 1, requires_grad=True)
     scores = scores_where(network, images(2), network.layer("1"), lambda maps: maps * factor)
     (gradient,) = torch.autograd.grad(scores.sum(), factor)
@@ -283,3 +287,35 @@ def test_a_map_trained_by_the_answers_restores_what_a_bad_fit_lost(unchanged):
     assert any(step.startswith("training: 1, step 2 of 2, loss") for step in steps)
     with pytest.raises(ValueError, match="at least 0, not -1"):
         ph.equivariance(network, x, layers="1", task=-1)
+
+
+def test_hog_follows_a_flip_exactly_by_exchanging_directions():
+    from skimage.data import astronaut, chelsea, coffee
+
+    photos = [ph.read(photo[top : top + 300, :300]) for photo in (astronaut(), chelsea(), coffee())
+              for top in range(0, photo.shape[0] - 299, 40)]  # fmt: skip
+    network = ph.load("hog")
+    result = ph.equivariance(network, photos, "flip-horizontal", layers=["cells", "blocks"], neighbourhood=1, sparse=1)
+    for layer, row in zip(result.layers, result.rows, strict=True):
+        assert row["learned"] < 1e-9 < 0.1 < row["permuted"]
+        weight = layer.map.weight[..., 0, 0]
+        torch.testing.assert_close(weight @ weight, torch.eye(len(weight)), atol=1e-4, rtol=0)  # twice is none
+    assert result.map("cells").weight[..., 0, 0].round().argmax(1).tolist() == list(range(8, -1, -1))
+    assert result.clean is None
+
+
+def test_the_local_error_is_small_where_moved_places_explain_the_change():
+    blur = nn.Conv2d(3, 3, 3, padding=1, groups=3, bias=False, padding_mode="reflect")
+    blur.weight.data.fill_(1 / 9)
+    oriented = nn.Conv2d(3, 4, 3, padding=1, bias=False, padding_mode="reflect")
+    oriented.weight.data.copy_(random_filters(4))
+    network = ph.Network(nn.Sequential(blur, oriented).eval(), ph.Preprocessing.plain(size=32))
+    smooth = torch.nn.functional.interpolate(images(), size=(32, 32), mode="bicubic").clamp(0, 1)
+
+    def errors(by):
+        return [row["local"] for row in ph.equivariance(network, smooth, by, layers=["0", "1"]).rows]
+
+    assert max(errors("translate:0.1,0")) < 0.05  # a convolution follows a shift
+    turned = errors("rotate:20")
+    assert turned[0] < turned[1] < 0.05  # a round filter follows a turn better; near the edges a turn is a shift
+    assert errors("flip-vertical") == errors("brightness:1.2") == [None, None]

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import phosphene as ph
+from phosphene.network.hog import HOG, Settings, hog_network
 from phosphene.picture import Line
-from phosphene.synthesis.hog.descriptor import HOG, Settings, hog_network
 from phosphene.synthesis.hog.glyphs import energies, glyphs
 from phosphene.synthesis.hog.images import as_image, unevenness
 from phosphene.synthesis.hog.twins import exact

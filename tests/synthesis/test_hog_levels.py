@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from phosphene.synthesis.hog.descriptor import HOG, Settings
+from phosphene.network.hog import HOG, Settings
 from phosphene.synthesis.hog.levels import Levels, likest_scale, summed, weights
 
 SETTINGS = [Settings(), Settings(4, 2, 1), Settings(6, 1, 2), Settings(9, 5, 3), Settings(8, 16, 1)]

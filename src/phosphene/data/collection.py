@@ -44,8 +44,13 @@ class Batch:
         return len(self.entries)
 
     def classes(self, network: Network) -> Tensor:
-        """The class of each image (n,) in the network's order, as its folder or file states it; -1 where none does."""
-        return torch.tensor([stated_class(network.labels, Path(each.name), each.label) for each in self.entries])
+        """The class of each image (n,) in the network's order, as its folder or file states it.
+
+        -1 where none does, and for a class that the network has not.
+        """
+        count = network.labels.count or 0
+        stated = [stated_class(network.labels, Path(each.name), each.label) for each in self.entries]
+        return torch.tensor([index if index < count else -1 for index in stated])
 
 
 class ImageCollection:

@@ -39,6 +39,7 @@ from ..roles import By
 from .equivariance_picture import sheet_of, shown, table_of
 from .fitting import FEWEST, MEASURE, TURN, WAYS, Errors, Fitted, Tally, add_errors, fitted
 from .layers import kernels_of, layers_of, studied
+from .local import local
 from .mapping import LinearMap
 from .pairs import batch_for, maps_of, pair
 from .restoring import Answers, taught
@@ -59,6 +60,7 @@ class LayerFollows:
     learned: Interval
     strength: float
     centre: str
+    local: Interval | None  # the local equivariance error; None where the transformation has no small member
     restored: Mapping[str, Interval]  # by the way; empty where the network gives no answers
     map: LinearMap = field(repr=False)
     correlation: np.ndarray = field(repr=False)  # (channels after, channels before), at the moved place
@@ -73,6 +75,7 @@ class LayerFollows:
             error: Interval = getattr(self, way)
             row |= {way: error.mean, f"{way}_interval": [error.low, error.high]}
         row |= {"strength": None if np.isnan(self.strength) else self.strength, "centre": self.centre}
+        row["local"] = None if self.local is None else self.local.mean
         for way, share in self.restored.items():
             row |= {f"restored_{way}": share.mean, f"restored_{way}_interval": [share.low, share.high]}
         return row
@@ -232,6 +235,7 @@ def _measured(
     layers = [fit.studied.layer for fit in fits]
     errors = [Errors() for _ in fits]
     answers = Answers(network, g, fits, taught=maps)
+    nearby = local(network, g)
     source = ImageCollection(
         images, [network], limit=limit, turn=(TURN, MEASURE), batch=batch_for(layers)
     )  # fmt: skip
@@ -241,6 +245,8 @@ def _measured(
         before, after = (maps_of(network, x, layers) for x in (both.before, both.after))
         for fit, of_layer in zip(fits, errors, strict=True):
             add_errors(of_layer, fit, g, network, before[fit.studied.name], after[fit.studied.name])
+        if nearby is not None:
+            nearby.add(network, both.before, layers)
         if example is None:
             example = shown(network, both)
         yield replace(began, progress=f"measuring: image {read.start + len(read)}{source.of_all}")
@@ -253,13 +259,15 @@ def _measured(
     names = [layer.name for layer in network.layers()]
     rows = []
     for index, (fit, of_layer) in enumerate(zip(fits, errors, strict=True)):
+        name = fit.studied.name
         ways = {way: ratio(np.array(of_layer.ways[way]), np.array(of_layer.total), began.seed) for way in WAYS}
         rows.append(
             LayerFollows(
-                layer=fit.studied.name, channels=fit.studied.channels, grid=fit.studied.grid, side=fit.studied.side,
-                depth=names.index(fit.studied.name) / max(1, len(names) - 1), **ways, strength=fit.strength,
-                centre=fit.centre, restored=answers.restored(index, began.seed), map=fit.map,
-                correlation=fit.correlation, kernels=kernels_of(network, fit.studied.layer),
+                layer=name, channels=fit.studied.channels, grid=fit.studied.grid, side=fit.studied.side,
+                depth=names.index(name) / max(1, len(names) - 1), **ways, strength=fit.strength, centre=fit.centre,
+                local=None if nearby is None else nearby.error(name, began.seed),
+                restored=answers.restored(index, began.seed), map=fit.map, correlation=fit.correlation,
+                kernels=kernels_of(network, fit.studied.layer),
             )
         )  # fmt: skip
     left_out = began.left_out

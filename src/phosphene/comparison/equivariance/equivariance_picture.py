@@ -65,6 +65,11 @@ def sheet_of(result: Equivariance, map: str | None) -> Sheet:
         "channels. Only places whose values come from inside the frame count. Bands: 95 % bootstrap intervals over "
         "images."
     )
+    if result.layers[0].local is not None:
+        caption += (
+            " Local, no fit: of the change under a tiny transformation of the same family, the share that moved places "
+            "do not explain."
+        )
     return Sheet(title, subtitle, blocks, caption=caption, width=WIDTH + 96, description=f"{title} {result.words}.")
 
 
@@ -98,6 +103,9 @@ def _curves(rows: dict[str, list[Interval]]) -> list[Curve]:
 def _errors(result: Equivariance) -> Drawing:
     rows = {way: [getattr(layer, way) for layer in result.layers] for way in PREDICTIONS}
     marks: list[Series] = [Reference(1.0, "the mean"), *_curves(rows)]
+    nearby = [layer.local.mean for layer in result.layers if layer.local is not None]
+    if nearby:
+        marks.append(Curve(np.arange(len(nearby), dtype=float), nearby, "local, no fit", colour="muted", dashed=True))
     return Chart(marks, _axis(result), Axis("normalised error", low=0.0), WIDTH / 2 - 12, 330).drawing()
 
 

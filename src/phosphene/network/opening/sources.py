@@ -1,6 +1,7 @@
 """Where networks come from: one word opens one, `torchvision:resnet18`, `timm:…`, a weights file, or your own code.
 
     (nothing), efficientnet_lite0          the embedded default; needs no download
+    hog                                    histograms of oriented gradients, which nobody trained
     torchvision:NAME[@WEIGHTS|@none]       @none: random weights from `seed`
     timm:NAME[.TAG][@none]
     hf-hub:OWNER/NAME                      a network of timm or transformers on the Hugging Face Hub
@@ -22,6 +23,8 @@ from pathlib import Path
 from ..labels import Labels
 from ..preprocessing import Preprocessing
 from .catalogue import Listed, names
+from .descriptor import NAME as HOG
+from .descriptor import open_hog
 from .embedded import NAME as EMBEDDED
 from .embedded import open_embedded
 from .from_callable import open_callable
@@ -99,6 +102,9 @@ def _opened(
     if spec == EMBEDDED:
         _refuse(spec, classes=classes)
         return open_embedded()
+    if spec == HOG:
+        _refuse(spec, classes=classes)
+        return open_hog()
     if kind == "hf-hub":
         _refuse(spec, classes=classes)
         return open_hub(spec, seed=seed)
@@ -118,7 +124,7 @@ def _refuse(spec: str, **options: object) -> None:
 
 
 def _unknown(spec: str) -> str:
-    specs = sorted({listed.spec for listed in names("torchvision")} | {EMBEDDED})
+    specs = sorted({listed.spec for listed in names("torchvision")} | {EMBEDDED, HOG})
     plain = [name.removeprefix("torchvision:") for name in specs]
     if f"torchvision:{spec}" in specs:
         return f"'{spec}' does not say where it is from; write torchvision:{spec} or timm:{spec}"

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ...instrument import Result, instrument
+from ...network.hog import HOG, Normalise, Settings
 from ...network.room import check_room
 from ...picture import DrawingBlock, ImageBlock, Photo, Range, Row, Sheet
-from .descriptor import HOG, Normalise, Settings
 from .glyphs import energies, glyphs
 
 WIDE = 520.0

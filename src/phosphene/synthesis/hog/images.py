@@ -2,7 +2,7 @@
 
     minimise |phi(x) - phi_0|^2 / |phi_0|^2 over grey images x in [0, 1]
 
-phi is the descriptor (hog_descriptor.py), as a network; the loop is that of every other recipe.
+phi is the descriptor (network/hog.py), as a network; the loop is that of every other recipe.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from ...network import Network, Preprocessing
+from ...network.hog import Settings
 from ...picture import Photo, read
 from ..engine.ascent import Moment, ascend
 from ..engine.images import Fourier, Pixels
 from ..engine.objectives import IMAGES, Objective, Size, objective
 from ..engine.priors import total_variation
 from ..engine.synthesis import pixels
-from .descriptor import Settings
 from .hog import descriptor
 
 ERROR = "− squared error of HOG"

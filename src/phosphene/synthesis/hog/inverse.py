@@ -9,7 +9,7 @@ mind contrast, so that total variation alone would take it away.
 A whole vote does not say which way an edge should turn, and descent from noise with it ends in noise that votes like
 the photo. So phi first has shared votes, which follow a turning edge smoothly, while phi_0 has whole ones, as the
 descriptor that is known: L-BFGS then finds the edges. Steps of Adam with whole votes, which have the derivatives of
-shared ones (hog_descriptor.py), bring the descriptors closer.
+shared ones (network/hog.py), bring the descriptors closer.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from itertools import chain
 from torch import Tensor
 
 from ...instrument import instrument
+from ...network.hog import Normalise, Settings, hog_network
 from ...picture import Photo
 from ..engine.ascent import adam, ascend, lbfgs, scored
 from ..engine.options import generator, image_count, pair, positive, step_count
 from ..engine.stepping import current_images
-from .descriptor import Normalise, Settings, hog_network
 from .images import GreySpectrum, as_image, described, fitted, like, unevenness
 from .result import HogImages, results_of
 

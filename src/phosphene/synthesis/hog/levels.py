@@ -2,7 +2,7 @@
 
     minimise E(x) = sum over cells c of w_c |h_c(x) - h_c(x_0)|^2 over images x of whole levels
 
-h_c are a cell's summed votes (hog_descriptor.py); where they are equal, so are the descriptors. w_c is the sum, over
+h_c are a cell's summed votes (network/hog.py); where they are equal, so are the descriptors. w_c is the sum, over
 the cell's blocks, of 1 over the block's squared norm, so that E measures what is left as L2 blocks see it.
 
 Votes are whole: as an edge turns it votes for one direction and then, at once, for the next. No gradient sees these
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ...network.hog import Cells, Settings
 from ..engine.options import whole_seed
-from .descriptor import Cells, Settings
 
 AROUND = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])  # the pixels whose gradients a pixel is part of
 DOWN, RIGHT = np.array([1, -1, 0, 0]), np.array([0, 0, 1, -1])  # how their two gradients follow it

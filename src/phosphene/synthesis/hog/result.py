@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...network.hog import Settings
 from ...picture import Block, Drawing, DrawingBlock, ImageBlock, Photo, Row, Sheet, compact
 from ...picture.chart import over_steps
 from ..engine.synthesis import Synthesis, pixels
-from .descriptor import Settings
 from .glyphs import energies, glyphs
 from .hog import descriptor
 from .images import ERROR, apart, distance

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from ...instrument import instrument
+from ...network.hog import Normalise, Settings, hog_network
 from ...picture import Photo, counted, read
 from ..engine.options import count, generator, pair, positive, step_count
 from ..engine.stepping import current_images
 from ..engine.synthesis import pixels
-from .descriptor import Normalise, Settings, hog_network
 from .images import ERROR, Grey, as_image, distance, fitted, likened
 from .inverse import SIDE
 from .levels import Levels, likest_scale

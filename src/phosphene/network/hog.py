@@ -16,6 +16,7 @@ It is a `torch.nn.Module`, so that a `Network` can be made of it and every recip
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,9 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...network import Network, Preprocessing
-from ..engine.objectives import Size
-from ..engine.options import count
+from .network import Network
+from .preprocessing import Preprocessing
 
 Normalise = Literal["L2-Hys", "L2", "L1", "L1-sqrt"]
 Votes = Literal["whole", "shared", "through"]
@@ -46,7 +46,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("orientations", "cell", "block"):
-            object.__setattr__(self, name, count(getattr(self, name), name))
+            object.__setattr__(self, name, _count(getattr(self, name), name))
         if self.normalise not in KINDS:
             raise ValueError(f"blocks are normalised by {', '.join(KINDS)}, not by {self.normalise!r}")
 
@@ -124,10 +124,11 @@ class Blocks(nn.Module):
         self.block, self.normalise = block, normalise
 
     def forward(self, cells: Tensor) -> Tensor:
-        many, kinds, rows, columns = cells.shape
+        rows, columns = cells.shape[-2:]
         high, wide = rows - self.block + 1, columns - self.block + 1
-        blocks = F.unfold(cells, self.block).view(many, kinds, self.block**2, high, wide)
-        return normalised(blocks.transpose(1, 2).reshape(many, -1, high, wide), self.normalise)
+        corners = [(row, column) for row in range(self.block) for column in range(self.block)]
+        parts = [cells[..., row : row + high, column : column + wide] for row, column in corners]
+        return normalised(torch.cat(parts, 1), self.normalise)
 
 
 def normalised(blocks: Tensor, kind: Normalise) -> Tensor:
@@ -155,7 +156,17 @@ class HOG(nn.Module):
         return self.blocks(self.cells(self.gradients(images))).movedim(1, -1).flatten(1)
 
 
-def hog_network(settings: Settings, size: Size, votes: Votes = "through") -> Network:
+def _count(value: int, name: str) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, not {value!r}") from None
+    if number < 1:
+        raise ValueError(f"{name} is at least 1, not {number}")
+    return number
+
+
+def hog_network(settings: Settings, size: tuple[int, int], votes: Votes = "through") -> Network:
     """The descriptor as a network whose layers are `gradients`, `cells` and `blocks`, for images of a size."""
     settings.check(*size)
     how = Preprocessing(size=size, resize=size)
