@@ -38,10 +38,14 @@ SpecWord = Annotated[
         metavar="NETWORK", autocompletion=complete_network, show_default=False, help="The same as --network."
     ),
 ]
-NetworkWord = Annotated[
-    str,
-    typer.Argument(metavar="NETWORK", autocompletion=complete_network, show_default=False, help=SPEC_HELP),
-]
+
+
+def network_word(name: str) -> Any:
+    """A word for one of several networks, by the name of its parameter."""
+    argument = typer.Argument(metavar=name.upper(), autocompletion=complete_network, show_default=False, help=SPEC_HELP)
+    return Annotated[str, argument]
+
+
 Architecture = Annotated[
     str | None,
     typer.Option(
