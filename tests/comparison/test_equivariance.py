@@ -319,3 +319,17 @@ def test_the_local_error_is_small_where_moved_places_explain_the_change():
     turned = errors("rotate:20")
     assert turned[0] < turned[1] < 0.05  # a round filter follows a turn better; near the edges a turn is a shift
     assert errors("flip-vertical") == errors("brightness:1.2") == [None, None]
+
+
+def test_what_was_made_with_hog_is_made_again(tmp_path):
+    from PIL import Image
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index, image in enumerate(images(10)):
+        Image.fromarray((image.permute(1, 2, 0) * 255).byte().numpy()).save(photos / f"{index:02}.png")
+    hog = ph.load("hog")
+    result = ph.similarity(hog, hog, str(photos), layers=["cells", "blocks"], batch=5)
+    result.save(tmp_path / "first.png")
+    ph.again(tmp_path / "first.png").save(tmp_path / "second.png")
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()

@@ -40,9 +40,13 @@ SpecWord = Annotated[
 ]
 
 
-def network_word(name: str) -> Any:
-    """A word for one of several networks, by the name of its parameter."""
-    argument = typer.Argument(metavar=name.upper(), autocompletion=complete_network, show_default=False, help=SPEC_HELP)
+def network_word(name: str, help: str) -> Any:
+    """A word for one of several networks, by the name of its parameter and what it is for."""
+    argument = typer.Argument(
+        metavar=name.upper(), autocompletion=complete_network, show_default=False,
+        help=f"{help[:1].upper()}{help[1:]}: torchvision:NAME, timm:NAME, a weights file, a folder, a .onnx or .pt2 "
+        f"file or module:function; {EMBEDDED_NAME} is the embedded one.",
+    )  # fmt: skip
     return Annotated[str, argument]
 
 

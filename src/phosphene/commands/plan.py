@@ -92,7 +92,7 @@ def plan_of(form: Form) -> Plan:
     several_networks = len(form.of(Role.NETWORK)) > 1
     for each in form.fields:
         if each.role is Role.NETWORK and several_networks:
-            plan.add(each.name, shared.network_word(each.name), inspect.Parameter.empty)
+            plan.add(each.name, shared.network_word(each.name, each.help), inspect.Parameter.empty)
         elif each.role is Role.NETWORK:
             plan.add(each.name, shared.Spec, None)
         elif each.role is Role.NETWORKS:

@@ -137,6 +137,8 @@ def similarity(
 
     Raises LookupError for an unknown layer, ValueError for too few images or values that are not finite.
 
+    - `a`: the network of the rows
+    - `b`: the network of the columns
     - `images`: a folder, archive, table or data set of images, or photos
     - `kind`: centred kernel alignment (cka, over batches), rank correlation of distances (rsa), Procrustes similarity
       (procrustes) or mean canonical correlation (cca); all but cka hold a number for each two images

@@ -88,11 +88,11 @@ def runs_code(
     """The part of an opening that names Python code, which `load` would run; None where only data is read."""
     from .from_file import looks_like_file
     from .from_folder import looks_like_folder
-    from .sources import EMBEDDED, GRAPHS
+    from .sources import EMBEDDED, GRAPHS, HOG
 
     catalogues = ("torchvision:", "timm:")
     filled = weights is not None and looks_like_file(weights)  # the spec then names an architecture
-    data = spec == EMBEDDED or spec.startswith(catalogues)
+    data = spec in (EMBEDDED, HOG) or spec.startswith(catalogues)
     read = (
         spec.startswith("hf-hub:") or spec.lower().endswith(GRAPHS) or looks_like_file(spec) or looks_like_folder(spec)
     )
