@@ -1,11 +1,12 @@
 // @ts-check
 /** One unit: where else it answers here, what it answers to in a data set, what it would like to see. */
 
-import { compact, el, fill, percent } from "../dom.js";
-import { address, getJson } from "../server.js";
+import { compact, el, fill } from "../dom.js";
 import * as state from "../state.js";
 import { copy, figure } from "./figure.js";
-import { empty, loading, refused } from "./waiting.js";
+import { inTheData } from "./patches.js";
+import { cut, highest } from "./peaks.js";
+import { empty, refused } from "./waiting.js";
 import { Work } from "./work.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
@@ -57,7 +58,7 @@ export class UnitPane {
         el("button", { type: "button", class: "quiet small", title: "Copy the address", onclick: () => copy(name, "The address") }, "Copy")),
       this.facts,
       section("Where else in this photo", this.peaks(maps, unit, here), true),
-      section("In the data set", this.patches(name, atlas, here.fingerprint, signal), true),
+      section("In the data set", inTheData({ unit: name, atlas, network: here.network, fingerprint: here.fingerprint }, (rows) => this.facts?.append(...rows.flatMap(([what, value]) => fact(what, value))), signal), true),
       lazy("Projected back from here", () => figure("guided", { ...options, images: here.image, target }, { signal, plain: true }).element),
       this.synthesis(name, options, here.image),
       lazy("Colour or form", () => figure("sensitivities", { ...options, images: here.image, unit: name }, { signal, plain: true }).element),
@@ -79,34 +80,6 @@ export class UnitPane {
     }));
   }
 
-  /** @param {string} name @param {string | undefined} atlas @param {string} fingerprint of the network @param {AbortSignal} signal */
-  patches(name, atlas, fingerprint, signal) {
-    if (!atlas) return empty("No atlas is open. Start the microscope with --atlas to see what this unit answers to in a data set.");
-    const place = el("div", {}, loading("Looking into the atlas …"));
-    const layer = name.slice(0, name.lastIndexOf(":"));
-    let sweep = "";
-    sweepsOf(atlas).then((sweeps) => {
-      const own = sweeps.filter((each) => each.fingerprint === fingerprint);
-      if (!own.length) throw new Error(`The atlas ${atlas} was built with ${sweeps.map((each) => each.network).join(", ") || "no network"}, not with these weights. An atlas of this network shows what its units answer to.`);
-      const layers = own.flatMap((each) => each.layers), holding = own.filter((each) => each.layers.includes(layer)).at(-1);
-      if (!holding) throw new Error(`The atlas ${atlas} holds no units of ${layer}; it holds those of ${layers.slice(0, 8).join(", ")}${layers.length > 8 ? ` and ${layers.length - 8} more` : ""}. Building it again with --layers ${layer} adds them.`);
-      sweep = holding.name;
-      return getJson("/api/run/atlas-patches.json", { atlas, unit: name, sweep }, signal);
-    }).then((found) => {
-      performance.mark("unit-patches");
-      fill(place, el("ul", { class: "crops" }, ...found.patches.map((/** @type {any} */ patch, /** @type {number} */ rank) => el("li", {},
-        el("a", { href: state.link("look", { ...state.all(), image: `atlas/${atlas}/${patch.number}` }), "data-link": "", title: `${patch.image}: look at the whole photo` },
-          el("img", { src: address("/api/atlas/patch.webp", { atlas, unit: name, rank, sweep }), alt: `Patch of ${patch.image}`, loading: "lazy", width: CROP, height: CROP })),
-        el("span", { class: "small" }, compact(patch.value), patch.label ? el("span", { class: "muted" }, ` ${patch.label}`) : null)))),
-      found.tied ? el("p", { class: "small muted" }, `The last ${found.tied} have one value, which other photos may reach as well.`) : null);
-      this.facts?.append(...fact("sees", found.sees), ...fact("in the data set", `mean ${compact(found.mean)}, above 0 at ${percent(found.active)} of places, at most ${compact(found.largest)}`),
-        ...(found.name?.name ? fact("name", `${found.name.name} (${found.name.shared} of ${found.name.of} images, q ${compact(found.name.q)})`) : []));
-    }).catch((error) => {
-      if (!signal.aborted) fill(place, refused(error));
-    });
-    return place;
-  }
-
   /** Images of what it would like to see, as they form. @param {string} name @param {Record<string, string>} options @param {string} image */
   synthesis(name, options, image) {
     const work = new Work();
@@ -118,22 +91,6 @@ export class UnitPane {
         work.start(instrument, { ...options, ...own, target: name });
       } }, words))), work.element), true);
   }
-}
-
-/** @typedef {{name: string, network: string, fingerprint: string, layers: string[]}} Sweep */
-
-/** @type {Map<string, Promise<Sweep[]>>} */
-const held = new Map();
-
-/** What an atlas holds, of which networks. @param {string} atlas @returns {Promise<Sweep[]>} */
-function sweepsOf(atlas) {
-  let sweeps = held.get(atlas);
-  if (!sweeps) {
-    sweeps = getJson("/api/atlas", { atlas }).then((about) => /** @type {Sweep[]} */ (about.sweeps));
-    sweeps.catch(() => held.delete(atlas));
-    held.set(atlas, sweeps);
-  }
-  return sweeps;
 }
 
 /** @param {string} name @param {string} value */
@@ -152,36 +109,4 @@ function lazy(title, make) {
     }
   });
   return element;
-}
-
-/** The highest places of a unit that are the highest among their neighbours. @param {Maps} maps @param {number} unit @param {number} most */
-export function highest(maps, unit, most) {
-  const found = [];
-  for (let row = 0; row < maps.rows; row++)
-    for (let column = 0; column < maps.columns; column++) {
-      const value = maps.at(unit, row, column);
-      let highest = value > maps.lowest(unit);
-      for (let down = -1; down <= 1 && highest; down++)
-        for (let right = -1; right <= 1 && highest; right++) {
-          const r = row + down, c = column + right;
-          if ((down || right) && r >= 0 && c >= 0 && r < maps.rows && c < maps.columns) {
-            const other = maps.at(unit, r, c);
-            highest = down < 0 || (down === 0 && right < 0) ? value > other : value >= other;
-          }
-        }
-      if (highest) found.push({ row, column, value });
-    }
-  return found.sort((a, b) => b.value - a.value).slice(0, most);
-}
-
-/** Draws what a window sees of the photo into a square. @param {HTMLImageElement} photo @param {number} width of the photo itself @param {number[]} box @param {HTMLCanvasElement} canvas */
-function cut(photo, width, [left, top, right, bottom], canvas) {
-  const draw = () => {
-    const scale = photo.naturalWidth / width, context = canvas.getContext("2d");
-    const high = bottom - top, wide = right - left, most = Math.max(high, wide);
-    const to = [((most - wide) / most / 2) * canvas.width, ((most - high) / most / 2) * canvas.height, (wide / most) * canvas.width, (high / most) * canvas.height];
-    context?.drawImage(photo, left * scale, top * scale, wide * scale, high * scale, to[0], to[1], to[2], to[3]);
-  };
-  if (photo.complete && photo.naturalWidth) draw();
-  else photo.addEventListener("load", draw, { once: true });
 }
