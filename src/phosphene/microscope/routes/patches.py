@@ -1,4 +1,4 @@
-"""A unit's strongest patches in an atlas, one by one, each with the signal that runs back from the unit to its pixels."""
+"""A unit's strongest patches in an atlas, one by one, and the signal that runs back from the unit to each of them."""
 
 from __future__ import annotations
 

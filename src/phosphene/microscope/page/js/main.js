@@ -137,6 +137,8 @@ async function start() {
     return;
   }
   addEventListener("keydown", key);
+  addEventListener("pagehide", () => shown?.close?.()); // ends its work
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
   document.addEventListener("click", follow);
   takeDrops((image) => state.set({ image }));
   watch((connected, restarted) => {

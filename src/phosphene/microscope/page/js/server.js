@@ -31,7 +31,7 @@ function remembered() {
 }
 
 /**
- * @typedef {{version: string, token: string, networks: string[], atlases: string[], images: number,
+ * @typedef {{version: string, token: string, networks: string[], atlases: string[], images: number, folder: number,
  *   upload_bytes: number, colours: Record<string, number[]>}} Session
  */
 
@@ -100,7 +100,8 @@ export async function getBytes(path, parameters, signal) {
 }
 
 /**
- * A request that changes something; once more with a new token where the server was started again.
+ * A request that changes something; once more with a new token where the server was started again. One that ends something
+ * is sent even where the page is being left.
  * @param {"POST" | "DELETE"} method
  * @param {string} path
  * @param {BodyInit | null} [body]
@@ -108,7 +109,7 @@ export async function getBytes(path, parameters, signal) {
  * @returns {Promise<Response>}
  */
 export async function change(method, path, body = null, signal) {
-  const send = async () => ask(path, { method, body, signal, headers: { "X-Phosphene-Token": (await theSession()).token } });
+  const send = async () => ask(path, { method, body, signal, keepalive: method === "DELETE", headers: { "X-Phosphene-Token": (await theSession()).token } });
   try {
     return await send();
   } catch (error) {

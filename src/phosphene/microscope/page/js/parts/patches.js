@@ -87,7 +87,7 @@ async function project(places, question, words, signal) {
 }
 
 /** The name of the atlas's sweep of this network's weights that holds a layer; an error that says what it holds instead. @param {string} atlas @param {Sweep[]} sweeps @param {string} fingerprint @param {string} layer */
-function holding(atlas, sweeps, fingerprint, layer) {
+export function holding(atlas, sweeps, fingerprint, layer) {
   const own = sweeps.filter((each) => each.fingerprint === fingerprint);
   if (!own.length) throw new Error(`The atlas ${atlas} was built with ${sweeps.map((each) => each.network).join(", ") || "no network"}, not with these weights. An atlas of this network shows what its units answer to.`);
   const layers = own.flatMap((each) => each.layers), sweep = own.filter((each) => each.layers.includes(layer)).at(-1);

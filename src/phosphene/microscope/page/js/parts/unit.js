@@ -6,8 +6,8 @@ import * as state from "../state.js";
 import { copy, figure } from "./figure.js";
 import { inTheData } from "./patches.js";
 import { cut, highest } from "./peaks.js";
+import { Synthesis } from "./synthesis.js";
 import { empty, refused } from "./waiting.js";
-import { Work } from "./work.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
 
@@ -20,8 +20,8 @@ export class UnitPane {
     this.told = told;
     this.element = el("aside", { class: "unit", "aria-label": "The chosen unit" });
     this.asking = new AbortController();
-    /** @type {Work | null} */
-    this.work = null;
+    /** @type {Synthesis | null} */
+    this.synthesis = null;
   }
 
   /** Nothing is chosen. */
@@ -33,14 +33,13 @@ export class UnitPane {
   end() {
     this.asking.abort();
     this.asking = new AbortController();
-    this.work?.stop();
-    this.work = null;
+    this.synthesis = null;
   }
 
   /**
    * @param {Maps} maps
    * @param {number} unit
-   * @param {{network: string, image: string, atlases: string[], fingerprint: string, photo: HTMLImageElement, width: number}} here
+   * @param {{network: string, image: string, atlases: string[], folder: number, fingerprint: string, photo: HTMLImageElement, width: number}} here
    */
   show(maps, unit, here) {
     this.end();
@@ -53,18 +52,21 @@ export class UnitPane {
     const atlas = state.get("atlas") || here.atlases[0];
     const options = { ...(here.network ? { network: here.network } : {}) };
     const peak = maps.peak(unit), target = `${name}@${maps.cell(peak.row, peak.column)}`;
+    const question = { unit: name, atlas, network: here.network, fingerprint: here.fingerprint };
+    this.synthesis = new Synthesis({ ...question, folder: here.folder }, signal);
     fill(this.element,
       el("div", { class: "unit-head" }, el("h2", {}, name),
         el("button", { type: "button", class: "quiet small", title: "Copy the address", onclick: () => copy(name, "The address") }, "Copy")),
       this.facts,
       section("Where else in this photo", this.peaks(maps, unit, here), true),
-      section("In the data set", inTheData({ unit: name, atlas, network: here.network, fingerprint: here.fingerprint }, (rows) => this.facts?.append(...rows.flatMap(([what, value]) => fact(what, value))), signal), true),
+      section("In the data set", inTheData(question, (rows) => this.facts?.append(...rows.flatMap(([what, value]) => fact(what, value))), signal), true),
       lazy("Projected back from here", () => figure("guided", { ...options, images: here.image, target }, { signal, plain: true }).element),
-      this.synthesis(name, options, here.image),
+      section("What it would like to see", this.synthesis.element, true),
       lazy("Colour or form", () => figure("sensitivities", { ...options, images: here.image, unit: name }, { signal, plain: true }).element),
       el("p", { class: "row small" },
         el("a", { href: state.link("dream", { instrument: "synthesize", target: name }), "data-link": "" }, "Dream with it"),
         el("a", { href: state.link("why", { target }), "data-link": "" }, "Why it answers here")));
+    this.synthesis.update();
   }
 
   /** The places where it answers most here, as cut from the photo. @param {Maps} maps @param {number} unit @param {{photo: HTMLImageElement, width: number}} here */
@@ -78,18 +80,6 @@ export class UnitPane {
         onpointerleave: () => this.told.leave(), onblur: () => this.told.leave() }, canvas,
       el("span", { class: "small" }, compact(value), el("span", { class: "muted" }, ` @${maps.cell(row, column)}`)));
     }));
-  }
-
-  /** Images of what it would like to see, as they form. @param {string} name @param {Record<string, string>} options @param {string} image */
-  synthesis(name, options, image) {
-    const work = new Work();
-    const kinds = /** @type {[string, string, Record<string, string>][]} */ ([
-      ["One", "synthesize", { steps: "128" }], ["Four that differ", "diverse", { steps: "128" }]]);
-    return section("What it would like to see", el("div", {}, el("div", { class: "row" },
-      ...kinds.map(([words, instrument, own]) => el("button", { type: "button", onclick: () => {
-        this.work = work;
-        work.start(instrument, { ...options, ...own, target: name });
-      } }, words))), work.element), true);
   }
 }
 

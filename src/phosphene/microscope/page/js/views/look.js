@@ -45,9 +45,9 @@ class Look {
     this.live = false;
     /** @type {{unit: number, place: {row: number, column: number} | null} | null} */
     this.pointing = null;
-    this.strip = new Strip((layer) => state.set({ layer, unit: null, place: null }));
+    this.strip = new Strip((layer) => state.set({ layer, unit: null, place: null, see: null }));
     this.grid = new TileGrid({
-      choose: (unit) => state.set({ unit, place: null }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
+      choose: (unit) => state.set({ unit, place: null, see: null }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
     });
     /** @type {import("../volumes/view.js").VolumesView | null} */
     this.volumes = null;
@@ -96,6 +96,7 @@ class Look {
         this.showLayers();
       }
       if (differs("network", "image", "layer", "unit", "place", "camera")) await this.showChosen();
+      else if (differs("see")) this.pane.synthesis?.update();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     }
@@ -245,8 +246,8 @@ class Look {
       return;
     }
     this.rest();
-    const { atlases } = await theSession();
-    this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases,
+    const { atlases, folder } = await theSession();
+    this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases, folder,
       fingerprint: this.layers?.fingerprint ?? "", photo: this.photo.image, width: this.photo.width });
   }
 
