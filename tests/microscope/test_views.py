@@ -1,6 +1,4 @@
-"""Why, Map and Dream: each on its main path."""
-
-import json
+"""Why and Map: each on its main path."""
 
 import phosphene as ph
 
@@ -87,46 +85,6 @@ def test_without_an_atlas_the_map_says_how_to_make_one(new_page, tmp_path):
         page.wait_for_selector(".map-pane .empty")
         assert "phosphene atlas build" in page.locator(".map-pane .empty").inner_text()
         page.goto("about:blank")
-
-
-def test_a_dream_forms_stops_and_is_kept(page):
-    page.goto("/dream?instrument=class-image&label=goose&steps=200&size=96")
-    page.locator("button.primary:not([disabled])").click()
-    page.wait_for_selector(".work-frame:not([hidden])", timeout=60_000)
-    page.get_by_role("button", name="Stop and keep").click()
-    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
-    assert "stopped after" in page.locator(".work figcaption").inner_text()
-
-
-def test_a_wrong_option_of_a_dream_is_refused_in_a_sentence(page):
-    page.goto("/dream?instrument=synthesize&target=blocks.99:1&steps=4")
-    page.locator("button.primary:not([disabled])").click()
-    page.wait_for_selector(".work .refused", timeout=60_000)
-    assert "'blocks.99' is not in efficientnet_lite0" in page.locator(".work .refused").inner_text()
-
-
-def test_every_recipe_has_a_form(page):
-    page.goto("/dream")
-    page.wait_for_selector("#recipe option", state="attached")
-    names = page.locator("#recipe option").evaluate_all("options => options.map(option => option.value)")
-    forms = json.loads(page.evaluate("fetch('/api/forms').then(answer => answer.text())"))["instruments"]
-    groups = page.locator("#recipe optgroup").evaluate_all("groups => groups.map(group => group.label)")
-    assert len(groups) == 3
-    assert sorted(names) == sorted(form["name"] for form in forms if form["films"] and form["group"] in groups)
-    for name in names:
-        page.goto(f"/dream?instrument={name}")
-        page.wait_for_selector(".options")
-
-
-def test_a_synthesis_goes_on_from_where_it_ended(page):
-    page.goto("/dream?instrument=synthesize&target=blocks.1:3&steps=6&size=64")
-    page.locator("button.primary:not([disabled])").click()
-    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
-    with page.expect_request("**/api/jobs") as asked:
-        page.get_by_role("button", name="Go on from here").click()
-    assert json.loads(asked.value.post_data)["options"]["start"].startswith("job/")
-    page.wait_for_selector(".work-running[hidden]", state="attached", timeout=60_000)
-    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
 
 
 def test_occlusion_grows_while_one_watches(page):

@@ -20,9 +20,11 @@ const ASKED = 100; // classes, so that one network's first classes can be looked
 export class Side {
   /**
    * @param {string} label
-   * @param {{network: (name: string) => void, layer: (name: string) => void, unit: (unit: number) => void}} told
+   * @param {{network: (name: string) => void, layer: (name: string) => void, unit: (unit: number) => void, again: () => void}} told
+   * @param {AbortSignal} signal of the view that holds it
    */
-  constructor(label, told) {
+  constructor(label, told, signal) {
+    this.told = told;
     this.network = "";
     /** @type {import("./strip.js").Layers | null} */
     this.layers = null;
@@ -36,7 +38,7 @@ export class Side {
     this.photo = new PhotoView({ point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.rest() });
     this.answer = new Answer((guess) => state.link("why", { network: this.network, target: `logits:${guess.index}` }));
     this.strip = new Strip(told.layer);
-    this.grid = new TileGrid({ choose: told.unit, point: (unit, place) => this.pointUnit(unit, place), leave: () => this.rest() });
+    this.grid = new TileGrid({ choose: told.unit, point: (unit, place) => this.pointUnit(unit, place), leave: () => this.rest() }, signal);
     for (const [part, name] of /** @type {[{element: HTMLElement}, string][]} */ ([[this.answer, "answer"], [this.strip, "layers"], [this.grid, "units"]]))
       part.element.setAttribute("aria-label", `${label} network's ${name}`);
     this.heading = el("h2", {}, "Layer");
@@ -78,7 +80,7 @@ export class Side {
       fill(this.strip.element);
       fill(this.foot);
       this.answer.show({ classes: [], why: "There is no answer to show." });
-      fill(this.middle, refused(error, () => this.open(image, about, signal)));
+      fill(this.middle, refused(error, () => this.told.again()));
     }
   }
 

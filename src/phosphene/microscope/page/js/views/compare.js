@@ -15,13 +15,15 @@ const ORDERS = { number: "By number", strongest: "Strongest first", variance: "M
 const RANGES = { unit: "Each unit's own range", layer: "One range for the layer", symmetric: "One range about zero" };
 
 class Compare {
-  constructor() {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
     this.asking = new AbortController();
-    this.first = new Side("First", { network: (network) => state.set({ network, layer: null, unit: null, otherlayer: null }),
-      layer: (layer) => this.chooseLayer(layer, true), unit: (unit) => state.set({ unit }) });
-    this.second = new Side("Second", { network: (other) => state.set({ other, otherlayer: null, otherunit: null }),
-      layer: (layer) => this.chooseLayer(layer, false), unit: (otherunit) => state.set({ otherunit }) });
-    this.picker = new Picker((image) => state.set({ image }));
+    const again = () => void this.update({ view: state.view(), parameters: state.all() }, null);
+    this.first = new Side("First", { again, network: (network) => state.set({ network, layer: null, unit: null, otherlayer: null }),
+      layer: (layer) => this.chooseLayer(layer, true), unit: (unit) => state.set({ unit }) }, signal);
+    this.second = new Side("Second", { again, network: (other) => state.set({ other, otherlayer: null, otherunit: null }),
+      layer: (layer) => this.chooseLayer(layer, false), unit: (otherunit) => state.set({ otherunit }) }, signal);
+    this.picker = new Picker((image) => state.set({ image }), signal);
     this.words = el("div", { class: "compare-words", role: "status" });
     this.together = el("input", { type: "checkbox", id: "together", onchange: () => this.link(this.together.checked) });
     this.linked = el("p", { class: "small muted", role: "status" });
@@ -167,4 +169,5 @@ function select(label, choices, choose) {
     ...Object.entries(choices).map(([value, words]) => el("option", { value }, words)));
 }
 
-export const open = () => new Compare();
+/** @param {AbortSignal} signal */
+export const open = (signal) => new Compare(signal);

@@ -25,7 +25,8 @@ const RANGES = { unit: "Each unit's own range", layer: "One range for the layer"
 
 /** The view of the page that looks at one layer of a network on one image. */
 class Look {
-  constructor() {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
     /** @type {Maps | null} */
     this.maps = null;
     /** @type {import("../parts/strip.js").Layers | null} */
@@ -36,7 +37,7 @@ class Look {
       point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => !this.camera.on && state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null }),
     });
     this.answer = new Answer((guess) => state.link("why", { target: `logits:${guess.index}` }));
-    this.picker = new Picker((image) => state.set({ image, place: null, camera: null }), () => state.set({ camera: "live", place: null }));
+    this.picker = new Picker((image) => state.set({ image, place: null, camera: null }), signal, () => state.set({ camera: "live", place: null }));
     this.camera = new Camera({
       ask: () => ({ network: state.get("network"), layer: this.layerName ?? "" }), frame: (frame) => this.frame(frame),
       froze: (image) => state.set({ image, camera: null }), ended: () => state.set({ camera: null }),
@@ -48,7 +49,7 @@ class Look {
     this.strip = new Strip((layer) => state.set({ layer, unit: null, place: null, see: null }));
     this.grid = new TileGrid({
       choose: (unit) => state.set({ unit, place: null, see: null }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
-    });
+    }, signal);
     /** @type {import("../volumes/view.js").VolumesView | null} */
     this.volumes = null;
     this.form = el("div", { class: "switch", role: "group", "aria-label": "How the layers are shown" },
@@ -128,7 +129,7 @@ class Look {
     } catch (error) {
       if (signal.aborted) throw error;
       this.answer.clear();
-      fill(this.middle, refused(error, () => this.open()));
+      fill(this.middle, refused(error, () => this.update({ view: state.view(), parameters: state.all() }, null)));
     }
   }
 
@@ -247,6 +248,7 @@ class Look {
     }
     this.rest();
     const { atlases, folder } = await theSession();
+    if (unit !== this.chosen() || !this.maps) return; // another one was chosen since
     this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases, folder,
       fingerprint: this.layers?.fingerprint ?? "", photo: this.photo.image, width: this.photo.width });
   }
@@ -340,4 +342,5 @@ function select(choices, label, choose) {
   ...Object.entries(choices).map(([value, words]) => el("option", { value }, words)));
 }
 
-export const open = () => new Look();
+/** @param {AbortSignal} signal */
+export const open = (signal) => new Look(signal);

@@ -14,7 +14,8 @@ const COLOURS = ["accent", "accent2", "series3", "series4", "series5", "series6"
 const MOST_CHOSEN = 2000;
 
 class AtlasMap {
-  constructor() {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
     this.canvas = el("canvas", { class: "map-canvas", tabIndex: 0, role: "img", "aria-label": "Map of the atlas's images",
       "aria-description": "Arrows move the map, plus and minus zoom, Enter chooses the image nearest to the middle",
       onpointerdown: (/** @type {PointerEvent} */ event) => this.down(event), onpointermove: (/** @type {PointerEvent} */ event) => this.move(event),
@@ -34,10 +35,10 @@ class AtlasMap {
       el("div", { class: "row map-tools" }, this.atlas, this.method, this.search, this.lasso,
         el("button", { type: "button", class: "quiet", onclick: () => this.whole() }, "Whole map"), this.labels), this.pane, this.words));
     this.draw = onceAFrame(() => this.drawNow());
-    this.watching = new ResizeObserver(() => this.size());
-    this.watching.observe(this.pane);
-    this.turned = () => this.draw();
-    addEventListener("themechange", this.turned);
+    const watching = new ResizeObserver(() => this.size());
+    watching.observe(this.pane);
+    signal.addEventListener("abort", () => watching.disconnect());
+    addEventListener("themechange", () => this.draw(), { signal });
     this.view = { x: 0, y: 0, scale: 1 };
     /** @type {Map<number, HTMLImageElement>} */
     this.sprites = new Map();
@@ -355,8 +356,6 @@ class AtlasMap {
 
   close() {
     this.asking.abort();
-    this.watching.disconnect();
-    removeEventListener("themechange", this.turned);
   }
 }
 
@@ -385,4 +384,5 @@ function within([x, y], line) {
   return inside;
 }
 
-export const open = () => new AtlasMap();
+/** @param {AbortSignal} signal */
+export const open = (signal) => new AtlasMap(signal);

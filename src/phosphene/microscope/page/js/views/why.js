@@ -3,9 +3,9 @@
 
 import { el, fill, percent } from "../dom.js";
 import { figure } from "../parts/figure.js";
-import { classNames } from "../parts/form.js";
 import { Picker } from "../parts/picker.js";
 import { PhotoView } from "../parts/photo.js";
+import { classNames } from "../parts/suggestions.js";
 import { loading, refused } from "../parts/waiting.js";
 import { Work } from "../parts/work.js";
 import { getJson } from "../server.js";
@@ -23,9 +23,10 @@ const JUDGED = /** @type {Record<string, string>} */ (Object.fromEntries(["grad-
 const USUAL = ["grad-cam", "gradient", "guided", "lrp", "occlusion"];
 
 class Why {
-  constructor() {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
     this.photo = new PhotoView();
-    this.picker = new Picker((image) => state.set({ image }));
+    this.picker = new Picker((image) => state.set({ image }), signal);
     this.classes = el("ol", { class: "why-classes", "aria-label": "The classes to ask about" });
     this.other = el("input", { type: "search", placeholder: "another class", "aria-label": "Another class", list: "class-names",
       onchange: () => this.other.value && state.set({ target: `logits:${this.other.value}` }) });
@@ -41,7 +42,7 @@ class Why {
       el("section", { class: "split-side", "aria-label": "The question" }, this.heading, this.photo.element, this.classes,
         el("div", { class: "option" }, el("label", {}, "Ask about", this.other)),
         el("div", { class: "option" }, el("label", {}, "Against", this.versus)), this.methods, this.picker.element,
-        classNames(() => state.get("network"))),
+        classNames(() => state.get("network"), signal)),
       el("section", { class: "split-main", "aria-label": "The answers" }, this.figures, this.judging));
     this.picker.load();
     this.asking = new AbortController();
@@ -142,4 +143,5 @@ function growing(name, options, words, signal) {
   } };
 }
 
-export const open = () => new Why();
+/** @param {AbortSignal} signal */
+export const open = (signal) => new Why(signal);

@@ -48,10 +48,8 @@ export class VolumesView {
     this.draw = onceAFrame(() => this.drawNow());
     this.sized = new ResizeObserver(() => this.layout());
     this.sized.observe(this.element);
-    this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.themed = () => this.draw();
-    this.dark.addEventListener("change", this.themed);
-    addEventListener("themechange", this.themed);
+    this.closing = new AbortController();
+    addEventListener("themechange", () => this.draw(), { signal: this.closing.signal });
   }
 
   newCanvas() {
@@ -197,8 +195,7 @@ export class VolumesView {
   close() {
     clearTimeout(this.waiting);
     this.sized.disconnect();
-    this.dark.removeEventListener("change", this.themed);
-    removeEventListener("themechange", this.themed);
+    this.closing.abort();
     this.scene?.close();
   }
 }
