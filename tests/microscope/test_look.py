@@ -22,7 +22,7 @@ def test_the_answer_is_the_networks(page):
 
 def test_a_chosen_unit_shows_its_peaks_its_patches_and_its_statistics(page):
     open_look(page, "image=sample/cat.jpg&layer=blocks.3&unit=42")
-    page.wait_for_selector(".crops img")
+    page.wait_for_selector(".pairs img")
     assert page.locator(".unit h2").first.inner_text() == "blocks.3:42"
     values = ph.load().maps(ph.read("src/phosphene/photos/cat.jpg"), "blocks.3")[0, 42]
     at = np.unravel_index(int(values.argmax()), values.shape)

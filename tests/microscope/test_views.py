@@ -68,6 +68,33 @@ def test_a_lasso_asks_which_units_its_images_share(page):
     assert "Units that they share" in page.locator(".split-side").inner_text()
 
 
+def chosen_of(atlas, label):
+    rows = [row for row in atlas.store.images().to_pylist() if row["label"] == label]
+    return ",".join(str(row["id"]) for row in rows)
+
+
+def test_a_shared_unit_opens_in_the_network_that_built_the_atlas(page, small_atlas):
+    chosen = chosen_of(ph.Atlas(small_atlas), "coins")
+    page.goto(f"/map?atlas=small&network=torchvision:resnet18@none&chosen={chosen}")
+    link = page.locator(".split-side table a").first
+    link.wait_for()
+    unit = link.inner_text()
+    link.click()
+    page.wait_for_url("**/look?**")
+    page.until("unit => document.querySelector('.unit h2')?.textContent === unit", arg=unit)
+    assert "network=efficientnet_lite0" in page.url
+    assert page.locator("#network").input_value() == "efficientnet_lite0"
+
+
+def test_units_of_a_network_that_is_not_offered_are_no_links(page, small_atlas):
+    other = {"atlas": "small", "network": None, "sweep": ph.Atlas(small_atlas).sweeps()[0].name, "built": "timm:x"}
+    page.route("**/api/atlas/network.json?**", lambda route: route.fulfill(json=other))
+    page.goto(f"/map?atlas=small&chosen={chosen_of(ph.Atlas(small_atlas), 'coins')}")
+    page.wait_for_selector(".split-side table")
+    assert page.locator(".split-side table a").count() == 0
+    assert "Start it with --network timm:x to open them." in page.locator(".split-side").inner_text()
+
+
 def test_a_label_is_found_on_the_map(page):
     page.goto("/map?atlas=small")
     page.wait_for_selector(".map-canvas")

@@ -40,10 +40,27 @@ async def about(request: Request) -> Response:
             }
             for sweep in atlas.sweeps()
         ]
-        newest = atlas.newest(atlas.sweeps(), "sweeps")
-        return {"atlas": name, "sweeps": sweeps, "labels": sorted(labels_of(atlas.store, newest))}
+        labels = {label for sweep in atlas.sweeps() for label in labels_of(atlas.store, sweep)}
+        return {"atlas": name, "sweeps": sweeps, "labels": sorted(labels)}
 
     return json_response(await microscope.answered(request, "atlas", ask))
+
+
+async def network(request: Request) -> Response:
+    """Which network of the list built an atlas: the named one if it did; and the sweep that holds what it gave."""
+    microscope, name, wanted = microscope_of(request), text(request, "atlas"), text(request, "network")
+
+    def ask() -> dict[str, Any]:
+        sweeps = microscope.library.atlases.open(name).sweeps()
+        if not sweeps:
+            raise RefusedError(404, "nothing of any network is in this atlas yet; build it again")
+        networks = microscope.library.networks
+        offered = networks.of_weights({sweep.fingerprint for sweep in sweeps}, [wanted, *(s.network for s in sweeps)])
+        own = [s for s in sweeps if offered is not None and s.fingerprint == networks.open(offered).fingerprint]
+        sweep = (own or sweeps)[-1]
+        return {"atlas": name, "network": offered, "sweep": sweep.name, "built": sweep.network}
+
+    return json_response(await microscope.answered(request, "the atlas's network", ask))
 
 
 async def points(request: Request) -> Response:
@@ -123,6 +140,7 @@ async def sprites(request: Request) -> Response:
 
 routes = [
     Route("/api/atlas", about),
+    Route("/api/atlas/network.json", network),
     Route("/api/atlas/points.bin", points),
     Route("/api/atlas/sprites.webp", sprites),
 ]
