@@ -127,9 +127,8 @@ def test_two_networks_are_asked_together(page, asked):
 def test_the_browsers_back_brings_a_forms_values_back(page):
     page.goto("/dream?instrument=synthesize&target=blocks.1:3&steps=6")
     page.wait_for_selector(".options")
-    page.evaluate(
-        "history.pushState(null, '', '/dream?instrument=synthesize&target=blocks.2:1'); dispatchEvent(new Event('popstate'))"
-    )
+    page.evaluate("history.pushState(null, '', '/dream?instrument=synthesize&target=blocks.2:1')")
+    page.evaluate("dispatchEvent(new Event('popstate'))")
     page.until("document.querySelector('[data-field=target] input').value === 'blocks.2:1'")
     page.go_back()
     page.until("document.querySelector('[data-field=target] input').value === 'blocks.1:3'")

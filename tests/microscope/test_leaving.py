@@ -1,4 +1,4 @@
-"""What a view leaves behind when another one is chosen, and answers that come later than their question was asked anew."""
+"""What a view leaves behind when another one is chosen, and answers that come too late."""
 
 import re
 
