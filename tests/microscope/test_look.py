@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from microscope_helpers import Client, encoded
 
 import phosphene as ph
 
@@ -138,3 +139,23 @@ def test_the_grid_scrolls_to_its_last_unit(new_page, width):
         "tiles => tiles.scrollTop + tiles.clientHeight >= tiles.scrollHeight - 12"
     )
     assert scrolled
+
+
+@pytest.mark.parametrize("view", ["look?layer=conv_stem&", "why?methods=grad-cam&", "compare?layer=conv_stem&"])
+def test_what_was_done_to_a_photo_is_said_below_it(page, served, view):
+    clear = np.zeros((80, 90, 4), np.uint8)
+    image = Client(served).post("/api/images", encoded(clear)).json()["image"]
+    page.goto(f"/{view}image={image}")
+    page.wait_for_selector(".photo-view .note:not([hidden])")
+    sentence = "When this photo was read: alpha laid over white."
+    assert set(page.locator(".photo-view .note:not([hidden])").all_inner_texts()) == {sentence}
+
+
+def test_how_the_network_sees_its_images_is_said_with_what_was_assumed(page):
+    layers = page.request.get("/api/layers").json() | {"notes": ["preprocessing not known, so: as ImageNet"]}
+    page.route("**/api/layers?*", lambda route: route.fulfill(json=layers))
+    page.route("**/api/layers", lambda route: route.fulfill(json=layers))
+    open_look(page)
+    about = page.locator(".network-about").inner_text()
+    assert about.startswith(f"efficientnet_lite0 sees its images so: {ph.load().preprocessing.describe()}.")
+    assert "Preprocessing not known, so: as ImageNet." in about

@@ -10,7 +10,7 @@ import { TileGrid } from "./grid.js";
 import { findLayer } from "./palette.js";
 import { PhotoView } from "./photo.js";
 import { Pointing } from "./pointing.js";
-import { Strip } from "./strip.js";
+import { sayNetwork, Strip } from "./strip.js";
 import { order, range, sayRange } from "./tools.js";
 import { loading, refused } from "./waiting.js";
 
@@ -51,7 +51,7 @@ export class Side {
       this.strip.element,
       el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
         el("button", { type: "button", class: "quiet", onclick: this.find }, "Find a layer")),
-      this.middle, this.foot);
+      this.middle, this.foot, this.about = el("div", { class: "network-about" }));
   }
 
   /** @param {string[]} names @param {string} chosen */
@@ -70,6 +70,7 @@ export class Side {
       const [layers, answer] = await Promise.all([getJson("/api/layers", { network: this.network }, signal),
         getJson("/api/answer", { network: this.network, image, k: ASKED }, signal)]);
       this.layers = layers;
+      sayNetwork(this.about, layers);
       this.answered = answer;
       this.pointing.input = answer.input;
       this.photo.showSeen(answer.seen);
@@ -77,6 +78,7 @@ export class Side {
     } catch (error) {
       if (signal.aborted) throw error;
       fill(this.strip.element);
+      sayNetwork(this.about, null);
       fill(this.foot);
       this.answer.show({ classes: [], why: "There is no answer to show." });
       fill(this.middle, refused(error, () => this.told.again()));

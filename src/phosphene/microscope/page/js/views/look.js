@@ -11,7 +11,7 @@ import { findLayer } from "../parts/palette.js";
 import { PhotoView } from "../parts/photo.js";
 import { Picker } from "../parts/picker.js";
 import { Pointing } from "../parts/pointing.js";
-import { usual } from "../parts/strip.js";
+import { sayNetwork, usual } from "../parts/strip.js";
 import { showThere } from "../parts/there.js";
 import { GridTools, order, range, sayRange, toolKey } from "../parts/tools.js";
 import { UnitPane } from "../parts/unit.js";
@@ -55,7 +55,7 @@ class Look {
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
     this.pane = new UnitPane({ point: (row, column) => this.pointing.unit(this.chosen(), { row, column }), leave: () => this.pointing.rest() });
     this.element = el("div", { class: "look" },
-      el("div", { class: "look-photo" }, this.photo.element, this.pointing.status, this.answer.element, this.camera.element, this.picker.element),
+      el("div", { class: "look-photo" }, this.photo.element, this.pointing.status, this.answer.element, this.camera.element, this.picker.element, this.about = el("div", { class: "network-about" })),
       el("div", { class: "look-layer" }, this.drawn.element,
         el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
           el("div", { class: "row" }, this.tools.order, this.tools.range,
@@ -109,6 +109,7 @@ class Look {
         getJson("/api/layers", { network }, signal), getJson("/api/answer", { network, image }, signal),
       ]);
       this.layers = layers;
+      sayNetwork(this.about, layers);
       this.pointing.input = answer.input;
       this.photo.showSeen(answer.seen);
       this.answer.show(answer);
@@ -116,6 +117,7 @@ class Look {
     } catch (error) {
       if (signal.aborted) throw error;
       this.answer.clear();
+      sayNetwork(this.about, null);
       fill(this.middle, refused(error, () => this.again()));
     }
   }
