@@ -1,5 +1,7 @@
 """Why and Map: each on its main path."""
 
+import json
+
 import phosphene as ph
 
 
@@ -112,6 +114,21 @@ def test_without_an_atlas_the_map_says_how_to_make_one(new_page, tmp_path):
         page.wait_for_selector(".map-pane .empty")
         assert "phosphene atlas build" in page.locator(".map-pane .empty").inner_text()
         page.goto("about:blank")
+
+
+def test_rise_gets_surer_while_one_watches(page):
+    fewer = {"masks": "128", "batch": "8"}
+
+    def shorter(route):
+        asked = json.loads(route.request.post_data)
+        route.continue_(post_data=json.dumps(asked | {"options": asked["options"] | fewer}))
+
+    page.route("**/api/jobs", shorter)
+    page.goto("/why?image=sample/coffee.jpg&methods=rise")
+    page.until("document.querySelector('.work-running')?.textContent.includes('standard error')", seconds=60)
+    page.wait_for_selector(".why-growing .work-frame:not([hidden])", timeout=60_000)
+    page.wait_for_selector(".why-growing .figure-body svg", timeout=120_000)
+    assert page.locator(".why-growing figcaption").inner_text().startswith("128 masks of 7 × 7 cells")
 
 
 def test_occlusion_grows_while_one_watches(page):

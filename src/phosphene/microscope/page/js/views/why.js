@@ -20,6 +20,8 @@ const METHODS = [
 /** The judge's names of methods, where it knows them. */
 const JUDGED = /** @type {Record<string, string>} */ (Object.fromEntries(["grad-cam", "gradient", "guided", "cam", "input-x-gradient", "lrp",
   "integrated-gradients", "smooth-grad", "occlusion", "rise"].map((name) => [name, name.replaceAll("-", "_")])));
+/** Those whose maps come in steps, and what a step adds. @type {Record<string, string>} */
+const GROWING = { occlusion: "Each step covers more places.", rise: "Each step shows the network more random parts, which makes the map surer." };
 const USUAL = ["grad-cam", "gradient", "guided", "lrp", "occlusion"];
 
 class Why {
@@ -96,7 +98,7 @@ class Why {
     const pair = versus ? [target, versus] : [target];
     const rows = METHODS.filter(([name]) => wanted.includes(name)).map(([name, words]) => ({ name, cells: pair.map((each) => {
       const options = { ...(network ? { network } : {}), images: image, target: each };
-      return name === "occlusion" ? growing(name, options, words, signal) : waiting(name, options, words, signal);
+      return name in GROWING ? growing(name, options, `${words}: ${GROWING[name]}`, signal) : waiting(name, options, words, signal);
     }) }));
     fill(this.figures, ...rows.map((row) => el("div", { class: versus ? "why-pair" : "why-one" }, ...row.cells.map((cell) => cell.element))));
     this.judging.hidden = false;
@@ -134,7 +136,7 @@ function waiting(name, options, words, signal) {
 /** A method whose map grows while one watches. @param {string} name @param {Record<string, string>} options @param {string} words @param {AbortSignal} signal */
 function growing(name, options, words, signal) {
   const work = new Work();
-  const said = el("p", { class: "muted small" }, `${words} grows place by place.`);
+  const said = el("p", { class: "muted small" }, words);
   const element = el("div", { class: "why-growing" }, said, work.element);
   signal.addEventListener("abort", () => work.stop());
   return { element, start: async () => {
