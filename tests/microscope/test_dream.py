@@ -98,7 +98,7 @@ def test_a_list_of_layers_is_one_a_row(page, asked):
     assert "blocks.3" in suggested
     page.reload()
     page.until("document.querySelectorAll('[data-field=layers] input').length === 2")
-    layers.get_by_role("button", name="Take it away").click()
+    layers.get_by_role("button", name="Remove").click()
     assert asked()["layers"] == ["blocks.1"]
 
 

@@ -157,5 +157,5 @@ def test_how_the_network_sees_its_images_is_said_with_what_was_assumed(page):
     page.route("**/api/layers", lambda route: route.fulfill(json=layers))
     open_look(page)
     about = page.locator(".network-about").inner_text()
-    assert about.startswith(f"efficientnet_lite0 sees its images so: {ph.load().preprocessing.describe()}.")
+    assert about.startswith(f"How efficientnet_lite0 sees an image: {ph.load().preprocessing.describe()}.")
     assert "Preprocessing not known, so: as ImageNet." in about

@@ -46,7 +46,7 @@ def test_facets_take_the_folders_photos_where_the_atlas_has_too_few(quick):
     with quick.expect_request("**/api/jobs") as asked:
         quick.goto(f"{LOOK}&see=facets")  # the address brings it back
     assert json.loads(asked.value.post_data)["options"]["photos"] == ["folder/"]
-    quick.until("document.querySelector('.synthesis > p').textContent.includes('those of the folder')")
+    quick.until("document.querySelector('.synthesis > p').textContent.includes('grouped by kind')")
 
 
 def test_facets_without_photos_say_what_they_need(page):
@@ -54,7 +54,7 @@ def test_facets_without_photos_say_what_they_need(page):
     page.goto(f"{LOOK}&see=facets")
     page.wait_for_selector(".synthesis .refused")
     sentence = page.locator(".synthesis .refused").inner_text()
-    assert sentence.startswith("The atlas holds 6 images of this unit, and 8 are needed. Facets need photos: start")
+    assert sentence.startswith("The atlas holds 6 images of this unit, but 8 are needed. Facets need photos: start")
 
 
 def test_another_unit_ends_it_and_the_browsers_back_brings_it_again(quick):
@@ -73,7 +73,8 @@ def test_a_page_that_is_left_ends_its_work(page, served):
     page.goto(f"{LOOK}&see=one")
     page.wait_for_selector(".synthesis .work-frame:not([hidden])", timeout=60_000)
     client = Client(served, page.evaluate("sessionStorage.getItem('page')"))
-    (job,) = [each["job"] for each in client.get("/api/jobs").json()["jobs"]]
+    jobs = client.get("/api/jobs").json()["jobs"]
+    (job,) = [each["job"] for each in jobs if each["title"] == "synthesize"]
     page.goto("/api")
     assert client.until(job, "stopped", "done", seconds=5)["state"] == "stopped"  # before the page counts as gone
 

@@ -70,7 +70,7 @@ async function ask(url, how = {}) {
     response = await fetch(url, { ...how, headers: { ...how.headers, "X-Phosphene-Page": pageName } });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Refusal("The microscope does not answer; is it still running?", 0);
+    throw new Refusal("The microscope does not answer. Is it still running?", 0);
   }
   if (response.ok) return response;
   let sentence = `The server answered ${response.status}.`;

@@ -76,7 +76,7 @@ async function shared(place, atlas, numbers, signal) {
   const { network, sweep, built } = await getJson("/api/atlas/network.json", { atlas, network: state.get("network") }, signal);
   const answer = await getJson("/api/run/atlas-shared.json", { atlas, numbers: numbers.join(","), sweep }, signal);
   const sure = answer.units.filter((/** @type {any} */ unit) => unit.q <= answer.level).slice(0, UNITS);
-  if (!sure.length) return fill(place, empty("No unit's strongest patches come from these images more often than chance would have it."));
+  if (!sure.length) return fill(place, empty("No unit has more of its strongest patches in these images than chance explains."));
   const rows = sure.map((/** @type {any} */ unit) => [unit.unit, `${unit.among} of ${unit.of}`, unit.lift, unit.q]);
   const listing = table({ header: ["unit", "patches from them", "times more than chance", "q"], rows });
   if (network) listing.querySelectorAll("tbody tr td:first-child").forEach((/** @type {Element} */ cell) => {

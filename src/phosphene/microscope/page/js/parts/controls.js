@@ -18,7 +18,7 @@ export function control(field, id, help, value, put) {
   const onchange = (/** @type {Event} */ event) => put(/** @type {HTMLInputElement} */ (event.target).value.trim());
   const described = { id, "aria-describedby": help };
   if (field.choices) {
-    const none = field.default === null && !field.required ? [el("option", { value: "" }, "as usual")] : [];
+    const none = field.default === null && !field.required ? [el("option", { value: "" }, "default")] : [];
     const select = el("select", { ...described, onchange }, ...none, ...field.choices.map((choice) => el("option", { value: choice }, choice)));
     select.value = value ?? String(field.default ?? select.options[0]?.value ?? "");
     return select;
@@ -35,7 +35,7 @@ export function control(field, id, help, value, put) {
 /** What an empty field stands for. @param {Field} field */
 function usual(field) {
   if (field.default !== null && field.default !== undefined) return String(field.default);
-  return field.required ? "" : "as usual";
+  return field.required ? "" : "default";
 }
 
 /**
@@ -51,7 +51,7 @@ export function rows(field, id, help, texts, put) {
     const first = !element.querySelector("input");
     const input = control({ ...field, required: field.required && first }, first ? id : `${id}-${element.children.length}`, help, text, tell);
     if (!first) input.setAttribute("aria-label", `${field.name}, another one`);
-    const one = el("div", { class: "rows-row" }, input, first ? null : el("button", { type: "button", class: "quiet", "aria-label": "Take it away", onclick: () => {
+    const one = el("div", { class: "rows-row" }, input, first ? null : el("button", { type: "button", class: "quiet", "aria-label": "Remove", onclick: () => {
       one.remove();
       tell();
     } }, "×"));

@@ -19,7 +19,7 @@ export class LayersDrawn {
     this.form = el("div", { class: "switch", role: "group", "aria-label": "How the layers are shown" },
       ...Object.entries(FORMS).map(([form, words]) => el("button", { type: "button", "data-form": form, "aria-pressed": "false",
         onclick: () => state.set({ show: form === "strip" ? null : form, pose: null }) }, words)));
-    this.still = el("p", { class: "volumes-still small" }, "The boxes show the image from before the camera; freeze a frame to see it in them.");
+    this.still = el("p", { class: "volumes-still small" }, "The boxes still show the image from before the camera. Freeze a frame to see it in the boxes.");
     this.element = el("div", { class: "layers-drawn" }, this.strip.element, this.form, this.still);
   }
 

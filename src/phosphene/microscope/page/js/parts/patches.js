@@ -39,7 +39,7 @@ async function show(place, { unit, network, fingerprint }, atlas, learn, signal)
   if (!about.patches.length) return fill(place, empty("No image of the atlas moves this unit."));
   /** @type {HTMLElement[]} */
   const signals = about.patches.map(() => el("div", { class: "signal", "aria-busy": "true" }));
-  const words = el("p", { class: "small muted", role: "status" }, "The signals that run back from the unit to its patches are computed one by one …");
+  const words = el("p", { class: "small muted", role: "status" }, "Projecting the unit back to each patch …");
   fill(place, el("ul", { class: "pairs" }, ...about.patches.map((/** @type {any} */ patch, /** @type {number} */ rank) => el("li", {},
     el("div", { class: "pair" },
       el("a", { href: state.link("look", { ...state.all(), image: `atlas/${atlas}/${patch.number}` }), "data-link": "", title: `${patch.image}: look at the whole photo` },
@@ -82,16 +82,16 @@ async function project(places, question, words, signal) {
     place.removeAttribute("aria-busy");
   }
   if (signal.aborted) return;
-  fill(words, method ? `Right of each patch: the signal that runs back from the unit to it (${method}). Grey is zero. Each has a range of its own. ` : "",
+  fill(words, method ? `Right of each patch: the unit's value projected back to its pixels (${method}). Grey is zero. Each has its own range. ` : "",
     ...sentences.map((sentence) => el("span", {}, `${sentence}. `)));
 }
 
 /** The name of the atlas's sweep of this network's weights that holds a layer; an error that says what it holds instead. @param {string} atlas @param {Sweep[]} sweeps @param {string} fingerprint @param {string} layer */
 export function holding(atlas, sweeps, fingerprint, layer) {
   const own = sweeps.filter((each) => each.fingerprint === fingerprint);
-  if (!own.length) throw new Error(`The atlas ${atlas} was built with ${sweeps.map((each) => each.network).join(", ") || "no network"}, not with these weights. An atlas of this network shows what its units answer to.`);
+  if (!own.length) throw new Error(`The atlas ${atlas} was built with ${sweeps.map((each) => each.network).join(", ") || "no network"}, not with these weights. Build an atlas with this network to see what its units answer to.`);
   const layers = own.flatMap((each) => each.layers), sweep = own.filter((each) => each.layers.includes(layer)).at(-1);
-  if (!sweep) throw new Error(`The atlas ${atlas} holds no units of ${layer}; it holds those of ${layers.slice(0, 8).join(", ")}${layers.length > 8 ? ` and ${layers.length - 8} more` : ""}. Building it again with --layers ${layer} adds them.`);
+  if (!sweep) throw new Error(`The atlas ${atlas} holds no units of ${layer}; it holds those of ${layers.slice(0, 8).join(", ")}${layers.length > 8 ? ` and ${layers.length - 8} more` : ""}. Build it again with --layers ${layer} to add them.`);
   return sweep.name;
 }
 

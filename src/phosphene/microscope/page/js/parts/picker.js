@@ -13,7 +13,7 @@ import { refused } from "./waiting.js";
 export async function upload(file) {
   const { upload_bytes } = await theSession();
   if (file.size > upload_bytes)
-    throw new Refusal(`This file has ${(file.size / 2 ** 20).toFixed(0)} MB; at most ${upload_bytes / 2 ** 20} MB are taken.`, 413);
+    throw new Refusal(`This file has ${(file.size / 2 ** 20).toFixed(0)} MB; at most ${upload_bytes / 2 ** 20} MB are allowed.`, 413);
   return /** @type {string} */ ((await (await change("POST", "/api/images", file)).json()).image);
 }
 
@@ -22,7 +22,7 @@ let taken = 0; // images that were brought, of which the last one is chosen
 /** Takes the first image of what was dropped or pasted. @param {DataTransfer | null} data @param {Choose} choose */
 export async function take(data, choose) {
   const file = Array.from(data?.files ?? []).find((each) => each.type.startsWith("image/") || !each.type);
-  if (!file) return say("That holds no image file; drop a JPEG, PNG, WebP, TIFF, BMP or GIF.");
+  if (!file) return say("This is no image file. Use a JPEG, PNG, WebP, TIFF, BMP or GIF file.");
   const turn = ++taken;
   say("Reading the image …", { brief: true });
   try {

@@ -33,7 +33,7 @@ export class Pointing {
     if (!this.maps || this.chosen < 0 || this.chosen >= this.maps.units) return this.photo.clear();
     const { row, column, value } = this.maps.peak(this.chosen);
     this.over(this.chosen, { row, column });
-    this.status.textContent = `${this.maps.layer}:${this.chosen}@${this.maps.cell(row, column)} is largest there: ${compact(value)}`;
+    this.status.textContent = `Largest on this photo: ${this.maps.layer}:${this.chosen}@${this.maps.cell(row, column)} = ${compact(value)}`;
   }
 
   /** A unit, at one place, or at its peak. @param {number} unit @param {Place | null} place */
@@ -51,8 +51,8 @@ export class Pointing {
     if (!place || !maps) return;
     const { row, column } = place, cell = maps.cell(row, column);
     this.photo.showWindow(maps.windowOf(row, column));
-    const value = chosen >= 0 && chosen < maps.units ? `:${chosen}@${cell} = ${compact(maps.at(chosen, row, column))}` : `@${cell}`;
-    this.status.textContent = `${maps.layer}${value} sees this.${this.invitation && ` ${this.invitation}`}`;
+    const value = chosen >= 0 && chosen < maps.units ? ` Unit ${chosen} is ${compact(maps.at(chosen, row, column))} there.` : "";
+    this.status.textContent = `${maps.layer}@${cell} sees this part.${value}${this.invitation && ` ${this.invitation}`}`;
   }
 
   /** @param {number} unit @param {Place} place */

@@ -103,7 +103,7 @@ function placed(rows, layers, own) {
 
 /** Says how the network sees its images, and what was assumed when it was opened. @param {Element} element @param {Layers | null} layers */
 export function sayNetwork(element, layers) {
-  fill(element, ...(layers ? [el("p", { class: "small muted" }, `${layers.network} sees its images so: ${layers.preprocessing}.`),
+  fill(element, ...(layers ? [el("p", { class: "small muted" }, `How ${layers.network} sees an image: ${layers.preprocessing}.`),
     ...layers.notes.map((note) => el("p", { class: "small note" }, `${note[0].toUpperCase()}${note.slice(1)}.`))] : []));
 }
 

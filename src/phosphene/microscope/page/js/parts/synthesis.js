@@ -20,7 +20,7 @@ const FEWEST = 8; // images of an atlas that make facets
 /** @type {Record<string, {words: string, instrument: string, about: string}>} */
 export const KINDS = {
   one: { words: "One", instrument: "synthesize", about: "One image that moves the unit most." },
-  four: { words: "Four that differ", instrument: "diverse", about: "Four images that are pushed apart while they form. Above them, four from the same starts without that." },
+  four: { words: "Four that differ", instrument: "diverse", about: "Lower row: four images that are pushed apart while they form. Upper row: the same four starts, not pushed apart." },
   facets: { words: "Facets", instrument: "facets", about: "One image for each kind of photo that the unit answers to." },
 };
 
@@ -55,7 +55,7 @@ export class Synthesis {
     try {
       const own = kind === "facets" ? await this.photos() : {};
       if (this.signal.aborted || this.kind !== kind) return;
-      if (kind === "facets") this.about.append(" Below them, as many that start from noise.");
+      if (kind === "facets") this.about.append(" Lower row: for comparison, images that start from noise.");
       await this.work.start(KINDS[kind].instrument, { ...(network ? { network } : {}), target: unit, steps: STEPS, ...own });
     } catch (error) {
       if (!this.signal.aborted && this.kind === kind) fill(this.about, refused(error));
@@ -72,17 +72,17 @@ export class Synthesis {
         const { patches } = await getJson("/api/run/atlas-patches.json", { atlas, unit, sweep }, this.signal);
         const photos = [...new Set(patches.map((/** @type {{number: number}} */ patch) => `atlas/${atlas}/${patch.number}`))];
         if (photos.length >= FEWEST) {
-          fill(this.about, `One image for each kind of photo among the ${photos.length} of the atlas that the unit answers to most.`);
+          fill(this.about, `The unit's ${photos.length} strongest photos in the atlas are grouped by kind. Each group has one image.`);
           return { photos, groups: String(Math.min(4, Math.floor(photos.length / 4))) };
         }
-        why = `The atlas holds ${photos.length} images of this unit, and ${FEWEST} are needed. `;
+        why = `The atlas holds ${photos.length} images of this unit, but ${FEWEST} are needed. `;
       } catch (error) {
         if (this.signal.aborted || !(error instanceof Error)) throw error;
         why = `${error.message} `;
       }
     }
     if (!folder) throw new Error(`${why}Facets need photos: start the microscope with --images FOLDER, best with a hundred photos of many kinds.`);
-    fill(this.about, `One image for each kind of photo among those of the folder that the unit answers to most.`);
+    fill(this.about, "The folder's photos with the highest values are grouped by kind. Each group has one image.");
     return { photos: ["folder/"] };
   }
 }

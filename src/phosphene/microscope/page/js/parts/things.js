@@ -44,7 +44,7 @@ export class PhotosField {
     fill(this.chosen, ...(this.names.length ? this.names.map((name) => el("li", {},
       name.endsWith("/") ? el("span", { class: "small" }, name === "folder/" ? `All of the folder, ${counted(this.here.folder, "image")}` : "The samples")
         : el("img", { src: address("/api/image.webp", { image: name, side: 96 }), alt: name, title: name, width: 48, height: 48 }),
-      el("button", { type: "button", class: "quiet", "aria-label": `Take ${name} away`, onclick: () => this.set(this.names.filter((each) => each !== name)) }, "×")))
+      el("button", { type: "button", class: "quiet", "aria-label": `Remove ${name}`, onclick: () => this.set(this.names.filter((each) => each !== name)) }, "×")))
       : [el("li", { class: "small muted" }, "none")]));
   }
 

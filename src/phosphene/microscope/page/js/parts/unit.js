@@ -56,11 +56,11 @@ export class UnitPane {
     this.synthesis = new Synthesis({ ...question, folder: here.folder }, signal);
     fill(this.element,
       el("div", { class: "unit-head" }, el("h2", {}, name),
-        el("button", { type: "button", class: "quiet small", title: "Copy the address", onclick: () => copy(name, "The address") }, "Copy")),
+        el("button", { type: "button", class: "quiet small", title: "Copy the unit's name", onclick: () => copy(name, "The unit's name") }, "Copy")),
       this.facts,
       section("Where else in this photo", this.peaks(maps, unit, here), true),
       section("In the data set", inTheData(question, (rows) => this.facts?.append(...rows.flatMap(([what, value]) => fact(what, value))), signal), true),
-      lazy("Projected back from here", () => figure("guided", { ...options, images: here.image, target }, { signal, plain: true }).element),
+      lazy("Projected back to this photo", () => figure("guided", { ...options, images: here.image, target }, { signal, plain: true }).element),
       section("What it would like to see", this.synthesis.element, true),
       lazy("Colour or form", () => figure("sensitivities", { ...options, images: here.image, unit: name }, { signal, plain: true }).element),
       el("p", { class: "row small" },
@@ -72,7 +72,7 @@ export class UnitPane {
   /** The places where it answers most here, as cut from the photo. @param {Maps} maps @param {number} unit @param {{photo: HTMLImageElement, width: number}} here */
   peaks(maps, unit, here) {
     const places = highest(maps, unit, PEAKS);
-    if (!places.length) return empty("It is the same all over this photo.");
+    if (!places.length) return empty("This unit has the same value everywhere on this photo.");
     return el("ul", { class: "crops" }, ...places.map(({ row, column, value }) => {
       const box = maps.windowOf(row, column), canvas = el("canvas", { width: CROP, height: CROP, "aria-hidden": "true" });
       if (box) cut(here.photo, here.width, box, canvas);

@@ -83,9 +83,9 @@ class Compare {
   say() {
     const [one, other] = [this.first, this.second];
     fill(this.words, one.answered && other.answered
-      ? el("ul", {}, ...(one.network === other.network ? ["Both sides show the same network; choose another one to compare."]
+      ? el("ul", {}, ...(one.network === other.network ? ["Both sides show the same network. Choose another one to compare."]
         : differences(one.network, one.answered, other.network, other.answered)).map((sentence) => el("li", {}, sentence)))
-      : el("p", {}, "One of the two gives no answer; the reason stands below it."));
+      : el("p", {}, "One of the two networks gives no answer. Its side says why."));
   }
 
   /** Only one network is offered: how to bring another. @param {string} network */
@@ -106,7 +106,7 @@ class Compare {
     if (first.layers && second.layers) {
       const [one, other] = [[first, layer], [second, free]].map(([side, name]) =>
         `${name} at ${Math.round(100 * depth(/** @type {any} */ (side).layers, /** @type {string} */ (name)))} %`);
-      this.linked.textContent = this.isLinked() ? `Linked by depth: ${one}, ${other} of the way through.` : `Each on its own: ${one}, ${other} of the way through.`;
+      this.linked.textContent = this.isLinked() ? `Linked by depth: ${one}, ${other} of the way through its network.` : `Not linked: ${one}, ${other} of the way through its network.`;
     }
     await Promise.all([first.openLayer(image, layer, signal), second.openLayer(image, free, signal)]);
     if (!signal.aborted) this.show();

@@ -29,7 +29,7 @@ class AtlasMap {
     this.search = el("input", { type: "search", placeholder: "Find a label", "aria-label": "Find a label", list: "map-labels",
       oninput: () => state.set({ label: this.search.value }, { replace: true }) });
     this.labels = el("datalist", { id: "map-labels" });
-    this.lasso = el("button", { type: "button", "aria-pressed": "false", title: "Draw round some images (l)", onclick: () => this.hands.turnLasso() }, "Lasso");
+    this.lasso = el("button", { type: "button", "aria-pressed": "false", title: "Draw a line round some images (l)", onclick: () => this.hands.turnLasso() }, "Lasso");
     this.element = el("div", { class: "split" }, this.side.element, el("section", { class: "map-main", "aria-label": "The map" },
       el("div", { class: "row map-tools" }, this.atlas, this.method, this.search, this.lasso,
         el("button", { type: "button", class: "quiet", onclick: () => this.plot.reset() }, "Whole map"), this.labels), this.plot.pane, this.words));
@@ -59,7 +59,7 @@ class AtlasMap {
     const { atlases } = await theSession();
     if (!atlases.length) {
       this.side.clear();
-      fill(plot.pane, empty("No atlas is open. 'phosphene atlas build FOLDER --to my.atlas' makes one of your photos; 'phosphene microscope --atlas my.atlas' shows it here."));
+      fill(plot.pane, empty("No atlas is open. 'phosphene atlas build FOLDER --to my.atlas' makes an atlas of your photos. 'phosphene microscope --atlas my.atlas' shows it here."));
       return;
     }
     this.name = state.get("atlas") || atlases[0];

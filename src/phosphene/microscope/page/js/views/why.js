@@ -21,7 +21,7 @@ const METHODS = [
 const JUDGED = /** @type {Record<string, string>} */ (Object.fromEntries(["grad-cam", "gradient", "guided", "cam", "input-x-gradient", "lrp",
   "integrated-gradients", "smooth-grad", "occlusion", "rise"].map((name) => [name, name.replaceAll("-", "_")])));
 /** Those whose maps come in steps, and what a step adds. @type {Record<string, string>} */
-const GROWING = { occlusion: "Each step covers more places.", rise: "Each step shows the network more random parts, which makes the map surer." };
+const GROWING = { occlusion: "Each step covers more places.", rise: "Each step shows the network more random parts, so that the map becomes surer." };
 const USUAL = ["grad-cam", "gradient", "guided", "lrp", "occlusion"];
 
 class Why {
@@ -38,7 +38,7 @@ class Why {
     this.heading = el("h1", {}, "Why");
     this.trial = new Work();
     this.judging = el("section", { class: "why-trial", hidden: true }, el("h2", {}, "How far can these be trusted?"),
-      el("p", { class: "muted small" }, "The judge covers what each map marks and looks whether the score falls, gives the network other weights and looks whether the map notices, and counts, on this photo. On a folder: phosphene judge FOLDER."),
+      el("p", { class: "muted small" }, "The judge tests each map on this photo. It covers what the map marks: the score should fall. It gives the network other weights: the map should change. To test many photos: phosphene judge FOLDER."),
       el("button", { type: "button", onclick: () => this.judge() }, "Judge them on this photo"), this.trial.element);
     this.element = el("div", { class: "split" },
       el("section", { class: "split-side", "aria-label": "The question" }, this.heading, this.photo.element, this.classes,
@@ -93,7 +93,7 @@ class Why {
         state.set({ methods: METHODS.map(([each]) => each).filter((each) => each === name ? on : wanted.includes(each)).join(",") });
       } }), words)));
     fill(this.figures);
-    if (!target) return fill(this.figures, refused(new Error(answer.why || "This network gives no class scores to ask about; look at its units.")));
+    if (!target) return fill(this.figures, refused(new Error(answer.why || "This network gives no class scores to ask about. Look at its units instead.")));
     performance.mark("why-asked");
     const pair = versus ? [target, versus] : [target];
     const rows = METHODS.filter(([name]) => wanted.includes(name)).map(([name, words]) => ({ name, cells: pair.map((each) => {
