@@ -118,7 +118,7 @@ def test_units_of_both_sides_are_chosen_apart_and_the_address_brings_them_back(p
     open_compare(page, "&layer=blocks.4.1&unit=3&otherunit=1")
     page.until("[...document.querySelectorAll('.side .pointed')].every((each) => each.innerText)")
     said = page.locator(".side .pointed").all_inner_texts()
-    assert said[0].startswith("Largest on this photo: blocks.4.1:3@")
+    assert said[0].startswith("Largest here: blocks.4.1:3@")
     assert ":1@" in said[1]
     box = page.locator(".side .tiles").nth(1).bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 40)

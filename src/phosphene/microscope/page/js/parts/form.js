@@ -53,6 +53,9 @@ export function usualValues(form, here) {
 export const optionsOf = (form, values) => Object.fromEntries(form.fields.filter((field) => values[field.name])
   .map((field) => [field.name, field.several ? listed(values[field.name]) : values[field.name]]));
 
+/** A field's help as a sentence. @param {string} help */
+const sentence = (help) => `${help[0].toUpperCase()}${help.slice(1)}.`.replaceAll("`", "");
+
 /** The controls of one instrument's options. */
 export class OptionsForm {
   /**
@@ -86,7 +89,7 @@ export class OptionsForm {
     const made = said ? el("p", { class: "small" }, said) : this.made(field, id, help, put);
     const written = !said && !PHOTOS.includes(field.role);
     return el("div", { class: "option", "data-field": field.name }, !written ? el("span", { class: "option-name" }, label) : el("label", { for: id }, label), made,
-      field.help ? el("p", { id: help, class: "small muted" }, `${field.help[0].toUpperCase()}${field.help.slice(1)}.`) : null);
+      field.help ? el("p", { id: help, class: "small muted" }, sentence(field.help)) : null);
   }
 
   /** What a field is chosen or written with. @param {Field} field @param {string} id @param {string | null} help @param {(text: string) => void} put */

@@ -33,7 +33,7 @@ export class Pointing {
     if (!this.maps || this.chosen < 0 || this.chosen >= this.maps.units) return this.photo.clear();
     const { row, column, value } = this.maps.peak(this.chosen);
     this.over(this.chosen, { row, column });
-    this.status.textContent = `Largest on this photo: ${this.maps.layer}:${this.chosen}@${this.maps.cell(row, column)} = ${compact(value)}`;
+    this.status.textContent = `Largest here: ${this.maps.layer}:${this.chosen}@${this.maps.cell(row, column)} = ${compact(value)}`;
   }
 
   /** A unit, at one place, or at its peak. @param {number} unit @param {Place | null} place */
