@@ -33,7 +33,6 @@ def test_a_unit_that_is_left_takes_its_question_along(page):
     with page.expect_event("requestfailed") as given_up:
         page.locator(".tiles").press("ArrowRight")
     assert "unit=blocks.3:20" in given_up.value.url
-    page.until(f"{SIGNALS} === 6", seconds=60)
 
 
 def test_a_script_gets_the_signal_that_the_units_sheet_draws(served, small_atlas):
