@@ -196,3 +196,56 @@ def test_the_caption_says_how_sure_it_is(network, x):
     told = found.to_dict()["maps"][1]
     assert torch.tensor(told["cells"]).shape == (4, 4)
     assert told["level"] == found.level[1].item()
+
+
+@pytest.mark.parametrize("batch", [1, 7, 50, 64])
+def test_its_last_step_is_the_whole_and_each_step_is_that_of_its_masks(network, module, x, batch, unchanged):
+    with unchanged(module):
+        steps = list(ph.rise.steps(network, x[:1], ["logits:2", "logits:1"], masks=50, cells=4, seed=5, batch=batch))
+    whole = ph.rise(network, x[:1], ["logits:2", "logits:1"], masks=50, cells=4, seed=5, batch=batch)
+    for name in ("values", "error", "mean", "mean_error", "level", "scores"):
+        assert torch.equal(getattr(steps[-1], name), getattr(whole, name)), name
+    counts = [step.step for step in steps]
+    assert counts == sorted(set(counts))
+    assert counts[-1] == steps[-1].steps == 50
+    assert [step.finished for step in steps] == [count == 50 for count in counts]
+    # a step on the way: the formula of the masks up to there, written out
+    step, count = steps[0], counts[0]
+    masks = masks_by_hand(50, 4, 0.5, 5, (30, 26))[:count]
+    answers = module(x[:1] * masks[:, None])[:, 2].detach()
+    off = (answers - answers.mean())[:, None, None] * (masks - masks.mean(0)) / 0.5
+    torch.testing.assert_close(step.values[0], off.sum(0) / (count - 1))
+    torch.testing.assert_close(step.level[0], answers.mean())
+
+
+def test_many_masks_make_about_a_hundred_steps(network, x):
+    steps = list(ph.rise.steps(network, x[:1], "logits:2", masks=450, cells=2, batch=2))
+    assert 75 <= len(steps) <= 100
+
+
+def test_images_whose_masks_have_not_run_have_no_map_yet(network, x):
+    first, *_, last = ph.rise.steps(network, x, "logits:2", masks=8, cells=3, batch=4)
+    assert first.masks_run == (4, 0)
+    assert (first.step, first.steps, last.step) == (4, 16, 16)
+    assert first.values[0].isfinite().all()
+    assert first.values[1].isnan().all()
+    assert "stopped after 4 of 16 masks" in first.foot
+    assert "stopped" not in last.foot
+    assert min(first.picture().image().size) > 100  # a picture of what there is
+
+
+def test_its_frame_is_the_map_over_the_photo(network, x):
+    first, *_, last = ph.rise.steps(network, x[:1], "logits:2", masks=40, cells=3, batch=10)
+    assert first.frame().shape == last.frame().shape == (30, 26, 3)
+    assert first.frame().dtype.name == "uint8"
+    assert (first.frame() != last.frame()).any()
+    assert last.progress.startswith("standard error")
+
+
+def test_steps_leave_the_callers_inference_mode_as_it_is(network, x):
+    for _ in ph.rise.steps(network, x[:1], "logits:2", masks=9, cells=3, batch=3):
+        assert not torch.is_inference_mode_enabled()
+    with torch.inference_mode():
+        for step in ph.rise.steps(network, x[:1], "logits:2", masks=9, cells=3, batch=3):
+            assert torch.is_inference_mode_enabled()
+            assert not step.values.is_inference()

@@ -292,3 +292,17 @@ def test_odd_parameters_are_refused_in_a_sentence(small, query):
         assert answer.status < 500
         if answer.status != 200:
             assert answer.sentence
+
+
+def test_the_network_of_given_weights_is_looked_for_in_the_list_alone(library):
+    networks = library.networks
+    fingerprint = networks.open(None).fingerprint
+    assert networks.of_weights({fingerprint}, [None]) == networks.names[0]
+    assert networks.of_weights({fingerprint}, ["nowhere:else"]) == networks.names[0]
+    assert networks.of_weights({"of no network"}, [None]) is None
+
+
+def test_a_network_that_cannot_be_opened_has_no_weights():
+    offered = Networks(["timm:there_is_no_such_network", network()])
+    fingerprint = offered.open(offered.names[1]).fingerprint
+    assert offered.of_weights({fingerprint}, [None]) == offered.names[1]

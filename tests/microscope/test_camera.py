@@ -221,7 +221,7 @@ def test_a_camera_that_is_lost_is_said_and_can_be_tried_again(camera):
     start(camera)
     camera.evaluate(LOST)
     camera.wait_for_selector(".camera .refused")
-    assert "lost" in camera.locator(".camera .refused").inner_text()
+    assert "is gone" in camera.locator(".camera .refused").inner_text()
     camera.until("document.querySelector('.photo img').src.includes('cat.jpg')")
     camera.get_by_role("button", name="Try again").click()
     camera.wait_for_selector('.camera-rate:has-text("frames a second")')
@@ -232,7 +232,7 @@ def test_a_camera_that_is_lost_is_said_and_can_be_tried_again(camera):
     [
         ("NotAllowedError", "Allow it"),
         ("NotFoundError", "has no camera"),
-        ("NotReadableError", "another program"),
+        ("NotReadableError", "Another program"),
         ("AbortError", "can't be opened"),
     ],
 )

@@ -111,14 +111,14 @@ def test_layers_are_linked_by_depth_until_they_are_set_apart(page, served):
     page.locator(".side").nth(0).locator('.strip-layer[data-layer="conv_stem"]').click()
     page.until("document.querySelectorAll('.side h2')[0].innerText === 'conv_stem'")
     assert chosen(page) == ["conv_stem", "layer1.1"]
-    assert "Each on its own" in page.locator(".compare-tools").inner_text()
+    assert "Not linked" in page.locator(".compare-tools").inner_text()
 
 
 def test_units_of_both_sides_are_chosen_apart_and_the_address_brings_them_back(page):
     open_compare(page, "&layer=blocks.4.1&unit=3&otherunit=1")
     page.until("[...document.querySelectorAll('.side .pointed')].every((each) => each.innerText)")
     said = page.locator(".side .pointed").all_inner_texts()
-    assert said[0].startswith("blocks.4.1:3@")
+    assert said[0].startswith("Largest here: blocks.4.1:3@")
     assert ":1@" in said[1]
     box = page.locator(".side .tiles").nth(1).bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 40)

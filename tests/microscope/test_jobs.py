@@ -415,3 +415,27 @@ def without_times(answer):
     value = answer.json()
     value.pop("made", None)
     return value
+
+
+def test_a_finished_jobs_picture_is_drawn_anew_by_its_own_options_alone(small):
+    client = Client(small)
+    job = client.start("occlusion", images="folder/0.png", target="last:1", window="16", stride="16")
+    client.until(job, "done")
+    path = f"/api/jobs/{job}/result"
+    usual = client.get(f"{path}.png")
+    other = client.get(f"{path}.png", range="-2:2", theme="dark", page="1")
+    assert (usual.status, other.status) == (200, 200)
+    assert usual.body != other.body
+    asked = {"images": "folder/0.png", "target": "last:1", "window": "16", "stride": "16", "range": "-2:2"}
+    whole = client.get("/api/run/occlusion.png", **asked, theme="dark", page="1")
+    assert whole.body == other.body
+    refused = client.get(f"{path}.png", target="last:2")
+    assert refused.status == 422
+    assert refused.sentence.startswith("the picture of occlusion has no option 'target'")
+    assert client.get(f"{path}.png", range="none").status == 422
+
+
+def test_page_is_an_option_of_pictures(small):
+    beyond = Client(small).get("/api/run/occlusion.png", images="folder/0.png", target="last:1", page="2")
+    assert beyond.status == 422
+    assert beyond.sentence == "there is 1 page of maps, no 2"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from microscope_helpers import Client, encoded
 
 import phosphene as ph
 
@@ -22,7 +23,7 @@ def test_the_answer_is_the_networks(page):
 
 def test_a_chosen_unit_shows_its_peaks_its_patches_and_its_statistics(page):
     open_look(page, "image=sample/cat.jpg&layer=blocks.3&unit=42")
-    page.wait_for_selector(".crops img")
+    page.wait_for_selector(".pairs img")
     assert page.locator(".unit h2").first.inner_text() == "blocks.3:42"
     values = ph.load().maps(ph.read("src/phosphene/photos/cat.jpg"), "blocks.3")[0, 42]
     at = np.unravel_index(int(values.argmax()), values.shape)
@@ -138,3 +139,23 @@ def test_the_grid_scrolls_to_its_last_unit(new_page, width):
         "tiles => tiles.scrollTop + tiles.clientHeight >= tiles.scrollHeight - 12"
     )
     assert scrolled
+
+
+@pytest.mark.parametrize("view", ["look?layer=conv_stem&", "why?methods=grad-cam&", "compare?layer=conv_stem&"])
+def test_what_was_done_to_a_photo_is_said_below_it(page, served, view):
+    clear = np.zeros((80, 90, 4), np.uint8)
+    image = Client(served).post("/api/images", encoded(clear)).json()["image"]
+    page.goto(f"/{view}image={image}")
+    page.wait_for_selector(".photo-view .note:not([hidden])")
+    sentence = "When this photo was read: alpha laid over white."
+    assert set(page.locator(".photo-view .note:not([hidden])").all_inner_texts()) == {sentence}
+
+
+def test_how_the_network_sees_its_images_is_said_with_what_was_assumed(page):
+    layers = page.request.get("/api/layers").json() | {"notes": ["preprocessing not known, so: as ImageNet"]}
+    page.route("**/api/layers?*", lambda route: route.fulfill(json=layers))
+    page.route("**/api/layers", lambda route: route.fulfill(json=layers))
+    open_look(page)
+    about = page.locator(".network-about").inner_text()
+    assert about.startswith(f"How efficientnet_lite0 sees an image: {ph.load().preprocessing.describe()}.")
+    assert "Preprocessing not known, so: as ImageNet." in about

@@ -1,4 +1,4 @@
-"""Why, Map and Dream: each on its main path."""
+"""Why and Map: each on its main path."""
 
 import json
 
@@ -70,6 +70,33 @@ def test_a_lasso_asks_which_units_its_images_share(page):
     assert "Units that they share" in page.locator(".split-side").inner_text()
 
 
+def chosen_of(atlas, label):
+    rows = [row for row in atlas.store.images().to_pylist() if row["label"] == label]
+    return ",".join(str(row["id"]) for row in rows)
+
+
+def test_a_shared_unit_opens_in_the_network_that_built_the_atlas(page, small_atlas):
+    chosen = chosen_of(ph.Atlas(small_atlas), "coins")
+    page.goto(f"/map?atlas=small&network=torchvision:resnet18@none&chosen={chosen}")
+    link = page.locator(".split-side table a").first
+    link.wait_for()
+    unit = link.inner_text()
+    link.click()
+    page.wait_for_url("**/look?**")
+    page.until("unit => document.querySelector('.unit h2')?.textContent === unit", arg=unit)
+    assert "network=efficientnet_lite0" in page.url
+    assert page.locator("#network").input_value() == "efficientnet_lite0"
+
+
+def test_units_of_a_network_that_is_not_offered_are_no_links(page, small_atlas):
+    other = {"atlas": "small", "network": None, "sweep": ph.Atlas(small_atlas).sweeps()[0].name, "built": "timm:x"}
+    page.route("**/api/atlas/network.json?**", lambda route: route.fulfill(json=other))
+    page.goto(f"/map?atlas=small&chosen={chosen_of(ph.Atlas(small_atlas), 'coins')}")
+    page.wait_for_selector(".split-side table")
+    assert page.locator(".split-side table a").count() == 0
+    assert "Start it with --network timm:x to open them." in page.locator(".split-side").inner_text()
+
+
 def test_a_label_is_found_on_the_map(page):
     page.goto("/map?atlas=small")
     page.wait_for_selector(".map-canvas")
@@ -89,44 +116,19 @@ def test_without_an_atlas_the_map_says_how_to_make_one(new_page, tmp_path):
         page.goto("about:blank")
 
 
-def test_a_dream_forms_stops_and_is_kept(page):
-    page.goto("/dream?instrument=class-image&label=goose&steps=200&size=96")
-    page.locator("button.primary:not([disabled])").click()
-    page.wait_for_selector(".work-frame:not([hidden])", timeout=60_000)
-    page.get_by_role("button", name="Stop and keep").click()
-    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
-    assert "stopped after" in page.locator(".work figcaption").inner_text()
+def test_rise_gets_surer_while_one_watches(page):
+    fewer = {"masks": "128", "batch": "8"}
 
+    def shorter(route):
+        asked = json.loads(route.request.post_data)
+        route.continue_(post_data=json.dumps(asked | {"options": asked["options"] | fewer}))
 
-def test_a_wrong_option_of_a_dream_is_refused_in_a_sentence(page):
-    page.goto("/dream?instrument=synthesize&target=blocks.99:1&steps=4")
-    page.locator("button.primary:not([disabled])").click()
-    page.wait_for_selector(".work .refused", timeout=60_000)
-    assert "'blocks.99' is not in efficientnet_lite0" in page.locator(".work .refused").inner_text()
-
-
-def test_every_recipe_has_a_form(page):
-    page.goto("/dream")
-    page.wait_for_selector("#recipe option", state="attached")
-    names = page.locator("#recipe option").evaluate_all("options => options.map(option => option.value)")
-    forms = json.loads(page.evaluate("fetch('/api/forms').then(answer => answer.text())"))["instruments"]
-    groups = page.locator("#recipe optgroup").evaluate_all("groups => groups.map(group => group.label)")
-    assert len(groups) == 3
-    assert sorted(names) == sorted(form["name"] for form in forms if form["films"] and form["group"] in groups)
-    for name in names:
-        page.goto(f"/dream?instrument={name}")
-        page.wait_for_selector(".options")
-
-
-def test_a_synthesis_goes_on_from_where_it_ended(page):
-    page.goto("/dream?instrument=synthesize&target=blocks.1:3&steps=6&size=64")
-    page.locator("button.primary:not([disabled])").click()
-    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
-    with page.expect_request("**/api/jobs") as asked:
-        page.get_by_role("button", name="Go on from here").click()
-    assert json.loads(asked.value.post_data)["options"]["start"].startswith("job/")
-    page.wait_for_selector(".work-running[hidden]", state="attached", timeout=60_000)
-    page.wait_for_selector(".work .figure-body svg", timeout=60_000)
+    page.route("**/api/jobs", shorter)
+    page.goto("/why?image=sample/coffee.jpg&methods=rise")
+    page.until("document.querySelector('.work-running')?.textContent.includes('standard error')", seconds=60)
+    page.wait_for_selector(".why-growing .work-frame:not([hidden])", timeout=60_000)
+    page.wait_for_selector(".why-growing .figure-body svg", timeout=120_000)
+    assert page.locator(".why-growing figcaption").inner_text().startswith("128 masks of 7 × 7 cells")
 
 
 def test_occlusion_grows_while_one_watches(page):

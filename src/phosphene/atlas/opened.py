@@ -96,12 +96,7 @@ class OpenedAtlas:
     def _opened(self, sweep: Sweep) -> Network:
         network = self._network
         if network is not None and network.fingerprint == sweep.fingerprint:
-            preprocessing = read_preprocessing(sweep.preprocessing)
-            return (
-                network
-                if network.preprocessing == preprocessing
-                else Network(network.module, preprocessing, network.labels, head=network.head)
-            )
+            return as_swept(network, sweep)
         if not sweep.opening:
             raise ValueError(
                 f"the network {sweep.network} was given as a module, and this question needs it: name it with "
@@ -154,6 +149,14 @@ class OpenedAtlas:
             raise LookupError(f"the atlas {self.path!r} has no image of number {image}")
         shard, index = shard_and_index(image)
         return photo_of(self.store.shards([shard])[shard], index, rows[0]["key"])
+
+
+def as_swept(network: Network, sweep: Sweep) -> Network:
+    """The network with the preprocessing that its photos had in the sweep."""
+    preprocessing = read_preprocessing(sweep.preprocessing)
+    if network.preprocessing == preprocessing:
+        return network
+    return Network(network.module, preprocessing, network.labels, head=network.head)
 
 
 def opened(atlas: str | os.PathLike[str]) -> OpenedAtlas:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from .events import Channels
 from .guard import Guard
 from .refusals import ASKED_WRONGLY, RefusedError, refusal_of
-from .routes import atlas, camera, describing, instruments, looking, pages, volumes
+from .routes import atlas, camera, describing, instruments, looking, pages, patches, volumes
 from .routes.answering import json_response
 from .service import Microscope
 
@@ -40,6 +40,7 @@ def application(microscope: Microscope, port: Callable[[], int]) -> ASGIApp:
     app = Starlette(
         routes=[
             *atlas.routes,
+            *patches.routes,
             *describing.routes,
             *looking.routes,
             *volumes.routes,

@@ -8,7 +8,7 @@ can't name a file. Everything else is written as on the command line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -110,11 +110,7 @@ class Question:
 def question(name: str, given: Mapping[str, Sequence[str]]) -> Question:
     """The question that a request asks. Raises RefusedError for an unknown option and for one that is missing."""
     asked = form(name)
-    known = {field.name: field for field in (*asked.fields, *asked.drawing)}
-    for option in given:
-        if option not in known:
-            hint = near(option, list(known)) or f"; it takes {', '.join(known)}"
-            raise RefusedError(422, f"{name} has no option {option!r}{hint}")
+    known = _known(name, given, (*asked.fields, *asked.drawing))
     texts = {field.name: tuple(given[field.name]) for field in asked.fields if given.get(field.name)}
     drawing = {field.name: tuple(given[field.name]) for field in asked.drawing if given.get(field.name)}
     opened_by_default = (Role.NETWORK, Role.IMAGES, Role.PHOTO, Role.ATLAS)
@@ -125,6 +121,22 @@ def question(name: str, given: Mapping[str, Sequence[str]]) -> Question:
         if known[option].kind is not None and not _names_a_thing(known[option]):
             plain(known[option], values)  # refuses at once what can't be read, before it waits in the queue
     return Question(name, asked, texts, drawing)
+
+
+def drawing(name: str, given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The options of the picture of a result of that instrument, which is there already. RefusedError for any other."""
+    known = _known(f"the picture of {name}", given, form(name).drawing)
+    return {option: plain(known[option], tuple(texts)) for option, texts in given.items() if texts}
+
+
+def _known(what: str, given: Iterable[str], fields: Sequence[Field]) -> dict[str, Field]:
+    """The fields by their names. RefusedError for an option that is none of them."""
+    known = {field.name: field for field in fields}
+    for option in given:
+        if option not in known:
+            listed = f"; it takes {', '.join(known)}" if known else ""
+            raise RefusedError(422, f"{what} has no option {option!r}{near(option, list(known)) or listed}")
+    return known
 
 
 def opened(field: Field, texts: Sequence[str], library: Library) -> Any:

@@ -108,4 +108,11 @@ class Library:
 
     def to_dict(self) -> dict[str, Any]:
         """Their names, for the page's lists."""
-        return {"networks": self.networks.names, "atlases": self.atlases.names, "images": len(self.images.names)}
+        names = self.images.names
+        in_folder = sum(name.startswith("folder/") for name in names)
+        return {
+            "networks": self.networks.names,
+            "atlases": self.atlases.names,
+            "images": len(names),
+            "folder": in_folder,
+        }

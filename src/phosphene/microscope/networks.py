@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,8 @@ from ..instrument.spelling import EMBEDDED
 from ..network import Network, load, near
 from .limits import Limits
 from .refusals import RefusedError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -84,6 +87,21 @@ class Networks:
     def opened(self) -> list[Network]:
         """Those that are open now."""
         return [each.network for each in self._offered.values() if each.network is not None]
+
+    def of_weights(self, fingerprints: Collection[str], likely: Sequence[str | None]) -> str | None:
+        """The name of a network with the weights of one of the fingerprints, or None; the likely names are tried first.
+
+        Networks are opened for it, one after another, until one has them. One that can't be opened has none.
+        """
+        first = [self.name_of(name) for name in likely if not name or name in self._offered]
+        opened = [name for name, offered in self._offered.items() if offered.network is not None]
+        for name in dict.fromkeys([*first, *opened, *self._offered]):
+            try:
+                if self.open(name).fingerprint in fingerprints:
+                    return name
+            except Exception:  # says why where it is chosen itself
+                log.info("%s can't be opened", name, exc_info=True)
+        return None
 
     def name_of(self, name: str | None) -> str:
         """The name as the list has it; the first network's where none is given."""

@@ -64,7 +64,7 @@ class Microscope:
 
         if request.method != "GET":  # what its body asks is nobody else's question
             return await self.waited(request, start(page_of(request)))
-        return await self.shared(request, key_of(request.url.path, several(request, ("page",))), start)
+        return await self.shared(request, key_of(request.url.path, several(request)), start)
 
     async def shared(self, request: Request, key: str, start: Callable[[str], Job]) -> Any:
         """The value of the job that answers `key`: of the one that is at work already, or of a new one.
@@ -181,9 +181,12 @@ def several(request: Request, without: Sequence[str] = ()) -> Mapping[str, list[
     return {name: query.getlist(name) for name in query if name not in without}
 
 
-def page_of(request: Request) -> str:
-    """The page that asks, as it names itself; scripts share one name."""
-    page = request.headers.get(PAGE) or request.query_params.get("page") or SCRIPT
+def page_of(request: Request, named: str | None = None) -> str:
+    """The page that asks, as it names itself in a header, or else as `named`; scripts share one name.
+
+    The address does not name it: there `page` is an option of pictures, such as the second page of maps.
+    """
+    page = request.headers.get(PAGE) or named or SCRIPT
     if not CLIENT.fullmatch(page):
         raise RefusedError(422, "a page names itself by 8 to 64 letters and digits")
     return page

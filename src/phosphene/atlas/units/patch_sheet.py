@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...attribution.reversed.patterns_picture import coloured
 from ...picture import (
     Block,
     Drawing,
@@ -23,13 +22,13 @@ from ...picture import (
     TextBlock,
     compact,
     counted,
-    map_range,
     ranges_caption,
     shifted,
     stacked,
     windowed,
 )
 from .histogram import histogram
+from .projections import changed, in_colours
 from .tiles import DENSITY, Cut, Scale, context_marks, cuts, tile_marks
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 WIDTH = 1104.0  # inside the sheet's margins
 SIDE = 168.0  # of a tile
 GUTTER, GAP, BELOW = 8.0, 32.0, 46.0  # between a card's tiles, between cards, for the words below them
-RULE = "symmetric:99.5"  # how a pattern's values become colours, each in its own range
 
 
 def sheet_of(result: Patches, context: bool) -> Sheet:
@@ -134,12 +132,9 @@ def _pattern(result: Patches, index: int, scale: Scale, ranges: list[Range]) -> 
     pattern, patch = result.patterns[index], result.patches[index]
     if pattern is None:
         return True, [], ""
-    values = pattern.signal.detach().double().cpu().numpy()
-    limits = map_range(values.reshape(1, -1), RULE, "picture").ranges[0]
+    pixels, limits = in_colours(pattern)
     ranges.append(limits)
-    near = abs(pattern.value - patch.value) <= 1e-3 * max(abs(patch.value), abs(result.largest), 1e-6)
-    note = "" if near else f"now {compact(pattern.value)}: the photo has changed"
-    return True, _signal(pattern, coloured(values, limits), index, result, scale), note
+    return True, _signal(pattern, pixels, index, result, scale), changed(pattern, patch, result.largest)
 
 
 def _signal(pattern: Pattern, pixels: np.ndarray, index: int, result: Patches, scale: Scale) -> list[Mark]:

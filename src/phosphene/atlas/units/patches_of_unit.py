@@ -13,13 +13,10 @@ from typing import Any, overload
 
 import numpy as np
 
-from ...attribution.reversed.patterns import rectified
-from ...attribution.reversed.projecting import Pattern, projected
-from ...attribution.reversed.reversing import Reversal
+from ...attribution.reversed.projecting import Pattern
 from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike, UnitName
-from ...network import Address, Network
-from ...picture import Photo, Sheet
+from ...picture import Sheet
 from ...showing import with_class
 from ...synthesis import synthesize
 from ...synthesis.engine.synthesis import pixels
@@ -28,6 +25,7 @@ from ..store.sweep_rows import count_of, units_of
 from .naming import Name, named, tied
 from .patch import Patch, patches_of
 from .patch_sheet import sheet_of
+from .projections import projections_of
 from .statistics import SHARES, Measured
 from .unit import class_names, unit_of
 
@@ -140,7 +138,8 @@ def atlas_patches(
     more: dict[str, Any] = {}
     network = atlas.network(swept) if projection or synthesis else None  # the atlas holds all else
     if network is not None and projection:
-        more |= _patterns(network, rows, target)
+        projections = projections_of(network, rows, target)
+        more |= {"patterns": projections.patterns, "missing": projections.missing, "method": projections.method}
     if network is not None and synthesis:
         synthesised = synthesize(network, str(target), steps=steps, seed=seed)
         more |= {
@@ -165,27 +164,3 @@ def _name(atlas: Any, sweep: Any, units: Any, channel: int) -> Name | None:
         return named(atlas.store, sweep, units)[channel]
     except ValueError:  # no labels
         return None
-
-
-def _patterns(network: Network, patches: Sequence[Patch], unit: Address) -> dict[str, Any]:
-    """The pattern of each patch whose photo is still there."""
-    photos: list[Photo | None] = []
-    missing = []
-    for patch in patches:
-        try:
-            photos.append(patch.photo())
-        except (OSError, LookupError, ValueError) as error:
-            photos.append(None)
-            missing.append(str(error))
-    readable = [(photo, patch) for photo, patch in zip(photos, patches, strict=True) if photo is not None]
-    if not readable:
-        return {"patterns": (None,) * len(patches), "missing": tuple(missing)}
-    layered = network.layer(unit.layer).layout is not None
-    photo_units = [
-        (photo, Address(unit.layer, unit.channel, (patch.row, patch.column) if layered else None))
-        for photo, patch in readable
-    ]
-    reversal = Reversal("both" if rectified(network, network.inputs(readable[0][0]), unit.layer) else "forward")
-    projections = iter(projected(network, photo_units, reversal))
-    patterns = tuple(None if photo is None else next(projections) for photo in photos)
-    return {"patterns": patterns, "missing": tuple(missing), "method": str(reversal)}

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
 from ...network import Frame
-from ...picture import Block, ColourBar, ImageBlock, Photo, Row, TextBlock, overlay
+from ...picture import Block, ColourBar, ImageBlock, Photo, Row, TextBlock, map_range, overlay, resample
 from ...showing import input_box, seen
 
 SIGNED, PLAIN = "diverging", "sequential"  # colour maps
@@ -38,6 +39,19 @@ def laid(photo: Photo, frame: Frame, shares: np.ndarray, signed: bool, *, whole:
         view.pixels, filled, colours(signed), np.where(np.isnan(shares), 0.0, 0.1 + 0.8 * strength),
         box=box,
     )  # fmt: skip
+
+
+def map_over_photo(photo: Photo, frame: Frame, values: Tensor) -> np.ndarray:
+    """A signed map (h, w) over the part of the photo that the network sees: (height, width, 3), uint8.
+
+    The photo is clear where nothing is known yet.
+    """
+    view, frame = seen(photo, frame)
+    box = input_box(view, frame)
+    shares = map_range(values[None].float().cpu().numpy(), "symmetric").values01[0]
+    drawn = overlay(view.pixels, shares, "diverging", 0.85 * np.abs(2 * shares - 1), box=box)
+    known = resample(np.isfinite(shares).astype(float), view.height, view.width, box=box, how="nearest")
+    return np.where((known[0] > 0)[..., None] & known[1][..., None], drawn, view.pixels)
 
 
 def photo_block(photo: Photo, frame: Frame, width: float) -> ImageBlock:

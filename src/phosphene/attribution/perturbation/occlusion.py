@@ -36,14 +36,11 @@ from ...picture import (
     enlarge,
     grid,
     map_range,
-    overlay,
-    resample,
 )
-from ...showing import input_box, seen
-from ..maps.attribution import Attribution, photo_fields
+from ..maps.attribution import Attribution, capital, photo_fields
 from ..maps.fills import Fill, check_count, fill_values_of
 from ..maps.fixed_units import whole
-from ..maps.overlay_rows import map_rows, sheet_width
+from ..maps.overlay_rows import map_over_photo, map_rows, sheet_width
 from ..maps.paging import page_of
 from ..maps.targets import Question, questions, units
 
@@ -116,12 +113,7 @@ class Occlusion(Attribution):
 
     def frame(self) -> np.ndarray:
         """The first map over its photo (height, width, 3), uint8; the photo is clear where nothing is known yet."""
-        view, frame = seen(*self.photo(0))
-        box = input_box(view, frame)
-        shares = map_range(self.values[:1].float().cpu().numpy(), "symmetric").values01[0]
-        drawn = overlay(view.pixels, shares, "diverging", 0.85 * np.abs(2 * shares - 1), box=box)
-        known = resample(np.isfinite(shares).astype(float), view.height, view.width, box=box, how="nearest")
-        return np.where((known[0] > 0)[..., None] & known[1][..., None], drawn, view.pixels)
+        return map_over_photo(*self.photo(0), self.values[0])
 
     def sheet(self, *, range: str = "symmetric", page: int = 1) -> Sheet:
         """The drop at each place, and over the photo: warm where covering lowers the value, cold where it raises it.

@@ -11,7 +11,8 @@ of answer and mask:
     gain(λ) = 1 / ((N − 1) p) · Σᵢ (f(x ⊙ Mᵢ) − mean f) · (Mᵢ(λ) − mean M(λ))
 
 It has the same expectation as S less the mean answer and a smaller error, as how often a pixel happened to be shown
-drops out. Both come with their standard errors. The network is asked, and never opened: no gradient, no layer.
+drops out. Both come with their standard errors. The network is asked, and never opened: no gradient, no layer. Only
+sums over masks are held, so that every few masks give a map, which the next ones make surer.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,36 +33,67 @@ from ...network.room import check_room
 from ...picture import Block, ColourBar, ImageBlock, Sheet, capital, colour, compact, map_range
 from ..maps.attribution import photo_fields
 from ..maps.fills import Fill, check_count, fill_values_of
-from ..maps.fixed_units import FixedUnits, at_once, fix_units, values, whole
+from ..maps.fixed_units import at_once, fix_units, values, whole
 from ..maps.heatmap import Heatmap
-from ..maps.overlay_rows import colours, map_rows, sheet_width
+from ..maps.overlay_rows import colours, map_over_photo, map_rows, sheet_width
 from ..maps.paging import page_of
 from ..maps.targets import questions
 
 WIDTH = 250.0  # of a picture in a row
+MAPS = 100  # that are made on the way of one image, about: each costs as much as a mask or two of a small network
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rise(Heatmap):
-    """What showing each pixel adds to the mean answer (`values`, the gain), and the paper's map; both with errors."""
+    """What showing each pixel adds to the mean answer (`values`, the gain), and the paper's map; both with errors.
+
+    In a step on the way, images whose masks are still to come have none: NaN.
+    """
 
     error: Tensor = field(repr=False)  # (N, H, W): standard error of `values`
     mean: Tensor = field(repr=False)  # (N, H, W): the mean answer where the pixel is shown, the paper's map
     mean_error: Tensor = field(repr=False)  # (N, H, W): standard error of `mean`
     level: Tensor = field(repr=False)  # (N,): the mean answer of all masked images
-    masks: int
+    masks: int  # that are asked for, for each image
+    masks_run: tuple[int, ...]  # of these, how many have run, for each image
     cells: int
     share: float
     fill: str
     seed: int
 
     @property
+    def step(self) -> int:
+        """How many masks of all images have run."""
+        return sum(self.masks_run)
+
+    @property
+    def steps(self) -> int:
+        """How many masks there are for all images."""
+        return self.masks * len(self.masks_run)
+
+    @property
+    def progress(self) -> str:
+        return f"standard error {self._unsure:.0%} of the largest gain"
+
+    @property
+    def finished(self) -> bool:
+        return self.step == self.steps
+
+    @property
+    def _unsure(self) -> float:
+        """A pixel's mean standard error as a share of the largest gain, in the map where it is largest."""
+        return float((self.error.mean((1, 2)) / self.values.abs().amax((1, 2))).nan_to_num(0).max())
+
+    def frame(self) -> np.ndarray:
+        """The first map over its photo (height, width, 3), uint8."""
+        return map_over_photo(*self.photo(0), self.values[0])
+
+    @property
     def foot(self) -> str:
-        how = (
-            f"{self.masks} masks of {self.cells} × {self.cells} cells, {self.share:.3g} of them shown, rest {self.fill}"
-        )
-        error = float((self.error.mean((1, 2)) / self.values.abs().amax((1, 2))).nan_to_num(0).max())
-        return f"{how}; a pixel's standard error is {error:.0%} of the largest gain"
+        how_many = f"{self.masks}" if self.finished else f"{self.step} of {self.steps}"
+        how = f"{how_many} masks of {self.cells} × {self.cells} cells, {self.share:.3g} of them shown, rest {self.fill}"
+        stopped = "" if self.finished else "stopped after "
+        return f"{stopped}{how}; a pixel's standard error is {self._unsure:.0%} of the largest gain"
 
     def sheet(self, *, range: str | None = None, page: int = 1) -> Sheet:
         """Each photo, its gain map and standard error: warm where a visible pixel raises the value.
@@ -103,6 +136,8 @@ class Rise(Heatmap):
             "method": self.method,
             "network": self.network,
             "masks": self.masks,
+            "step": self.step,
+            "steps": self.steps,
             "cells": self.cells,
             "share": self.share,
             "fill": self.fill,
@@ -134,11 +169,12 @@ def rise(
     fill: Fill | Tensor = "zero",
     seed: int = 0,
     batch: int | None = None,
-) -> Rise:
+) -> Iterator[Rise]:
     """How much each part of the image raises a probability, measured with random masks (Petsiuk, Das and Saenko, 2018).
 
-    Needs no gradient. A channel without a place means the place where it is largest in the clean image. Raises
-    LookupError for a target that does not exist, ValueError for images, numbers and fills that don't fit.
+    Each step runs more masks. Needs no gradient. A channel without a place means the place where it is largest in the
+    clean image. Raises LookupError for a target that does not exist, ValueError for images, numbers and fills that
+    don't fit.
 
     - `target`: a class or unit, such as 'probabilities:goose' (as in the paper), 'logits:goose' or 'blocks.3:17' (its
       largest activation); if not given, the probability of each image's best class
@@ -163,16 +199,26 @@ def rise(
         check_count(fill, len(x))
         fills = [fill_values_of(x[index : index + 1], fill, index, "masked parts show") for index in range(len(x))]
         count = at_once(network, x, batch, back=False, of=masks)
-        estimates = [
-            _estimates(network, x[i : i + 1], fills[i], units, i, Masks(masks, cells, share, seed), count)
-            for i in range(len(x))
-        ]
-    level, mean, mean_error, gain, gain_error = (torch.cat(parts) for parts in zip(*estimates, strict=True))
-    return Rise(
-        method="RISE", targets=units.names, values=gain, raw=gain, scores=units.scores, error=gain_error, mean=mean,
-        mean_error=mean_error, level=level, both_signs=True, masks=masks, cells=cells, share=share,
-        fill=fill if isinstance(fill, str) else "a given image", seed=seed, **photo_fields(network, images),
-    )  # fmt: skip
+        about = photo_fields(network, images)
+        each = [Sums.of(units.at[units.of(index)], x[index : index + 1]) for index in range(len(x))]
+        several = Masks(masks, cells, share, seed)
+    mapped_at = 0
+    for index, sums in enumerate(each):
+        image = x[index : index + 1]
+        for mask in several.batches(image, count):
+            with torch.inference_mode(False):
+                sums.add(mask, values(network, fills[index] + (image - fills[index]) * mask, units.layer, sums.at))
+                if sums.masks < 2 or (sums.masks < masks and sums.masks - mapped_at < masks / MAPS):
+                    continue
+                mapped_at = sums.masks if sums.masks < masks else 0
+                parts = zip(*(one.estimates(share) for one in each), strict=True)
+                level, mean, mean_error, gain, gain_error = (torch.cat(rows) for rows in parts)
+            yield Rise(
+                method="RISE", targets=units.names, values=gain, raw=gain, scores=units.scores, error=gain_error,
+                mean=mean, mean_error=mean_error, level=level, both_signs=True, masks=masks,
+                masks_run=tuple(one.masks for one in each), cells=cells, share=share,
+                fill=fill if isinstance(fill, str) else "a given image", seed=seed, **about,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -202,34 +248,48 @@ class Masks:
             yield torch.stack([mask[:, top : top + size[0], left : left + size[1]] for mask, (top, left) in cuts])
 
 
-def _estimates(
-    network: Network, image: Tensor, fill_values: Tensor, units: FixedUnits, index: int, masks: Masks, batch: int
-) -> tuple[Tensor, ...]:
-    """For one image (1, C, H, W): level (T,), map, its standard error, gain and its standard error (T, H, W).
+@dataclass(eq=False)
+class Sums:
+    """What the masks of one image have summed up: of f, f² (T,), and of M, fM, M², fM², f²M, f²M² for each pixel."""
 
-    Only sums over masks are kept: of f, f² (T,), and of M, fM, M², fM², f²M, f²M² for each pixel.
-    """
-    at = units.at[units.of(index)]
-    height, width = image.shape[-2:]
-    home = "cpu" if image.device.type == "mps" else image.device  # where there is float64
-    rows = torch.zeros(2, 2 * len(at) + 1, height * width, dtype=torch.float64, device=home)
-    sums = torch.zeros(2, len(at), dtype=torch.float64, device=home)
-    for mask in masks.batches(image, batch):
-        answers = values(network, fill_values + (image - fill_values) * mask, units.layer, at).to(home, torch.float64)
-        visible = mask.flatten(1).to(home, torch.float64)
+    at: Tensor  # (T,): flat indices of the units
+    like: Tensor  # the image (1, C, H, W)
+    rows: Tensor  # (2, 2 T + 1, H · W): of powers of f times M, and times M²
+    answers: Tensor  # (2, T): of f and f²
+    masks: int = 0
+
+    @classmethod
+    def of(cls, at: Tensor, image: Tensor) -> Sums:
+        """Of no mask yet."""
+        height, width = image.shape[-2:]
+        home = "cpu" if image.device.type == "mps" else image.device  # where there is float64
+        rows = torch.zeros(2, 2 * len(at) + 1, height * width, dtype=torch.float64, device=home)
+        return cls(at, image, rows, torch.zeros(2, len(at), dtype=torch.float64, device=home))
+
+    def add(self, mask: Tensor, answers: Tensor) -> None:
+        """Adds masks (n, 1, H, W) with the units' answers (T, n) to what they show."""
+        answers, visible = answers.to(self.rows), mask.flatten(1).to(self.rows)
         powers = torch.cat([answers, answers.square(), torch.ones_like(answers[:1])])
-        rows[0] += powers @ visible
-        rows[1] += powers @ visible.square()
-        sums += torch.stack([answers.sum(1), answers.square().sum(1)])
-    n, p, t = masks.count, masks.share, len(at)
-    (fm, ffm, m), (fmm, ffmm, mm) = (row.split([t, t, 1]) for row in rows)
-    level, spread = (sums[0] / n)[:, None], (sums[1] - sums[0] ** 2 / n)[:, None]
-    mean = m / n
-    mapped = fm / (n * p)
-    error = ((ffmm / p**2 - n * mapped**2).clamp(min=0) / (n - 1) / n).sqrt()
-    gain = (fm - level * m) / ((n - 1) * p)
-    square = (ffmm - 2 * level * fmm + level**2 * mm) - 2 * mean * (ffm - 2 * level * fm + level**2 * m)
-    square = (square + mean**2 * spread) / p**2
-    gain_error = ((square - n * gain**2).clamp(min=0) / (n - 1) / n).sqrt()
-    grids = (part.view(t, height, width).to(image) for part in (mapped, error, gain, gain_error))
-    return level[:, 0].to(image), *grids
+        self.rows[0] += powers @ visible
+        self.rows[1] += powers @ visible.square()
+        self.answers += torch.stack([answers.sum(1), answers.square().sum(1)])
+        self.masks += len(mask)
+
+    def estimates(self, share: float) -> tuple[Tensor, ...]:
+        """Level (T,), map, its standard error, gain and its standard error (T, H, W); NaN for fewer than two masks."""
+        n, p, t = self.masks, share, len(self.at)
+        height, width = self.like.shape[-2:]
+        if n < 2:
+            unknown = self.like.new_full((t, height, width), torch.nan)
+            return self.like.new_full((t,), torch.nan), *(unknown,) * 4
+        (fm, ffm, m), (fmm, ffmm, mm) = (row.split([t, t, 1]) for row in self.rows)
+        level, spread = (self.answers[0] / n)[:, None], (self.answers[1] - self.answers[0] ** 2 / n)[:, None]
+        mean = m / n
+        mapped = fm / (n * p)
+        error = ((ffmm / p**2 - n * mapped**2).clamp(min=0) / (n - 1) / n).sqrt()
+        gain = (fm - level * m) / ((n - 1) * p)
+        square = (ffmm - 2 * level * fmm + level**2 * mm) - 2 * mean * (ffm - 2 * level * fm + level**2 * m)
+        square = (square + mean**2 * spread) / p**2
+        gain_error = ((square - n * gain**2).clamp(min=0) / (n - 1) / n).sqrt()
+        grids = (part.view(t, height, width).to(self.like) for part in (mapped, error, gain, gain_error))
+        return level[:, 0].to(self.like), *grids

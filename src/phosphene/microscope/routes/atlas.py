@@ -1,8 +1,7 @@
-"""The atlas: its layers and labels, its map as points, its photos as thumbnails and whole, a unit's patches."""
+"""The atlas: its layers and labels, its map as points, its photos as thumbnails."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import struct
 from typing import Any
@@ -14,16 +13,14 @@ from starlette.routing import Route
 
 from ...atlas.projection.embedding import Embedding, atlas_map
 from ...atlas.store.sweep_rows import count_of, labels_of
-from ...atlas.units.patches_of_unit import atlas_patches
 from ...atlas.zoom.thumbnails import thumbnails
 from ...picture import webp
 from ..refusals import RefusedError
 from ..service import Microscope
 from ..stored import key_of
-from .answering import bytes_response, json_response, microscope_of, needed, text, whole
+from .answering import bytes_response, json_response, microscope_of, text, whole
 
 SPRITE, ACROSS = 48, 16  # pixels of a thumbnail's side; thumbnails in a row of a sheet, and rows of it
-TILE = 160  # pixels of a patch's longer side
 
 
 async def about(request: Request) -> Response:
@@ -43,10 +40,27 @@ async def about(request: Request) -> Response:
             }
             for sweep in atlas.sweeps()
         ]
-        newest = atlas.newest(atlas.sweeps(), "sweeps")
-        return {"atlas": name, "sweeps": sweeps, "labels": sorted(labels_of(atlas.store, newest))}
+        labels = {label for sweep in atlas.sweeps() for label in labels_of(atlas.store, sweep)}
+        return {"atlas": name, "sweeps": sweeps, "labels": sorted(labels)}
 
     return json_response(await microscope.answered(request, "atlas", ask))
+
+
+async def network(request: Request) -> Response:
+    """Which network of the list built an atlas: the named one if it did; and the sweep that holds what it gave."""
+    microscope, name, wanted = microscope_of(request), text(request, "atlas"), text(request, "network")
+
+    def ask() -> dict[str, Any]:
+        sweeps = microscope.library.atlases.open(name).sweeps()
+        if not sweeps:
+            raise RefusedError(404, "nothing of any network is in this atlas yet; build it again")
+        networks = microscope.library.networks
+        offered = networks.of_weights({sweep.fingerprint for sweep in sweeps}, [wanted, *(s.network for s in sweeps)])
+        own = [s for s in sweeps if offered is not None and s.fingerprint == networks.open(offered).fingerprint]
+        sweep = (own or sweeps)[-1]
+        return {"atlas": name, "network": offered, "sweep": sweep.name, "built": sweep.network}
+
+    return json_response(await microscope.answered(request, "the atlas's network", ask))
 
 
 async def points(request: Request) -> Response:
@@ -124,43 +138,9 @@ async def sprites(request: Request) -> Response:
     return bytes_response(request, data, "image/webp")
 
 
-async def patch(request: Request) -> Response:
-    """One of a unit's strongest patches as WebP; `rank` counts from 0."""
-    microscope, name = microscope_of(request), text(request, "atlas")
-    unit, rank = needed(request, "unit", "a unit such as blocks.3:17"), whole(request, "rank", 0, 0, 1000)
-    sweep = text(request, "sweep")
-
-    def ask() -> bytes:
-        atlas = microscope.library.atlases.open(name)
-        key = key_of("patch", atlas.path, [repr(each) for each in atlas.sweeps()], unit, rank, sweep)
-        known = microscope.answers.disk.get(key)
-        if known is None:
-            patches = _patches(microscope, name, unit, sweep)
-            if rank >= len(patches):
-                raise RefusedError(404, f"{unit} has {len(patches)} patches in this atlas, no number {rank}")
-            image = patches[rank].pixels().pil()
-            image.thumbnail((TILE, TILE))
-            known, _ = webp(np.asarray(image), lossless=False)
-            microscope.answers.disk.put(key, known)
-        return known
-
-    data = await asyncio.to_thread(ask)
-    return bytes_response(request, data, "image/webp")
-
-
-def _patches(microscope: Microscope, name: str | None, unit: str, sweep: str | None) -> Any:
-    atlas = microscope.library.atlases.open(name)
-    key = key_of("patches", atlas.path, [repr(each) for each in atlas.sweeps()], unit, sweep)
-    known = microscope.answers.results.get(key)
-    if known is None:
-        known = atlas_patches(atlas, unit, sweep=sweep)
-        microscope.answers.results.put(key, known)
-    return known
-
-
 routes = [
     Route("/api/atlas", about),
+    Route("/api/atlas/network.json", network),
     Route("/api/atlas/points.bin", points),
     Route("/api/atlas/sprites.webp", sprites),
-    Route("/api/atlas/patch.webp", patch),
 ]

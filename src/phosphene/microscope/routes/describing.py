@@ -158,7 +158,8 @@ async def index(request: Request) -> Response:
     tables = "".join(f"<h2>{escape(group)}</h2><table>{''.join(some)}</table>" for group, some in groups.items())
     body = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>What can be asked · Phosphene</title>'
-        '<link rel="stylesheet" href="/theme.css"><link rel="stylesheet" href="/page/style/base.css">'
+        '<link rel="icon" href="/page/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/theme.css">'
+        '<link rel="stylesheet" href="/page/style/base.css">'
         '<link rel="stylesheet" href="/page/style/index.css"><main class="index"><h1>What a running microscope can be '
         f"asked</h1><p>Instruments answer under <code>/api/run/NAME.FORM</code>; FORM is {', '.join(KINDS)}. Their "
         "options are parameters of the address, written as on the command line. Networks, images and atlases have the "

@@ -11,14 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ...instrument import Result
 from ..answers import KINDS
-from ..asking import question
+from ..asking import drawing, question
 from ..events import state_of
 from ..refusals import RefusedError, refusal_of
 from ..service import Microscope, page_of
 from .answering import bytes_response, json_response, microscope_of, several, text
 
-OWN = ("theme", "page")  # parameters of the page, not of the instrument
+OWN = ("theme",)  # a parameter of every picture, not of the instrument
 
 
 async def instrument(request: Request) -> Response:
@@ -84,7 +85,7 @@ async def stop(request: Request) -> Response:
 
 
 async def result(request: Request) -> Response:
-    """What a job has so far, in the form that the path's suffix says."""
+    """What a job has so far, in the form that the path's suffix says; parameters are options of its picture."""
     microscope, format = microscope_of(request), request.path_params["format"]
     job = microscope.jobs[request.path_params["id"]]
     if format not in KINDS:
@@ -94,11 +95,12 @@ async def result(request: Request) -> Response:
     latest = job.latest
     if latest is None:
         raise RefusedError(409, "this job has no result yet; ask again when its first step is done")
-    asked = question(job.title, several(request, OWN)) if several(request, OWN) else None
-    drawing = asked.options() if asked else {}
+    if not isinstance(latest, Result):
+        raise RefusedError(404, f"this job ({job.title}) has no result that can be drawn")
+    options = drawing(job.title, several(request, OWN))
     theme = text(request, "theme") or ("auto" if format == "svg" else "light")
     try:
-        encoded = await asyncio.to_thread(microscope.answers.encoded, latest, None, format, theme, drawing)
+        encoded = await asyncio.to_thread(microscope.answers.encoded, latest, None, format, theme, options)
     except Exception as error:
         raise refusal_of(error) from error
     return bytes_response(request, encoded.data, encoded.media)

@@ -60,7 +60,7 @@ async def events(request: Request) -> Response:
     """The page's events, for as long as it is open."""
     microscope = microscope_of(request)
     assert microscope.channels is not None
-    client = page_of(request)
+    client = page_of(request, request.query_params.get("page"))  # a browser sends no header of its own here
     microscope.channels.open(client)  # refuses before the stream begins
     return EventSourceResponse(microscope.channels.stream(client), ping=10)
 

@@ -33,7 +33,7 @@ export function connect() {
       const session = await theSession(true);
       const restarted = token !== "" && token !== session.token;
       token = session.token;
-      if (restarted) lost("The server was started again; this work is gone. Start it once more.");
+      if (restarted) lost("The server was started again, so this work is lost. Start it once more.");
       if (!connected || restarted) for (const watcher of watchers) watcher(true, restarted);
       connected = true;
     } catch { /* the next opening asks again */ }

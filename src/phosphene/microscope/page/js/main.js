@@ -11,12 +11,12 @@ import { refused } from "./parts/waiting.js";
 import { theSession } from "./server.js";
 import * as state from "./state.js";
 
-/** @typedef {{element: HTMLElement, update: (now: state.State, before: state.State | null) => void, key?: (event: KeyboardEvent) => boolean, close?: () => void}} View */
+/** @typedef {{element: HTMLElement, update: (now: state.State, before: state.State | null) => void, key?: (event: KeyboardEvent) => boolean, close?: () => void}} View what is shown; a signal that it is opened with ends its listeners and questions */
 
 const TITLES = /** @type {Record<string, string>} */ ({ look: "Look", why: "Why", map: "Map", dream: "Dream", compare: "Compare" });
 const place = /** @type {HTMLElement} */ (document.getElementById("view"));
 
-/** @type {Record<string, () => Promise<{open: () => View}>>} */
+/** @type {Record<string, () => Promise<{open: (signal: AbortSignal) => View}>>} */
 const VIEWS = {
   look: () => import("./views/look.js"),
   why: () => import("./views/why.js"),
@@ -28,6 +28,7 @@ const VIEWS = {
 /** @type {View | null} */
 let shown = null;
 let shownName = "";
+let showing = new AbortController();
 
 /** @param {state.State} now @param {state.State | null} before */
 async function update(now, before) {
@@ -35,25 +36,35 @@ async function update(now, before) {
   header();
   document.title = `${TITLES[now.view]} · Phosphene`;
   if (shownName !== now.view) {
-    shown?.close?.();
-    shown = null;
+    leave();
     shownName = now.view;
+    const { signal } = showing;
     try {
-      const opened = (await VIEWS[now.view]()).open();
-      if (shownName !== now.view) return opened.close?.();
+      const { open } = await VIEWS[now.view]();
+      if (signal.aborted) return; // another view was chosen since
+      const opened = open(signal);
       shown = opened;
       fill(place, opened.element);
-      opened.update(now, null);
+      opened.update({ view: state.view(), parameters: state.all() }, null);
     } catch (error) {
-      fill(place, refused(error, () => location.reload()));
+      if (!signal.aborted) fill(place, refused(error, () => location.reload()));
     }
   } else shown?.update(now, before);
+}
+
+/** Ends what the view does and listens to. */
+function leave() {
+  showing.abort();
+  showing = new AbortController();
+  shown?.close?.();
+  shown = null;
 }
 
 function header() {
   const views = /** @type {HTMLElement} */ (document.getElementById("views"));
   fill(views, ...Object.keys(VIEWS).map((name, at) => el("a", { href: state.link(name), "data-link": "",
     "aria-current": name === state.view() ? "page" : null, title: `${TITLES[name]} (${at + 1})` }, TITLES[name])));
+  /** @type {HTMLAnchorElement} */ (document.querySelector(".brand")).href = state.home();
   const select = /** @type {HTMLSelectElement | null} */ (document.getElementById("network"));
   if (select) select.value = state.get("network") || select.options[0].value;
 }
@@ -70,10 +81,14 @@ function tools(networks) {
 }
 
 function theme() {
-  const wanted = state.get("theme") || storedTheme() || "";
-  if (wanted === "dark" || wanted === "light") document.documentElement.dataset.theme = wanted;
-  else delete document.documentElement.dataset.theme;
+  const wanted = state.get("theme") || storedTheme() || "", { dataset } = document.documentElement, before = dataset.theme;
+  if (wanted === "dark" || wanted === "light") dataset.theme = wanted;
+  else delete dataset.theme;
+  if (before !== dataset.theme) themeChanged();
 }
+
+/** Tells what is painted instead of styled. */
+const themeChanged = () => dispatchEvent(new Event("themechange"));
 
 /** The theme that was chosen before; none where the browser lets a frame store nothing. */
 function storedTheme() {
@@ -100,7 +115,6 @@ export function turnTheme() {
   storeTheme(dark ? "light" : "dark");
   state.set({ theme: null }, { replace: true });
   theme();
-  dispatchEvent(new Event("themechange"));
 }
 
 /** @param {KeyboardEvent} event */
@@ -137,6 +151,9 @@ async function start() {
     return;
   }
   addEventListener("keydown", key);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themeChanged);
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
   document.addEventListener("click", follow);
   takeDrops((image) => state.set({ image }));
   watch((connected, restarted) => {

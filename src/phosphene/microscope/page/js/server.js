@@ -31,7 +31,7 @@ function remembered() {
 }
 
 /**
- * @typedef {{version: string, token: string, networks: string[], atlases: string[], images: number,
+ * @typedef {{version: string, token: string, networks: string[], atlases: string[], images: number, folder: number,
  *   upload_bytes: number, colours: Record<string, number[]>}} Session
  */
 
@@ -70,7 +70,7 @@ async function ask(url, how = {}) {
     response = await fetch(url, { ...how, headers: { ...how.headers, "X-Phosphene-Page": pageName } });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Refusal("The microscope does not answer; is it still running?", 0);
+    throw new Refusal("The microscope does not answer. Is it still running?", 0);
   }
   if (response.ok) return response;
   let sentence = `The server answered ${response.status}.`;
@@ -100,7 +100,8 @@ export async function getBytes(path, parameters, signal) {
 }
 
 /**
- * A request that changes something; once more with a new token where the server was started again.
+ * A request that changes something; once more with a new token where the server was started again. One that ends something
+ * is sent even where the page is being left.
  * @param {"POST" | "DELETE"} method
  * @param {string} path
  * @param {BodyInit | null} [body]
@@ -108,7 +109,7 @@ export async function getBytes(path, parameters, signal) {
  * @returns {Promise<Response>}
  */
 export async function change(method, path, body = null, signal) {
-  const send = async () => ask(path, { method, body, signal, headers: { "X-Phosphene-Token": (await theSession()).token } });
+  const send = async () => ask(path, { method, body, signal, keepalive: method === "DELETE", headers: { "X-Phosphene-Token": (await theSession()).token } });
   try {
     return await send();
   } catch (error) {

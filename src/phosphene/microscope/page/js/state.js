@@ -56,6 +56,9 @@ export function set(changes, how = {}) {
   tell();
 }
 
+/** The address at which the page starts, shown as it is now. */
+export const home = () => urlOf(VIEWS[0], { theme: get("theme"), embed: get("embed") });
+
 /** The address of a view with the parameters that go along. @param {string} name @param {Parameters} [more] */
 export const link = (name, more = {}) => urlOf(name, { ...shared(state.parameters), ...more });
 

@@ -18,9 +18,9 @@ const AGAIN = 1000; // ms after a refusal
 
 /** What to do where there is no camera, by the name of the browser's error. @type {Record<string, string>} */
 const REASONS = {
-  NotAllowedError: "The browser keeps the camera from this page. Allow it beside the page's address, then try again.",
+  NotAllowedError: "The browser does not let this page use the camera. Allow it beside the page's address, then try again.",
   NotFoundError: "This machine has no camera that the browser can see. Connect one, then try again.",
-  NotReadableError: "The camera is taken by another program. Close it there, then try again.",
+  NotReadableError: "Another program uses the camera. Close it there, then try again.",
 };
 
 export class Camera {
@@ -57,7 +57,7 @@ export class Camera {
       const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 } }, audio: false });
       if (turn !== this.turn) return stop(stream);
       this.stream = stream;
-      stream.getVideoTracks()[0].addEventListener("ended", () => this.failed("The camera was lost: it was taken away, or switched off. Connect it, then try again.", turn));
+      stream.getVideoTracks()[0].addEventListener("ended", () => this.failed("The camera is gone: it was unplugged or switched off. Connect it, then try again.", turn));
       this.video.srcObject = stream;
       await this.video.play();
       await this.run(turn);

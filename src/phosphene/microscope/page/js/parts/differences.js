@@ -26,7 +26,7 @@ export function differences(one, first, other, second) {
   if (few > 1) sentences.push(shared.length === 0 ? `They share none of their first ${few} classes.`
     : `They share ${shared.length} of their first ${few} classes: ${shared.map((guess) => guess.label).join(", ")}.`);
   if (first.head && second.head && first.head !== second.head)
-    sentences.push(`Mind that their numbers are made in two ways (${first.head}, ${second.head}).`);
+    sentences.push(`Their numbers can't be compared: they are computed in different ways (${first.head}, ${second.head}).`);
   return sentences;
 }
 

@@ -7,6 +7,7 @@
 import { compact, el, fill } from "../dom.js";
 import { address, getJson } from "../server.js";
 import { say } from "./banner.js";
+import { dialog } from "./palette.js";
 import { loading, refused } from "./waiting.js";
 
 /**
@@ -47,20 +48,30 @@ export function setSheet(element, sheet, file, plain = false) {
   body.innerHTML = sheet.svg; // the server's own drawing, in which every text is escaped
   fill(element,
     el("div", { class: "figure-head" }, plain ? el("span") : el("div", {}, el("h2", {}, sheet.title), el("p", { class: "muted small" }, sheet.subtitle)),
-      menu(sheet, file)),
+      menu(sheet, file, () => larger(sheet))),
     body, sheet.table ? table(sheet.table) : null,
     ...sheet.notes.map((note) => el("p", { class: "small note" }, note)),
     el("figcaption", { class: "small muted" }, sheet.foot));
 }
 
-/** @param {SheetJson} sheet @param {(format: string) => string} file */
-function menu(sheet, file) {
+/** The drawing as large as the page lets it be, for where it stands in a narrow column. @param {SheetJson} sheet */
+function larger(sheet) {
+  const body = el("div", { class: "figure-body" });
+  body.innerHTML = sheet.svg; // as in setSheet
+  const box = dialog(sheet.title, el("h2", {}, sheet.title), body, el("p", { class: "small muted" }, sheet.foot),
+    el("form", { method: "dialog" }, el("button", { autofocus: true }, "Close")));
+  box.classList.add("larger");
+}
+
+/** @param {SheetJson} sheet @param {(format: string) => string} file @param {() => void} enlarge */
+function menu(sheet, file, enlarge) {
   const theme = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   const png = new URL(file("png"), location.href);
   png.searchParams.set("theme", theme);
   const name = sheet.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").toLowerCase() || "picture";
   return el("details", { class: "menu" }, el("summary", { title: "Save or copy", "aria-label": "Save or copy" }, "⋯"),
     el("div", { class: "menu-list" },
+      el("button", { type: "button", class: "quiet", onclick: enlarge }, "Show it larger"),
       el("a", { href: png.pathname + png.search, download: `${name}.png` }, "Save as PNG"),
       el("a", { href: file("svg"), download: `${name}.svg` }, "Save as SVG"),
       el("a", { href: file("json"), target: "_blank", rel: "noopener" }, "The numbers"),

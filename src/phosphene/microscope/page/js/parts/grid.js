@@ -17,8 +17,9 @@ export class TileGrid {
   /**
    * @param {{choose: (unit: number) => void, point: (unit: number, place: {row: number, column: number} | null) => void,
    *   leave: () => void}} told
+   * @param {AbortSignal} signal of the view that holds it
    */
-  constructor(told) {
+  constructor(told, signal) {
     this.told = told;
     /** @type {Maps | null} */
     this.maps = null;
@@ -45,8 +46,10 @@ export class TileGrid {
     /** @type {Maps | null} the ones that were drawn last */
     this.drawn = null;
     this.draw = onceAFrame(() => this.drawNow());
-    new ResizeObserver(() => this.layout()).observe(this.element);
-    addEventListener("themechange", () => this.draw());
+    const watching = new ResizeObserver(() => this.layout());
+    watching.observe(this.element);
+    signal.addEventListener("abort", () => watching.disconnect());
+    addEventListener("themechange", () => this.draw(), { signal });
   }
 
   /** @param {Maps | null} maps @param {string} order @param {string} range @param {number} chosen */

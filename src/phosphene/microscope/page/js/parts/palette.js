@@ -49,7 +49,7 @@ export function findLayer(layers, choose) {
   const draw = () => {
     fill(list, ...(fitting.length ? fitting.map((layer, index) => el("li", { id: `found-${index}`, role: "option", "aria-selected": String(index === at),
       onclick: () => pick(layer.name) }, el("b", {}, layer.name), el("span", { class: "muted" }, ` ${layer.kind} · ${layer.shape.join(" × ")}`)))
-      : [el("li", { class: "muted" }, "No layer of this network has that in its name.")]));
+      : [el("li", { class: "muted" }, "No layer of this network has this in its name or kind.")]));
     list.children[at]?.scrollIntoView?.({ block: "nearest" });
     box.querySelector("input")?.setAttribute("aria-activedescendant", fitting.length ? `found-${at}` : "");
   };
@@ -57,16 +57,16 @@ export function findLayer(layers, choose) {
 }
 
 const KEYS = [
-  ["← → ↑ ↓", "walk through the units of the grid, or, on the strip, through the layers"],
+  ["← → ↑ ↓", "in the grid: walk through the units; in the strip: through the layers"],
   ["[ and ]", "the layer before, the layer after"],
-  ["← → ↑ ↓ + − Home", "on the boxes of Volumes: turn, come nearer, go away, all in sight"],
+  ["← → ↑ ↓ + − Home", "in Volumes: turn the boxes, come nearer, go farther, show all"],
   ["/", "find a layer"],
   ["1 … 5", "the views: look, why, map, dream, compare"],
   ["s", "the order of the units: by number, strongest, variance"],
   ["r", "the range of the tiles: each unit's own, the layer's, about zero"],
   ["l", "the lasso, on the map"],
   ["d", "dark or light"],
-  ["Escape", "close what lies over the page"],
+  ["Escape", "close a dialog"],
   ["?", "these keys"],
 ];
 
@@ -74,7 +74,7 @@ const KEYS = [
 export function showKeys() {
   const box = dialog("Keys", el("h2", {}, "Keys"),
     el("dl", { class: "keys" }, ...KEYS.flatMap(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)])),
-    el("p", { class: "muted small" }, "The browser's back takes any choice back. The address of the page brings the same view again."),
+    el("p", { class: "muted small" }, "The browser's back button undoes any choice. The address of the page brings the same view again."),
     el("form", { method: "dialog" }, el("button", { autofocus: true }, "Close")));
   return box;
 }

@@ -24,7 +24,8 @@ export class PhotoView {
       onpointerleave: () => told.leave?.(),
       onclick: (/** @type {MouseEvent} */ event) => told.choose?.(...this.at(event)),
     }, this.image, this.over, this.seen, this.window);
-    this.element = el("div", { class: "photo-box" }, this.sheet);
+    this.notes = el("p", { class: "small note", hidden: true });
+    this.element = el("div", { class: "photo-view" }, el("div", { class: "photo-box" }, this.sheet), this.notes);
     this.width = 1;
     this.height = 1;
     /** @type {HTMLCanvasElement | null} */
@@ -36,11 +37,17 @@ export class PhotoView {
     [this.width, this.height] = [about.width, about.height];
     this.shape();
     this.image.alt = `The image ${about.name}`;
-    this.sheet.title = about.notes?.length ? `On the way in: ${about.notes.join("; ")}` : "";
+    this.say(about.notes ?? []);
     this.image.src = address("/api/image.webp", { image: name, side: 1024 });
     this.frame?.remove();
     this.seen.hidden = true;
     this.clear();
+  }
+
+  /** Says what was done to the photo when it was read. @param {string[]} notes */
+  say(notes) {
+    this.notes.hidden = !notes.length;
+    this.notes.textContent = notes.length ? `When this photo was read: ${notes.join("; ")}.` : "";
   }
 
   /** A frame of the camera in the photo's place, with what lies over it left as it is. @param {HTMLCanvasElement} canvas */
@@ -48,6 +55,7 @@ export class PhotoView {
     [this.width, this.height] = [canvas.width, canvas.height];
     this.shape();
     if (canvas.parentNode !== this.sheet) this.image.after(canvas);
+    this.say([]);
     this.frame = canvas;
   }
 

@@ -3,7 +3,9 @@
 
 import { counted, el, fill } from "../dom.js";
 import { address, change, getJson, Refusal, theSession } from "../server.js";
+import { Turns } from "../turns.js";
 import { say } from "./banner.js";
+import { refused } from "./waiting.js";
 
 /** @typedef {(image: string) => void} Choose */
 
@@ -11,21 +13,26 @@ import { say } from "./banner.js";
 export async function upload(file) {
   const { upload_bytes } = await theSession();
   if (file.size > upload_bytes)
-    throw new Refusal(`This file has ${(file.size / 2 ** 20).toFixed(0)} MB; at most ${upload_bytes / 2 ** 20} MB are taken.`, 413);
+    throw new Refusal(`This file has ${(file.size / 2 ** 20).toFixed(0)} MB; at most ${upload_bytes / 2 ** 20} MB are allowed.`, 413);
   return /** @type {string} */ ((await (await change("POST", "/api/images", file)).json()).image);
 }
+
+let taken = 0; // images that were brought, of which the last one is chosen
 
 /** Takes the first image of what was dropped or pasted. @param {DataTransfer | null} data @param {Choose} choose */
 export async function take(data, choose) {
   const file = Array.from(data?.files ?? []).find((each) => each.type.startsWith("image/") || !each.type);
-  if (!file) return say("That holds no image file; drop a JPEG, PNG, WebP, TIFF, BMP or GIF.");
+  if (!file) return say("This is no image file. Use a JPEG, PNG, WebP, TIFF, BMP or GIF file.");
+  const turn = ++taken;
   say("Reading the image …", { brief: true });
   try {
-    choose(await upload(file));
+    const image = await upload(file);
+    if (turn !== taken) return; // another one was brought since
+    choose(image);
     say("");
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    say(error.message);
+    if (turn === taken) say(error.message);
   }
 }
 
@@ -52,9 +59,10 @@ export function takeDrops(choose) {
 
 /** A row of small images to choose from, with ways to bring one's own. */
 export class Picker {
-  /** @param {Choose} choose @param {(() => void) | null} camera */
-  constructor(choose, camera = null) {
+  /** @param {Choose} choose @param {AbortSignal} [signal] of the view that holds it @param {(() => void) | null} [camera] */
+  constructor(choose, signal, camera = null) {
     this.choose = choose;
+    this.turns = new Turns(signal);
     this.images = el("div", { class: "picker-images", role: "listbox", "aria-label": "Images" });
     this.more = el("button", { class: "quiet", type: "button", hidden: true, onclick: () => this.load(this.next) }, "More");
     this.count = el("span", { class: "muted small" });
@@ -76,9 +84,18 @@ export class Picker {
     this.names = [];
   }
 
-  /** @param {number} start */
+  /** Reads the names of images, from `start` on; those of an earlier search don't come any more. @param {number} [start] */
   async load(start = 0) {
-    const { images, total, next } = await getJson("/api/images", { start, search: this.search.value });
+    const signal = this.turns.next();
+    let answer;
+    try {
+      answer = await getJson("/api/images", { start, search: this.search.value }, signal);
+    } catch (error) {
+      if (!signal.aborted) fill(this.images, refused(error, () => this.load(start)));
+      return;
+    }
+    if (signal.aborted) return;
+    const { images, total, next } = answer;
     this.names = start ? [...this.names, ...images] : images;
     this.next = next ?? 0;
     this.more.hidden = next === null;
@@ -95,5 +112,10 @@ export class Picker {
       class: "picker-image", type: "button", role: "option", "aria-selected": String(name === chosen), "aria-label": name,
       title: name, onclick: () => this.choose(name),
     }, el("img", { src: address("/api/image.webp", { image: name, side: 96 }), alt: "", loading: "lazy", width: 48, height: 48 }))));
+  }
+
+  /** Marks several images as chosen. @param {string[]} names */
+  mark(names) {
+    for (const item of this.images.children) item.setAttribute("aria-selected", String(names.includes(item.title)));
   }
 }

@@ -1,8 +1,7 @@
 // @ts-check
 /** One network of two that are compared: its photo, answer, layers and units. */
 
-import { gradient } from "../colours.js";
-import { compact, counted, el, fill, onceAFrame } from "../dom.js";
+import { el, fill, onceAFrame } from "../dom.js";
 import { loadMaps } from "../maps.js";
 import { getJson } from "../server.js";
 import * as state from "../state.js";
@@ -10,7 +9,9 @@ import { Answer } from "./answer.js";
 import { TileGrid } from "./grid.js";
 import { findLayer } from "./palette.js";
 import { PhotoView } from "./photo.js";
-import { Strip } from "./strip.js";
+import { Pointing } from "./pointing.js";
+import { sayNetwork, Strip } from "./strip.js";
+import { order, range, sayRange } from "./tools.js";
 import { loading, refused } from "./waiting.js";
 
 /** @typedef {{classes: import("./answer.js").Guess[], head?: string, why?: string, seen: number[], input: number[]}} Answered */
@@ -20,38 +21,37 @@ const ASKED = 100; // classes, so that one network's first classes can be looked
 export class Side {
   /**
    * @param {string} label
-   * @param {{network: (name: string) => void, layer: (name: string) => void, unit: (unit: number) => void}} told
+   * @param {{network: (name: string) => void, layer: (name: string) => void, unit: (unit: number) => void, again: () => void}} told
+   * @param {AbortSignal} signal of the view that holds it
    */
-  constructor(label, told) {
+  constructor(label, told, signal) {
+    this.told = told;
     this.network = "";
     /** @type {import("./strip.js").Layers | null} */
     this.layers = null;
     /** @type {Answered | null} */
     this.answered = null;
-    /** @type {import("../maps.js").Maps | null} */
-    this.maps = null;
     this.layer = "";
-    this.chosen = -1;
     this.networks = el("select", { "aria-label": `${label} network`, onchange: () => told.network(this.networks.value) });
-    this.photo = new PhotoView({ point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.rest() });
+    this.photo = new PhotoView({ point: onceAFrame((x, y) => this.pointing.point(x, y)), leave: () => this.pointing.rest() });
+    this.pointing = new Pointing(this.photo);
     this.answer = new Answer((guess) => state.link("why", { network: this.network, target: `logits:${guess.index}` }));
     this.strip = new Strip(told.layer);
-    this.grid = new TileGrid({ choose: told.unit, point: (unit, place) => this.pointUnit(unit, place), leave: () => this.rest() });
+    this.grid = new TileGrid({ choose: told.unit, point: (unit, place) => this.pointing.unit(unit, place), leave: () => this.pointing.rest() }, signal);
     for (const [part, name] of /** @type {[{element: HTMLElement}, string][]} */ ([[this.answer, "answer"], [this.strip, "layers"], [this.grid, "units"]]))
       part.element.setAttribute("aria-label", `${label} network's ${name}`);
     this.heading = el("h2", {}, "Layer");
     this.facts = el("p", { class: "muted small" });
-    this.status = el("p", { class: "pointed small", "aria-live": "off" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
     this.foot = el("div", { class: "grid-foot small" });
     this.find = () => this.layers && findLayer(this.layers.layers, told.layer);
     this.element = el("section", { class: "side", "aria-label": `${label} network` },
       el("div", { class: "side-head" }, this.networks),
-      el("div", { class: "side-answer" }, el("div", {}, this.photo.element, this.status), this.answer.element),
+      el("div", { class: "side-answer" }, el("div", {}, this.photo.element, this.pointing.status), this.answer.element),
       this.strip.element,
       el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
         el("button", { type: "button", class: "quiet", onclick: this.find }, "Find a layer")),
-      this.middle, this.foot);
+      this.middle, this.foot, this.about = el("div", { class: "network-about" }));
   }
 
   /** @param {string[]} names @param {string} chosen */
@@ -62,7 +62,7 @@ export class Side {
 
   /** The network's layers and its answer. @param {string} image @param {any} about @param {AbortSignal} signal */
   async open(image, about, signal) {
-    this.maps = this.layers = this.answered = null;
+    this.pointing.maps = this.layers = this.answered = null;
     this.photo.show(image, about);
     this.answer.clear();
     fill(this.middle, loading("Opening the network …"));
@@ -70,15 +70,18 @@ export class Side {
       const [layers, answer] = await Promise.all([getJson("/api/layers", { network: this.network }, signal),
         getJson("/api/answer", { network: this.network, image, k: ASKED }, signal)]);
       this.layers = layers;
+      sayNetwork(this.about, layers);
       this.answered = answer;
+      this.pointing.input = answer.input;
       this.photo.showSeen(answer.seen);
       this.answer.show({ ...answer, classes: answer.classes.slice(0, 5) });
     } catch (error) {
       if (signal.aborted) throw error;
       fill(this.strip.element);
+      sayNetwork(this.about, null);
       fill(this.foot);
       this.answer.show({ classes: [], why: "There is no answer to show." });
-      fill(this.middle, refused(error, () => this.open(image, about, signal)));
+      fill(this.middle, refused(error, () => this.told.again()));
     }
   }
 
@@ -99,58 +102,27 @@ export class Side {
     try {
       const maps = await loadMaps({ network: this.network, image, layer }, signal);
       if (this.layer !== layer) return;
-      this.maps = maps;
+      this.pointing.maps = maps;
       if (!this.grid.element.isConnected) fill(this.middle, this.grid.element);
     } catch (error) {
       if (signal.aborted) throw error;
       if (this.layer !== layer) return;
-      this.maps = null;
+      this.pointing.maps = null;
       fill(this.foot);
-      fill(this.middle, refused(error));
+      fill(this.middle, refused(error, () => this.told.again()));
     } finally {
       clearTimeout(late);
-      if (this.maps && !signal.aborted && !this.grid.element.isConnected) fill(this.middle, this.grid.element);
+      if (this.pointing.maps && !signal.aborted && !this.grid.element.isConnected) fill(this.middle, this.grid.element);
     }
   }
 
-  /** @param {string} order @param {string} range @param {number} chosen */
-  show(order, range, chosen) {
-    this.chosen = chosen;
-    if (!this.maps) return;
-    this.grid.show(this.maps, order, range, chosen);
-    const { header, units, low, high } = this.maps, span = this.maps.span(0, range);
-    fill(this.foot, el("span", {}, counted(units, "unit")), el("span", {}, `values ${compact(low)} to ${compact(high)}`),
-      el("span", { class: "bar-key", style: `background:${gradient(span.map)}`, "aria-hidden": "true" }),
-      el("span", {}, range === "unit" ? "black: the unit's lowest value, white: its highest" : `${compact(span.low)} to ${compact(span.high)}`),
-      header.finite ? null : el("strong", {}, "some values are not finite; they are left clear"));
-    this.rest();
-  }
-
-  /** The chosen unit's map over the photo. */
-  rest() {
-    if (!this.maps || this.chosen < 0 || this.chosen >= this.maps.units) {
-      this.status.textContent = "";
-      return this.photo.clear();
-    }
-    this.pointUnit(this.chosen, null);
-  }
-
-  /** @param {number} unit @param {{row: number, column: number} | null} place its peak where none is given */
-  pointUnit(unit, place) {
-    if (!this.maps || !this.answered) return;
-    this.photo.overlay(this.maps, unit, this.answered.input);
-    const { row, column } = place ?? this.maps.peak(unit);
-    this.photo.showWindow(this.maps.windowOf(row, column));
-    this.status.textContent = `${this.maps.layer}:${unit}@${row},${column} = ${compact(this.maps.at(unit, row, column))}`;
-  }
-
-  /** What the layer sees where the photo is pointed at. @param {number} x @param {number} y */
-  pointPhoto(x, y) {
-    const place = this.maps?.placeAt(x, y);
-    if (!place || !this.maps) return;
-    this.photo.showWindow(this.maps.windowOf(place.row, place.column));
-    const { row, column } = place;
-    const value = this.chosen >= 0 && this.chosen < this.maps.units ? `:${this.chosen}@${row},${column} = ${compact(this.maps.at(this.chosen, row, column))}` : `@${row},${column}`;
-    this.status.textContent = `${this.maps.layer}${value} sees this.`;
+  /** @param {number} chosen */
+  show(chosen) {
+    const { maps } = this.pointing;
+    this.pointing.chosen = chosen;
+    if (!maps) return;
+    this.grid.show(maps, order(), range(), chosen);
+    sayRange(this.foot, maps);
+    this.pointing.rest();
   }
 }

@@ -101,6 +101,12 @@ function placed(rows, layers, own) {
   return [...before, row, ...rows.slice(before.length)];
 }
 
+/** Says how the network sees its images, and what was assumed when it was opened. @param {Element} element @param {Layers | null} layers */
+export function sayNetwork(element, layers) {
+  fill(element, ...(layers ? [el("p", { class: "small muted" }, `How ${layers.network} sees an image: ${layers.preprocessing}.`),
+    ...layers.notes.map((note) => el("p", { class: "small note" }, `${note[0].toUpperCase()}${note.slice(1)}.`))] : []));
+}
+
 /** The layer that is shown first: the last one with maps of at least 7 places a side. @param {Layers} layers */
 export function usual(layers) {
   const maps = layers.strip.filter((row) => row.shape[1] * row.shape[2] >= 100);

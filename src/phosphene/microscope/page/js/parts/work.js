@@ -23,12 +23,25 @@ export class Work {
     this.turn = 0;
     this.stopped = -1;
     this.ended = () => {};
+    /** @type {{instrument: string, options: Record<string, any>}} */
+    this.asked = { instrument: "", options: {} };
+  }
+
+  /** Ends what is under way, and takes away what it made. */
+  async clear() {
+    this.stop();
+    this.turn++;
+    this.end();
+    this.frame.hidden = true;
+    fill(this.result);
   }
 
   /** @param {string} instrument @param {Record<string, any>} options */
   async start(instrument, options) {
-    const turn = ++this.turn;
-    await this.job?.stop();
+    const turn = ++this.turn, former = this.job;
+    this.asked = { instrument, options };
+    this.over = undefined;
+    this.job = null;
     fill(this.result);
     this.running.hidden = false;
     this.stopping.disabled = false;
@@ -37,6 +50,7 @@ export class Work {
     performance.mark("work-asked", { detail: instrument });
     this.first = true;
     try {
+      await former?.stop();
       const job = await startJob(instrument, options, (state) => {
         if (turn === this.turn) this.follow(state);
       });
@@ -45,6 +59,7 @@ export class Work {
       if (this.stopped === turn) job.stop();
       if (this.over) this.follow(this.over);
     } catch (error) {
+      if (turn !== this.turn) return;
       this.end();
       fill(this.result, refused(error, () => this.start(instrument, options)));
       this.ended();
@@ -82,10 +97,13 @@ export class Work {
       if (state.state === "failed") throw new Error(state.refusal ?? "The work failed.");
       const sheet = await job.sheet();
       if (turn !== this.turn) return;
-      setSheet(this.result, sheet, (format) => address(`/api/jobs/${job.id}/result.${format}`));
+      // what was stopped on its way has no address but the job's
+      const path = state.state === "done" ? `/api/run/${this.asked.instrument}` : `/api/jobs/${job.id}/result`;
+      setSheet(this.result, sheet, (format) => address(`${path}.${format}`, state.state === "done" ? this.asked.options : {}));
       this.frame.hidden = true;
       this.told.ended?.(job);
     } catch (error) {
+      if (turn !== this.turn) return;
       fill(this.result, refused(error));
     }
     this.ended();

@@ -7,32 +7,31 @@ import { differences } from "../parts/differences.js";
 import { Picker } from "../parts/picker.js";
 import { Side } from "../parts/side.js";
 import { usual } from "../parts/strip.js";
+import { GridTools, toolKey } from "../parts/tools.js";
 import { refused } from "../parts/waiting.js";
 import { getJson, theSession } from "../server.js";
 import * as state from "../state.js";
 
-const ORDERS = { number: "By number", strongest: "Strongest first", variance: "Most varied first" };
-const RANGES = { unit: "Each unit's own range", layer: "One range for the layer", symmetric: "One range about zero" };
-
 class Compare {
-  constructor() {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
     this.asking = new AbortController();
-    this.first = new Side("First", { network: (network) => state.set({ network, layer: null, unit: null, otherlayer: null }),
-      layer: (layer) => this.chooseLayer(layer, true), unit: (unit) => state.set({ unit }) });
-    this.second = new Side("Second", { network: (other) => state.set({ other, otherlayer: null, otherunit: null }),
-      layer: (layer) => this.chooseLayer(layer, false), unit: (otherunit) => state.set({ otherunit }) });
-    this.picker = new Picker((image) => state.set({ image }));
+    const again = () => void this.update({ view: state.view(), parameters: state.all() }, null);
+    this.first = new Side("First", { again, network: (network) => state.set({ network, layer: null, unit: null, otherlayer: null }),
+      layer: (layer) => this.chooseLayer(layer, true), unit: (unit) => state.set({ unit }) }, signal);
+    this.second = new Side("Second", { again, network: (other) => state.set({ other, otherlayer: null, otherunit: null }),
+      layer: (layer) => this.chooseLayer(layer, false), unit: (otherunit) => state.set({ otherunit }) }, signal);
+    this.picker = new Picker((image) => state.set({ image }), signal);
     this.words = el("div", { class: "compare-words", role: "status" });
     this.together = el("input", { type: "checkbox", id: "together", onchange: () => this.link(this.together.checked) });
     this.linked = el("p", { class: "small muted", role: "status" });
-    this.order = select("The order of the units", ORDERS, (order) => state.set({ order }, { replace: true }));
-    this.range = select("The range of the tiles", RANGES, (range) => state.set({ range }, { replace: true }));
+    this.choices = new GridTools();
     this.sides = el("div", { class: "compare-sides" }, this.first.element, this.second.element);
     this.element = el("div", { class: "compare" },
       el("div", { class: "compare-head" },
         el("section", { "aria-label": "How the answers differ" }, el("h1", {}, "Compare"), this.words), this.picker.element),
       this.tools = el("section", { class: "compare-tools row", "aria-label": "How both are shown" },
-        this.order, this.range, el("button", { type: "button", onclick: () => this.swap() }, "⇄ Change sides"),
+        this.choices.order, this.choices.range, el("button", { type: "button", onclick: () => this.swap() }, "⇄ Change sides"),
         el("label", { class: "check" }, this.together, "Layers together"), this.linked),
       this.sides);
     this.picker.load();
@@ -41,8 +40,7 @@ class Compare {
   /** @param {state.State} now @param {state.State | null} before */
   async update(now, before) {
     const differs = (/** @type {string[]} */ ...names) => !before || state.differ(now, before, names);
-    this.order.value = state.get("order") || "number";
-    this.range.value = state.get("range") || "unit";
+    this.choices.update();
     this.together.checked = this.isLinked();
     try {
       if (differs("network", "other", "image")) await this.open();
@@ -85,9 +83,9 @@ class Compare {
   say() {
     const [one, other] = [this.first, this.second];
     fill(this.words, one.answered && other.answered
-      ? el("ul", {}, ...(one.network === other.network ? ["Both sides show the same network; choose another one to compare."]
+      ? el("ul", {}, ...(one.network === other.network ? ["Both sides show the same network. Choose another one to compare."]
         : differences(one.network, one.answered, other.network, other.answered)).map((sentence) => el("li", {}, sentence)))
-      : el("p", {}, "One of the two gives no answer; the reason stands below it."));
+      : el("p", {}, "One of the two networks gives no answer. Its side says why."));
   }
 
   /** Only one network is offered: how to bring another. @param {string} network */
@@ -108,17 +106,16 @@ class Compare {
     if (first.layers && second.layers) {
       const [one, other] = [[first, layer], [second, free]].map(([side, name]) =>
         `${name} at ${Math.round(100 * depth(/** @type {any} */ (side).layers, /** @type {string} */ (name)))} %`);
-      this.linked.textContent = this.isLinked() ? `Linked by depth: ${one}, ${other} of the way through.` : `Each on its own: ${one}, ${other} of the way through.`;
+      this.linked.textContent = this.isLinked() ? `Linked by depth: ${one}, ${other} of the way through its network.` : `Not linked: ${one}, ${other} of the way through its network.`;
     }
     await Promise.all([first.openLayer(image, layer, signal), second.openLayer(image, free, signal)]);
     if (!signal.aborted) this.show();
   }
 
   show() {
-    const [order, range] = [state.get("order") || "number", state.get("range") || "unit"];
     const number = (/** @type {string} */ text) => /^\d+$/.test(text) ? Number(text) : -1;
-    this.first.show(order, range, number(state.get("unit")));
-    this.second.show(order, range, number(state.get("otherunit")));
+    this.first.show(number(state.get("unit")));
+    this.second.show(number(state.get("otherunit")));
   }
 
   /** @param {string} layer @param {boolean} ofFirst */
@@ -144,15 +141,9 @@ class Compare {
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    const turn = (/** @type {string} */ name, /** @type {object} */ choices) => {
-      const names = Object.keys(choices), now = state.get(name) || names[0];
-      state.set({ [name]: names[(names.indexOf(now) + 1) % names.length] }, { replace: true });
-    };
     if (event.key === "/") this.first.find();
     else if (event.key === "[" || event.key === "]") this.chooseLayer(this.first.strip.neighbour(event.key === "]" ? 1 : -1), true);
-    else if (event.key === "s") turn("order", ORDERS);
-    else if (event.key === "r") turn("range", RANGES);
-    else return false;
+    else return toolKey(event);
     return true;
   }
 
@@ -161,10 +152,5 @@ class Compare {
   }
 }
 
-/** @param {string} label @param {Record<string, string>} choices @param {(choice: string) => void} choose */
-function select(label, choices, choose) {
-  return el("select", { "aria-label": label, title: label, onchange: (/** @type {Event} */ event) => choose(/** @type {HTMLSelectElement} */ (event.target).value) },
-    ...Object.entries(choices).map(([value, words]) => el("option", { value }, words)));
-}
-
-export const open = () => new Compare();
+/** @param {AbortSignal} signal */
+export const open = (signal) => new Compare(signal);

@@ -1,89 +1,79 @@
 // @ts-check
 /** Look: the photo and the answer, the network's layers, the chosen layer's units, and the chosen unit. */
 
-import { gradient } from "../colours.js";
-import { compact, counted, el, fill, onceAFrame } from "../dom.js";
+import { el, fill, onceAFrame } from "../dom.js";
 import { loadMaps } from "../maps.js";
 import { Answer } from "../parts/answer.js";
 import { Camera } from "../parts/camera.js";
 import { TileGrid } from "../parts/grid.js";
+import { LayersDrawn } from "../parts/layers-drawn.js";
 import { findLayer } from "../parts/palette.js";
 import { PhotoView } from "../parts/photo.js";
 import { Picker } from "../parts/picker.js";
-import { Strip, usual } from "../parts/strip.js";
+import { Pointing } from "../parts/pointing.js";
+import { sayNetwork, usual } from "../parts/strip.js";
+import { showThere } from "../parts/there.js";
+import { GridTools, order, range, sayRange, toolKey } from "../parts/tools.js";
 import { UnitPane } from "../parts/unit.js";
 import { empty, loading, refused } from "../parts/waiting.js";
 import { getJson, theSession } from "../server.js";
 import * as state from "../state.js";
+import { Turns } from "../turns.js";
 
 /** @typedef {import("../maps.js").Maps} Maps */
 
-const ORDERS = { number: "By number", strongest: "Strongest first", variance: "Most varied first" };
-const FORMS = { strip: "Strip", volumes: "Volumes" };
 const SORTED = 1500; // ms between two orders of the units while the camera is live
-const RANGES = { unit: "Each unit's own range", layer: "One range for the layer", symmetric: "One range about zero" };
+const CLICK = "Click for the strongest units here.";
+const LIVE = "The camera is live: point at a unit to see where it answers. Freeze a frame to look closer at a unit or a place in it.";
 
 /** The view of the page that looks at one layer of a network on one image. */
 class Look {
-  constructor() {
-    /** @type {Maps | null} */
-    this.maps = null;
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
     /** @type {import("../parts/strip.js").Layers | null} */
     this.layers = null;
-    this.input = [0, 0, 1, 1];
-    this.asking = new AbortController();
-    this.photo = new PhotoView({
-      point: onceAFrame((x, y) => this.pointPhoto(x, y)), leave: () => this.leave(), choose: (x, y) => !this.camera.on && state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null }),
-    });
+    this.turns = new Turns(signal);
+    this.signal = signal;
+    this.live = false;
+    this.photo = new PhotoView({ point: onceAFrame((x, y) => this.pointing.point(x, y)), leave: () => this.pointing.rest(),
+      choose: (x, y) => !this.camera.on && state.set({ place: `${Math.round(x)},${Math.round(y)}`, unit: null, see: null }) });
+    this.pointing = new Pointing(this.photo, CLICK);
     this.answer = new Answer((guess) => state.link("why", { target: `logits:${guess.index}` }));
-    this.picker = new Picker((image) => state.set({ image, place: null, camera: null }), () => state.set({ camera: "live", place: null }));
+    this.picker = new Picker((image) => state.set({ image, place: null, camera: null }), signal, () => state.set({ camera: "live", place: null }));
     this.camera = new Camera({
       ask: () => ({ network: state.get("network"), layer: this.layerName ?? "" }), frame: (frame) => this.frame(frame),
       froze: (image) => state.set({ image, camera: null }), ended: () => state.set({ camera: null }),
       failed: () => this.open().then(() => this.showChosen(), () => {}),
     });
-    this.live = false;
-    /** @type {{unit: number, place: {row: number, column: number} | null} | null} */
-    this.pointing = null;
-    this.strip = new Strip((layer) => state.set({ layer, unit: null, place: null }));
-    this.grid = new TileGrid({
-      choose: (unit) => state.set({ unit, place: null }), point: (unit, place) => this.pointUnit(unit, place), leave: () => this.leave(),
-    });
-    /** @type {import("../volumes/view.js").VolumesView | null} */
-    this.volumes = null;
-    this.form = el("div", { class: "switch", role: "group", "aria-label": "How the layers are shown" },
-      ...Object.entries(FORMS).map(([form, words]) => el("button", { type: "button", "data-form": form, "aria-pressed": "false",
-        onclick: () => state.set({ show: form === "strip" ? null : form, pose: null }) }, words)));
-    this.still = el("p", { class: "volumes-still small" }, "The boxes show the image from before the camera; freeze a frame to see it in them.");
-    this.order = select(ORDERS, "The order of the units", (order) => state.set({ order }, { replace: true }));
-    this.range = select(RANGES, "The range of the tiles", (range) => state.set({ range }, { replace: true }));
+    this.drawn = new LayersDrawn((layer) => state.set({ layer, unit: null, place: null, see: null }));
+    this.grid = new TileGrid({ choose: (unit) => state.set({ unit, place: null, see: null }), point: (unit, place) => this.pointing.unit(unit, place),
+      leave: () => this.pointing.rest() }, signal);
+    this.tools = new GridTools();
     this.heading = el("h1", { class: "layer-name" });
     this.facts = el("p", { class: "muted small layer-facts" });
     this.foot = el("div", { class: "grid-foot small" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
-    this.pane = new UnitPane({ point: (row, column) => this.pointUnit(this.chosen(), { row, column }), leave: () => this.leave() });
-    this.unit = this.pane.element;
-    this.status = el("p", { class: "pointed small", "aria-live": "off" });
+    this.pane = new UnitPane({ point: (row, column) => this.pointing.unit(this.chosen(), { row, column }), leave: () => this.pointing.rest() });
     this.element = el("div", { class: "look" },
-      el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.camera.element, this.picker.element),
-      el("div", { class: "look-layer" }, this.drawn = el("div", { class: "layers-drawn" }, this.strip.element, this.form, this.still),
+      el("div", { class: "look-photo" }, this.photo.element, this.pointing.status, this.answer.element, this.camera.element, this.picker.element, this.about = el("div", { class: "network-about" })),
+      el("div", { class: "look-layer" }, this.drawn.element,
         el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
-          el("div", { class: "row" }, this.order, this.range,
+          el("div", { class: "row" }, this.tools.order, this.tools.range,
             el("button", { type: "button", class: "quiet", title: "Find a layer (/)", onclick: () => this.find() }, "Find a layer"))),
         this.middle, this.foot),
-      this.unit);
+      this.pane.element);
     this.picker.load();
   }
 
   /** @param {state.State} now @param {state.State | null} before */
   async update(now, before) {
     const differs = (/** @type {string[]} */ ...names) => !before || state.differ(now, before, names);
-    this.order.value = state.get("order") || "number";
-    this.range.value = state.get("range") || "unit";
+    this.tools.update();
     if (before && this.live && differs("image") && !differs("camera")) return state.set({ camera: null }, { replace: true });
     const live = state.get("camera") === "live", turned = live !== this.live;
     this.live = live;
     this.camera.element.hidden = !live;
+    this.pointing.invitation = live ? "" : CLICK;
     if (turned && !live) this.camera.close();
     try {
       if (differs("network", "image") || (turned && !live)) await this.open();
@@ -96,6 +86,7 @@ class Look {
         this.showLayers();
       }
       if (differs("network", "image", "layer", "unit", "place", "camera")) await this.showChosen();
+      else if (differs("see")) this.pane.synthesis?.update();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     }
@@ -103,10 +94,8 @@ class Look {
 
   /** A network and an image: their answer, and the layers. */
   async open() {
-    this.asking.abort();
-    this.asking = new AbortController();
-    const { signal } = this.asking, network = state.get("network");
-    this.maps = null;
+    const signal = this.asking = this.turns.next(), network = state.get("network");
+    this.pointing.maps = null;
     fill(this.middle, loading("Opening the network …"));
     this.answer.clear();
     let image = state.get("image");
@@ -120,32 +109,35 @@ class Look {
         getJson("/api/layers", { network }, signal), getJson("/api/answer", { network, image }, signal),
       ]);
       this.layers = layers;
-      this.input = answer.input;
+      sayNetwork(this.about, layers);
+      this.pointing.input = answer.input;
       this.photo.showSeen(answer.seen);
       this.answer.show(answer);
       await this.openLayer();
     } catch (error) {
       if (signal.aborted) throw error;
       this.answer.clear();
-      fill(this.middle, refused(error, () => this.open()));
+      sayNetwork(this.about, null);
+      fill(this.middle, refused(error, () => this.again()));
     }
+  }
+
+  /** All of it once more, after it failed. */
+  again() {
+    return this.update({ view: state.view(), parameters: state.all() }, null);
   }
 
   /** The layer's maps. */
   async openLayer() {
     if (!this.layers) return;
-    const { signal } = this.asking;
-    const layer = state.get("layer") || usual(this.layers);
+    const signal = this.asking ?? this.signal, layer = state.get("layer") || usual(this.layers);
     this.layerName = layer;
-    if (this.strip.rows.some((row) => row.name === layer)) this.strip.select(layer);
-    if (this.strip.shown !== this.layers || !this.strip.rows.some((row) => row.name === layer)) {
-      this.strip.show(this.layers, layer);
-    }
+    this.drawn.select(this.layers, layer);
     this.showLayers();
     const known = this.layers.layers.find((each) => each.name === layer);
     this.heading.textContent = layer;
     this.facts.textContent = known ? `${known.kind} · ${known.shape.join(" × ")} · receptive field ${known.field}` : "";
-    if (this.camera.on && this.maps) return; // the next frame brings its maps
+    if (this.camera.on && this.pointing.maps) return; // the next frame brings its maps
     performance.mark("layer-asked", { detail: layer });
     const late = setTimeout(() => {
       if (this.layerName === layer && !signal.aborted) fill(this.middle, loading(`Computing ${layer} …`));
@@ -153,77 +145,47 @@ class Look {
     try {
       const maps = await loadMaps({ network: state.get("network"), image: this.image ?? "", layer }, signal);
       if (signal.aborted || this.layerName !== layer) return;
-      this.maps = maps;
-      clearTimeout(late);
-      if (!this.grid.element.isConnected) fill(this.middle, this.grid.element);
+      this.pointing.maps = maps;
       this.showGrid();
     } catch (error) {
-      clearTimeout(late);
       if (signal.aborted) throw error;
-      if (this.layerName === layer) {
-        this.maps = null;
-        fill(this.middle, refused(error));
-        fill(this.foot);
-      }
+      if (this.layerName !== layer) return;
+      this.pointing.maps = null;
+      fill(this.middle, refused(error, () => this.again()));
+      fill(this.foot);
     } finally {
       clearTimeout(late);
     }
   }
 
-  /** The layers as a strip, or as boxes with values on their faces. */
-  async showLayers() {
-    const { signal } = this.asking, form = state.get("show") === "volumes" ? "volumes" : "strip";
-    for (const button of this.form.children) button.setAttribute("aria-pressed", String(button.dataset.form === form));
-    this.strip.element.hidden = form === "volumes";
-    this.still.hidden = form === "strip" || !this.camera.on;
-    this.drawn.classList.toggle("in-space", form === "volumes");
-    if (form === "strip") {
-      this.volumes?.close();
-      this.volumes?.element.remove();
-      this.volumes = null;
-      return;
-    }
-    const { VolumesView } = await import("../volumes/view.js");
-    if (signal.aborted || state.get("show") !== "volumes" || !this.layerName) return;
-    if (!this.volumes) {
-      this.volumes = new VolumesView({ choose: (layer) => state.set({ layer, unit: null }), strip: () => state.set({ show: null, pose: null }),
-        pose: (pose) => state.set({ pose }, { replace: true }) });
-      this.drawn.prepend(this.volumes.element);
-    }
-    await this.volumes.show({ network: state.get("network"), image: this.image ?? "" }, this.layerName, state.get("pose"), signal);
+  showLayers() {
+    return this.drawn.show({ network: state.get("network"), image: this.image ?? "" }, this.layerName ?? "", this.camera.on, this.asking ?? this.signal);
   }
 
   /** A frame of the camera and its answer. @param {import("../parts/camera.js").Frame} frame */
   frame({ canvas, maps, header }) {
     this.photo.showFrame(canvas);
     this.photo.showSeen(header.seen);
-    this.input = header.input;
+    this.pointing.input = header.input;
     this.answer.show(header);
     if (maps.layer !== this.layerName) return; // another one was chosen since
-    const same = this.maps?.layer === maps.layer && this.maps.units === maps.units && this.maps.rows === maps.rows && this.maps.columns === maps.columns;
+    const before = this.pointing.maps;
+    const same = before?.layer === maps.layer && before.units === maps.units && before.rows === maps.rows && before.columns === maps.columns;
     const sorted = performance.now() - (this.sorted ?? 0) > SORTED || !same;
-    this.maps = maps;
     if (sorted) this.sorted = performance.now();
-    if (!this.grid.element.isConnected) fill(this.middle, this.grid.element);
+    this.pointing.maps = maps;
     this.showGrid(!sorted);
-    if (this.pointing) this.pointUnit(this.pointing.unit, this.pointing.place);
-    else this.rest();
+    this.pointing.show(maps, this.chosen());
   }
 
   /** @param {boolean} [steady] whether the units stay in their order */
   showGrid(steady = false) {
-    if (!this.maps) return;
-    const range = state.get("range") || "unit";
-    if (steady) this.grid.renew(this.maps);
-    else this.grid.show(this.maps, state.get("order") || "number", range, this.chosen());
-    const { header, units, low, high } = this.maps;
-    const span = this.maps.span(0, range);
-    const ends = range === "unit" ? "black is the unit's lowest value, white its highest"
-      : `${compact(span.low)} to ${compact(span.high)}`;
-    fill(this.foot, el("span", {}, counted(units, "unit")), el("span", {}, `values ${compact(low)} to ${compact(high)}`),
-      el("span", { class: "bar-key", style: `background:${gradient(span.map)}`, "aria-hidden": "true" }), el("span", {}, ends),
-      header.averaged > 1 ? el("span", {}, `averaged over ${header.averaged} × ${header.averaged} of ${header.full[1]} × ${header.full[2]} places`) : null,
-      header.finite ? null : el("strong", {}, "some values are not finite; they are left clear"));
+    const { maps } = this.pointing;
+    if (!maps) return;
+    if (!this.grid.element.isConnected) fill(this.middle, this.grid.element);
+    if (steady) this.grid.renew(maps);
+    else this.grid.show(maps, order(), range(), this.chosen());
+    sayRange(this.foot, maps);
   }
 
   chosen() {
@@ -233,110 +195,46 @@ class Look {
 
   /** What is chosen: a place of the photo, a unit, or nothing. */
   async showChosen() {
-    const unit = this.chosen(), place = /^(\d+),(\d+)$/.exec(state.get("place"));
+    const unit = this.chosen(), place = /^(\d+),(\d+)$/.exec(state.get("place")), { maps } = this.pointing;
+    this.pointing.chosen = unit;
     if (this.camera.on) {
       this.pane.end();
-      return fill(this.unit, empty("The camera is live: point at a unit to see where it answers. Freeze a frame to look closer at a unit or a place in it."));
+      return fill(this.pane.element, empty(LIVE));
     }
-    if (place && this.maps) return this.place(Number(place[1]), Number(place[2]));
-    if (unit < 0 || !this.maps) {
-      this.pane.clear();
-      this.leave();
-      return;
-    }
-    this.rest();
-    const { atlases } = await theSession();
-    this.pane.show(this.maps, unit, { network: state.get("network"), image: this.image ?? "", atlases,
+    if (place && maps) return this.place(Number(place[1]), Number(place[2]));
+    this.pointing.rest();
+    if (unit < 0 || !maps) return this.pane.clear();
+    const { atlases, folder } = await theSession();
+    if (unit !== this.chosen() || maps !== this.pointing.maps) return; // another one was chosen since
+    this.pane.show(maps, unit, { network: state.get("network"), image: this.image ?? "", atlases, folder,
       fingerprint: this.layers?.fingerprint ?? "", photo: this.photo.image, width: this.photo.width });
   }
 
-  /** What lies over the photo while nothing is pointed at: the chosen unit. */
-  rest() {
-    const unit = this.chosen();
-    if (!this.maps || unit < 0 || unit >= this.maps.units) return this.photo.clear();
-    this.photo.overlay(this.maps, unit, this.input);
-    const peak = this.maps.peak(unit);
-    this.photo.showWindow(this.maps.windowOf(peak.row, peak.column));
-    this.status.textContent = `${this.maps.layer}:${unit}@${this.maps.cell(peak.row, peak.column)} is largest there: ${compact(peak.value)}`;
-  }
-
-  leave() {
-    this.pointing = null;
-    this.status.textContent = "";
-    this.rest();
-  }
-
-  /** @param {number} unit @param {{row: number, column: number} | null} place */
-  pointUnit(unit, place) {
-    if (!this.maps || unit >= this.maps.units) return;
-    this.pointing = { unit, place };
-    this.photo.overlay(this.maps, unit, this.input);
-    const { row, column } = place ?? this.maps.peak(unit);
-    this.photo.showWindow(this.maps.windowOf(row, column));
-    this.status.textContent = `${this.maps.layer}:${unit}@${this.maps.cell(row, column)} = ${compact(this.maps.at(unit, row, column))}`;
-  }
-
-  /** @param {number} x @param {number} y */
-  pointPhoto(x, y) {
-    if (!this.maps) return;
-    const place = this.maps.placeAt(x, y), unit = this.chosen();
-    if (!place) return;
-    this.photo.showWindow(this.maps.windowOf(place.row, place.column));
-    const value = unit >= 0 && unit < this.maps.units ? `:${unit}@${this.maps.cell(place.row, place.column)} = ${compact(this.maps.at(unit, place.row, place.column))}` : `@${this.maps.cell(place.row, place.column)}`;
-    this.status.textContent = `${this.maps.layer}${value} sees this.${this.camera.on ? "" : " Click for the strongest units here."}`;
-  }
-
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
-  async place(x, y) {
+  place(x, y) {
     this.pane.end();
-    const { signal } = this.pane.asking;
-    fill(this.unit, loading("Looking at every layer …"));
-    try {
-      const { layers } = await getJson("/api/place", { network: state.get("network"), image: this.image, x, y }, signal);
-      fill(this.unit, el("h2", {}, `What answers at ${x}, ${y}`),
-        el("p", { class: "small muted" }, "The strongest units of each layer where your point lies, in the photo's pixels."),
-        ...layers.map((/** @type {any} */ each) => el("section", { class: "place-layer",
-          onpointerenter: () => this.photo.showWindow(each.box, each.layer), onpointerleave: () => this.leave() },
-        el("h3", {}, `${each.layer}@${each.row},${each.column}`),
-        el("ul", { class: "place-units" }, ...each.units.map((/** @type {any} */ one) => el("li", {},
-          el("a", { href: state.link("look", { ...state.all(), layer: each.layer, unit: one.unit, place: "" }), "data-link": "" }, `${one.unit}`),
-          el("span", { class: "muted" }, ` ${compact(one.value)}`)))))));
-    } catch (error) {
-      if (!signal.aborted) fill(this.unit, refused(error));
-    }
+    return showThere(this.pane.element, { network: state.get("network"), image: this.image ?? "", x, y },
+      { box: (box, layer) => this.photo.showWindow(box, layer), leave: () => this.pointing.rest() }, this.pane.asking.signal);
   }
 
   find() {
-    if (this.layers) findLayer(this.layers.layers, (layer) => state.set({ layer, unit: null }));
+    if (this.layers) findLayer(this.layers.layers, (layer) => state.set({ layer, unit: null, see: null }));
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    const turn = (/** @type {string} */ name, /** @type {object} */ choices) => {
-      const names = Object.keys(choices), now = state.get(name) || names[0];
-      state.set({ [name]: names[(names.indexOf(now) + 1) % names.length] }, { replace: true });
-    };
     if (event.key === "/") this.find();
-    else if (event.key === "[" || event.key === "]") state.set({ layer: this.strip.neighbour(event.key === "]" ? 1 : -1), unit: null });
-    else if (event.key === "s") turn("order", ORDERS);
-    else if (event.key === "r") turn("range", RANGES);
-    else return false;
+    else if (event.key === "[" || event.key === "]") state.set({ layer: this.drawn.strip.neighbour(event.key === "]" ? 1 : -1), unit: null, see: null });
+    else return toolKey(event);
     return true;
   }
 
   close() {
     this.camera.close();
-    this.volumes?.close();
-    this.asking.abort();
+    this.drawn.close();
     this.pane.end();
   }
 }
 
-/** @param {Record<string, string>} choices @param {string} label @param {(choice: string) => void} choose */
-function select(choices, label, choose) {
-  return el("select", { "aria-label": label, title: label, onchange: (/** @type {Event} */ event) =>
-    choose(/** @type {HTMLSelectElement} */ (event.target).value) },
-  ...Object.entries(choices).map(([value, words]) => el("option", { value }, words)));
-}
-
-export const open = () => new Look();
+/** @param {AbortSignal} signal */
+export const open = (signal) => new Look(signal);

@@ -3,9 +3,9 @@
 
 import { el, fill, percent } from "../dom.js";
 import { figure } from "../parts/figure.js";
-import { classNames } from "../parts/form.js";
 import { Picker } from "../parts/picker.js";
 import { PhotoView } from "../parts/photo.js";
+import { classNames } from "../parts/suggestions.js";
 import { loading, refused } from "../parts/waiting.js";
 import { Work } from "../parts/work.js";
 import { getJson } from "../server.js";
@@ -20,12 +20,15 @@ const METHODS = [
 /** The judge's names of methods, where it knows them. */
 const JUDGED = /** @type {Record<string, string>} */ (Object.fromEntries(["grad-cam", "gradient", "guided", "cam", "input-x-gradient", "lrp",
   "integrated-gradients", "smooth-grad", "occlusion", "rise"].map((name) => [name, name.replaceAll("-", "_")])));
+/** Those whose maps come in steps, and what a step adds. @type {Record<string, string>} */
+const GROWING = { occlusion: "Each step covers more places.", rise: "Each step shows the network more random parts, so that the map becomes surer." };
 const USUAL = ["grad-cam", "gradient", "guided", "lrp", "occlusion"];
 
 class Why {
-  constructor() {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
     this.photo = new PhotoView();
-    this.picker = new Picker((image) => state.set({ image }));
+    this.picker = new Picker((image) => state.set({ image }), signal);
     this.classes = el("ol", { class: "why-classes", "aria-label": "The classes to ask about" });
     this.other = el("input", { type: "search", placeholder: "another class", "aria-label": "Another class", list: "class-names",
       onchange: () => this.other.value && state.set({ target: `logits:${this.other.value}` }) });
@@ -35,13 +38,13 @@ class Why {
     this.heading = el("h1", {}, "Why");
     this.trial = new Work();
     this.judging = el("section", { class: "why-trial", hidden: true }, el("h2", {}, "How far can these be trusted?"),
-      el("p", { class: "muted small" }, "The judge covers what each map marks and looks whether the score falls, gives the network other weights and looks whether the map notices, and counts, on this photo. On a folder: phosphene judge FOLDER."),
+      el("p", { class: "muted small" }, "The judge tests each map on this photo. It covers what the map marks: the score should fall. It gives the network other weights: the map should change. To test many photos: phosphene judge FOLDER."),
       el("button", { type: "button", onclick: () => this.judge() }, "Judge them on this photo"), this.trial.element);
     this.element = el("div", { class: "split" },
       el("section", { class: "split-side", "aria-label": "The question" }, this.heading, this.photo.element, this.classes,
         el("div", { class: "option" }, el("label", {}, "Ask about", this.other)),
         el("div", { class: "option" }, el("label", {}, "Against", this.versus)), this.methods, this.picker.element,
-        classNames(() => state.get("network"))),
+        classNames(() => state.get("network"), signal)),
       el("section", { class: "split-main", "aria-label": "The answers" }, this.figures, this.judging));
     this.picker.load();
     this.asking = new AbortController();
@@ -90,12 +93,12 @@ class Why {
         state.set({ methods: METHODS.map(([each]) => each).filter((each) => each === name ? on : wanted.includes(each)).join(",") });
       } }), words)));
     fill(this.figures);
-    if (!target) return fill(this.figures, refused(new Error(answer.why || "This network gives no class scores to ask about; look at its units.")));
+    if (!target) return fill(this.figures, refused(new Error(answer.why || "This network gives no class scores to ask about. Look at its units instead.")));
     performance.mark("why-asked");
     const pair = versus ? [target, versus] : [target];
     const rows = METHODS.filter(([name]) => wanted.includes(name)).map(([name, words]) => ({ name, cells: pair.map((each) => {
       const options = { ...(network ? { network } : {}), images: image, target: each };
-      return name === "occlusion" ? growing(name, options, words, signal) : waiting(name, options, words, signal);
+      return name in GROWING ? growing(name, options, `${words}: ${GROWING[name]}`, signal) : waiting(name, options, words, signal);
     }) }));
     fill(this.figures, ...rows.map((row) => el("div", { class: versus ? "why-pair" : "why-one" }, ...row.cells.map((cell) => cell.element))));
     this.judging.hidden = false;
@@ -133,7 +136,7 @@ function waiting(name, options, words, signal) {
 /** A method whose map grows while one watches. @param {string} name @param {Record<string, string>} options @param {string} words @param {AbortSignal} signal */
 function growing(name, options, words, signal) {
   const work = new Work();
-  const said = el("p", { class: "muted small" }, `${words} grows place by place.`);
+  const said = el("p", { class: "muted small" }, words);
   const element = el("div", { class: "why-growing" }, said, work.element);
   signal.addEventListener("abort", () => work.stop());
   return { element, start: async () => {
@@ -142,4 +145,5 @@ function growing(name, options, words, signal) {
   } };
 }
 
-export const open = () => new Why();
+/** @param {AbortSignal} signal */
+export const open = (signal) => new Why(signal);

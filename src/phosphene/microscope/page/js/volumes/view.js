@@ -12,9 +12,9 @@ import { Scene } from "./scene.js";
 /** @typedef {{network: string, image: string}} Asked */
 
 const STEP = 1.25;
-const WORDS = "Each box is a layer. Its sides are one step longer for each doubling of columns (width), rows (height) and channels (depth, 0.6 steps). "
+const WORDS = "Each box is a layer. It is one step longer for each doubling of its columns (width) or rows (height), and 0.6 steps for each doubling of its channels (depth). "
   + "Front: the largest value over all channels; side: over all columns; top: over all rows. Each layer has its own range: black is the lowest value on its faces, white the highest.";
-const HELP = "Drag to turn, scroll to come nearer, shift and drag to move. Keys: arrows turn, with shift they move, + and − come nearer and go away, Home brings all boxes back in sight.";
+const HELP = "Drag to turn, scroll to come nearer, shift and drag to move. Keys: arrows turn the boxes, shift and arrows move them, + and − zoom, Home shows all boxes.";
 
 export class VolumesView {
   /** @param {{choose: (layer: string) => void, pose: (pose: string) => void, strip: () => void}} told */
@@ -48,10 +48,8 @@ export class VolumesView {
     this.draw = onceAFrame(() => this.drawNow());
     this.sized = new ResizeObserver(() => this.layout());
     this.sized.observe(this.element);
-    this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.themed = () => this.draw();
-    this.dark.addEventListener("change", this.themed);
-    addEventListener("themechange", this.themed);
+    this.closing = new AbortController();
+    addEventListener("themechange", () => this.draw(), { signal: this.closing.signal });
   }
 
   newCanvas() {
@@ -78,7 +76,7 @@ export class VolumesView {
     try {
       this.scene ??= new Scene(this.canvas);
     } catch {
-      return fill(this.state, el("div", { class: "refused" }, el("p", {}, "This browser does not draw in space here (it lacks WebGL 2). The strip shows the same layers."),
+      return fill(this.state, el("div", { class: "refused" }, el("p", {}, "This browser can't draw boxes in space (it has no WebGL 2). The strip shows the same layers."),
         el("button", { type: "button", onclick: this.told.strip }, "Show the strip")));
     }
     const late = setTimeout(() => fill(this.state, loading("Computing all layers …")), 250);
@@ -163,10 +161,10 @@ export class VolumesView {
     const each = this.layers()[this.pointed >= 0 ? this.pointed : this.at()];
     const rest = (this.volumes?.layers.length ?? 0) - this.layers().length, missing = this.volumes?.leftOut ?? [];
     fill(this.said, each ? el("span", {}, el("strong", {}, each.layer), ` · ${counted(each.shape[0], "channel")} of ${each.shape[1]} × ${each.shape[2]} · `,
-      `black ${compact(each.low)}, white ${compact(each.high)}`, each.finite ? null : " · some values are not finite; places without any other are orange")
-      : el("span", {}, "Point at a box to see its name and range; click to choose it."),
+      `black ${compact(each.low)}, white ${compact(each.high)}`, each.finite ? null : " · some values are not finite; places that have no finite value are orange")
+      : el("span", {}, "Point at a box to see its name and range. Click it to choose it."),
     rest > 0 ? ` · the last ${counted(rest, "layer")} have no room here` : null,
-    missing.length ? ` · without ${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ` and ${missing.length - 3} more` : ""}, which hold no maps` : null);
+    missing.length ? ` · not shown: ${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ` and ${missing.length - 3} more` : ""} (no maps)` : null);
   }
 
   /** @param {number} at */
@@ -197,8 +195,7 @@ export class VolumesView {
   close() {
     clearTimeout(this.waiting);
     this.sized.disconnect();
-    this.dark.removeEventListener("change", this.themed);
-    removeEventListener("themechange", this.themed);
+    this.closing.abort();
     this.scene?.close();
   }
 }
