@@ -37,7 +37,7 @@ from ...picture import (
     grid,
     map_range,
 )
-from ..maps.attribution import Attribution, capital, photo_fields
+from ..maps.attribution import Attribution, photo_fields
 from ..maps.fills import Fill, check_count, fill_values_of
 from ..maps.fixed_units import whole
 from ..maps.overlay_rows import map_over_photo, map_rows, sheet_width
