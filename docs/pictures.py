@@ -282,10 +282,10 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "locate": lambda: (ph.locate(net, photo("coffee"), "logits:espresso"), {}),
     "selectivity": lambda: (ph.selectivity(net, photo("cat")), {}),
     "sensitivities": lambda: (sensitivities(), {}),
-    "equivariance": lambda: (compared("equivariance", net, by="flip-vertical"), {"photos": False}),
+    "equivariance": lambda: (compared("equivariance", net, by="flip-vertical"), {"example": False}),
     "equivariance-hog": lambda: (
         compared("equivariance", ph.load("hog"), by="rotate:45", layers=["cells", "blocks"]),
-        {"map": "cells", "photos": False},
+        {"map": "cells", "example": False},
     ),
     "invariance": lambda: (compared("invariance", net, by="flip-horizontal"), {}),
     "stitch": lambda: (compared("stitch", net, lite2(), None, None), {}),

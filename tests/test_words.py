@@ -22,6 +22,7 @@ from phosphene.commands.plan import plan_of
 from phosphene.instrument import INSTRUMENTS, Result, instrument
 from phosphene.instrument.fields import Role
 from phosphene.instrument.form import form_of
+from phosphene.instrument.recipe import recipe
 from phosphene.instrument.roles import (
     AtlasLike,
     ClassName,
@@ -35,7 +36,6 @@ from phosphene.instrument.roles import (
     UnitName,
     UnitNames,
 )
-from phosphene.instrument.spelling import spelled
 from phosphene.instrument.texts import names, specs
 from phosphene.network import Network
 from phosphene.picture import ImageBlock, Sheet
@@ -327,9 +327,9 @@ def test_the_commands_that_pages_print_are_those_of_the_command_line():
     network = ph.load()
     photo = ph.read(shipped_photo())
     made = ph.adversarial(network, photo, "goose", method="fgsm").made
-    assert spelled(made, network, photo).command.endswith("--class goose --method fgsm")
+    assert recipe(made).command.endswith("--class goose --method fgsm")
     made = ph.synthesize(network, ["blocks.0.0:1", "blocks.0.0:2"], steps=1, size=(48, 64), robust=False).made
-    line = spelled(made, network).command
+    line = recipe(made).command
     assert line == "phosphene synthesize blocks.0.0:1 blocks.0.0:2 --size 48x64 --steps 1 --no-robust"
 
 

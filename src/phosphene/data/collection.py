@@ -136,26 +136,29 @@ class ImageCollection:
             these, those = tee(pairs)
             places, chosen = (place for place, _ in these), (at for _, at in those)
         start, unreadable = 0, []
+        waiting: list[tuple[Entry, tuple[Tensor, ...]]] = []  # read, and not yet in a batch
         for _, rows, prepared in batches(self._prepare, numbered, self.batch, self.workers, chosen):
             placed = [(next(places), row) for row in rows]
             unreadable += [row.error for row in rows if row.error is not None]
             read = [(place, row) for place, row in placed if row.error is None]
-            if not read:
-                continue
-            entries = tuple(
-                Entry(place, row.key, row.label, digest)
-                for (place, row), (digest, _) in zip(read, prepared, strict=True)
-            )
-            inputs = tuple(
-                torch.cat([each[at] for _, each in prepared]).to(network.device, network.dtype)
-                for at, network in enumerate(self.networks)
-            )
-            yield Batch(start, entries, inputs)
-            start += len(read)
+            for (place, row), (digest, tensors) in zip(read, prepared, strict=True):
+                waiting.append((Entry(place, row.key, row.label, digest), tensors))
+            while len(waiting) >= self.batch:
+                yield self._joined(start, waiting[: self.batch])
+                waiting, start = waiting[self.batch :], start + self.batch
+        if waiting:
+            yield self._joined(start, waiting)
         self.unreadable = tuple(unreadable)
-        if not start:
+        if not start and not waiting:
             reason = f"; the first: {unreadable[0]}" if unreadable else ""
             raise ValueError(f"none of {counted(len(unreadable), 'image')} can be read{reason}")
+
+    def _joined(self, start: int, images: Sequence[tuple[Entry, tuple[Tensor, ...]]]) -> Batch:
+        inputs = tuple(
+            torch.cat([tensors[at] for _, tensors in images]).to(network.device, network.dtype)
+            for at, network in enumerate(self.networks)
+        )
+        return Batch(start, tuple(entry for entry, _ in images), inputs)
 
     def _prepare(self, photo: Photo) -> tuple[str, tuple[Tensor, ...]]:
         ways = {network.preprocessing: network for network in self.networks}  # each is prepared once

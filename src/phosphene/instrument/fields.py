@@ -53,6 +53,7 @@ class Field:
     default: Any
     kind: Kind | None
     former: tuple[str, ...] = ()  # names that it had before
+    positional: bool = False  # whether Python callers must give it, in its place, be it None
 
     @property
     def required(self) -> bool:

@@ -104,12 +104,10 @@ def _fields(function: Callable[..., Any], helps: Mapping[str, str]) -> Iterator[
             continue
         hint = hints.get(name, Any)
         role = role_of(hint)
-        default = None if parameter.default is REQUIRED else parameter.default
-        kind = None if role in OPENED else KINDS.get(role) or kind_of(hint, default)
-        optional = parameter.default is not REQUIRED or _takes_none(hint)
-        yield Field(
-            name, role, helps.get(name, ""), default if optional else REQUIRED, kind, former(function.__name__, name)
-        )
+        needed = parameter.default is REQUIRED
+        kind = None if role in OPENED else KINDS.get(role) or kind_of(hint, None if needed else parameter.default)
+        default = None if needed and _takes_none(hint) else parameter.default
+        yield Field(name, role, helps.get(name, ""), default, kind, former(function.__name__, name), needed)
 
 
 def _takes_none(hint: Any) -> bool:

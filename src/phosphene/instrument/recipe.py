@@ -1,22 +1,49 @@
-"""How a result is made again, written from its account alone: as lines of Python, and as a command.
+"""How a result is made again, written from its account alone: in words, as Python, and as a command.
 
 Options that have their defaults are left out. What Python code built or only Python can hold (a network without a name,
-a tensor) stands there as `...` and has no command.
+a tensor) stands as `...` in Python and has no command.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .fields import Field, Role
 from .form import Form, form_of
 from .marking import INSTRUMENTS
-from .spelling import EMBEDDED
 
-OPENED = ("networks", "images")
+EMBEDDED = "efficientnet_lite0"  # what opens where no network is named
+OPENED = ("networks", "images")  # groups of an account that hold what has to be opened first
 ATLAS = "atlas"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a picture is made: in words, as Python, and as a command ('' where there is none)."""
+
+    words: str
+    python: str
+    command: str
+
+
+def recipe(account: Mapping[str, Any], **drawing: Any) -> Recipe:
+    """How a picture on a page is made, with the options that it was drawn with.
+
+    Its Python is one expression, for a `network` and a `photo` that stand open, as a page's `script` opens them.
+    """
+    form = _form(account)
+    options = {name: value for name, value in account["options"].items() if not _is_default(form[name], value)}
+    words = [f"instrument {form.name}", *(f"{name} {value}" for name, value in {**options, **drawing}.items())]
+    names = dict.fromkeys(account["networks"], "network") | dict.fromkeys(account["images"], "photo")
+    drawn = ", ".join(f"{name}={value!r}" for name, value in drawing.items())
+    return Recipe(
+        words=", ".join(words) + ".",
+        python=f"{_call(form, account, names)}.picture({drawn})",
+        command=command_for(account, drawing),
+    )
 
 
 def python_for(account: Mapping[str, Any], drawing: Mapping[str, Any] | None = None) -> str:
@@ -28,23 +55,11 @@ def python_for(account: Mapping[str, Any], drawing: Mapping[str, Any] | None = N
         for parameter, given in account[group].items():
             names[parameter] = parameter
             lines.append(f"{parameter} = {_opened(group, given)}")
-    arguments = []
-    for field in form.fields:
-        if field.name in names:
-            arguments.append(names[field.name] if field.required else f"{field.name}={names[field.name]}")
-            continue
-        value = account["options"].get(field.name)
-        if field.role is Role.ATLAS:
-            lines.append(f"atlas = ph.Atlas({value!r})")
-        elif field.required:
-            arguments.append(repr(value))
-        elif not _is_default(field, value):
-            arguments.append(f"{field.name}={value!r}")
-    method = form.name.removeprefix(f"{ATLAS}_")
-    called = f"atlas.{method}" if form.one(Role.ATLAS) else f"ph.{form.name}"
+    if atlas := form.one(Role.ATLAS):
+        lines.append(f"atlas = ph.Atlas({account['options'][atlas.name]!r})")
     options = "".join(f", {name}={value!r}" for name, value in (drawing or {}).items())
     saved = f'.save("{form.name}.png"{options})' if form.draws else ".to_dict()"
-    return "\n".join([*lines, f"{called}({', '.join(arguments)}){saved}"])
+    return "\n".join([*lines, f"{_call(form, account, names)}{saved}"])
 
 
 def command_for(account: Mapping[str, Any], drawing: Mapping[str, Any] | None = None) -> str:
@@ -52,28 +67,78 @@ def command_for(account: Mapping[str, Any], drawing: Mapping[str, Any] | None = 
     form = _form(account)
     files = [_files(given) for given in account["images"].values()]
     openings = [each.get("opening") for given in account["networks"].values() for each in _several(given)]
+    several = len(form.of(Role.NETWORK)) > 1 or bool(form.of(Role.NETWORKS))
     if any(names is None for names in files) or not all(openings):
         return ""
+    if several and any(set(opening) - {"spec"} for opening in openings):  # options of one network are for all there
+        return ""
     options = {name: value for name, value in account["options"].items() if value is not None}
-    atlas = form.one(Role.ATLAS)
     name = form.name.replace("_", "-")
-    words = ["phosphene", *(["atlas", name.removeprefix(f"{ATLAS}-")] if atlas else [name])]
-    if atlas:
-        words.append(str(options.pop(atlas.name)))
+    words = [ATLAS, name.removeprefix(f"{ATLAS}-")] if form.one(Role.ATLAS) else [name]
+    words += [str(options.pop(field.name)) for field in form.of(Role.ATLAS)]
+    words += [opening["spec"] for opening in openings if several]
+    for field in form.fields:
+        is_word = field.required or field.role is Role.PHOTOS or field in _layer_words(form)
+        if field.name in options and is_word:
+            words += [str(value) for value in _several(options.pop(field.name))]
     words += [file for names in files if names for file in names]
-    first = [field for field in form.fields if field.name in options and (field.required or field.role is Role.LAYER)]
-    for field in first:
-        words += [str(value) for value in _several(options.pop(field.name))]
-    words += _network_words(form, openings)
+    words += [] if several or not openings else _network_options(openings[0])
     for field in (*form.fields, *form.drawing):
         value = {**options, **(drawing or {})}.get(field.name)
         if value is not None and not _is_default(field, value):
             words += _option(field, value)
-    return shlex.join(words)
+    return shlex.join(["phosphene", *words])
+
+
+def command(name: str, account: Mapping[str, Any], options: Sequence[str] = ()) -> str:
+    """The command called `name` for the network and the photo of an account; '' where they can't be named."""
+    (network,), (photo,) = account["networks"].values(), account["images"].values()
+    opening, files = network.get("opening"), _files(photo)
+    if not opening or files is None:
+        return ""
+    return shlex.join(["phosphene", name, *files, *_network_options(opening), *options])
+
+
+def script(account: Mapping[str, Any], atlas: str | None = None) -> str:
+    """The lines of Python that open the network and the photo of an account, and write the report."""
+    (network,), (photo,) = account["networks"].values(), account["images"].values()
+    lines = [
+        "import phosphene as ph",
+        "",
+        f"network = {_opened('networks', network)}",
+        f"photo = {_opened('images', photo)}",
+    ]
+    more = "" if atlas is None else f", atlas={atlas!r}"
+    return "\n".join([*lines, f'ph.report(network, photo, "report.html"{more})'])
 
 
 def _form(account: Mapping[str, Any]) -> Form:
     return form_of(INSTRUMENTS[account["instrument"]])
+
+
+def _call(form: Form, account: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """The call of the instrument; `names` are the variables that hold what was opened, by parameter."""
+    arguments = []
+    for field in form.fields:
+        if field.role is Role.ATLAS:
+            continue
+        if field.name in names:
+            plain = field.required or field.positional
+            arguments.append(names[field.name] if plain else f"{field.name}={names[field.name]}")
+        elif field.name in account["options"]:
+            value = account["options"][field.name]
+            if field.required or field.positional:
+                arguments.append(repr(value))
+            elif not _is_default(field, value):
+                arguments.append(f"{field.name}={value!r}")
+    called = f"atlas.{form.name.removeprefix(f'{ATLAS}_')}" if form.one(Role.ATLAS) else f"ph.{form.name}"
+    return f"{called}({', '.join(arguments)})"
+
+
+def _layer_words(form: Form) -> tuple[Field, ...]:
+    """The layer, where it is a word: of several layers each is an option."""
+    layers = form.of(Role.LAYER)
+    return layers if len(layers) == 1 else ()
 
 
 def _several(value: Any) -> list[Any]:
@@ -89,10 +154,10 @@ def _opened(group: str, given: Any) -> str:
         return f"ph.read({path!r})" if path else "...  # the image"
     opening = given.get("opening")
     if not opening:
-        return f"ph.Network(...)  # your {given['class']}"
+        return f"ph.Network(module)  # your {given['class']}"
     how = [f"{name}={value!r}" for name, value in opening.items() if name != "spec"]
     spec = opening["spec"]
-    return f"ph.load({', '.join([*([] if spec == EMBEDDED and not how else [repr(spec)]), *how])})"
+    return f"ph.load({', '.join([*([] if spec == EMBEDDED else [repr(spec)]), *how])})"
 
 
 def _files(given: Any) -> list[str] | None:
@@ -101,12 +166,8 @@ def _files(given: Any) -> list[str] | None:
     return paths if all(paths) else None
 
 
-def _network_words(form: Form, openings: list[Any]) -> Iterator[str] | list[str]:
-    if form.one(Role.NETWORKS):
-        return [opening["spec"] for opening in openings]
-    if not openings:
-        return []
-    opening = openings[0]
+def _network_options(opening: Mapping[str, Any]) -> list[str]:
+    """The options that open a network."""
     words = [] if opening["spec"] == EMBEDDED else ["--network", opening["spec"]]
     return words + [text for name, value in opening.items() if name != "spec" for text in (f"--{name}", str(value))]
 
@@ -116,8 +177,11 @@ def _is_default(field: Field, value: Any) -> bool:
     return value == default
 
 
-def _option(field: Field, value: Any) -> list[str]:
+def _option(field: Field, value: Any) -> Iterator[str] | list[str]:
+    """The field's option with its value, as it is written on a command line."""
     option = f"--{field.word}"
     if isinstance(value, bool):
         return [option if value else f"--no-{option[2:]}"]
+    if isinstance(value, (list, tuple)) and field.kind is not None and not field.kind.several:  # a size
+        return [option, "x".join(map(str, value))]
     return [text for one in _several(value) for text in (option, str(one))]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..instrument.spelling import EMBEDDED
+from ..instrument.recipe import EMBEDDED
 from ..network import Network, load, near
 from .limits import Limits
 from .refusals import RefusedError

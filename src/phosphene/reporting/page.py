@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..instrument.spelling import command, script
+from ..instrument.account import account_of
+from ..instrument.recipe import command, script
 from ..network import Network
 from ..picture import THEMES, Photo, compact, write_whole
 from . import heads, sections
@@ -69,6 +70,7 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
     # the sections that others build on, and what the page is made of
     filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
+    made = account_of("report", {"network": network, "photo": photo})
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
     record: dict[str, Any] = {
         "network": {"spec": network.spec, "class": type(network.module).__name__, "fingerprint": network.fingerprint},
@@ -110,8 +112,8 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         synthesised=synthesised(network, photo, classes, units),
         themes=THEMES,
         versions=versions,
-        script=script(network, photo, atlas_part.path if atlas_part else None),
-        command=command(network, "report", [], photo, ["--atlas", atlas_part.path] if atlas_part else ()),
+        script=script(made, atlas_part.path if atlas_part else None),
+        command=command("report", made, ["--atlas", atlas_part.path] if atlas_part else ()),
         record=json.dumps(record, ensure_ascii=False, indent=1).replace("<", "\\u003c"),
     )
 

@@ -17,7 +17,7 @@ from ..attribution import why
 from ..attribution.maps.overlay_rows import laid
 from ..inspection import Filters, activations, draw, filters, strongest
 from ..inspection.activations import WIDTH
-from ..instrument.spelling import Made, spelled
+from ..instrument.recipe import Recipe, recipe
 from ..network import Box, Guess, Network, NoScoresError
 from ..picture import Photo, Range, apply_range, compact, ends, overlay, ranges_caption
 from ..showing import input_box, seen
@@ -39,7 +39,7 @@ class Figure:
 
     body: Markup
     caption: str
-    made: Made
+    made: Recipe
     note: str = ""
 
 
@@ -72,7 +72,7 @@ class Units:
     chosen: Chosen
     cards: tuple[Card, ...]
     caption: str
-    made: Made
+    made: Recipe
     low: str
     high: str
     gradient: str
@@ -104,7 +104,7 @@ class Reasons:
     reasons: tuple[Reason, ...]
     caption: str
     notes: tuple[str, ...]
-    made: Made
+    made: Recipe
     gradients: tuple[str, str]  # of signed maps, and of magnitudes
 
 
@@ -152,7 +152,7 @@ def reasons(network: Network, photo: Photo, guesses: list[Guess]) -> Reasons | N
     caption = f"A method has one range for all classes; {ranges_caption(tuple(ranges))}."
     notes = tuple(f"Without {name}: {note.rstrip('.')}." for name, note in result.refused.items())
     return Reasons(
-        tuple(reasons), caption, notes, spelled(result.made, network, photo),
+        tuple(reasons), caption, notes, recipe(result.made),
         (gradient("diverging"), gradient("sequential")),
     )  # fmt: skip
 
@@ -163,7 +163,7 @@ def architecture(network: Network) -> dict[str, Any]:
     sheet = result.sheet()
     figure = body(sheet, f"The network drawn: {sheet.description}")
     return {
-        "figure": Figure(figure, sheet.description, spelled(result.made, network)),
+        "figure": Figure(figure, sheet.description, recipe(result.made)),
         "rows": result.rows,
         "parameters": result.parameters,
         "operations": result.operations,
@@ -205,7 +205,7 @@ def _kernels(network: Network, result: Filters) -> Figure:
     caption = f"{result.layer}: {which} filters of {height} × {width} px{many}{cut}, {kind}."
     caption += f" {_sentence(ranges_caption(tuple(sheet.ranges)))}."
     label = f"Filters of {result.layer}: {which}, {height} by {width}"
-    return Figure(tiles(sheet, label), caption, spelled(result.made, network, **options), result.note)
+    return Figure(tiles(sheet, label), caption, recipe(result.made, **options), result.note)
 
 
 def maps(network: Network, photo: Photo, choice: Chosen) -> Maps:
@@ -226,7 +226,7 @@ def maps(network: Network, photo: Photo, choice: Chosen) -> Maps:
     ranges = tuple(sheet.ranges) if len(sheet.ranges) == 1 else tuple(sheet.ranges[:channels_shown])
     caption = f"{_sentence(caption)} {_sentence(ranges_caption(ranges))}."
     figure = tiles(sheet, f"Activation maps of {name}: {which}", channels_shown)
-    return Maps(choice, Figure(figure, caption, spelled(result.made, network, photo, **options)))
+    return Maps(choice, Figure(figure, caption, recipe(result.made, **options)))
 
 
 def _columns(wide: int) -> int:
@@ -263,7 +263,7 @@ def units(network: Network, photo: Photo, choice: Chosen) -> Units:
     rows, columns = result.maps.shape[1:]
     caption = f"Activation of a channel over the part of the photo that the network sees; {limits.caption()}."
     caption += f" Maps of {rows} × {columns} places; receptive field {choice.layer.field}, in pixels of the input."
-    how = spelled(result.made, network, photo)
+    how = recipe(result.made)
     return Units(choice, tuple(cards), caption, how, compact(limits.low), compact(limits.high), gradient("sequential"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..instrument.spelling import Made, spelled
+from ..instrument.recipe import Recipe, recipe
 from ..network import Guess, Network
 from ..picture import Photo, compact
 from ..synthesis import synthesize
@@ -26,7 +26,7 @@ class Image:
     reached: str
     on_photo: str
     caption: str
-    made: Made
+    made: Recipe
 
 
 def synthesised(network: Network, photo: Photo, guesses: Sequence[Guess] | None, units: Sequence[Units]) -> list[Image]:
@@ -40,7 +40,7 @@ def synthesised(network: Network, photo: Photo, guesses: Sequence[Guess] | None,
         except ValueError:  # no gradient comes back from there, or the network takes no image of its usual size
             continue
         image = compressed(pixels(result.images)[0], VIEW)
-        how = spelled(result.made, network)
+        how = recipe(result.made)
         on_photo = compact(float(network.record(photo, target)[target].mean()))  # over all places, as the image's
         images.append(Image(result.titles[0], image, compact(float(result.scores[0])), on_photo, result.caption, how))
     return images

@@ -127,13 +127,13 @@ class Equivariance(Result):
         """What comes out, in a sentence with its numbers."""
         return verdict(self)
 
-    def sheet(self, map: str | None = None, photos: bool = True) -> Sheet:
+    def sheet(self, map: str | None = None, example: bool = True) -> Sheet:
         """The errors and restored answers of all layers, and one layer's map as a picture.
 
         - `map`: the layer whose map is drawn; if not given, the first one
-        - `photos`: draw an image and its transformed version
+        - `example`: draw an image and its transformed version
         """
-        return sheet_of(self, map, photos)
+        return sheet_of(self, map, example)
 
     def table(self) -> Table:
         """The numbers of every layer."""

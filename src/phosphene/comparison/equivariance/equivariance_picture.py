@@ -39,7 +39,7 @@ def shown(network: Network, both: Pair) -> tuple[np.ndarray, np.ndarray]:
     return pixels(both.before), pixels(both.after)
 
 
-def sheet_of(result: Equivariance, map: str | None, photos: bool) -> Sheet:
+def sheet_of(result: Equivariance, map: str | None, example: bool) -> Sheet:
     """The whole sheet."""
     title = f"Does {result.network} follow {result.by}?"
     if not result.layers:
@@ -49,7 +49,7 @@ def sheet_of(result: Equivariance, map: str | None, photos: bool) -> Sheet:
     if result.clean is not None:
         charts.append(DrawingBlock(_restored(result), _restored_heading(result)))
     blocks.append(Row(charts) if len(charts) > 1 else charts[0])
-    if photos and result.example is not None:
+    if example and result.example is not None:
         blocks.append(DrawingBlock(_example(result), "An image and its transformed version, as the network sees them"))
     layer = map or result.layers[0].layer
     blocks += map_blocks(result, layer)

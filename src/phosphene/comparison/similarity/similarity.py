@@ -23,7 +23,7 @@ from ...instrument import Result, instrument
 from ...instrument.roles import ImageSource, LayerNames
 from ...network import Layer, Network
 from ...network.blocks import distinct_blocks
-from ...picture import Sheet, Table
+from ...picture import Sheet, Table, counted
 from .grams import Whole, batch_grams, whole_grams
 from .hsic import FEWEST, alignment, hsic, own, rbf
 from .measures import cca, centred, components, correlation_distances, procrustes, rank_correlations
@@ -55,10 +55,16 @@ class Similarity(Result):
     hash: str  # of the images' contents, in their order
     same: bool  # whether both are the same network
     seed: int
+    rest: int = 0  # images of a last batch that was too small to compare
     unreadable: tuple[str, ...] = ()
     progress: str = ""
     step: int = 0
     steps: int | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        left = [f"left out: the last {counted(self.rest, 'image')}, too few for a batch"] if self.rest else []
+        return (*super().notes, *left)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -196,8 +202,7 @@ class _Work:
         weights: list[int] = []
         digest = sha256()
         source = self.source()
-        rest = None  # images of batches that are too small alone
-        count = 0
+        count = rest = 0  # images, and those of a last batch that is too small
         for read in source:
             for entry in read.entries:
                 digest.update(entry.sha256.encode())
@@ -216,8 +221,8 @@ class _Work:
         sums = np.stack(across), np.stack(ones), np.stack(others)
         values, low, high = _aligned(sums, np.array(weights, float), self.seed)
         yield "done", {
-            "values": values, "low": low, "high": high, "images": count - (rest or 0), "hash": digest.hexdigest(),
-            "unreadable": source.unreadable,
+            "values": values, "low": low, "high": high, "images": count - rest, "hash": digest.hexdigest(),
+            "unreadable": source.unreadable, "rest": rest,
         }  # fmt: skip
 
     def _grams(self, inputs: Sequence[Any], kernel: str, width: float) -> tuple[np.ndarray, np.ndarray]:
