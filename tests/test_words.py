@@ -355,3 +355,17 @@ def test_names_have_commas_between_them_but_an_address_keeps_its_own(texts, foun
 def test_specs_keep_their_options():
     assert specs(["tv:1,beta=2,blur:3", "a=b"]) == ["tv:1,beta=2", "blur:3", "a=b"]
     assert set(METHODS) == set(specs([",".join(METHODS)]))
+
+
+def test_help_names_words_by_their_roles_and_no_option_takes_two_values():
+    run = CliRunner()
+    for command in ("stitch", "synthesize", "strongest", "check", "look"):
+        shown = run.invoke(phosphene.cli.app, [command, "--help"], env={"COLUMNS": "160"}).stdout
+        assert "<str>" not in shown
+        assert "<list[str]>" not in shown
+        assert "<bool>" not in shown
+    twice = run.invoke(phosphene.cli.app, ["synthesize", "blocks.1:3", "--steps", "2", "--steps=4"])
+    assert twice.exit_code == 2
+    assert "--steps is given twice; give it once" in twice.output
+    twice = run.invoke(phosphene.cli.app, ["look", "-n", "hog", "--network", "hog"])
+    assert "--network is given twice" in twice.output

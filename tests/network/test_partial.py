@@ -7,13 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision.models as tv
+from edited import edited
 from torch import nn
 
 import phosphene as ph
 from phosphene.network.partial import plan
 from phosphene.network.partial.batching import batches
 from phosphene.network.partial.changed import Changed
-from phosphene.network.partial.editing import edited
 from phosphene.network.partial.plan import Plan
 from phosphene.network.partial.rectangles import pasted, rectangles
 

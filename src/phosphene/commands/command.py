@@ -16,6 +16,7 @@ from ..instrument.docstring import described
 from ..instrument.fields import REQUIRED, Field, Role
 from ..instrument.kinds import Kind, kind_of
 from .failures import wants_traceback
+from .plain_command import PlainCommand
 
 Debug = Annotated[bool, typer.Option("--debug", hidden=True, callback=wants_traceback)]
 
@@ -31,7 +32,8 @@ def prepared(app: typer.Typer, function: Callable[..., Any], name: str) -> None:
     parameters.append(inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug))
     sign(command, [_helped(parameter, says.parameters) for parameter in parameters])
     text = marked_up("\n\n".join(part for part in (says.line, says.details) if part))
-    app.command(name, help=text, context_settings={"help_option_names": ["-h", "--help"]})(command)
+    settings = {"help_option_names": ["-h", "--help"]}
+    app.command(name, cls=PlainCommand, help=text, context_settings=settings)(command)
 
 
 def sign(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:

@@ -28,14 +28,6 @@ TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}  # of the layer's largest
 
 
 @dataclass(frozen=True)
-class Edited:
-    """A layer's values (n, ...) for n edited images, and the share of the operations that was spared."""
-
-    values: Tensor
-    saved: float
-
-
-@dataclass(frozen=True)
 class Part:
     """The values (n, ...) of some of the edits, by their numbers."""
 
@@ -43,18 +35,6 @@ class Part:
     values: Tensor
     saved: float  # the share of the operations that was spared on all edits so far
     anew: bool = False  # all parts before were wrong, and this one begins again
-
-
-def edited(
-    network: Network, image: Tensor, patches: Tensor, top: Sequence[int], left: Sequence[int], layer: str,
-    batch: int | None = None,
-) -> Edited:  # fmt: skip
-    """The layer's values for the image with each of the patches, as `in_parts` computes them."""
-    parts: list[Part] = []
-    for part in in_parts(network, image, patches, top, left, layer, batch):
-        parts = [part] if part.anew else [*parts, part]
-    order = torch.tensor([edit for part in parts for edit in part.edits], device=image.device).argsort()
-    return Edited(torch.cat([part.values for part in parts])[order], parts[-1].saved)
 
 
 def in_parts(
