@@ -150,7 +150,7 @@ export class Side {
     if (!place || !this.maps) return;
     this.photo.showWindow(this.maps.windowOf(place.row, place.column));
     const { row, column } = place;
-    const value = this.chosen >= 0 && this.chosen < this.maps.units ? `:${this.chosen}@${row},${column} = ${compact(this.maps.at(this.chosen, row, column))}` : `@${row},${column}`;
-    this.status.textContent = `${this.maps.layer}${value} sees this.`;
+    const value = this.chosen >= 0 && this.chosen < this.maps.units ? `:${this.chosen}@${row},${column} sees this; its value is ${compact(this.maps.at(this.chosen, row, column))}` : `@${row},${column} sees this`;
+    this.status.textContent = `${this.maps.layer}${value}.`;
   }
 }

@@ -54,7 +54,7 @@ class Look {
     this.form = el("div", { class: "switch", role: "group", "aria-label": "How the layers are shown" },
       ...Object.entries(FORMS).map(([form, words]) => el("button", { type: "button", "data-form": form, "aria-pressed": "false",
         onclick: () => state.set({ show: form === "strip" ? null : form, pose: null }) }, words)));
-    this.still = el("p", { class: "volumes-still small" }, "The boxes show the image from before the camera; freeze a frame to see it in them.");
+    this.still = el("p", { class: "volumes-still small", hidden: true }, "The boxes show the image from before the camera; freeze a frame to see it in them.");
     this.order = select(ORDERS, "The order of the units", (order) => state.set({ order }, { replace: true }));
     this.range = select(RANGES, "The range of the tiles", (range) => state.set({ range }, { replace: true }));
     this.heading = el("h1", { class: "layer-name" });
@@ -67,7 +67,7 @@ class Look {
     this.element = el("div", { class: "look" },
       el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.camera.element, this.picker.element),
       el("div", { class: "look-layer" }, this.drawn = el("div", { class: "layers-drawn" }, this.strip.element, this.form, this.still),
-        el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
+        this.head = el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
           el("div", { class: "row" }, this.order, this.range,
             el("button", { type: "button", class: "quiet", title: "Find a layer (/)", onclick: () => this.find() }, "Find a layer"))),
         this.middle, this.foot),
@@ -117,18 +117,32 @@ class Look {
       const about = await getJson("/api/image.json", { image }, signal);
       this.photo.show(image, about);
       const [layers, answer] = await Promise.all([
-        getJson("/api/layers", { network }, signal), getJson("/api/answer", { network, image }, signal),
+        getJson("/api/layers", { network }, signal), getJson("/api/answer", { network, image }, signal).catch((error) => {
+          if (signal.aborted) throw error;
+          return { classes: [], why: error.message }; // a network that fails half-way still has the layers before
+        }),
       ]);
       this.layers = layers;
-      this.input = answer.input;
-      this.photo.showSeen(answer.seen);
+      if (answer.seen) this.photo.showSeen(answer.seen);
       this.answer.show(answer);
       await this.openLayer();
     } catch (error) {
       if (signal.aborted) throw error;
-      this.answer.clear();
+      this.nothing();
       fill(this.middle, refused(error, () => this.open()));
     }
+  }
+
+  /** Takes away what the network before has shown. */
+  nothing() {
+    this.layers = null;
+    this.answer.show({ classes: [], why: "There is no answer to show." });
+    this.strip.clear();
+    this.volumes?.close();
+    this.volumes?.element.remove();
+    this.volumes = null;
+    this.head.hidden = true;
+    fill(this.foot);
   }
 
   /** The layer's maps. */
@@ -137,6 +151,7 @@ class Look {
     const { signal } = this.asking;
     const layer = state.get("layer") || usual(this.layers);
     this.layerName = layer;
+    this.head.hidden = false;
     if (this.strip.rows.some((row) => row.name === layer)) this.strip.select(layer);
     if (this.strip.shown !== this.layers || !this.strip.rows.some((row) => row.name === layer)) {
       this.strip.show(this.layers, layer);
@@ -154,6 +169,7 @@ class Look {
       const maps = await loadMaps({ network: state.get("network"), image: this.image ?? "", layer }, signal);
       if (signal.aborted || this.layerName !== layer) return;
       this.maps = maps;
+      this.input = maps.header.input;
       clearTimeout(late);
       if (!this.grid.element.isConnected) fill(this.middle, this.grid.element);
       this.showGrid();
@@ -282,8 +298,8 @@ class Look {
     const place = this.maps.placeAt(x, y), unit = this.chosen();
     if (!place) return;
     this.photo.showWindow(this.maps.windowOf(place.row, place.column));
-    const value = unit >= 0 && unit < this.maps.units ? `:${unit}@${this.maps.cell(place.row, place.column)} = ${compact(this.maps.at(unit, place.row, place.column))}` : `@${this.maps.cell(place.row, place.column)}`;
-    this.status.textContent = `${this.maps.layer}${value} sees this.${this.camera.on ? "" : " Click for the strongest units here."}`;
+    const value = unit >= 0 && unit < this.maps.units ? `:${unit}@${this.maps.cell(place.row, place.column)} sees this; its value is ${compact(this.maps.at(unit, place.row, place.column))}` : `@${this.maps.cell(place.row, place.column)} sees this`;
+    this.status.textContent = `${this.maps.layer}${value}.${this.camera.on ? "" : " Click for the strongest units here."}`;
   }
 
   /** What fires most at a place of the photo, at each layer. @param {number} x @param {number} y */
