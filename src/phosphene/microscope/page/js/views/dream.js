@@ -65,7 +65,7 @@ class Dream {
     this.on.hidden = !this.last || !form.fields.some((field) => field.name === "start" && field.role === "photo");
     this.recipes.value = form.name;
     this.about.textContent = form.line;
-    this.pictures.hidden = !photos(form).length;
+    this.pictures.hidden = !photos(form).some((field) => field.required);
     this.picker.draw(state.get("image") || "sample/cat.jpg");
     const values = Object.fromEntries(Object.entries(state.all()).filter(([name]) => form.fields.some((field) => field.name === name && !CHOSEN.includes(field.role))));
     const layer = state.get("layer"), unit = state.get("unit");

@@ -57,7 +57,7 @@ class Look {
     this.still = el("p", { class: "volumes-still small", hidden: true }, "The boxes show the image from before the camera; freeze a frame to see it in them.");
     this.order = select(ORDERS, "The order of the units", (order) => state.set({ order }, { replace: true }));
     this.range = select(RANGES, "The range of the tiles", (range) => state.set({ range }, { replace: true }));
-    this.heading = el("h1", { class: "layer-name" });
+    this.heading = el("h1", { class: "layer-name" }, "Look");
     this.facts = el("p", { class: "muted small layer-facts" });
     this.foot = el("div", { class: "grid-foot small" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
@@ -66,9 +66,9 @@ class Look {
     this.status = el("p", { class: "pointed small", "aria-live": "off" });
     this.element = el("div", { class: "look" },
       el("div", { class: "look-photo" }, this.photo.element, this.status, this.answer.element, this.camera.element, this.picker.element),
-      el("div", { class: "look-layer" }, this.drawn = el("div", { class: "layers-drawn" }, this.strip.element, this.form, this.still),
-        this.head = el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
-          el("div", { class: "row" }, this.order, this.range,
+      el("div", { class: "look-layer" }, this.drawn = el("div", { class: state.get("show") === "volumes" ? "layers-drawn in-space" : "layers-drawn" }, this.strip.element, this.form, this.still),
+        el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
+          this.controls = el("div", { class: "row" }, this.order, this.range,
             el("button", { type: "button", class: "quiet", title: "Find a layer (/)", onclick: () => this.find() }, "Find a layer"))),
         this.middle, this.foot),
       this.unit);
@@ -141,7 +141,10 @@ class Look {
     this.volumes?.close();
     this.volumes?.element.remove();
     this.volumes = null;
-    this.head.hidden = true;
+    this.drawn.classList.remove("in-space");
+    this.strip.element.hidden = false;
+    [this.heading.textContent, this.facts.textContent] = ["Look", ""];
+    this.controls.hidden = true;
     fill(this.foot);
   }
 
@@ -151,7 +154,7 @@ class Look {
     const { signal } = this.asking;
     const layer = state.get("layer") || usual(this.layers);
     this.layerName = layer;
-    this.head.hidden = false;
+    this.controls.hidden = false;
     if (this.strip.rows.some((row) => row.name === layer)) this.strip.select(layer);
     if (this.strip.shown !== this.layers || !this.strip.rows.some((row) => row.name === layer)) {
       this.strip.show(this.layers, layer);
