@@ -98,18 +98,14 @@ class Look {
     this.pointing.maps = null;
     fill(this.middle, loading("Opening the network …"));
     this.answer.clear();
-    let image = state.get("image");
     try {
-      if (!image) image = (await getJson("/api/images", {}, signal)).images[0];
-      this.image = image;
+      const image = this.image = state.get("image") || (await getJson("/api/images", {}, signal)).images[0];
       this.picker.draw(image);
       const about = await getJson("/api/image.json", { image }, signal);
       this.photo.show(image, about);
       const [layers, answer] = await Promise.all([
-        getJson("/api/layers", { network }, signal), getJson("/api/answer", { network, image }, signal).catch((error) => {
-          if (signal.aborted) throw error;
-          return { classes: [], why: error.message }; // a network that fails half-way still has the layers before
-        }),
+        getJson("/api/layers", { network }, signal), // a network that fails half-way still has the layers before
+        getJson("/api/answer", { network, image }, signal).catch((error) => signal.aborted ? Promise.reject(error) : { classes: [], why: error.message }),
       ]);
       this.layers = layers;
       sayNetwork(this.about, layers);
