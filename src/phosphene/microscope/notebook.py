@@ -6,10 +6,7 @@ machine only. The page is let into a frame only with a key that its own server m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .serving import Handle
+from typing import Any
 
 HEIGHT = 860  # pixels
 
@@ -51,10 +48,11 @@ export default { render };
 """
 
 
-def widget(handle: Handle, height: int = HEIGHT) -> Any:
-    """A widget that shows the microscope; its `address` is the view shown, such as '/look?layer=blocks.3&unit=42'.
+def widget(url: str, key: str, height: int = HEIGHT) -> Any:
+    """A widget that shows the microscope at `url`, into whose frame `key` lets it.
 
-    Setting `address` shows another view. Raises ImportError where anywidget is not installed.
+    Its `address` is the view shown, such as '/look?layer=blocks.3&unit=42'; setting it shows another view. Raises
+    ImportError where anywidget is not installed.
     """
     try:
         import anywidget
@@ -69,15 +67,22 @@ def widget(handle: Handle, height: int = HEIGHT) -> Any:
         address = traitlets.Unicode("/look").tag(sync=True)
         height = traitlets.Int(HEIGHT).tag(sync=True)
 
-    assert handle.microscope.guard is not None
-    return Microscope(url=handle.url, key=handle.microscope.guard.frame_key, height=height)
+    return Microscope(url=url, key=key, height=height)
 
 
-def bundle(handle: Handle, **how: Any) -> Any:
-    """What a notebook shows for a handle: the widget, or without anywidget the address as a link."""
-    try:
-        return widget(handle)._repr_mimebundle_(**how)
-    except ImportError:
-        link = f'<a href="{handle.url}" target="_blank" rel="noopener">{handle.url}</a>'
-        words = "pip install anywidget shows it here"
-        return {"text/plain": repr(handle), "text/html": f"<p>The microscope is open at {link} ({words}).</p>"}
+def bundle(url: str, shown: Any, **how: Any) -> dict[str, Any]:
+    """What a notebook shows: the widget, and for a notebook that shows no widgets the address as a link.
+
+    `shown` is the widget; None where anywidget is not installed.
+    """
+    words = "pip install anywidget shows it here" if shown is None else "this notebook shows no widgets"
+    link = f'<a href="{url}" target="_blank" rel="noopener">{url}</a>'
+    link_data = {
+        "text/plain": f"Microscope at {url}",
+        "text/html": f"<p>The microscope is open at {link} ({words}).</p>",
+    }
+    if shown is None:
+        return link_data
+    made = shown._repr_mimebundle_(**how)
+    data = made[0] if isinstance(made, tuple) else made or {}
+    return {**data, **link_data}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import threading
@@ -95,6 +96,26 @@ class Handle:
 
     def __exit__(self, *error: object) -> None:
         self.stop()
+
+    @functools.cached_property
+    def widget(self) -> Any:
+        """The page as a notebook's widget, whose `address` is the view; ImportError where anywidget is missing."""
+        from .notebook import widget
+
+        assert self.microscope.guard is not None
+        return widget(self.url, self.microscope.guard.frame_key)
+
+    def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
+        """What a notebook shows below the cell."""
+        from .notebook import bundle
+
+        if self._ended.is_set():
+            return {"text/plain": repr(self)}
+        try:
+            shown = self.widget
+        except ImportError:
+            shown = None
+        return bundle(self.url, shown, **how)
 
     def __repr__(self) -> str:
         return "Microscope, stopped" if self._ended.is_set() else f"Microscope at {self.url}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from html import escape
 from typing import Any, get_args
@@ -142,6 +143,11 @@ def _operation(name: str) -> dict[str, Any]:
     return {"summary": asked.line, "description": asked.details, "parameters": parameters, "responses": responses}
 
 
+def marked(line: str) -> str:
+    """A docstring's line as HTML, its names in code type."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(line))
+
+
 async def index(request: Request) -> Response:
     """A page that lists what can be asked."""
     rows = []
@@ -149,21 +155,24 @@ async def index(request: Request) -> Response:
         if isinstance(route, Route) and route.path.startswith("/api"):
             methods = " ".join(sorted((route.methods or set()) - {"HEAD"}))
             line = (route.endpoint.__doc__ or "").strip().splitlines()[0]
-            rows.append(f"<tr><td><code>{methods} {escape(route.path)}</code></td><td>{escape(line)}</td></tr>")
+            rows.append(f"<tr><td><code>{methods} {escape(route.path)}</code></td><td>{marked(line)}</td></tr>")
     groups: dict[str, list[str]] = {}
     for name in instruments():
         path = f"/api/run/{name}.png"
-        row = f'<tr><td><a href="{path}"><code>{path}</code></a></td><td>{escape(form(name).line)}</td></tr>'
+        row = f'<tr><td><a href="{path}"><code>{path}</code></a></td><td>{marked(form(name).line)}</td></tr>'
         groups.setdefault(group_of(name), []).append(row)
     tables = "".join(f"<h2>{escape(group)}</h2><table>{''.join(some)}</table>" for group, some in groups.items())
     body = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>What can be asked · Phosphene</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>What can be asked · Phosphene</title>"
         '<link rel="icon" href="/page/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/theme.css">'
         '<link rel="stylesheet" href="/page/style/base.css">'
         '<link rel="stylesheet" href="/page/style/index.css"><main class="index"><h1>What a running microscope can be '
         f"asked</h1><p>Instruments answer under <code>/api/run/NAME.FORM</code>; FORM is {', '.join(KINDS)}. Their "
         "options are parameters of the address, written as on the command line. Networks, images and atlases have the "
-        'names of this page\'s lists. <a href="/api/openapi.json">The same as OpenAPI</a>.</p>'
+        'names of this page\'s lists. <a href="/api/openapi.json">The same as OpenAPI</a>. '
+        '<a href="/look">Back to the microscope</a>.</p>'
         f"<h2>The page's own questions</h2><table>{''.join(rows)}</table>{tables}</main></html>"
     )
     return bytes_response(request, body.encode(), "text/html; charset=utf-8")

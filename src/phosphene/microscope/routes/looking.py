@@ -140,7 +140,8 @@ async def answer(request: Request) -> Response:
         network, photo = microscope.library.networks.open(name), microscope.library.photo(image)
         frame = network.frame(photo)
         seen = frame.seen.clip(photo.height, photo.width)
-        about = {"seen": list(seen.as_tuple()), "input": list(frame.to_photo(frame.whole_input).as_tuple())}
+        whole_input = frame.to_photo(frame.whole_input)
+        about = {"seen": list(seen.as_tuple()), "input": list(whole_input.as_tuple()), "size": list(frame.size)}
         try:
             guesses = network.classify(photo, k=k)
         except NoScoresError as error:

@@ -19,8 +19,8 @@ export class LayersDrawn {
     this.form = el("div", { class: "switch", role: "group", "aria-label": "How the layers are shown" },
       ...Object.entries(FORMS).map(([form, words]) => el("button", { type: "button", "data-form": form, "aria-pressed": "false",
         onclick: () => state.set({ show: form === "strip" ? null : form, pose: null }) }, words)));
-    this.still = el("p", { class: "volumes-still small" }, "The boxes still show the image from before the camera. Freeze a frame to see it in the boxes.");
-    this.element = el("div", { class: "layers-drawn" }, this.strip.element, this.form, this.still);
+    this.still = el("p", { class: "volumes-still small", hidden: true }, "The boxes still show the image from before the camera. Freeze a frame to see it in the boxes.");
+    this.element = el("div", { class: state.get("show") === "volumes" ? "layers-drawn in-space" : "layers-drawn" }, this.strip.element, this.form, this.still);
   }
 
   /** Marks the chosen layer in the strip. @param {Layers} layers @param {string} layer */
@@ -49,6 +49,15 @@ export class LayersDrawn {
       this.element.prepend(this.volumes.element);
     }
     await this.volumes.show(asked, layer, state.get("pose"), signal);
+  }
+
+  /** Shows no layers, in the strip or in space. */
+  clear() {
+    this.strip.clear();
+    this.volumes?.element.remove();
+    this.close();
+    this.element.classList.remove("in-space");
+    this.strip.element.hidden = false;
   }
 
   close() {

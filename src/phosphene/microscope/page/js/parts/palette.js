@@ -32,7 +32,10 @@ export function findLayer(layers, choose) {
           event.preventDefault();
           at = Math.max(0, Math.min(fitting.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)));
           draw();
-        } else if (event.key === "Enter" && fitting[at]) pick(fitting[at].name);
+        } else if (event.key === "Enter") {
+          event.preventDefault(); // else it presses the button that has the focus once this is closed
+          if (fitting[at]) pick(fitting[at].name);
+        }
       } }), list);
   /** @param {string} name */
   const pick = (name) => {

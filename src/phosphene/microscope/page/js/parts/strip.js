@@ -17,8 +17,6 @@ export class Strip {
     this.choose = choose;
     /** @type {Row[]} */
     this.rows = [];
-    /** @type {Layers | null} */
-    this.shown = null;
     this.chosen = "";
     /** @type {Layers | null} */
     this.shown = null;
@@ -38,6 +36,12 @@ export class Strip {
     const most = Math.max(...this.rows.map((row) => Math.max(row.shape[1], row.shape[2])), 1);
     fill(this.element, ...this.rows.map((row) => this.item(row, most)));
     this.reveal();
+  }
+
+  /** Shows no layers. */
+  clear() {
+    [this.shown, this.rows, this.chosen] = [null, [], ""];
+    fill(this.element);
   }
 
   /** @param {Row} row @param {number} most */

@@ -49,7 +49,7 @@ class Look {
     this.grid = new TileGrid({ choose: (unit) => state.set({ unit, place: null, see: null }), point: (unit, place) => this.pointing.unit(unit, place),
       leave: () => this.pointing.rest() }, signal);
     this.tools = new GridTools();
-    this.heading = el("h1", { class: "layer-name" });
+    this.heading = el("h1", { class: "layer-name" }, "Look");
     this.facts = el("p", { class: "muted small layer-facts" });
     this.foot = el("div", { class: "grid-foot small" });
     this.middle = el("div", { class: "grid-place" }, this.grid.element);
@@ -58,7 +58,7 @@ class Look {
       el("div", { class: "look-photo" }, this.photo.element, this.pointing.status, this.answer.element, this.camera.element, this.picker.element, this.about = el("div", { class: "network-about" })),
       el("div", { class: "look-layer" }, this.drawn.element,
         el("div", { class: "layer-head" }, el("div", {}, this.heading, this.facts),
-          el("div", { class: "row" }, this.tools.order, this.tools.range,
+          this.controls = el("div", { class: "row" }, this.tools.order, this.tools.range,
             el("button", { type: "button", class: "quiet", title: "Find a layer (/)", onclick: () => this.find() }, "Find a layer"))),
         this.middle, this.foot),
       this.pane.element);
@@ -98,28 +98,36 @@ class Look {
     this.pointing.maps = null;
     fill(this.middle, loading("Opening the network …"));
     this.answer.clear();
-    let image = state.get("image");
     try {
-      if (!image) image = (await getJson("/api/images", {}, signal)).images[0];
-      this.image = image;
+      const image = this.image = state.get("image") || (await getJson("/api/images", {}, signal)).images[0];
       this.picker.draw(image);
       const about = await getJson("/api/image.json", { image }, signal);
       this.photo.show(image, about);
       const [layers, answer] = await Promise.all([
-        getJson("/api/layers", { network }, signal), getJson("/api/answer", { network, image }, signal),
+        getJson("/api/layers", { network }, signal), // a network that fails half-way still has the layers before
+        getJson("/api/answer", { network, image }, signal).catch((error) => signal.aborted ? Promise.reject(error) : { classes: [], why: error.message }),
       ]);
       this.layers = layers;
       sayNetwork(this.about, layers);
-      this.pointing.input = answer.input;
-      this.photo.showSeen(answer.seen);
+      if (answer.seen) this.photo.showSeen(answer.seen);
       this.answer.show(answer);
       await this.openLayer();
     } catch (error) {
       if (signal.aborted) throw error;
-      this.answer.clear();
-      sayNetwork(this.about, null);
+      this.nothing();
       fill(this.middle, refused(error, () => this.again()));
     }
+  }
+
+  /** Takes away what the network before has shown. */
+  nothing() {
+    this.layers = null;
+    this.answer.show({ classes: [], why: "There is no answer to show." });
+    sayNetwork(this.about, null);
+    this.drawn.clear();
+    [this.heading.textContent, this.facts.textContent] = ["Look", ""];
+    this.controls.hidden = true;
+    fill(this.foot);
   }
 
   /** All of it once more, after it failed. */
@@ -132,6 +140,7 @@ class Look {
     if (!this.layers) return;
     const signal = this.asking ?? this.signal, layer = state.get("layer") || usual(this.layers);
     this.layerName = layer;
+    this.controls.hidden = false;
     this.drawn.select(this.layers, layer);
     this.showLayers();
     const known = this.layers.layers.find((each) => each.name === layer);
@@ -146,6 +155,7 @@ class Look {
       const maps = await loadMaps({ network: state.get("network"), image: this.image ?? "", layer }, signal);
       if (signal.aborted || this.layerName !== layer) return;
       this.pointing.maps = maps;
+      this.pointing.input = maps.header.input;
       this.showGrid();
     } catch (error) {
       if (signal.aborted) throw error;

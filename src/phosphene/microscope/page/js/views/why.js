@@ -23,6 +23,7 @@ const JUDGED = /** @type {Record<string, string>} */ (Object.fromEntries(["grad-
 /** Those whose maps come in steps, and what a step adds. @type {Record<string, string>} */
 const GROWING = { occlusion: "Each step covers more places.", rise: "Each step shows the network more random parts, so that the map becomes surer." };
 const USUAL = ["grad-cam", "gradient", "guided", "lrp", "occlusion"];
+const SMALL = 96; // pixels of an input's side: occlusion's usual window is a third of that
 
 class Why {
   /** @param {AbortSignal} signal */
@@ -98,7 +99,8 @@ class Why {
     const pair = versus ? [target, versus] : [target];
     const rows = METHODS.filter(([name]) => wanted.includes(name)).map(([name, words]) => ({ name, cells: pair.map((each) => {
       const options = { ...(network ? { network } : {}), images: image, target: each };
-      return name in GROWING ? growing(name, options, `${words}: ${GROWING[name]}`, signal) : waiting(name, options, words, signal);
+      const window = name === "occlusion" ? windowFor(answer.size) : {};
+      return name in GROWING ? growing(name, { ...options, ...window }, `${words}: ${GROWING[name]}`, signal) : waiting(name, options, words, signal);
     }) }));
     fill(this.figures, ...rows.map((row) => el("div", { class: versus ? "why-pair" : "why-one" }, ...row.cells.map((cell) => cell.element))));
     this.judging.hidden = false;
@@ -121,6 +123,17 @@ class Why {
     this.asking.abort();
     this.trial.stop();
   }
+}
+
+/**
+ * The occluding window for an input that the usual one covers too much of: a seventh of the shorter side, as the usual
+ * one is of 224 pixels, in steps of half of it.
+ * @param {number[]} size of the input
+ * @returns {Record<string, string>}
+ */
+function windowFor(size) {
+  const side = Math.min(...size);
+  return side < SMALL ? { window: String(Math.max(1, Math.round(side / 7))), stride: String(Math.max(1, Math.round(side / 14))) } : {};
 }
 
 /** A method's place, which its figure takes when it is asked for. @param {string} name @param {Record<string, string>} options @param {string} words @param {AbortSignal} signal */

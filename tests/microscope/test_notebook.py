@@ -1,0 +1,42 @@
+"""What a notebook shows for a microscope."""
+
+import sys
+
+import pytest
+from microscope_helpers import network
+
+
+@pytest.fixture
+def handle(tmp_path):
+    pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
+    from phosphene.microscope import microscope
+
+    with microscope(network(), open=False, cache=tmp_path) as started:
+        yield started
+
+
+def test_a_cell_shows_the_page_and_its_view_can_be_set(handle):
+    pytest.importorskip("anywidget", reason="anywidget is not installed")
+    shown = handle._repr_mimebundle_()
+    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == handle.widget.model_id
+    assert handle.widget.url == handle.url
+    handle.widget.address = "/look?unit=3"
+    assert handle._repr_mimebundle_() == shown  # the same page, not another one
+
+
+def test_a_notebook_without_widgets_shows_a_link(handle, monkeypatch):
+    with_widgets = handle._repr_mimebundle_()["text/html"]
+    assert f'href="{handle.url}"' in with_widgets
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    handle.__dict__.pop("widget", None)
+    shown = handle._repr_mimebundle_()
+    assert set(shown) == {"text/plain", "text/html"}
+    assert f'href="{handle.url}"' in shown["text/html"]
+    assert "pip install anywidget" in shown["text/html"]
+    with pytest.raises(ImportError, match="pip install anywidget"):
+        _ = handle.widget
+
+
+def test_a_cell_says_that_a_microscope_was_stopped(handle):
+    handle.stop()
+    assert handle._repr_mimebundle_() == {"text/plain": "Microscope, stopped"}
