@@ -288,6 +288,10 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
         {"map": "cells", "example": False},
     ),
     "invariance": lambda: (compared("invariance", net, by="flip-horizontal"), {}),
+    "networks": lambda: (
+        compared("compare_networks", [net, lite2(), other("mobilenet_v2"), other("squeezenet1_1")], limit=300),
+        {"photos": False},
+    ),
     "stitch": lambda: (compared("stitch", net, lite2(), None, None), {}),
     "similarity": lambda: (compared("similarity", net, lite2(), limit=300), {}),
     "cascade": lambda: (ph.cascade(net, photo("cat"), methods=SHOWN, depths=7), {}),

@@ -27,7 +27,7 @@ _HOMES = {
     " class_image class_recipes quantities checkerboard hog"
     " invert inversions caricature dream deepdream style hog_inverse hog_twins",
     "transformations": "Blur Brightness Compose Contrast Crop Flip Grey Rotate Scale Translate",
-    "comparison": "equivariance invariance similarity stitch",
+    "comparison": "compare_networks equivariance invariance similarity stitch",
     "atlas": "Atlas",
     "reporting": "report",
     "microscope": "microscope",
@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
     from .attribution import var_grad as var_grad
     from .attribution import why as why
     from .attribution import x_grad_cam as x_grad_cam
+    from .comparison import compare_networks as compare_networks
     from .comparison import equivariance as equivariance
     from .comparison import invariance as invariance
     from .comparison import similarity as similarity

@@ -31,6 +31,8 @@ class _Lazy(TyperGroup):
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[:2] == ["networks", "compare"]:
+            args = ["compare-networks", *args[2:]]
         args = [_spelled(args[0]), *args[1:]]
         if args[0] not in _ENTRIES and not ctx.resilient_parsing:
             ctx.fail(no_such("command", args[0], _ENTRIES).rstrip(";"))

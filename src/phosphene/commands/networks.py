@@ -28,6 +28,8 @@ def networks(
 ) -> None:
     """Lists the networks that you can open by name, and marks those whose weights are on this machine.
 
+    'phosphene networks compare A B … --images FOLDER' compares networks on the same images.
+
     Files are opened by their path: weights (with --architecture), .onnx, .pt2, and a folder that save_pretrained wrote.
 
     - `here`: list only networks whose weights are on this machine

@@ -76,7 +76,9 @@ class Plan:
     def offer(self, field: Field, panel: str | None = None) -> None:
         """A word for a required field and for photos, an option for any other field."""
         self.offered[field.name] = field
-        if field.required or field.role is Role.PHOTOS:
+        if field.role is Role.SOURCE and self.form.one(Role.NETWORKS):  # a second list of words could not be told
+            self.parameters[field.name] = option(field, panel)
+        elif field.required or field.role is Role.PHOTOS:
             # --class can replace the word, which then is the first photo
             optional = not field.required or field is self.classes or field.role is Role.PHOTOS
             self.parameters[field.name] = word(field, optional)

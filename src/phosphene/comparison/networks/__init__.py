@@ -1,0 +1,1 @@
+"""Networks side by side on the same images: right answers, cost, calibration, and where they disagree."""

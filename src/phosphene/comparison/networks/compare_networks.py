@@ -1,0 +1,220 @@
+"""How deep is deep enough? Networks side by side on the same images: what they answer, and what that costs.
+
+Accuracy is held against the classes that folders or file names state, each network by its own labels. Intervals are
+95 % bootstrap intervals over images, and two networks are compared image by image. Calibration is in
+`measures/calibration`. Speed is that of the forward pass alone, in turns, so that a busy machine slows all alike.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...data.collection import ImageCollection
+from ...instrument import Result, instrument
+from ...instrument.roles import ImageSource, Networks
+from ...measures.calibration import Calibration, calibration
+from ...measures.intervals import Interval, difference, interval
+from ...picture import Sheet, Table
+from .measuring import Answered, Cost, Disagreed, cost_of, speeds
+from .networks_picture import sheet_of, table_of
+
+FEWEST_OF_CLASS = 3  # images of a class that is shown by itself
+CLASSES = 8  # that the networks differ most on
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRow:
+    """A network's numbers; those that need stated classes are None where the images state none."""
+
+    network: str
+    top1: Interval | None
+    top5: Interval | None
+    calibration: Calibration | None
+    cost: Cost
+    images_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "top1": None if self.top1 is None else self.top1.mean,
+            "top1_interval": None if self.top1 is None else [self.top1.low, self.top1.high],
+            "top5": None if self.top5 is None else self.top5.mean,
+            "top5_interval": None if self.top5 is None else [self.top5.low, self.top5.high],
+            "calibration_error": None if self.calibration is None else self.calibration.error,
+            "parameters": self.cost.parameters, "operations": self.cost.operations, "depth": self.cost.depth,
+            "weights_bytes": self.cost.weights_bytes, "value_bytes": self.cost.value_bytes,
+            "images_per_second": self.images_per_second,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NetworksCompared(Result):
+    """Networks on the same images, in the order that they were given."""
+
+    networks: tuple[NetworkRow, ...]
+    agreement: np.ndarray = field(repr=False)  # (networks, networks): share of images with the same answer
+    apart: np.ndarray = field(
+        repr=False
+    )  # (networks, networks, 3): mean difference in accuracy, low, high; NaN without
+    classes: tuple[tuple[str, int, tuple[float, ...]], ...] = ()  # name, images, and each network's accuracy
+    disagreed: tuple[tuple[str, np.ndarray, tuple[str, ...]], ...] = field(default=(), repr=False)
+    images: int = 0
+    stated: int = 0  # images whose class is known to all networks
+    batch: int = 1
+    threads: int = 1
+    device: str = "cpu"
+    seed: int = 0
+    unreadable: tuple[str, ...] = ()
+    progress: str = ""
+    step: int = 0
+    steps: int | None = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each network."""
+        return [each.to_dict() for each in self.networks]
+
+    @property
+    def words(self) -> str:
+        """Which network is right most often, and whether a cheaper one is as good."""
+        if not self.networks:
+            return "nothing was measured yet"
+        if not self.stated:
+            mean = self.agreement[np.triu_indices(len(self.networks), 1)].mean()
+            return f"the networks give the same answer for {mean:.0%} of images on the mean; no classes are stated"
+        scores = [each.top1.mean if each.top1 else np.nan for each in self.networks]
+        best = int(np.nanargmax(scores))
+        words = f"{self.networks[best].network} is right most often, {scores[best]:.0%} of {self.stated} images"
+        cheaper = [
+            index for index, each in enumerate(self.networks)
+            if each.cost.operations < self.networks[best].cost.operations and self.apart[best, index, 1] <= 0
+        ]  # fmt: skip
+        if not cheaper:
+            return f"{words}; no cheaper one is as good within the interval"
+        least = min(cheaper, key=lambda index: self.networks[index].cost.operations)
+        share = self.networks[least].cost.operations / self.networks[best].cost.operations
+        return (
+            f"{words}; {self.networks[least].network} is as good within the interval ({scores[least]:.0%}) "
+            f"for {share:.0%} of the operations"
+        )
+
+    def sheet(self, photos: bool = True) -> Sheet:
+        """Accuracy against cost, calibration, agreement, and the photos on which the networks disagree."""
+        return sheet_of(self, photos)
+
+    def table(self) -> Table:
+        """The numbers of every network."""
+        return table_of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "verdict": self.words, "rows": self.rows, "images": self.images, "stated": self.stated,
+            "agreement": self.agreement.tolist(), "batch": self.batch, "threads": self.threads, "device": self.device,
+            "classes": [{"class": name, "images": n, "accuracy": list(shares)} for name, n, shares in self.classes],
+            "disagreed": [{"image": name, "answers": list(answers)} for name, _, answers in self.disagreed],
+            "seed": self.seed, "unreadable": list(self.unreadable),
+        }  # fmt: skip
+
+
+@instrument
+def compare_networks(
+    networks: Networks, images: ImageSource, *, limit: int | None = 1000, batch: int = 8, seed: int = 0
+) -> Iterator[NetworksCompared]:
+    """Networks side by side: accuracy with intervals, calibration, speed, parameters, operations, and disagreements.
+
+    Raises ValueError for fewer than two networks, for one without class scores, and where no image can be read.
+
+    - `images`: a folder, archive, table or data set of images, best with a sub-folder for each class
+    - `limit`: how many images to use at most, spread over all
+    - `batch`: images of a forward pass, also when its speed is measured
+    - `seed`: of the intervals' draws
+    """
+    if len(networks) < 2:
+        raise ValueError(f"networks are compared with each other; give two at least, not {len(networks)}")
+    if batch < 1:
+        raise ValueError(f"a batch has at least 1 image, not {batch}")
+    source = ImageCollection(images, networks, limit=limit, batch=batch)
+    answered, disagreed = [Answered(network) for network in networks], Disagreed()
+    stated: list[list[int]] = []
+    began = NetworksCompared(
+        networks=(), agreement=np.eye(len(networks)), apart=np.full((len(networks),) * 2 + (3,), np.nan), batch=batch,
+        threads=torch.get_num_threads(), device=networks[0].device.type, seed=seed,
+    )  # fmt: skip
+    step = 0
+    with torch.no_grad():
+        for read in source:
+            classes = [read.classes(network) for network in networks]
+            answers = [each.add(x, own) for each, x, own in zip(answered, read.inputs, classes, strict=True)]
+            stated += torch.stack(classes, 1).tolist()
+            _keep(disagreed, read, answers, networks[0])
+            step += 1
+            yield replace(began, progress=f"image {read.start + len(read)}{source.of_all}", step=step)
+        yield replace(began, progress="measuring speed", step=step + 1)
+        measured = speeds(networks, batch)
+    yield replace(
+        _result(began, answered, measured, np.array(stated), seed), disagreed=tuple(disagreed.images()),
+        unreadable=source.unreadable, progress="done", step=step + 2,
+    )  # fmt: skip
+
+
+def _keep(disagreed: Disagreed, read: Any, answers: list[list[str]], network: Any) -> None:
+    """Notes the images of a batch that the networks answer differently."""
+    for index, entry in enumerate(read.entries):
+        each = [names[index] for names in answers]
+        if len(set(each)) > 1:
+            image = network.denormalise(read.inputs[0][index : index + 1]).float().clamp(0, 1)[0]
+            pixels = (255 * image.permute(1, 2, 0).cpu().numpy()).round().astype(np.uint8)
+            disagreed.add(
+                read.start + index, entry.name.rpartition("/")[2], each, pixels.repeat(3 // pixels.shape[2], 2)
+            )
+
+
+def _result(
+    began: NetworksCompared, answered: list[Answered], measured: list[float], stated: np.ndarray, seed: int
+) -> NetworksCompared:
+    count = len(answered)
+    known = (stated >= 0).all(1)
+    right = np.array([[rank == 0 for rank in each.rank] for each in answered])[:, known]
+    in_five = np.array([[rank < 5 for rank in each.rank] for each in answered])[:, known]
+    rows = []
+    for index, each in enumerate(answered):
+        has = bool(known.any())
+        rows.append(
+            NetworkRow(
+                each.network.name, interval(right[index], seed) if has else None,
+                interval(in_five[index], seed) if has else None,
+                calibration(np.array(each.confidence)[known], right[index]) if has else None,
+                cost_of(each.network), measured[index],
+            )
+        )  # fmt: skip
+    names = np.array([each.names for each in answered])
+    agreement = (names[:, None] == names[None]).mean(2)
+    apart = began.apart.copy()
+    for one in range(count):
+        for other in range(count):
+            if one != other and known.any():
+                found = difference(right[one], right[other], seed)
+                apart[one, other] = found.mean, found.low, found.high
+    return replace(
+        began, networks=tuple(rows), agreement=agreement, apart=apart, images=len(stated), stated=int(known.sum()),
+        classes=_classes(answered[0], stated[known, 0], right),
+    )  # fmt: skip
+
+
+def _classes(first: Answered, stated: np.ndarray, right: np.ndarray) -> tuple[tuple[str, int, tuple[float, ...]], ...]:
+    """The classes with enough images on which the networks differ most."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, label in enumerate(stated.tolist()):
+        places[label].append(place)
+    shares = [
+        (first.network.labels[label].partition(",")[0], len(some), tuple(map(float, right[:, some].mean(1))))
+        for label, some in places.items() if len(some) >= FEWEST_OF_CLASS
+    ]  # fmt: skip
+    shares.sort(key=lambda each: (min(each[2]) - max(each[2]), each[0]))
+    return tuple(each for each in shares[:CLASSES] if max(each[2]) > min(each[2]))
