@@ -120,9 +120,9 @@ NETWORKS = ["ResNet", "VisionTransformer", "SwinTransformer", "digits", "Thousan
 def test_a_unit_s_peak_on_the_page_is_that_of_the_network(others, other, network):
     page = other("look", network, unit=1)
     page.wait_for_selector(".unit h2")
-    page.until("document.querySelector('.pointed').innerText.includes('is largest there')")
+    page.until("document.querySelector('.pointed').innerText.startsWith('Largest here')")
     said = page.locator(".pointed").inner_text()
-    layer, row, column, value = re.fullmatch(r"(.+):1@(\d+),(\d+) is largest there: (\S+)", said).groups()
+    layer, row, column, value = re.fullmatch(r"Largest here: (.+):1@(\d+),(\d+) = (\S+)", said).groups()
     net = others.microscope.library.networks.open(name_of(others, network))
     maps = others.microscope.maps_of(name_of(others, network), "sample/cat.jpg", [layer])[layer].values
     assert number(value) == pytest.approx(maps[1].max(), rel=6e-3)
