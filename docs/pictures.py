@@ -290,7 +290,7 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "invariance": lambda: (compared("invariance", net, by="flip-horizontal"), {}),
     "networks": lambda: (
         compared("compare_networks", [net, lite2(), other("mobilenet_v2"), other("squeezenet1_1")], limit=300),
-        {"photos": False},
+        {"examples": False},
     ),
     "stitch": lambda: (compared("stitch", net, lite2(), None, None), {}),
     "similarity": lambda: (compared("similarity", net, lite2(), limit=300), {}),

@@ -525,7 +525,7 @@ def test_the_columns_of_a_table_are_named_where_they_are_not_found(pictures, tmp
     first, second, third = items(tmp_path / "paths.parquet")
     assert pixels(first) == ph.read(pictures[0][2]).pixels.tobytes()
     assert "its cell is empty" in pixels(second)
-    assert "no picture's" in pixels(third)
+    assert "no image's" in pixels(third)
 
 
 # ---- memory and speed
@@ -621,13 +621,13 @@ def test_what_is_no_source_is_refused_in_a_sentence(tmp_path, monkeypatch):
     os.symlink("../loops", "loops/loops")
     for source, words in {
         "nothing": "there is no 'nothing'", "": "there is no ''", "no/thing.zip": "there is no",
-        "empty": "holds no picture", "letter.doc": "its ending", "no.zip": "is no zip archive", "zero.zip": "no zip",
+        "empty": "holds no image", "letter.doc": "its ending", "no.zip": "is no zip archive", "zero.zip": "no zip",
         "no.tar": "is no tar archive", "zero.tar": "is no tar archive", "no.tar.gz": "is no tar archive",
         "no.parquet": "is no Parquet file", "zero.parquet": "is no Parquet file", "no.npz": "is no .npz file",
-        "no.txt": "is empty", "empty.zip": "no picture among its 0", "empty.tar": "no picture", "letters.tar":
-        "no picture", "letters.zip": "no picture among its 1", "numbers.parquet": "no column of images",
-        "rows.parquet": "has no rows", "numbers.npz": "no array of pictures", "link": "leads nowhere",
-        "loop": "leads nowhere", "loops": "holds no picture", "*.jpg": "no file is meant", "x{0..2}.tar": "no file is",
+        "no.txt": "is empty", "empty.zip": "no image among its 0", "empty.tar": "no image", "letters.tar":
+        "no image", "letters.zip": "no image among its 1", "numbers.parquet": "no column of images",
+        "rows.parquet": "has no rows", "numbers.npz": "no array of images", "link": "leads nowhere",
+        "loop": "leads nowhere", "loops": "holds no image", "*.jpg": "no file is meant", "x{0..2}.tar": "no file is",
         "no*.tar": "is no tar archive", "https://example.org/set.zip": "web address", "s3://set/a.tar": "web address",
         "webdataset:set": "kind in front", "lance:nothing": "there is no database", "lance:empty": "it holds none",
         "lance:empty#birds": "no table 'birds'", "parquet:none.parquet": "no file", "parquet:empty": "no Parquet file",
@@ -646,7 +646,7 @@ def test_values_that_are_no_source_are_refused_in_a_sentence():
     for source, words in (
         (None, "not NoneType"), (5, "not int"), ([], "is empty"), ((), "is empty"), ([5], "item 0"), ([None], "item 0"),
         (photo, "into a list"), (Image.new("RGB", (3, 3)), "into a list"), (b"bytes", "into a list"), ({}, "not dict"),
-        (draw(1), "into a list"), (np.zeros((3, 3)), "no row of pictures"), (iter([photo]), "not list_iterator"),
+        (draw(1), "into a list"), (np.zeros((3, 3)), "no row of images"), (iter([photo]), "not list_iterator"),
         ([photo, "a.jpg"], "a.jpg"), (["nothing.zip"], "there is no"), (["nothing.png"], "there is no file"),
         (Pairs([]), "has no items"), (np.zeros((0, 8, 8), np.uint8), "is empty"),
     ):  # fmt: skip
@@ -695,7 +695,7 @@ def test_a_picture_that_cannot_be_read_is_an_item_and_the_others_are_swept(netwo
         assert "is encrypted" in told["6.png"]
         assert "too large" in told["7.png"]
         assert "is empty" in told["3.png"]
-        assert "no picture" in told["4.png"]
+        assert "no image" in told["4.png"]
         for error in filter(None, told.values()):
             one_sentence(error)
 

@@ -453,7 +453,7 @@ def test_names_of_layers_and_files_may_be_any(network, folder, tmp_path):
 
 def test_a_refused_build_leaves_nothing_behind(network, folder, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="holds no picture"):
+    with pytest.raises(ValueError, match="holds no image"):
         ph.Atlas.build(network, tmp_path / "empty", tmp_path / "atlas")
     assert not (tmp_path / "atlas").exists()
 

@@ -285,7 +285,7 @@ def test_a_size_that_does_not_run_is_a_fault() -> None:
 def test_bad_folders_are_refused_and_broken_pictures_reported(healthy: Network, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         check(healthy, str(tmp_path / "none"))
-    with pytest.raises(ValueError, match="holds no picture"):
+    with pytest.raises(ValueError, match="holds no image"):
         check(healthy, str(tmp_path))
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match="can be read"):

@@ -29,7 +29,7 @@ def test_a_folder_that_links_to_itself_ends(tmp_path):
 
 
 def test_folders_without_pictures_are_refused_in_words(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no picture: none of its files ends in \.jpg"):
+    with pytest.raises(ValueError, match=r"holds no image: none of its files ends in \.jpg"):
         photos(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         photos(tmp_path / "none")

@@ -301,7 +301,7 @@ def test_paths_to_nothing_folders_and_addresses_are_refused_in_words(tmp_path, a
 def test_files_that_are_no_picture_are_refused_in_words(tmp_path):
     for name, content, sentence in (
         ("a.png", b"", r"is empty \(0 bytes\)"),
-        ("b.png", b"hello world", "is no picture; Phosphene reads JPEG"),
+        ("b.png", b"hello world", "is no image; Phosphene reads JPEG"),
         ("c.svg", b"<svg xmlns='x'/>", "is an SVG"),
         ("d.jpg", b"<!DOCTYPE html><html>", "is a web page"),
         ("e.jpg", b"\0\0\0\x18ftypheic1234", "HEIC"),

@@ -16,7 +16,7 @@ def photos(folder: str | os.PathLike[str]) -> list[Path]:
     """Every picture below `folder`, by its suffix, sorted by path; hidden files and folders are left out.
 
     Links to folders are not followed, so a folder that links to itself ends. Raises FileNotFoundError for no folder
-    and ValueError where there is no picture.
+    and ValueError where there is no image.
     """
     root = Path(folder)
     if not root.exists():
@@ -28,7 +28,7 @@ def photos(folder: str | os.PathLike[str]) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths += [Path(parent, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
     if not paths:
-        raise ValueError(f"the folder {str(root)!r} holds no picture: none of its files ends in {', '.join(SUFFIXES)}.")
+        raise ValueError(f"the folder {str(root)!r} holds no image: none of its files ends in {', '.join(SUFFIXES)}.")
     return sorted(paths, key=lambda path: path.relative_to(root).parts)
 
 

@@ -57,4 +57,4 @@ def other_kind(head: bytes) -> str:
     for start, name in ((b"%PDF", "a PDF"), (b"PK\x03\x04", "a ZIP archive"), (b"\x93NUMPY", "a NumPy file")):
         if head.startswith(start):
             return name
-    return "no picture"
+    return "no image"

@@ -90,7 +90,7 @@ class NetworksCompared(Result):
             return f"the networks give the same answer for {mean:.0%} of images on the mean; no classes are stated"
         scores = [each.top1.mean if each.top1 else np.nan for each in self.networks]
         best = int(np.nanargmax(scores))
-        words = f"{self.networks[best].network} is right most often, {scores[best]:.0%} of {self.stated} images"
+        words = f"right most often is {self.networks[best].network}, for {scores[best]:.0%} of {self.stated} images"
         cheaper = [
             index for index, each in enumerate(self.networks)
             if each.cost.operations < self.networks[best].cost.operations and self.apart[best, index, 1] <= 0
@@ -104,9 +104,12 @@ class NetworksCompared(Result):
             f"for {share:.0%} of the operations"
         )
 
-    def sheet(self, photos: bool = True) -> Sheet:
-        """Accuracy against cost, calibration, agreement, and the photos on which the networks disagree."""
-        return sheet_of(self, photos)
+    def sheet(self, examples: bool = True) -> Sheet:
+        """Accuracy against cost, calibration, agreement, and the photos on which the networks disagree.
+
+        - `examples`: draw the photos on which the networks disagree most
+        """
+        return sheet_of(self, examples)
 
     def table(self) -> Table:
         """The numbers of every network."""
@@ -130,6 +133,7 @@ def compare_networks(
 
     Raises ValueError for fewer than two networks, for one without class scores, and where no image can be read.
 
+    - `networks`: two networks or more
     - `images`: a folder, archive, table or data set of images, best with a sub-folder for each class
     - `limit`: how many images to use at most, spread over all
     - `batch`: images of a forward pass, also when its speed is measured

@@ -30,7 +30,7 @@ TILE, GAP, CELL, TYPE = 156.0, 16.0, 44.0, 12.0
 WHITE, BLACK, BRIGHT = "#ffffff", "#000000", 0.6
 
 
-def sheet_of(result: NetworksCompared, photos: bool) -> Sheet:
+def sheet_of(result: NetworksCompared, examples: bool) -> Sheet:
     """The whole sheet."""
     title = "How deep is deep enough?"
     if not result.networks:
@@ -55,7 +55,7 @@ def sheet_of(result: NetworksCompared, photos: bool) -> Sheet:
         names = [row.network for row in result.networks]
         rows = [[name, str(count), *(f"{share:.0%}" for share in shares)] for name, count, shares in result.classes]
         blocks.append(Table(["class", "images", *names], rows, heading="Classes on which they differ most"))
-    if photos and result.disagreed:
+    if examples and result.disagreed:
         blocks.append(DrawingBlock(_photos(result), "Photos with the most different answers"))
     blocks += [TextBlock(note, "muted", TYPE) for note in result.notes]
     caption = (

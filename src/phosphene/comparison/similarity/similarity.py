@@ -99,9 +99,12 @@ class Similarity(Result):
         if not rows:
             return "nothing was measured yet"
         values = [row["value"] for row in rows]
-        words = f"layers of {self.a} find one of {self.b} with {NAMES[self.kind].split(',')[0]} {min(values):.2f} to "
+        name = NAMES[self.kind].split(",")[0]
+        words = f"the layer of {self.b} that is most alike to one of {self.a} has {name} {min(values):.2f} to "
         words += f"{max(values):.2f}, {np.median(values):.2f} in the middle"
-        return words if np.isnan(self.order) else f"{words}, in the same order to {self.order:.2f}".replace("-", "−")
+        if np.isnan(self.order):
+            return words
+        return f"{words}; these layers come in the same order (rank correlation {self.order:.2f})".replace("-", "−")
 
     def sheet(self) -> Sheet:
         """The matrix as a heat map, with the most alike layers marked."""

@@ -37,7 +37,7 @@ class Head:
 
     @property
     def holds_images(self) -> bool:
-        """Whether its rows can be pictures."""
+        """Whether its rows can be images."""
         flat = len(self.shape) == 3 or (len(self.shape) == 4 and self.shape[3] in (1, 3, 4))
         return flat and 0 not in self.shape and self.dtype.kind in "uif" and not self.columns_first
 
@@ -48,14 +48,14 @@ class Head:
 
 
 def shards(path: str, array: str | None = None) -> list[Shard]:
-    """The rows of the array of pictures that is named, or of all that the file holds."""
+    """The rows of the array of images that is named, or of all that the file holds."""
     heads = _heads(path)
     if array and array not in heads:
         raise LookupError(f"{path!r} has no array {array!r}; it has {', '.join(heads)}")
     image_arrays = {name: head for name, head in heads.items() if head.holds_images and array in (None, name)}
     if not image_arrays:
         listing = ", ".join(f"{name} {head.shape} {head.dtype}" for name, head in heads.items()) or "no arrays"
-        raise ValueError(f"{path!r} has no array of pictures, which is (N, H, W) or (N, H, W, 3); it has {listing}")
+        raise ValueError(f"{path!r} has no array of images, which is (N, H, W) or (N, H, W, 3); it has {listing}")
     with _file(path) as file:
         packed = {name: file.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED for name in image_arrays}
     result = []
@@ -67,7 +67,7 @@ def shards(path: str, array: str | None = None) -> list[Shard]:
 
 
 def _label(name: str, count: int, heads: dict[str, Head]) -> str | None:
-    """The array of a picture array's classes: by its name, or the only one that is as long."""
+    """The array of an image array's classes: by its name, or the only one that is as long."""
     fitting = [key for key, head in heads.items() if head.shape == (count,) and head.dtype.kind in "iuUS"]
     named = [name.replace(one, other, 1) for one, other in PAIRS if one in name]
     return next((key for key in named if key in fitting), fitting[0] if len(fitting) == 1 else None)
@@ -80,7 +80,7 @@ def items(shard: Shard, start: int = 0) -> Iterator[Item]:
 def item(shard: Shard, index: int, key: str = "") -> Item:
     for result in _rows(shard, index, index + 1):
         return result
-    raise LookupError(f"{shard.where!r} has no picture {key!r} any more")
+    raise LookupError(f"{shard.where!r} has no image {key!r} any more")
 
 
 def _rows(shard: Shard, low: int, high: int) -> Iterator[Item]:

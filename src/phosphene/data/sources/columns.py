@@ -136,7 +136,7 @@ def data_of(image: Any, key: str, folder: str = "") -> Any:
         return ValueError(f"{key} has no image: its cell is empty")
     if isinstance(image, str) and "://" not in image:
         if not image.lower().endswith(SUFFIXES):
-            return ValueError(f"{key} is the path {image!r}, which is no picture's")
+            return ValueError(f"{key} is the path {image!r}, which is no image's")
         return os.path.join(folder, image)
     return image
 

@@ -1,4 +1,4 @@
-"""Folders of pictures, with or without folders for their classes, and lists of files."""
+"""Folders of images, with or without folders for their classes, and lists of files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .listing import cut
 
 
 def shards(folder: str | os.PathLike[str]) -> list[Shard]:
-    """The pictures in a folder and below it, in the order of their paths."""
+    """The images in a folder and below it, in the order of their paths."""
     root = Path(folder).resolve()
     pairs = [[path.relative_to(root).as_posix(), label] for path, label in labelled(root)]
     return cut("folder", str(root), pairs, FILES)

@@ -74,7 +74,7 @@ def steps(name: str) -> list[str]:
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a member's name is a picture's, and none that is hidden or that macOS adds."""
+    """Whether a member's name is an image's, and none that is hidden or that macOS adds."""
     way = steps(name)
     if not way or name.endswith("/") or not name.lower().endswith(SUFFIXES):
         return False
@@ -82,7 +82,7 @@ def is_image_name(name: str) -> bool:
 
 
 def classes(names: Iterable[str]) -> list[str | None]:
-    """The class that each picture's folder names: the first folder, below those that all of them lie in."""
+    """The class that each image's folder names: the first folder, below those that all of them lie in."""
     ways = [steps(name) for name in names]
     above = 0
     while (

@@ -1,4 +1,4 @@
-"""Data sets in Python whose items are got by their number: (picture, class), a picture, or a dict with both.
+"""Data sets in Python whose items are got by their number: (image, class), an image, or a dict with both.
 
 `torchvision`'s and PyTorch's map-style data sets are such, and those of `datasets`. They live in the process that gave
 them: an atlas knows their photos only as long as they are there, or are given again.
@@ -59,7 +59,7 @@ def item_of(dataset: Any, shard: Shard, index: int, name: str) -> Item:
 
 
 def parted(value: Any) -> tuple[Any, Any]:
-    """The picture and the class, or None, of an item."""
+    """The image and the class, or None, of an item."""
     if isinstance(value, (tuple, list)):
         return value[0], value[1] if len(value) > 1 else None
     if isinstance(value, dict) and "bytes" not in value:
@@ -104,6 +104,6 @@ def digest(image: Any) -> bytes:
         image = image.detach().cpu() if hasattr(image, "detach") else getattr(image, "pixels", image)
         array = np.asarray(image)
         if array.ndim < 2 or array.dtype == object:
-            raise TypeError(f"{type(image).__name__} is no picture")
+            raise TypeError(f"{type(image).__name__} is no image")
         data, description = np.ascontiguousarray(array).tobytes(), f"{array.shape} {array.dtype}"
     return hashlib.sha256(description.encode() + data).digest()

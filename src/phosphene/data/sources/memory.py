@@ -16,26 +16,26 @@ from .listing import cut
 from .mapped import digest, parted
 
 KIND = "memory"
-_HELD: dict[str, Any] = {}  # the pictures that were given to this process, by their keys
+_HELD: dict[str, Any] = {}  # the images that were given to this process, by their keys
 
 
 def shards(images: Any) -> list[Shard]:
-    """The pictures of a list or an array (N, H, W), (N, H, W, C), or a tensor (N, C, H, W)."""
+    """The images of a list or an array (N, H, W), (N, H, W, C), or a tensor (N, C, H, W)."""
     files = []
     for index, value in enumerate(images):
         image, label = parted(value) if isinstance(value, (tuple, list)) else (value, None)
         if isinstance(image, (str, os.PathLike)):
             raise TypeError(
-                f"item {index} of the source is a path, {os.fspath(image)!r}; give paths only, or pictures only"
+                f"item {index} of the source is a path, {os.fspath(image)!r}; give paths only, or images only"
             )
         try:
             key = f"{index}-{digest(image).hex()[:16]}"
         except (TypeError, ValueError):
-            raise TypeError(f"item {index} of the source is no picture but {type(image).__name__}") from None
+            raise TypeError(f"item {index} of the source is no image but {type(image).__name__}") from None
         _HELD[key] = image
         files.append([key, label_of(label, ())])
     if not files:
-        raise ValueError("the source is empty; it has no pictures")
+        raise ValueError("the source is empty; it has no images")
     return cut(KIND, "memory", files, FILES)
 
 
@@ -48,7 +48,7 @@ def item(shard: Shard, index: int, key: str = "") -> Item:
     name, label = shard.part["files"][index]
     if name not in _HELD:
         raise LookupError(
-            f"the picture {name!r} was given in Python and is not in this process; give the pictures again, as the "
+            f"the image {name!r} was given in Python and is not in this process; give the images again, as the "
             "source, or build from files"
         )
     return Item(index, name, label, _HELD[name])

@@ -13,7 +13,7 @@ AT_PATHS = ("folder", "zip", "tar", "parquet", "lance", "npz", "broken")  # the 
 
 
 def path_of(shard: Shard) -> str | None:
-    """The file or folder, or URL, that a shard is read from; None for pictures in Python and data sets by name."""
+    """The file or folder, or URL, that a shard is read from; None for images in Python and data sets by name."""
     if shard.kind in AT_PATHS:
         return shard.where
     if shard.kind == "torchvision":

@@ -1,4 +1,4 @@
-"""What was given as a source, told apart: a path, a pattern, a name with its kind in front, or pictures in Python."""
+"""What was given as a source, told apart: a path, a pattern, a name with its kind in front, or images in Python."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from . import (
 from .file_patterns import ENDINGS, fixed, is_pattern, kind_of, matching_files
 from .item import Shard
 
-INSIDE = ("parquet", "tar", "zip", "npz", "lance")  # what is looked for in a folder without pictures
+INSIDE = ("parquet", "tar", "zip", "npz", "lance")  # what is looked for in a folder without images
 SOURCES = "a folder, an archive, a table, a list of files or a data set"
 
 
@@ -37,7 +37,7 @@ def shards_of(source: Any) -> list[Shard]:
     if isinstance(source, (list, tuple)):
         return _of_list(source)
     if isinstance(source, (Photo, bytes)) or hasattr(source, "getbands"):
-        raise TypeError(f"a source is many pictures; put the {type(source).__name__} into a list: [picture]")
+        raise TypeError(f"a source is many images; put the {type(source).__name__} into a list: [image]")
     if isinstance(source, dict) or not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
         raise TypeError(f"a source of images is {SOURCES}, not {type(source).__name__}")
     if isinstance(getattr(source, "ndim", None), int):
@@ -46,16 +46,16 @@ def shards_of(source: Any) -> list[Shard]:
 
 
 def _row_of_pictures(array: Any) -> Any:
-    """An array or tensor, checked. ValueError for one picture alone."""
+    """An array or tensor, checked. ValueError for one image alone."""
     shape = tuple(array.shape)
     one = len(shape) == 3 and shape[0 if hasattr(array, "detach") else 2] in (1, 3, 4)
     if len(shape) not in (3, 4) or one:
-        raise ValueError(f"an array {shape} is no row of pictures; put one picture alone into a list: [picture]")
+        raise ValueError(f"an array {shape} is no row of images; put one image alone into a list: [image]")
     return array
 
 
 def _of_list(source: Sequence[Any]) -> list[Shard]:
-    """Paths, each a source of its own; files with their labels; or pictures."""
+    """Paths, each a source of its own; files with their labels; or images."""
     if source and all(isinstance(one, (str, os.PathLike)) for one in source):
         paths = [os.path.expanduser(os.fsdecode(one)) for one in source]
         if all(kind_of(path) == "picture" for path in paths):
@@ -78,7 +78,7 @@ def _of_text(text: str) -> list[Shard]:
     if named.kind_in(text):
         return named.shards(text)
     if "://" in text:
-        raise ValueError(f"{text!r} is a web address; Phosphene downloads no pictures: save them and give their path")
+        raise ValueError(f"{text!r} is a web address; Phosphene downloads no images: save them and give their path")
     path = os.path.expanduser(text)
     if os.path.isdir(path):
         return _of_folder(path)
@@ -94,7 +94,7 @@ def _of_text(text: str) -> list[Shard]:
 
 
 def _of_folder(path: str) -> list[Shard]:
-    """A folder's pictures; of one without any, the tables or archives below it."""
+    """A folder's images; of one without any, the tables or archives below it."""
     if kind_of(path) == "lance":
         return _of_file(path)
     if datasets_set.is_saved(path):
@@ -111,7 +111,7 @@ def _of_folder(path: str) -> list[Shard]:
 
 
 def _pictures_in(path: str) -> list[str]:
-    """The pictures of a folder that a pattern means; any other path, and a folder without pictures, as it is."""
+    """The images of a folder that a pattern means; any other path, and a folder without images, as it is."""
     if not os.path.isdir(path) or kind_of(path):
         return [path]
     try:
@@ -130,7 +130,7 @@ def _below(path: str) -> Iterator[str]:
 
 
 def _of_files(paths: Sequence[str], root: str) -> list[Shard]:
-    """Files below `root` that were asked for together: all pictures, or each a source."""
+    """Files below `root` that were asked for together: all images, or each a source."""
     if all(kind_of(path) == "picture" for path in paths):
         return folder.listed([(path, _first_step(path, root)) for path in paths])
     answers: list[list[Shard] | Exception] = []
@@ -143,13 +143,13 @@ def _of_files(paths: Sequence[str], root: str) -> list[Shard]:
 
 
 def _first_step(path: str, root: str) -> str | None:
-    """The class that a picture's folder below `root` names."""
+    """The class that an image's folder below `root` names."""
     steps = os.path.relpath(path, root).split(os.sep)
     return steps[0] if len(steps) > 1 else None
 
 
 def _of_file(path: str, root: str | None = None) -> list[Shard]:
-    """A file by its ending; where others are below the same root, its way from there is part of its pictures' keys."""
+    """A file by its ending; where others are below the same root, its way from there is part of its images' keys."""
     kind, where = kind_of(path), os.path.abspath(path)
     name = os.path.relpath(path, root).replace(os.sep, "/") if root else os.path.basename(path)
     above = f"{name}/" if root else ""

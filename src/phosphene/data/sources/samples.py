@@ -1,6 +1,6 @@
 """WebDataset's convention: members of a tar that follow each other and share a basename are one sample.
 
-    000017.jpg  000017.cls  000017.json      a picture, its class, and more about it
+    000017.jpg  000017.cls  000017.json      an image, its class, and more about it
 
 The basename ends at the first point of the file's name. Source: github.com/webdataset/webdataset, "The WebDataset
 Format".
@@ -26,7 +26,7 @@ def parted(name: str) -> tuple[str, str]:
 
 
 def main_image(image_names: list[str]) -> str:
-    """The picture of a sample, where it has several: the one without more in its ending, as in 000017.seg.png."""
+    """The image of a sample, where it has several: the one without more in its ending, as in 000017.seg.png."""
     return next((name for name in image_names if f".{parted(name)[1]}" in SUFFIXES), image_names[0])
 
 

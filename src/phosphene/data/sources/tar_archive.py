@@ -1,6 +1,6 @@
-"""Tar archives of pictures: with folders for their classes, or of WebDataset's samples, plain or compressed.
+"""Tar archives of images: with folders for their classes, or of WebDataset's samples, plain or compressed.
 
-The archive's headers are read once, when it is listed; the shards hold where each picture's bytes begin, so that one
+The archive's headers are read once, when it is listed; the shards hold where each image's bytes begin, so that one
 photo of a large archive is read at once. A compressed archive has to be unpacked up to the photo. An archive that is as
 long and as old as when it was listed is not listed again; one that grew is, and what is new is added.
 """
@@ -42,7 +42,7 @@ def shards(path: str, above: str = "") -> list[Shard]:
 
 
 def news(listed: list[Shard], old: list[Shard]) -> list[Shard]:
-    """The pictures of the archives, as far as they are not known; archives that did not change are not opened."""
+    """The images of the archives, as far as they are not known; archives that did not change are not opened."""
     stamps = {_stamp(shard) for shard in old if shard.kind == "tar"}
     changed = [shard for shard in listed if _stamp(shard) not in stamps]
     with ThreadPoolExecutor(8) as pool:
@@ -63,7 +63,7 @@ def _stamp(shard: Shard) -> tuple[str, int, int]:
 
 @dataclass(frozen=True)
 class Member:
-    """What a header tells of a picture; what a member that may tell its class holds; or why there is no more."""
+    """What a header tells of an image; what a member that may tell its class holds; or why there is no more."""
 
     name: str
     start: int = 0
@@ -73,7 +73,7 @@ class Member:
 
 
 def _listed(shard: Shard) -> Shard:
-    """The archive with its pictures. ValueError where it is none, or has none."""
+    """The archive with its images. ValueError where it is none, or has none."""
     try:
         with _opened(shard.where) as stream:
             headers: Any = _Headers(stream)
@@ -85,7 +85,7 @@ def _listed(shard: Shard) -> Shard:
     errors = [file for file in files_listed if len(file) == 3]
     if not files:
         why = f" that can be read ({errors[0][2]})" if errors else ""
-        raise ValueError(f"{shard.where!r} holds no picture{why}")
+        raise ValueError(f"{shard.where!r} holds no image{why}")
     if all(file[1] is None for file in files.values()):
         for file, label in zip(files.values(), classes(files), strict=True):
             file[1] = label
@@ -157,7 +157,7 @@ def _is_whole(member: Member, stream: IO[bytes]) -> bool:
 
 
 def _files(members: Iterable[Member]) -> Iterator[File]:
-    """One picture of every sample, with its class; all of them where no members tell of classes."""
+    """One image of every sample, with its class; all of them where no members tell of classes."""
     for _, group in groupby(members, lambda member: (samples.parted(member.name)[0], member.error)):
         sample = list(group)
         images = {member.name: member for member in sample if member.text is None and not member.error}

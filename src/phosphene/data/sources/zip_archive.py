@@ -1,4 +1,4 @@
-"""Zip archives of pictures, with or without folders for their classes. Nothing of them is unpacked to the disk."""
+"""Zip archives of images, with or without folders for their classes. Nothing of them is unpacked to the disk."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ENCRYPTED = 1  # the bit of a member's flags
 
 
 def shards(path: str, above: str = "") -> list[Shard]:
-    """The pictures in the archive, in its order; `above` comes before their names in the keys."""
+    """The images in the archive, in its order; `above` comes before their names in the keys."""
     archive = _archive(path)
     infos = {info.filename: info for info in archive.infolist() if is_image_name(info.filename)}
     if not infos:
-        raise ValueError(f"{path!r} holds no picture among its {len(archive.infolist())} members")
+        raise ValueError(f"{path!r} holds no image among its {len(archive.infolist())} members")
     if all(info.flag_bits & ENCRYPTED for info in infos.values()):
         raise ValueError(f"{path!r} is encrypted; unpack it with its password and give the folder")
     return cut("zip", path, [list(pair) for pair in zip(infos, classes(infos), strict=True)], above=above)
@@ -60,7 +60,7 @@ def _item(archive: zipfile.ZipFile, shard: Shard, index: int) -> Item:
 
 
 def _bytes(archive: zipfile.ZipFile, name: str) -> bytes:
-    """A member's bytes, or of one that does not begin as a picture, its first ones."""
+    """A member's bytes, or of one that does not begin as an image, its first ones."""
     info = archive.getinfo(name)
     if info.flag_bits & ENCRYPTED:
         raise ValueError("it is encrypted")
