@@ -284,7 +284,8 @@ def test_every_instrument_is_asked_about_a_class_by_class_and_takes_photos_as_wo
                     "target",
                 ), name
             if field.kind is not None and field.kind.several and f"--{field.word}" in flags:
-                assert "," in field.kind.metavar or field.role in (Role.TARGET, Role.LABELS), (name, field.name)
+                repeated = (Role.TARGET, Role.LABELS, Role.SOURCE)
+                assert "," in field.kind.metavar or field.role in repeated, (name, field.name)
 
 
 def test_an_atlas_is_asked_with_roles_not_names():
