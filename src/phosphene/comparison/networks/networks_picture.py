@@ -70,20 +70,16 @@ def sheet_of(result: NetworksCompared, examples: bool) -> Sheet:
 
 
 def _against(result: NetworksCompared, what: str) -> Drawing:
-    series: list[Series] = []
-    for index, row in enumerate(result.networks):
-        assert row.top1 is not None
-        x = row.cost.operations / 1e9 if what == "operations" else row.images_per_second
-        ink = SERIES[index % len(SERIES)]
-        series.append(
-            Dots(
-                [100 * row.top1.mean], [100 * row.top1.low], [100 * row.top1.high], name=row.network, at=[x], colour=ink
-            )
-        )
-    label = "operations, thousand millions" if what == "operations" else "images a second"
+    tops = [row.top1 for row in result.networks if row.top1 is not None]
     xs = [row.cost.operations / 1e9 if what == "operations" else row.images_per_second for row in result.networks]
+    dots = Dots(
+        [100 * top.mean for top in tops], [100 * top.low for top in tops], [100 * top.high for top in tops], at=xs,
+        numbers=[row.network for row in result.networks],
+        colours=[SERIES[index % len(SERIES)] for index in range(len(xs))],
+    )  # fmt: skip
+    label = "operations, thousand millions" if what == "operations" else "images a second"
     across = Axis(label, scale="log", low=min(xs) / 1.6, high=max(xs) * 1.6)
-    return Chart(series, across, Axis("right answers", high=100.0, unit=" %"), WIDTH / 2 - 12, HIGH).drawing()
+    return Chart([dots], across, Axis("right answers", high=100.0, unit=" %"), WIDTH / 2 - 12, HIGH).drawing()
 
 
 def _reliability(result: NetworksCompared) -> Drawing:

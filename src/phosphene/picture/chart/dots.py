@@ -51,7 +51,8 @@ class Dots:
 
     def marks(self, frame: Frame, colour: str, slot: tuple[int, int]) -> list[Mark]:
         at = np.arange(len(self.values)) if self.at is None else np.asarray(self.at, float)
-        step = min(NEXT, 0.8 * frame.slot(at) / slot[1])
+        free = self.at is not None and slot[1] == 1  # at numbers, and no other series beside it
+        step = NEXT if free else min(NEXT, 0.8 * frame.slot(at) / slot[1])
         middles = (frame.ys(at) if frame.lying else frame.xs(at)) + step * (slot[0] - (slot[1] - 1) / 2)
         scale = frame.xs if frame.lying else frame.ys
         radius = min(DOT, max(2.0, step / 2.2))
