@@ -136,7 +136,7 @@ def test_pairs_are_chosen_over_the_depth_and_the_sheet_is_set(tmp_path):
     assert [(row["layer_a"], row["layer_b"]) for row in result.rows] == [("0", "1")]
     assert result.save(tmp_path / "stitch.svg").stat().st_size > 5000
     assert not result.labelled
-    assert "as Sequential does" in result.words
+    assert "as on its own, at 0 → 1" in result.words
 
 
 def test_an_untrained_network_has_other_weights_and_the_same_shapes(unchanged):

@@ -122,7 +122,7 @@ class Stitching(Result):
             return "nothing is stitched yet"
         best = self.best
         share = best.agreement[best.best].mean
-        words = f"{self.b} on {self.a}'s values answers {share:.0%} of images as {self.b} does, at {best.name}"
+        words = f"on the values of {self.a}, {self.b} answers {share:.0%} of images as on its own, at {best.name}"
         words += f" ({best.agreement['naive'].mean:.0%} without a learned layer)"
         if self.labelled and self.right_b is not None:
             right = best.right[best.best].mean
