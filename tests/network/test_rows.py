@@ -5,12 +5,12 @@ import timm
 import torch
 import torch.nn.functional as F
 import torchvision.models as tv
+from edited import edited
 from torch import nn
 
 import phosphene as ph
 from phosphene.network.partial import editing, plan
 from phosphene.network.partial.changed import Changed, Followed
-from phosphene.network.partial.editing import edited
 from phosphene.network.partial.foreseen import spared_at_most
 from phosphene.network.partial.plan import Plan
 from phosphene.network.partial.rows import Moved, Rows, as_rows, moving

@@ -25,7 +25,7 @@ from ...picture import (
 )
 
 if TYPE_CHECKING:
-    from .similarity import Similarity
+    from .result import Similarity
 
 CELL, LEAST, ROOMY, HEAD = 40.0, 16.0, 30.0, 26.0  # a cell's side; the least; with room for its number
 TYPE, SMALL = 12.0, 10.5

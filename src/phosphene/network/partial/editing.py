@@ -14,7 +14,7 @@ from ..running.outputs import main_tensor
 from ..running.recording import recorded
 from ..running.seam import OUTPUT, Run
 from ..survey import Layer
-from . import elementwise, row_rules, sliding  # noqa: F401  (their rules make changed tensors flow)
+from . import elementwise, row_moves, row_rules, sliding  # noqa: F401  (their rules make changed tensors flow)
 from .batching import EACH, batches
 from .changed import Changed, Followed
 from .foreseen import spared_at_most
