@@ -265,6 +265,7 @@ def made_again(folder) -> bool:
         ({"images": images(12) * float("nan")}, "NaN or infinite"),
         ({"images": torch.full((12, 3, SIDE, SIDE), 0.5), "layers": "0"}, "0: the values don't vary"),
         ({"images": "nowhere"}, "there is no 'nowhere'"),
+        ({"images": images(12) * 300}, "transformations act on values from 0 to 1"),
     ],
 )
 def test_what_can_not_be_studied_is_refused_in_one_sentence(change, words):

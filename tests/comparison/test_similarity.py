@@ -217,3 +217,28 @@ def test_a_layer_that_does_not_vary_has_no_number():
     result = ph.similarity(a, network_of(1), images(8), layers=["0", "3"], batch=4)
     assert np.isnan(result.values[0]).all()
     assert result.rows[0]["most_alike"] is None
+
+
+class Coupled(nn.Module):
+    """What it computes for an image hangs on the others of its batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        x = self.first(x)
+        return x - x.mean(0, keepdim=True)
+
+
+@pytest.mark.parametrize("kind", ["cka", "rsa"])
+def test_images_of_a_batch_do_not_change_each_other(kind):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = ph.Network(Coupled().eval(), ph.Preprocessing.plain(size=SIDE))
+    x = images(12)
+    alone = ph.similarity(network, network, x, layers=["first"], kind=kind, batch=12).values
+    half = ph.similarity(network, network, x, layers=["first"], kind=kind, batch=6).values
+    np.testing.assert_allclose(alone, half, atol=1e-6)
+    result = ph.similarity(network, network, x, layers=["sub"], kind=kind, batch=12)
+    assert np.isnan(result.values).all()  # an image alone less its own mean is 0 everywhere

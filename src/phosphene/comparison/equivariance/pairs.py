@@ -13,6 +13,7 @@ from ...network.picking import laid
 from ...network.running.outputs import main_tensor
 from ...transformations import Transformation
 
+BEYOND = 1e-2  # of [0, 1]: what is further out is no rounding of 16-bit numbers
 HELD = 256 << 20  # bytes of the layers' values of one batch
 
 
@@ -25,9 +26,19 @@ class Pair:
 
 
 def changed(network: Network, x: Tensor, transformation: Transformation) -> Tensor:
-    """The network's input for the transformed images of an input (N, C, H, W)."""
-    images = network.denormalise(x).float().clamp(0, 1)
-    return network.normalise(transformation.images(images)).to(x)
+    """The network's input for the transformed images of an input (N, C, H, W).
+
+    Raises ValueError for an input that is of no image: transformations act on values in [0, 1].
+    """
+    images = network.denormalise(x).float()
+    inside = images.clamp(0, 1)
+    if float((images - inside).abs().max()) > BEYOND:
+        low, high = float(images.min()), float(images.max())
+        raise ValueError(
+            f"the images of this input lie from {low:.3g} to {high:.3g} once {network.name}'s normalisation is undone, "
+            "and transformations act on values from 0 to 1; give photos, or a tensor of the network's own input"
+        )
+    return network.normalise(transformation.images(inside)).to(x)
 
 
 def pair(network: Network, x: Tensor, transformation: Transformation) -> Pair:

@@ -37,9 +37,12 @@ def batch_grams(network: Network, x: Tensor, layers: Sequence[Layer]) -> np.ndar
     functions: dict[str, Callable[[Any], Any]] = {
         layer.name: _gram_of(layer, network.name) for layer in layers
     }  # fmt: skip
-    x = x.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        grams = network.reduce(x, functions)
+        if network.steadiness(tuple(x.shape[-2:])).coupled:  # each image by itself: the others would change its values
+            values = network.record(x, *functions)
+            grams = {name: function(values[name]) for name, function in functions.items()}
+        else:
+            grams = network.reduce(x.contiguous(memory_format=torch.channels_last), functions)
     for layer in layers:
         if not np.isfinite(grams[layer.name]).all():
             raise ValueError(f"{layer.name} of {network.name} gives values that are not finite")
@@ -78,8 +81,13 @@ def whole_grams(
             functions: dict[str, Callable[[Any], Any]] = {
                 layer.name: _rows(layer, network.name) for layer in group
             }  # fmt: skip
+            x = read.inputs[at]
             with torch.no_grad():
-                rows = network.reduce(read.inputs[at], functions)
+                if network.steadiness(tuple(x.shape[-2:])).coupled:
+                    recorded = network.record(x, *functions)
+                    rows = {name: function(recorded[name]) for name, function in functions.items()}
+                else:
+                    rows = network.reduce(x, functions)
             for name, each in rows.items():
                 if not torch.isfinite(each).all():
                     raise ValueError(f"{name} of {network.name} gives values that are not finite")
