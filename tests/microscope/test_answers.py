@@ -54,6 +54,9 @@ NEEDED = {
 }  # fmt: skip
 
 
+TEN = ["sample/cat.jpg", "sample/coffee.jpg"] * 5  # which a fit, a choice and a measurement need
+
+
 SMALLER = {  # where the few above are too few, or still too many
     "adversarial": {"method": "lbfgs", "searches": "2"},
     "robustness": {"methods": "pgd"},
@@ -65,6 +68,16 @@ SMALLER = {  # where the few above are too few, or still too many
     "side-by-side": {"networks": ["efficientnet_lite0", "torchvision:resnet18@none"], "depth": "0.1"},
     "checkerboard": {"target": "conv_stem:3"},
     "facets": {"photos": "folder/"},
+    "equivariance": {"images": TEN, "limit": "10", "neighbourhood": "1"},
+    "invariance": {"images": TEN, "limit": "10"},
+    "similarity": {"images": TEN, "limit": "4", "batch": "4"},
+    "stitch": {"images": TEN, "limit": "10", "layer_a": "blocks.0", "layer_b": "blocks.0", "task": "1"},
+    "compare-networks": {
+        "networks": ["efficientnet_lite0", "torchvision:resnet18@none"],
+        "images": TEN[:2],
+        "limit": "2",
+        "batch": "2",
+    },
     "atlas-layer": {"layer": "conv_stem", "units": "2"},
     "atlas-shared": {"labelled": "cat"},
     "atlas-activations": {"cells": "2", "fewest": "1", "size": "64"},
