@@ -32,7 +32,8 @@ def rows_of(value: Any, layer: Layer, name: str) -> Tensor:
 def batch_grams(network: Network, x: Tensor, layers: Sequence[Layer]) -> np.ndarray:
     """(layers, m, m): the Gram matrices of the layers' values for a batch of inputs (m, C, H, W), in float64.
 
-    Each is taken while its value stands, so that no value is kept. ValueError for values that are not finite.
+    Values are less their mean over the batch, on which neither the unbiased estimate nor distances depend. Each matrix
+    is taken while its layer's value stands, so that no value is kept. ValueError for values that are not finite.
     """
     functions: dict[str, Callable[[Any], Any]] = {
         layer.name: _gram_of(layer, network.name) for layer in layers
@@ -52,6 +53,7 @@ def batch_grams(network: Network, x: Tensor, layers: Sequence[Layer]) -> np.ndar
 def _gram_of(layer: Layer, name: str) -> Callable[[Any], np.ndarray]:
     def gram(value: Any) -> np.ndarray:
         rows = rows_of(value, layer, name)
+        rows = rows - rows.mean(0)  # what all images share would cost the digits in which they differ
         return (rows @ rows.T).double().cpu().numpy()
 
     return gram
