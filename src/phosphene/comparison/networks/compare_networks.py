@@ -203,8 +203,8 @@ def _result(
     for one in range(count):
         for other in range(count):
             if one != other and known.any():
-                found = difference(right[one], right[other], seed)
-                apart[one, other] = found.mean, found.low, found.high
+                gap = difference(right[one], right[other], seed)
+                apart[one, other] = gap.mean, gap.low, gap.high
     return replace(
         began, networks=tuple(rows), agreement=agreement, apart=apart, images=len(stated), stated=int(known.sum()),
         classes=_classes(answered[0], stated[known, 0], right),
