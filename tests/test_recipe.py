@@ -8,9 +8,15 @@ from functools import cache
 import pytest
 import torch
 import typer
+from typer.models import ArgumentInfo
 
 import phosphene as ph
+from phosphene.commands.arguments import call_of
+from phosphene.commands.plan import plan_of
 from phosphene.instrument import INSTRUMENTS
+from phosphene.instrument.catalogue import entries, members
+from phosphene.instrument.fields import Role
+from phosphene.instrument.form import form_of
 from phosphene.instrument.recipe import command_for, python_for, recipe
 
 CAT = "src/phosphene/photos/cat.jpg"
@@ -20,7 +26,6 @@ CAT = "src/phosphene/photos/cat.jpg"
 def command_of(name):
     """The command of this name, as it is called."""
     from phosphene.cli import _single
-    from phosphene.instrument.catalogue import entries
 
     return typer.main.get_command(_single(entries()[name]))
 
@@ -28,6 +33,11 @@ def command_of(name):
 @pytest.fixture(scope="module")
 def network():
     return ph.load("torchvision:squeezenet1_1@none", seed=3)
+
+
+@pytest.fixture(scope="module")
+def unseeded():
+    return ph.load("torchvision:squeezenet1_1@none")
 
 
 def test_the_python_makes_the_same_numbers(network):
@@ -49,8 +59,8 @@ def test_the_command_names_what_was_given_and_nothing_else(network):
     }  # fmt: skip
 
 
-def test_a_class_is_asked_by_the_commands_own_word(network):
-    result = ph.adversarial(network, ph.read(CAT), label=5, method="fgsm")
+def test_a_class_is_asked_by_the_commands_own_word(unseeded):
+    result = ph.adversarial(unseeded, ph.read(CAT), label=5, method="fgsm")
     words = shlex.split(command_for(result.made))
     assert words[words.index("--class") + 1] == "5"
     assert "--label" not in words
@@ -71,7 +81,7 @@ def results(network):
         ph.activations(network, photo, "features.3", channel=5),
         ph.gradient(network, photo, "logits:3"),
         ph.occlusion(network, photo, "logits:3", window=112, stride=112),
-        ph.sensitivities(network, [photo, other], "features.3:2"),
+        ph.sensitivities(network, [photo, other], "features.0:1"),
         ph.synthesize(network, units, steps=1, size=(48, 64), robust=False),
         ph.adversarial(network, photo, 5, method="fgsm"),
         ph.why(network, photo, methods=["gradient", "guided"]),
@@ -80,21 +90,28 @@ def results(network):
     ]
 
 
-def test_every_command_is_one_that_the_command_line_reads_and_the_python_is_a_call(network):
-    from phosphene.commands.arguments import call_of
-    from phosphene.commands.plan import plan_of
-    from phosphene.instrument.form import form_of
+def check_values(form, account, values):
+    """Whether the command line's values are those of the account; a word of a class or photo has rules of its own."""
+    for field in form.fields:
+        if field.name not in values or field.name not in account["options"] or field.role in (Role.LABEL, Role.LABELS):
+            continue
+        expected, read = account["options"][field.name], field.read(values[field.name])
+        read = None if read == [] else read  # as Typer hands it on
+        assert (list(read) if isinstance(read, tuple) else read) in (expected, [expected])
 
+
+def test_every_command_is_one_that_the_command_line_reads_and_the_python_is_a_call(unseeded):
     class Called(BaseException):
         """The arguments that the Python gives."""
 
-    for result in results(network):
+    for result in results(unseeded):
         account = result.made
         name, *words = shlex.split(command_for(account))[1:]
         form = form_of(INSTRUMENTS[account["instrument"]])
         values = command_of(name).make_context(name, words).params
         values.pop("debug")
         call_of(plan_of(form), values)
+        check_values(form, account, values)
 
         def instrument(*args, form=form, **kwargs):
             raise Called(inspect.signature(form.function).bind(*args, **kwargs).arguments)
@@ -102,7 +119,7 @@ def test_every_command_is_one_that_the_command_line_reads_and_the_python_is_a_ca
         text = recipe(account).python
         called = types.SimpleNamespace(**{form.name: instrument})
         with pytest.raises(Called) as caught:
-            eval(text, {"ph": called, "network": network, "photo": ph.read(CAT)})
+            eval(text, {"ph": called, "network": unseeded, "photo": ph.read(CAT)})
         given = caught.value.args[0]
         for key, value in account["options"].items():
             if key in given:
@@ -124,3 +141,60 @@ def test_two_networks_are_two_words_of_the_command():
     assert "ph.stitch(a, b, None, 'blocks.1', 'photos')" in python_for(account)
     seeded = {**one, "opening": {"spec": "torchvision:resnet18@none", "seed": 3}}
     assert command_for({**account, "networks": {"a": seeded, "b": other}}) == ""
+
+
+def account_of(command, photo_paths=None, opening=None, **options):
+    """An account with an instrument's defaults, but for these options."""
+    form = form_of(ph.check if command == "check" else {**entries(), **members()}[command].function())
+    embedded = {"opening": {"spec": "efficientnet_lite0", **(opening or {})}, "class": "EfficientNet"}
+    opened = {field.name: embedded for field in form.of(Role.NETWORK)}
+    opened |= {field.name: [embedded, embedded] for field in form.of(Role.NETWORKS)}
+    photos = {name: {"name": path, "path": path, "sha256": ""} for name, path in (photo_paths or {}).items()}
+    defaults = {field.name: field.default for field in form.fields if field.name not in (*opened, *photos)}
+    defaults = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+    return {"instrument": form.name, "networks": opened, "images": photos, "options": {**defaults, **options}}
+
+
+@pytest.mark.parametrize(
+    ("account", "expected"),
+    [
+        (account_of("facets", target="blocks.3:5", photos=["a.jpg", "b.jpg"], layer="blocks.1"),
+         "facets blocks.3:5 a.jpg b.jpg --layer blocks.1"),
+        (account_of("dream", {"images": "a.jpg", "guide": "b.jpg"}, layer="blocks.1"),
+         "dream blocks.1 a.jpg --guide b.jpg"),
+        (account_of("hog-twins", {"photo": "a.jpg", "start": "b.jpg"}), "hog-twins a.jpg --start b.jpg"),
+        (account_of("grad-cam", {"images": "a.jpg"}, layer="blocks.1"), "grad-cam a.jpg blocks.1"),
+        (account_of("check", folder="photos", limit=20), "check photos --limit 20"),
+        (account_of("shared", atlas="there", layer="blocks.1"), "atlas shared there --layer blocks.1"),
+        (account_of("fool", label="tiger, tiger cat", method="evolve"), "fool 'tiger, tiger cat' --method evolve"),
+        (account_of("gradient", {"images": "-a.jpg"}, target="logits:1"), "gradient --target logits:1 -- -a.jpg"),
+        (account_of("judge", images=["a.jpg"], methods=["lrp"], limit=3), "judge a.jpg --methods lrp --limit 3"),
+        (account_of("compare-networks", images="photos", limit=9),
+         "compare-networks efficientnet_lite0 efficientnet_lite0 --images photos --limit 9"),
+        (account_of("dream", {"images": "a.jpg"}, {"seed": 3}, layer="blocks.1"), ""),  # its --seed is another one
+        (account_of("gradient", {"images": "a.jpg"}, {"seed": 3}), "gradient a.jpg --seed 3"),
+        (account_of("check", limit=None), ""),
+        (account_of("robustness", folder="photos", limit=3), "robustness photos --limit 3"),
+    ],
+    ids=lambda each: each["instrument"] if isinstance(each, dict) else "",
+)  # fmt: skip
+def test_words_and_options_are_those_of_the_command(account, expected):
+    line = command_for(account)
+    assert line == (f"phosphene {expected}" if expected else "")
+    if expected and not expected.startswith("atlas"):
+        name, *words = shlex.split(line)[1:]
+        command_of(name).make_context(name, words)  # raises what it can't read
+
+
+def test_words_of_a_form_are_those_of_its_command():
+    for entry in {**entries(), **members()}.values():
+        if not entry.written_by_hand:
+            form = form_of(entry.function())
+            parameters = plan_of(form).parameters.values()
+            words = [each.name for each in parameters if isinstance(each.annotation.__metadata__[0], ArgumentInfo)]
+            assert words == [field.name for field in form.words], entry.command
+
+
+def test_python_reads_numbers_that_are_not_finite():
+    text = python_for(account_of("dream", {"images": "a.jpg"}, layer="blocks.1", scale=float("inf")))
+    assert text.splitlines()[-1] == "ph.dream(network, images, 'blocks.1', scale=float('inf')).save(\"dream.png\")"

@@ -74,14 +74,14 @@ class Plan:
         self.parameters.setdefault(name, inspect.Parameter(name, keyword, default=default, annotation=annotation))
 
     def offer(self, field: Field, panel: str | None = None) -> None:
-        """A word for a required field and for photos, an option for any other field."""
+        """The field's word, where the form has one for it, or its option."""
         self.offered[field.name] = field
-        if field.role is Role.SOURCE and self.form.one(Role.NETWORKS):  # a second list of words could not be told
-            self.parameters[field.name] = option(field, panel)
-        elif field.required or field.role is Role.PHOTOS:
+        if field.name in {each.name for each in self.form.words}:
             # --class can replace the word, which then is the first photo
             optional = not field.required or field is self.classes or field.role is Role.PHOTOS
             self.parameters[field.name] = word(field, optional)
+        elif field.required:
+            self.parameters[field.name] = option(field, panel)
         elif field.name != self.class_option:
             for each in (option(field, panel), *former_options(field)):
                 self.parameters[each.name] = each
@@ -139,18 +139,11 @@ def _class_option(field: Field) -> Any:
 
 def _add_words(plan: Plan) -> None:
     """The words for the photo and for the layer or the target, which come first where they must be given."""
-    form = plan.form
-    images = form.one(Role.IMAGES, Role.IMAGE_SET)
-    layer = form.one(Role.LAYER) if len(form.of(Role.LAYER)) == 1 else None  # of several networks they are options
-    needed = [each for each in form.of(Role.PHOTO) if each.required]
-    target = form.one(Role.TARGET, Role.UNIT)
-    if (target is not None and target.required) or plan.atlas:  # the target is the word then; an atlas
-        layer = None  # knows its own layers
-    plan.images = needed[0] if images is None and len(needed) == 1 else images
-    plan.layer = layer
+    plan.images, plan.layer = plan.form.images, plan.form.layer
+    layer, target = plan.layer, plan.form.one(Role.TARGET, Role.UNIT)
     if layer is not None and layer.required:
         plan.add(layer.name, _layer_word(layer), inspect.Parameter.empty)
-    if target is not None and target.required and plan.several:  # any number of words would leave none for a later one
+    if target is not None and target.required and plan.several:
         plan.offer(target)
     if plan.images is not None:
         several = shared.PhotosWord if layer else shared.ImagesWord

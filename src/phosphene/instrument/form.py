@@ -63,6 +63,43 @@ class Form:
         """The first field of these roles, if there is one."""
         return next(iter(self.of(*roles)), None)
 
+    @property
+    def images(self) -> Field | None:
+        """The images that the question is about, where a line of text has a word for them: the network's, or the only
+        photo that must be given.
+        """
+        needed = [field for field in self.of(Role.PHOTO) if field.required]
+        return self.one(Role.IMAGES, Role.IMAGE_SET) or (needed[0] if len(needed) == 1 else None)
+
+    @property
+    def layer(self) -> Field | None:
+        """The layer that the question is about, where a line of text has a word for it.
+
+        None where a target names it, for an atlas, which knows its own layers, and for two networks, each with a layer.
+        """
+        layers, asked = self.of(Role.LAYER), self.one(Role.TARGET, Role.UNIT)
+        if len(layers) != 1 or self.one(Role.ATLAS) or (asked is not None and asked.required):
+            return None
+        return layers[0]
+
+    @property
+    def words(self) -> tuple[Field, ...]:
+        """The fields that stand as words by themselves in a line of text, in their order; the others are options."""
+        asked = self.one(Role.TARGET, Role.UNIT)
+        first = [field for field in (self.layer,) if field is not None and field.required]
+        # any number of images would leave no word for a later target
+        if asked is not None and asked.required and self.images in self.of(Role.IMAGE_SET):
+            first.append(asked)
+        first += [field for field in (self.images, self.layer) if field is not None and field not in first]
+        return (*first, *(field for field in self.fields if field not in first and self._is_word(field)))
+
+    def _is_word(self, field: Field) -> bool:
+        if field.role is Role.NETWORK:
+            return len(self.of(Role.NETWORK)) > 1
+        if field.role is Role.SOURCE and self.one(Role.NETWORKS):  # two lists of words could not be told apart
+            return False
+        return field.required or field.role in (Role.PHOTOS, Role.FOLDER)
+
     def __getitem__(self, name: str) -> Field:
         """The field of that name. LookupError where there is none."""
         for field in (*self.fields, *self.drawing):

@@ -6,6 +6,7 @@ a tensor) stands as `...` in Python and has no command.
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def recipe(account: Mapping[str, Any], **drawing: Any) -> Recipe:
     options = {name: value for name, value in account["options"].items() if not _is_default(form[name], value)}
     words = [f"instrument {form.name}", *(f"{name} {value}" for name, value in {**options, **drawing}.items())]
     names = dict.fromkeys(account["networks"], "network") | dict.fromkeys(account["images"], "photo")
-    drawn = ", ".join(f"{name}={value!r}" for name, value in drawing.items())
+    drawn = ", ".join(f"{name}={_value(value)}" for name, value in drawing.items())
     return Recipe(
         words=", ".join(words) + ".",
         python=f"{_call(form, account, names)}.picture({drawn})",
@@ -57,37 +58,47 @@ def python_for(account: Mapping[str, Any], drawing: Mapping[str, Any] | None = N
             lines.append(f"{parameter} = {_opened(group, given)}")
     if atlas := form.one(Role.ATLAS):
         lines.append(f"atlas = ph.Atlas({account['options'][atlas.name]!r})")
-    options = "".join(f", {name}={value!r}" for name, value in (drawing or {}).items())
+    options = "".join(f", {name}={_value(value)}" for name, value in (drawing or {}).items())
     saved = f'.save("{form.name}.png"{options})' if form.draws else ".to_dict()"
     return "\n".join([*lines, f"{_call(form, account, names)}{saved}"])
 
 
 def command_for(account: Mapping[str, Any], drawing: Mapping[str, Any] | None = None) -> str:
-    """The command that writes the result's picture; '' where the command line can't name what it was made of."""
+    """The command that writes the result's picture; '' where the command line can't say what it was made of."""
     form = _form(account)
-    files = [_files(given) for given in account["images"].values()]
-    openings = [each.get("opening") for given in account["networks"].values() for each in _several(given)]
+    networks = [_several(given) for given in account["networks"].values()]
+    openings = [each.get("opening") for given in networks for each in given]
     several = len(form.of(Role.NETWORK)) > 1 or bool(form.of(Role.NETWORKS))
-    if any(names is None for names in files) or not all(openings):
+    if not all(openings) or (openings and not _says_openings(form, openings, several)):
         return ""
-    if several and any(set(opening) - {"spec"} for opening in openings):  # options of one network are for all there
+    texts = dict(_texts(form, account, drawing or {}, several))
+    if any(each is None for each in texts.values()):
         return ""
-    options = {name: value for name, value in account["options"].items() if value is not None}
+    words = [text for field in form.words for text in texts.pop(field.name, None) or ()]
+    options = [] if several or not openings else _network_options(openings[0])
+    options += [text for each in texts.values() for text in each or ()]
     name = form.name.replace("_", "-")
-    words = [ATLAS, name.removeprefix(f"{ATLAS}-")] if form.one(Role.ATLAS) else [name]
-    words += [str(options.pop(field.name)) for field in form.of(Role.ATLAS)]
-    words += [opening["spec"] for opening in openings if several]
-    for field in form.fields:
-        is_word = field.required or field.role is Role.PHOTOS or field in _layer_words(form)
-        if field.name in options and is_word:
-            words += [str(value) for value in _several(options.pop(field.name))]
-    words += [file for names in files if names for file in names]
-    words += [] if several or not openings else _network_options(openings[0])
+    return _line([ATLAS, name.removeprefix(f"{ATLAS}-")] if form.one(Role.ATLAS) else [name], words, options)
+
+
+def _texts(
+    form: Form, account: Mapping[str, Any], drawing: Mapping[str, Any], several: bool
+) -> Iterator[tuple[str, list[str] | None]]:
+    """Each field's name with its words, or with its option and value; None where no text says what it was given."""
+    for parameter, given in account["networks"].items():
+        yield parameter, [each["opening"]["spec"] for each in _several(given)] if several else []
+    for parameter, given in account["images"].items():
+        files = _files(given)
+        is_word = form[parameter] in form.words
+        yield parameter, files if is_word or files is None else [f"--{form[parameter].word}", *files]
+    values = {**account["options"], **drawing}
     for field in (*form.fields, *form.drawing):
-        value = {**options, **(drawing or {})}.get(field.name)
-        if value is not None and not _is_default(field, value):
-            words += _option(field, value)
-    return shlex.join(["phosphene", *words])
+        value = values.get(field.name)
+        if field in form.words:
+            if field.name in values:
+                yield field.name, [] if value is None else [str(each) for each in _several(value)]
+        elif field.name in values:
+            yield field.name, _option(field, value)
 
 
 def command(name: str, account: Mapping[str, Any], options: Sequence[str] = ()) -> str:
@@ -96,7 +107,7 @@ def command(name: str, account: Mapping[str, Any], options: Sequence[str] = ()) 
     opening, files = network.get("opening"), _files(photo)
     if not opening or files is None:
         return ""
-    return shlex.join(["phosphene", name, *files, *_network_options(opening), *options])
+    return _line([name], files, [*_network_options(opening), *options])
 
 
 def script(account: Mapping[str, Any], atlas: str | None = None) -> str:
@@ -128,17 +139,26 @@ def _call(form: Form, account: Mapping[str, Any], names: Mapping[str, str]) -> s
         elif field.name in account["options"]:
             value = account["options"][field.name]
             if field.required or field.positional:
-                arguments.append(repr(value))
+                arguments.append(_value(value))
             elif not _is_default(field, value):
-                arguments.append(f"{field.name}={value!r}")
+                arguments.append(f"{field.name}={_value(value)}")
     called = f"atlas.{form.name.removeprefix(f'{ATLAS}_')}" if form.one(Role.ATLAS) else f"ph.{form.name}"
     return f"{called}({', '.join(arguments)})"
 
 
-def _layer_words(form: Form) -> tuple[Field, ...]:
-    """The layer, where it is a word: of several layers each is an option."""
-    layers = form.of(Role.LAYER)
-    return layers if len(layers) == 1 else ()
+def _says_openings(form: Form, openings: Sequence[Mapping[str, Any]], several: bool) -> bool:
+    """Whether a command can say how these networks are opened.
+
+    Its options on a network are for all of several, and an option of the instrument's own takes the name.
+    """
+    options = {name for opening in openings for name in opening if name != "spec"}
+    return not (several and options) and not options & {field.name for field in (*form.fields, *form.drawing)}
+
+
+def _line(name: Sequence[str], words: Sequence[str], options: Sequence[str]) -> str:
+    """The command with its words before its options, or after them where a word begins as an option does."""
+    plain = not any(word.startswith("-") for word in words)
+    return shlex.join(["phosphene", *name, *([*words, *options] if plain else [*options, "--", *words])])
 
 
 def _several(value: Any) -> list[Any]:
@@ -177,11 +197,27 @@ def _is_default(field: Field, value: Any) -> bool:
     return value == default
 
 
-def _option(field: Field, value: Any) -> Iterator[str] | list[str]:
-    """The field's option with its value, as it is written on a command line."""
-    option = f"--{field.word}"
-    if isinstance(value, bool):
-        return [option if value else f"--no-{option[2:]}"]
-    if isinstance(value, (list, tuple)) and field.kind is not None and not field.kind.several:  # a size
+def _option(field: Field, value: Any) -> list[str] | None:
+    """The field's option with its value, as it is written on a command line; [] for its default.
+
+    None where no text says the value: one that is switched off by None or by nothing at all.
+    """
+    option, kind = f"--{field.word}", field.kind
+    if _is_default(field, value):
+        return []
+    if value is None or value == []:
+        return None
+    if isinstance(value, bool) and (kind is None or kind.type is bool):
+        if value:
+            return [option]
+        return [f"--no-{option[2:]}"] if field.default is True else None
+    if isinstance(value, (list, tuple)) and kind is not None and not kind.several:  # a size
         return [option, "x".join(map(str, value))]
     return [text for one in _several(value) for text in (option, str(one))]
+
+
+def _value(value: Any) -> str:
+    """A value of an account as Python reads it."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    return repr(value) if not isinstance(value, float) or math.isfinite(value) else f"float('{value}')"
