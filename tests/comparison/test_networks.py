@@ -125,3 +125,14 @@ def test_what_can_not_be_compared_is_refused(folder, networks, options, words):
     given = [maps if each == "maps" else network_of(each) for each in networks]
     with pytest.raises(ValueError, match=words):
         ph.compare_networks(given, folder, **options)
+
+
+def test_equal_scores_are_no_right_answers(folder):
+    class Constant(nn.Module):
+        def forward(self, x):
+            return x.flatten(1)[:, :1] * 0 + torch.zeros(7)
+
+    constant = ph.Network(Constant().eval(), ph.Preprocessing.plain(size=8), LABELS)
+    result = ph.compare_networks([constant, network_of(0)], folder)
+    assert result.networks[0].top1.mean == pytest.approx(1 / 7)  # it answers the first class each time
+    assert result.networks[0].top5.mean == pytest.approx(5 / 7)

@@ -38,7 +38,8 @@ class Answered:
         best = scores.argmax(1)
         self.confidence += probabilities.gather(1, best[:, None])[:, 0].clamp(0, 1).tolist()
         for row, label in zip(scores, stated.tolist(), strict=True):
-            self.rank.append(float((row > row[label]).sum()) if label >= 0 else np.nan)
+            ahead = (row > row[label]).sum() + (row[:label] == row[label]).sum()  # the answer is the first of equals
+            self.rank.append(float(ahead) if label >= 0 else np.nan)
         names = [self.network.labels[int(index)].partition(",")[0] for index in best]
         self.names += names
         return names
