@@ -104,7 +104,8 @@ class Similarity(Result):
         return {
             "a": self.a, "b": self.b, "kind": self.kind, "kernel": self.kernel, "verdict": self.words,
             "images": self.images,
-            "chance": None if np.isnan(self.chance) else self.chance, "hash": self.hash, "layers": [list(names) for names in self.layers],
+            "chance": None if np.isnan(self.chance) else self.chance, "hash": self.hash,
+            "layers": [list(names) for names in self.layers],
             "values": listed(self.values), "low": listed(self.low), "high": listed(self.high), "seed": self.seed,
             "order": None if np.isnan(self.order) else self.order, "rows": self.rows,
             "unreadable": list(self.unreadable),
