@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WIDTH, HIGH = 1104.0, 300.0
 TILE, GAP, CELL, TYPE = 156.0, 16.0, 44.0, 12.0
+TITLED, BETWEEN, NARROWEST = 210.0, 32.0, 420.0  # room for a matrix with its heading; the least for a chart beside them
 WHITE, BLACK, BRIGHT = "#ffffff", "#000000", 0.6
 
 
@@ -49,12 +50,7 @@ def sheet_of(result: NetworksCompared, examples: bool) -> Sheet:
             )
         )
     blocks.append(table_of(result))
-    same = DrawingBlock(_matrix(result, result.agreement), "Same answer, share of images")
-    if result.stated:
-        common = DrawingBlock(_matrix(result, result.errors), "Both wrong, of images that either gets wrong")
-        blocks += [Row([same, common]), DrawingBlock(_reliability(result), "Right answers by confidence")]
-    else:
-        blocks.append(same)
+    blocks += _agreement(result)
     if result.classes:
         names = [row.network for row in result.networks]
         rows = [[name, str(count), *(f"{share:.0%}" for share in shares)] for name, count, shares in result.classes]
@@ -67,10 +63,11 @@ def sheet_of(result: NetworksCompared, examples: bool) -> Sheet:
         f"two. Speed: the forward pass alone, {counted(result.batch, 'image')} at once, "
         f"{counted(result.threads, 'thread')}, on {result.device}; the networks take turns, median of five "
         "rounds. Depth: layers with weights. Memory: the values alive at once for one image, without weights and what "
-        "kernels need. Calibration error: mean distance of confidence and accuracy over 15 bins."
+        "kernels need. Errors in common: both are wrong, of the images that either gets wrong. Calibration error: mean "
+        "distance of confidence and accuracy over 15 bins."
     )
     subtitle = f"{counted(len(result.networks), 'network')} on {counted(result.images, 'image')}"
-    subtitle += f", {result.stated} of them with a stated class" if result.stated != result.images else ""
+    subtitle += f", {result.stated} of them of a class that all have" if result.stated != result.images else ""
     return Sheet(title, subtitle, blocks, caption=caption, width=WIDTH + 96, description=f"{title} {words}.")
 
 
@@ -87,14 +84,25 @@ def _against(result: NetworksCompared, what: str) -> Drawing:
     return Chart([dots], across, Axis("right answers", high=100.0, unit=" %"), WIDTH / 2 - 12, HIGH).drawing()
 
 
-def _reliability(result: NetworksCompared) -> Drawing:
+def _agreement(result: NetworksCompared) -> list[Block]:
+    """What the networks answer alike and get wrong alike, and their calibration, in one row where there is room."""
+    matrices = [DrawingBlock(_matrix(result, result.agreement), "Same answer, share of images")]
+    if not result.stated:
+        return [*matrices]
+    matrices.append(DrawingBlock(_matrix(result, result.errors), "Errors in common"))
+    room = WIDTH - sum(max(TITLED, block.drawing.width) + BETWEEN for block in matrices)
+    chart = DrawingBlock(_reliability(result, room if room >= NARROWEST else WIDTH / 2), "Right answers by confidence")
+    return [Row([*matrices, chart])] if room >= NARROWEST else [Row([*matrices]), chart]
+
+
+def _reliability(result: NetworksCompared, width: float) -> Drawing:
     series: list[Series] = [Curve([0.0, 100.0], [0.0, 100.0], "as sure as right", colour="muted", dashed=True)]
     for index, row in enumerate(result.networks):
         assert row.calibration is not None
         ink = SERIES[index % len(SERIES)]
         series.append(Curve(100 * row.calibration.confidence, 100 * row.calibration.accuracy, row.network, colour=ink))
     across = Axis("confidence", low=0.0, high=100.0, unit=" %")
-    return Chart(series, across, Axis("right", low=0.0, high=100.0, unit=" %"), WIDTH / 2 - 12, HIGH).drawing()
+    return Chart(series, across, Axis("right", low=0.0, high=100.0, unit=" %"), width, HIGH).drawing()
 
 
 def _matrix(result: NetworksCompared, shares: np.ndarray) -> Drawing:
