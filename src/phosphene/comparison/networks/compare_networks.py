@@ -109,12 +109,12 @@ class NetworksCompared(Result):
             if each.cost.operations < self.networks[best].cost.operations and self.apart[best, index, 1] <= 0
         ]  # fmt: skip
         if not cheaper:
-            return f"{words}; no cheaper one is as good within the interval"
+            return f"{words}; every cheaper one is right less often, beyond the interval"
         least = min(cheaper, key=lambda index: self.networks[index].cost.operations)
         share = self.networks[least].cost.operations / self.networks[best].cost.operations
         return (
-            f"{words}; {self.networks[least].network} is as good within the interval ({scores[least]:.0%}) "
-            f"for {share:.0%} of the operations"
+            f"{words}; {self.networks[least].network} ({scores[least]:.0%}), with {share:.0%} of the operations, "
+            "can't be told apart from it on these images"
         )
 
     def sheet(self, examples: bool = True) -> Sheet:

@@ -45,8 +45,8 @@ class Answered:
         best = scores.argmax(1)
         self.confidence += probabilities.gather(1, best[:, None])[:, 0].clamp(0, 1).tolist()
         for row, label in zip(scores, stated.tolist(), strict=True):
-            before = (row > row[label]).sum() + (row[:label] == row[label]).sum() if label >= 0 else np.nan
-            self.rank.append(float(before))
+            ahead = (row > row[label]).sum() + (row[:label] == row[label]).sum()  # the answer is the first of equals
+            self.rank.append(float(ahead) if label >= 0 else np.nan)
         self.classes = scores.shape[1]
         numbers = best.tolist()
         self.given += [str(number) if self.keys is None else self.keys[number] for number in numbers]
