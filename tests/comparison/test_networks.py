@@ -1,6 +1,7 @@
 """Networks side by side: equal to a plain evaluation loop, and what can't be compared is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import phosphene as ph
 from phosphene.comparison.networks.memory import peak_bytes
 from phosphene.measures.calibration import calibration
+from phosphene.measures.intervals import Interval
 
 LABELS = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]
 
@@ -216,3 +218,14 @@ def test_equal_scores_are_no_right_answers(folder):
     result = ph.compare_networks([constant, network_of(0)], folder)
     assert result.networks[0].top1.mean == pytest.approx(1 / 7)  # it answers the first class each time
     assert result.networks[0].top5.mean == pytest.approx(5 / 7)
+
+
+def test_the_sentence_speaks_of_cheaper_networks_only_where_there_are_some(folder):
+    alike = ph.compare_networks([network_of(0), network_of(1)], folder)
+    assert alike.words.endswith("none of the others takes fewer operations")
+    rows = alike.networks
+    dearer = replace(rows[0], cost=replace(rows[0].cost, operations=2 * rows[1].cost.operations))
+    gap = np.zeros((2, 2, 3))
+    certain = replace(alike, networks=(replace(dearer, top1=Interval(0.9, 0.8, 1.0, 28)), rows[1]), apart=gap + 0.5)
+    assert certain.words.endswith("every cheaper one is right less often, beyond the interval")
+    assert "can't be told apart" in replace(certain, apart=gap).words

@@ -104,10 +104,13 @@ class NetworksCompared(Result):
         scores = [each.top1.mean if each.top1 else np.nan for each in self.networks]
         best = int(np.nanargmax(scores))
         words = f"right most often is {self.networks[best].network}, for {scores[best]:.0%} of {self.stated} images"
-        cheaper = [
+        less = [
             index for index, each in enumerate(self.networks)
-            if each.cost.operations < self.networks[best].cost.operations and self.apart[best, index, 1] <= 0
+            if each.cost.operations < self.networks[best].cost.operations
         ]  # fmt: skip
+        if not less:
+            return f"{words}; none of the others takes fewer operations"
+        cheaper = [index for index in less if self.apart[best, index, 1] <= 0]
         if not cheaper:
             return f"{words}; every cheaper one is right less often, beyond the interval"
         least = min(cheaper, key=lambda index: self.networks[index].cost.operations)
