@@ -8,7 +8,7 @@ Accuracy is held against the classes that folders or file names state, each netw
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -163,7 +163,7 @@ def compare_networks(
     if batch < 1:
         raise ValueError(f"a batch has at least 1 image, not {batch}")
     titles = network_titles(networks)
-    keys = answer_keys(networks, titles) or [None] * len(networks)
+    keys: Sequence[list[str] | None] = answer_keys(networks, titles) or [None] * len(networks)
     source = ImageCollection(images, networks, limit=limit, batch=batch)
     answered, disagreed = [Answered(*each) for each in zip(networks, titles, keys, strict=True)], Disagreed()
     stated: list[list[int]] = []
@@ -215,7 +215,7 @@ def _result(
     began: NetworksCompared, answered: list[Answered], measured: list[float], stated: np.ndarray, seed: int
 ) -> NetworksCompared:
     count = len(answered)
-    known = (stated >= 0).all(1)
+    known: np.ndarray = np.asarray((stated >= 0).all(1))
     if known.sum() < FEWEST:
         known[:] = False
     right = np.array([[rank == 0 for rank in each.rank] for each in answered])[:, known]
