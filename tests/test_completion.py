@@ -55,6 +55,13 @@ def test_an_instruments_own_options_are_completed_too() -> None:
     assert completed("phosphene activations stem --map seq")[0] == ["sequential"]
 
 
+def test_networks_can_be_compared_by_the_word_behind_networks() -> None:
+    offered, with_torch = completed("phosphene networks c")
+    assert offered == ["compare"]
+    assert not with_torch
+    assert "--images" in completed("phosphene networks compare a b --im")[0]
+
+
 def test_a_file_or_code_is_neither_opened_nor_remembered(cache: Path) -> None:
     for spec in ("weights.pth", "module:build"):
         assert completed(f"phosphene filters -n {spec} ")[0] == []

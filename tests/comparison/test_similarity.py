@@ -99,7 +99,7 @@ def test_the_gaussian_kernel_is_one_of_distances():
 def test_distances_from_a_gram_matrix_are_those_of_the_values():
     x = normal(7, 30) + 4
     expected = 1 - np.corrcoef(x)[np.triu_indices(7, 1)]
-    np.testing.assert_allclose(correlation_distances(x @ x.T, x.sum(1), 30), expected, atol=1e-12)
+    np.testing.assert_allclose(correlation_distances((y := x - x.mean(1, keepdims=True)) @ y.T), expected, atol=1e-12)
 
 
 def test_rank_correlations_are_scipys():
@@ -242,3 +242,21 @@ def test_images_of_a_batch_do_not_change_each_other(kind):
     np.testing.assert_allclose(alone, half, atol=1e-6)
     result = ph.similarity(network, network, x, layers=["sub"], kind=kind, batch=12)
     assert np.isnan(result.values).all()  # an image alone less its own mean is 0 everywhere
+
+
+@pytest.mark.parametrize("kind", ["cka", "rsa", "procrustes", "cca"])
+def test_what_all_images_share_costs_no_digits(kind):
+    class Raised(nn.Module):
+        def forward(self, x):
+            return x.flatten(1) * 1.0 + 1000
+
+    network = ph.Network(nn.Sequential(Raised()).eval(), ph.Preprocessing.plain(size=4))
+    x = torch.rand(60, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert ph.similarity(network, network, x, layers=["0"], kind=kind).values[0, 0] == pytest.approx(1, abs=1e-3)
+
+
+def test_chance_is_the_value_of_images_in_another_order():
+    a, b = network_of(0), network_of(1)
+    result = ph.similarity(a, b, images(40), layers=["3"], kind="cca")
+    assert 0.2 < result.chance < result.values[0, 0] + 0.3
+    assert "in another order" in result.words

@@ -185,3 +185,38 @@ def test_what_can_not_be_stitched_is_refused_in_one_sentence(layers, change, wor
     options = {"images": images(12), "task": 0} | change
     with pytest.raises((ValueError, LookupError), match=words):
         ph.stitch(network, network, *layers, options.pop("images"), **options)
+
+
+def test_layers_whose_class_token_goes_past_the_stitch_are_refused():
+    import timm
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = timm.create_model("test_vit", num_classes=5, img_size=64).eval()
+    network = ph.Network(module, ph.Preprocessing.plain(size=64))
+    x = torch.rand(12, 3, 64, 64)
+    with pytest.raises(ValueError, match="in a class token"):
+        ph.stitch(network, network, "blocks.1", "blocks.1", x, task=0)
+    studied = ph.equivariance(network, x, "flip-vertical", layers="blocks.1", limit=12)
+    assert studied.clean is None
+    assert any("go past the map" in note for note in studied.notes)
+
+
+def test_derived_layers_are_drawn_anew_with_their_statistics():
+    class Derived(nn.BatchNorm2d):
+        pass
+
+    norm = Derived(4)
+    norm.running_mean.fill_(3.0)
+    network = ph.Network(nn.Sequential(nn.Conv2d(3, 4, 1), norm).eval(), ph.Preprocessing.plain(size=8))
+    assert float(untrained(network).module[1].running_mean.abs().max()) == 0
+
+
+def test_a_top_whose_images_change_each_other_is_stitched_one_by_one():
+    module = nn.Sequential(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.BatchNorm2d(4, track_running_stats=False),
+        nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU()), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5),
+    )  # fmt: skip
+    network = ph.Network(module.eval(), ph.Preprocessing.plain(size=SIDE))
+    result = ph.stitch(network, network, "0", "0", images(20), task=0)
+    assert result.best.agreement["regression"].mean == 1

@@ -89,3 +89,31 @@ def test_a_folder_of_broken_images_says_so(tmp_path, networks):
     (tmp_path / "a.png").write_bytes(b"none")
     with pytest.raises(ValueError, match="none of 1 image can be read; the first"):
         list(ImageCollection(tmp_path, networks))
+
+
+def test_archives_are_read_as_folders_are(folder, networks, tmp_path):
+    import tarfile
+
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(folder, "photos")
+    whole = ImageCollection(tmp_path / "a.tar", networks, batch=4)
+    assert sum(len(read) for read in whole) == 11
+    part = ImageCollection(tmp_path / "a.tar", networks, batch=4, turn=(3, {0, 1}))
+    assert 0 < sum(len(read) for read in part) < 11
+
+
+def test_file_names_state_classes_of_imagenet_only(networks, tmp_path):
+    path = tmp_path / "cat" / "0001_n01443537.png"
+    path.parent.mkdir()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path)
+    (read,) = ImageCollection(tmp_path, networks[:1])
+    assert read.classes(networks[0]).tolist() == [2]  # of its folder
+    many = ph.Network(networks[0].module, networks[0].preprocessing, ph.Labels(None, 100))
+    assert read.classes(many).tolist() == [-1]
+
+
+def test_tensors_of_sixteen_bits_have_hashes():
+    module = torch.nn.Conv2d(3, 2, 3).bfloat16().eval()
+    network = ph.Network(module, ph.Preprocessing.plain(size=8))
+    (read,) = ImageCollection(torch.rand(2, 3, 8, 8).bfloat16(), [network])
+    assert read.entries[0].sha256 != read.entries[1].sha256

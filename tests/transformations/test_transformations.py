@@ -177,3 +177,10 @@ def test_compose_takes_transformations_only():
         Flip("diagonal")  # type: ignore[arg-type]
     assert isinstance(transformation_of([Flip("vertical"), "grey"]), Transformation)
     assert str(Compose([Compose([Grey()]), Rotate(5)])) == "grey+rotate:5"
+
+
+def test_places_are_valid_that_were_inside_before_each_movement():
+    there_and_back = transformation_of("translate:0.5,0+grey+translate:-0.5,0").resampling((4, 8), (64, 128))
+    assert there_and_back.valid.tolist() == [[True] * 4 + [False] * 4] * 4
+    at_once = transformation_of("translate:0.5,0+translate:-0.5,0").resampling((4, 8), (64, 128))
+    assert bool(at_once.valid.all())

@@ -8,11 +8,23 @@ import typer
 
 from . import show
 
+COMPARE = "compare"  # the word that makes it the command compare-networks
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    """The kinds of networks, and the word that compares some."""
+    return [word for word in ("embedded", "torchvision", "timm", COMPARE) if word.startswith(incomplete)]
+
 
 def networks(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="KIND", help="Only these: embedded, torchvision or timm.", show_default=False),
+        typer.Argument(
+            metavar="KIND",
+            help="Only these: embedded, torchvision or timm.",
+            autocompletion=complete_kind,
+            show_default=False,
+        ),
     ] = None,
     pattern: Annotated[
         str | None,

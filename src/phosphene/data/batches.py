@@ -80,9 +80,14 @@ def _cut(
                     some.append(item)
                     wanted = next(places, None)
                 at += 1
+                if len(some) == batch:
+                    yield shard, some
+                    some = []
                 if wanted is None:
                     break
-            items = iter(some)
+            if some:
+                yield shard, some
+            continue
         while items_at_once := list(islice(items, batch)):
             yield shard, items_at_once
 

@@ -17,9 +17,10 @@ from ..network import Network
 from ..network.describing.stated import stated_class
 from ..picture import Photo, counted
 from .batches import batches
-from .sources import Shard, shards_of
+from .sources import Shard, shards_of, whole
 
 BATCH = 16
+IMAGENET = 1000  # classes
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ class Batch:
         -1 where none does, and for a class that the network has not.
         """
         count = network.labels.count or 0
-        stated = [stated_class(network.labels, Path(each.name), each.label) for each in self.entries]
+        numbered = count == IMAGENET  # file names hold numbers of ImageNet's classes
+        paths = [Path(each.name) if numbered else Path() for each in self.entries]
+        stated = [
+            stated_class(network.labels, path, each.label) for path, each in zip(paths, self.entries, strict=True)
+        ]
         return torch.tensor([index if index < count else -1 for index in stated])
 
 
@@ -89,7 +94,8 @@ class ImageCollection:
                         f"{network.name} takes photos of any size, and maps of different sizes have no common places; "
                         'give it one: phosphene.Network(module, dataclasses.replace(preprocessing, crop="center"))'
                     )
-            self._shards = shards_of([source] if isinstance(source, Photo) else source)
+            listed = shards_of([source] if isinstance(source, Photo) else source)
+            self._shards = [part for shard in listed for part in whole(shard)]
             sizes = [shard.images for shard in self._shards]
             total = None if None in sizes else sum(size for size in sizes if size is not None)
         taken = total if limit is None else limit if total is None else min(limit, total)
@@ -171,4 +177,4 @@ def _in_turn(places: Iterable[int], turn: tuple[int, Container[int]] | None) -> 
 
 
 def _digest(image: Tensor) -> str:
-    return sha256(image.contiguous().cpu().numpy().tobytes()).hexdigest()
+    return sha256(image.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes()).hexdigest()

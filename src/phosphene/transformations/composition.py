@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from torch import Tensor
 
-from .affine import Affine
+from .affine import Affine, Resampling
 from .transformation import IDENTITY, Transformation, moved
 
 
@@ -45,7 +46,7 @@ class Compose(Transformation):
 
     def images(self, images: Tensor) -> Tensor:
         height, width = int(images.shape[-2]), int(images.shape[-1])
-        for geometric, group in groupby(self.parts, lambda part: part.geometric):
+        for geometric, group in groupby(self.parts, _moves):
             parts = list(group)
             if geometric:
                 images = moved(images, _after(parts, height, width))
@@ -53,6 +54,16 @@ class Compose(Transformation):
                 for part in parts:
                     images = part.images(images)
         return images
+
+    def resampling(self, grid: tuple[int, int], frame: tuple[int, int]) -> Resampling:
+        """Valid are places whose values lay inside of the frame before each movement, not only before the first."""
+        whole = super().resampling(grid, frame)
+        valid, after = whole.valid, IDENTITY
+        for geometric, group in reversed([(key, list(some)) for key, some in groupby(self.parts, _moves)]):
+            if geometric:
+                after = _after(group, *frame).then(after)
+                valid = valid & after.resampling(grid, frame).valid
+        return replace(whole, valid=valid)
 
     @property
     def geometric(self) -> bool:
@@ -62,6 +73,10 @@ class Compose(Transformation):
     def inverse(self) -> Compose | None:
         inverses = [part.inverse for part in reversed(self.parts)]
         return None if None in inverses else Compose([each for each in inverses if each is not None])
+
+
+def _moves(part: Transformation) -> bool:
+    return part.geometric
 
 
 def _after(parts: Sequence[Transformation], height: float, width: float) -> Affine:

@@ -42,7 +42,7 @@ from .layers import kernels_of, layers_of, studied
 from .local import local
 from .mapping import LinearMap
 from .pairs import batch_for, maps_of, pair
-from .restoring import Answers, taught
+from .restoring import Answers, past, taught
 from .words import verdict
 
 
@@ -218,7 +218,7 @@ def equivariance(
         began = replace(began, fitting=tally.images, unreadable=tally.unreadable)
         every = [fits[each.name] for each in chosen]
         maps: list[LinearMap] = []
-        for fit in every if task else ():
+        for fit in every if task and not past(every) else ():
             maps.append(fit.map)
             for words, maps[-1] in taught(network, images, g, fit, tally, limit=limit, steps=task):
                 step += 1
@@ -235,7 +235,7 @@ def _measured(
     """The errors on the images that measure, and the answers; the whole result at the end."""
     layers = [fit.studied.layer for fit in fits]
     errors = [Errors() for _ in fits]
-    answers = Answers(network, g, fits, taught=maps)
+    answers = Answers(network, g, fits, taught=maps, refused=past(fits))
     nearby = local(network, g)
     source = ImageCollection(
         images, [network], limit=limit, turn=(TURN, MEASURE), batch=batch_for(layers)

@@ -47,6 +47,15 @@ def task_of(network: Network, x: Tensor, transformation: Transformation) -> Task
     return Task(changed(network, x, inverse), x)
 
 
+def past(fits: Sequence[Fitted]) -> str:
+    """Why answers would say little of a map: tokens without a place, as a class token, go past it. '' where none do."""
+    for fit in fits:
+        layout = fit.studied.layer.layout
+        if layout is not None and layout.prefix:
+            return f"at {fit.studied.name} tokens without a place, such as a class token, go past the map"
+    return ""
+
+
 def taught(
     network: Network, images: Any, transformation: Transformation, fit: Fitted, tally: Tally, *,
     limit: int | None, steps: int,

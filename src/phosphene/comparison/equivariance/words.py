@@ -22,8 +22,9 @@ def verdict(result: Equivariance) -> str:
     if not result.inverse:
         return f"{words}; {learned:.0%} of answers for {best.layer}'s mapped values are those for the changed image"
     right = "right" if result.labelled else "the same as before"
+    where = f"{best.layer}, the best layer" if len(result.layers) > 1 else best.layer
     upright = f", {result.clean.mean:.0%} without {result.by}" if result.labelled else ""
-    return f"{words}; with it {learned:.0%} of answers are {right} at {best.layer}, {before:.0%} without a map{upright}"
+    return f"{words}; with it {learned:.0%} of answers are {right} at {where}, {before:.0%} without a map{upright}"
 
 
 def explained(layer: LayerFollows) -> str:

@@ -8,22 +8,27 @@ Accuracy is held against the classes that folders or file names state, each netw
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ...data.collection import ImageCollection
+from ...data.collection import Batch, ImageCollection
 from ...instrument import Result, instrument
 from ...instrument.roles import ImageSource, Networks
 from ...measures.calibration import Calibration, calibration
 from ...measures.intervals import Interval, difference, interval
-from ...picture import Sheet, Table
+from ...network import Network
+from ...picture import Sheet, Table, counted
 from .measuring import Answered, Cost, Disagreed, cost_of, speeds
+from .naming import answer_keys, network_titles
 from .networks_picture import sheet_of, table_of
 
+FEWEST = 2  # images that an interval takes
+FIVE = 5
 FEWEST_OF_CLASS = 3  # images of a class that is shown by itself
 CLASSES = 8  # that the networks differ most on
 
@@ -48,7 +53,7 @@ class NetworkRow:
             "top5_interval": None if self.top5 is None else [self.top5.low, self.top5.high],
             "calibration_error": None if self.calibration is None else self.calibration.error,
             "parameters": self.cost.parameters, "operations": self.cost.operations, "depth": self.cost.depth,
-            "weights_bytes": self.cost.weights_bytes, "value_bytes": self.cost.value_bytes,
+            "weights_bytes": self.cost.weights_bytes, "memory_bytes": self.cost.memory_bytes,
             "images_per_second": self.images_per_second,
         }  # fmt: skip
 
@@ -59,9 +64,10 @@ class NetworksCompared(Result):
 
     networks: tuple[NetworkRow, ...]
     agreement: np.ndarray = field(repr=False)  # (networks, networks): share of images with the same answer
-    apart: np.ndarray = field(
-        repr=False
-    )  # (networks, networks, 3): mean difference in accuracy, low, high; NaN without
+    # (networks, networks): of the images that either gets wrong, the share that both get wrong; NaN without such
+    errors: np.ndarray = field(repr=False)
+    # (networks, networks, 3): mean difference in accuracy, low, high; NaN without
+    apart: np.ndarray = field(repr=False)
     classes: tuple[tuple[str, int, tuple[float, ...]], ...] = ()  # name, images, and each network's accuracy
     disagreed: tuple[tuple[str, np.ndarray, tuple[str, ...]], ...] = field(default=(), repr=False)
     images: int = 0
@@ -71,6 +77,7 @@ class NetworksCompared(Result):
     device: str = "cpu"
     seed: int = 0
     unreadable: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  # what the numbers leave out, or do not say
     progress: str = ""
     step: int = 0
     steps: int | None = None
@@ -81,27 +88,36 @@ class NetworksCompared(Result):
         return [each.to_dict() for each in self.networks]
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out and why, one sentence for each."""
+        return (*super().notes, *self.remarks)
+
+    @property
     def words(self) -> str:
         """Which network is right most often, and whether a cheaper one is as good."""
         if not self.networks:
             return "nothing was measured yet"
         if not self.stated:
             mean = self.agreement[np.triu_indices(len(self.networks), 1)].mean()
-            return f"the networks give the same answer for {mean:.0%} of images on the mean; no classes are stated"
+            why = "there is no accuracy, as fewer than two images state a class that all networks have"
+            return f"two networks give the same answer for {mean:.0%} of images on the mean; {why}"
         scores = [each.top1.mean if each.top1 else np.nan for each in self.networks]
         best = int(np.nanargmax(scores))
         words = f"right most often is {self.networks[best].network}, for {scores[best]:.0%} of {self.stated} images"
-        cheaper = [
+        less = [
             index for index, each in enumerate(self.networks)
-            if each.cost.operations < self.networks[best].cost.operations and self.apart[best, index, 1] <= 0
+            if each.cost.operations < self.networks[best].cost.operations
         ]  # fmt: skip
+        if not less:
+            return f"{words}; none of the others takes fewer operations"
+        cheaper = [index for index in less if self.apart[best, index, 1] <= 0]
         if not cheaper:
-            return f"{words}; no cheaper one is as good within the interval"
+            return f"{words}; every cheaper one is right less often, beyond the interval"
         least = min(cheaper, key=lambda index: self.networks[index].cost.operations)
         share = self.networks[least].cost.operations / self.networks[best].cost.operations
         return (
-            f"{words}; {self.networks[least].network} is as good within the interval ({scores[least]:.0%}) "
-            f"for {share:.0%} of the operations"
+            f"{words}; {self.networks[least].network} ({scores[least]:.0%}), with {share:.0%} of the operations, "
+            "can't be told apart from it on these images"
         )
 
     def sheet(self, examples: bool = True) -> Sheet:
@@ -118,7 +134,9 @@ class NetworksCompared(Result):
     def to_dict(self) -> dict[str, Any]:
         return {
             "verdict": self.words, "rows": self.rows, "images": self.images, "stated": self.stated,
-            "agreement": self.agreement.tolist(), "batch": self.batch, "threads": self.threads, "device": self.device,
+            "agreement": self.agreement.tolist(),
+            "errors_in_common": [[None if np.isnan(each) else each for each in row] for row in self.errors.tolist()],
+            "remarks": list(self.remarks), "batch": self.batch, "threads": self.threads, "device": self.device,
             "classes": [{"class": name, "images": n, "accuracy": list(shares)} for name, n, shares in self.classes],
             "disagreed": [{"image": name, "answers": list(answers)} for name, _, answers in self.disagreed],
             "seed": self.seed, "unreadable": list(self.unreadable),
@@ -131,7 +149,8 @@ def compare_networks(
 ) -> Iterator[NetworksCompared]:
     """Networks side by side: accuracy with intervals, calibration, speed, parameters, operations, and disagreements.
 
-    Raises ValueError for fewer than two networks, for one without class scores, and where no image can be read.
+    Raises ValueError for fewer than two networks, for one that is given twice or has no class scores, and where fewer
+    than two images can be read.
 
     - `networks`: two networks or more
     - `images`: a folder, archive, table or data set of images, best with a sub-folder for each class
@@ -143,11 +162,14 @@ def compare_networks(
         raise ValueError(f"networks are compared with each other; give two at least, not {len(networks)}")
     if batch < 1:
         raise ValueError(f"a batch has at least 1 image, not {batch}")
+    titles = network_titles(networks)
+    keys: Sequence[list[str] | None] = answer_keys(networks, titles) or [None] * len(networks)
     source = ImageCollection(images, networks, limit=limit, batch=batch)
-    answered, disagreed = [Answered(network) for network in networks], Disagreed()
+    answered, disagreed = [Answered(*each) for each in zip(networks, titles, keys, strict=True)], Disagreed()
     stated: list[list[int]] = []
     began = NetworksCompared(
-        networks=(), agreement=np.eye(len(networks)), apart=np.full((len(networks),) * 2 + (3,), np.nan), batch=batch,
+        networks=(), agreement=np.eye(len(networks)), errors=np.full((len(networks),) * 2, np.nan),
+        apart=np.full((len(networks),) * 2 + (3,), np.nan), batch=batch,
         threads=torch.get_num_threads(), device=networks[0].device.type, seed=seed,
     )  # fmt: skip
     step = 0
@@ -156,9 +178,11 @@ def compare_networks(
             classes = [read.classes(network) for network in networks]
             answers = [each.add(x, own) for each, x, own in zip(answered, read.inputs, classes, strict=True)]
             stated += torch.stack(classes, 1).tolist()
-            _keep(disagreed, read, answers, networks[0])
+            _keep(disagreed, read, answered, answers)
             step += 1
             yield replace(began, progress=f"image {read.start + len(read)}{source.of_all}", step=step)
+        if len(stated) < FEWEST:
+            raise ValueError(f"comparing networks takes {FEWEST} images at least; only {len(stated)} could be read")
         yield replace(began, progress="measuring speed", step=step + 1)
         measured = speeds(networks, batch)
     yield replace(
@@ -167,38 +191,50 @@ def compare_networks(
     )  # fmt: skip
 
 
-def _keep(disagreed: Disagreed, read: Any, answers: list[list[str]], network: Any) -> None:
+def _keep(disagreed: Disagreed, read: Batch, answered: list[Answered], answers: list[list[str]]) -> None:
     """Notes the images of a batch that the networks answer differently."""
     for index, entry in enumerate(read.entries):
-        each = [names[index] for names in answers]
-        if len(set(each)) > 1:
-            image = network.denormalise(read.inputs[0][index : index + 1]).float().clamp(0, 1)[0]
-            pixels = (255 * image.permute(1, 2, 0).cpu().numpy()).round().astype(np.uint8)
-            disagreed.add(
-                read.start + index, entry.name.rpartition("/")[2], each, pixels.repeat(3 // pixels.shape[2], 2)
-            )
+        place = read.start + index
+        count = len({each.given[place] for each in answered})
+        if count < 2:
+            continue
+        pixels = _pixels(answered[0].network, read.inputs[0][index : index + 1])
+        disagreed.add(place, entry.name.rpartition("/")[2], count, [names[index] for names in answers], pixels)
+
+
+def _pixels(network: Network, x: Tensor) -> np.ndarray:
+    """An input (1, C, H, W) as pixels (H, W, 3); of other channels than a photo's, the first one in grey."""
+    if network.channels in (None, network.preprocessing.channels):
+        x = network.denormalise(x)
+    image = x[0].float().clamp(0, 1).cpu()
+    image = image if len(image) == 3 else image[:1].expand(3, -1, -1)
+    return (255 * image.permute(1, 2, 0).numpy()).round().astype(np.uint8)
 
 
 def _result(
     began: NetworksCompared, answered: list[Answered], measured: list[float], stated: np.ndarray, seed: int
 ) -> NetworksCompared:
     count = len(answered)
-    known = (stated >= 0).all(1)
+    known: np.ndarray = np.asarray((stated >= 0).all(1))
+    if known.sum() < FEWEST:
+        known[:] = False
     right = np.array([[rank == 0 for rank in each.rank] for each in answered])[:, known]
-    in_five = np.array([[rank < 5 for rank in each.rank] for each in answered])[:, known]
+    in_five = np.array([[rank < FIVE for rank in each.rank] for each in answered])[:, known]
     rows = []
     for index, each in enumerate(answered):
         has = bool(known.any())
         rows.append(
             NetworkRow(
-                each.network.name, interval(right[index], seed) if has else None,
+                each.title, interval(right[index], seed) if has else None,
                 interval(in_five[index], seed) if has else None,
                 calibration(np.array(each.confidence)[known], right[index]) if has else None,
                 cost_of(each.network), measured[index],
             )
         )  # fmt: skip
-    names = np.array([each.names for each in answered])
-    agreement = (names[:, None] == names[None]).mean(2)
+    given = np.array([each.given for each in answered])
+    agreement = (given[:, None] == given[None]).mean(2)
+    either, both = (~right[:, None] | ~right[None]).sum(2), (~right[:, None] & ~right[None]).sum(2)
+    errors = np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
     apart = began.apart.copy()
     for one in range(count):
         for other in range(count):
@@ -206,9 +242,23 @@ def _result(
                 gap = difference(right[one], right[other], seed)
                 apart[one, other] = gap.mean, gap.low, gap.high
     return replace(
-        began, networks=tuple(rows), agreement=agreement, apart=apart, images=len(stated), stated=int(known.sum()),
-        classes=_classes(answered[0], stated[known, 0], right),
+        began, networks=tuple(rows), agreement=agreement, errors=errors, apart=apart, images=len(stated),
+        stated=int(known.sum()), classes=_classes(answered[0], stated[known, 0], right),
+        remarks=tuple(_remarks(answered, stated, bool(known.any()))),
     )  # fmt: skip
+
+
+def _remarks(answered: list[Answered], stated: np.ndarray, has_accuracy: bool) -> Iterator[str]:
+    """What the numbers leave out, or do not say."""
+    some = (stated >= 0).any(1)
+    for each, own in zip(answered, stated.T, strict=True):
+        if lacking := int((some & (own < 0)).sum()):
+            yield f"accuracy leaves out {counted(lacking, 'image')} of classes that {each.title} has not"
+    if has_accuracy and (without := int((~some).sum())):
+        yield f"accuracy leaves out {counted(without, 'image')} that state no class of the networks"
+    for each in answered:
+        if has_accuracy and each.classes <= FIVE:
+            yield f"{each.title} has {each.classes} class{'es' * (each.classes > 1)}, so its top 5 is always right"
 
 
 def _classes(first: Answered, stated: np.ndarray, right: np.ndarray) -> tuple[tuple[str, int, tuple[float, ...]], ...]:

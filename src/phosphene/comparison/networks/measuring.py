@@ -15,6 +15,7 @@ from torch import Tensor
 from ...network import Network
 from ...network.running.recording import recorded
 from ...network.running.seam import OUTPUT
+from .memory import peak_bytes
 
 SHOWN = 6  # photos on which the networks disagree most
 REPEATS = 5  # rounds of the timing
@@ -25,23 +26,31 @@ class Answered:
     """A network's answers, image by image: the most probable class, its probability, and the rank of the right one."""
 
     network: Network
-    names: list[str] = field(default_factory=list)
+    title: str
+    keys: list[str] | None = None  # of its classes, or None for their numbers: the same key is the same answer
+    given: list[str] = field(default_factory=list)  # the key of each answer
     confidence: list[float] = field(default_factory=list)
     rank: list[float] = field(default_factory=list)  # 0 is first; NaN where no class is stated
+    classes: int = 0
 
     def add(self, x: Tensor, stated: Tensor) -> list[str]:
-        """Adds the answers for inputs (n, C, H, W) with their stated classes (n,), -1 for none; returns their names."""
+        """Adds the answers for inputs (n, C, H, W) with their stated classes (n,), -1 for none; returns their names.
+
+        Of classes with equal scores the one with the lower number comes first, as in `argmax`.
+        """
         scores = self.network.scores(x)
         if not torch.isfinite(scores).all():
-            raise ValueError(f"{self.network.name} gives scores that are not finite")
+            raise ValueError(f"{self.title} gives scores that are not finite")
         probabilities = self.network.probabilities(scores).double()
         best = scores.argmax(1)
         self.confidence += probabilities.gather(1, best[:, None])[:, 0].clamp(0, 1).tolist()
         for row, label in zip(scores, stated.tolist(), strict=True):
-            self.rank.append(float((row > row[label]).sum()) if label >= 0 else np.nan)
-        names = [self.network.labels[int(index)].partition(",")[0] for index in best]
-        self.names += names
-        return names
+            ahead = (row > row[label]).sum() + (row[:label] == row[label]).sum()  # the answer is the first of equals
+            self.rank.append(float(ahead) if label >= 0 else np.nan)
+        self.classes = scores.shape[1]
+        numbers = best.tolist()
+        self.given += [str(number) if self.keys is None else self.keys[number] for number in numbers]
+        return [self.network.labels[number].partition(",")[0] for number in numbers]
 
 
 @dataclass(eq=False)
@@ -50,11 +59,8 @@ class Disagreed:
 
     kept: list[tuple[int, int, str, np.ndarray, tuple[str, ...]]] = field(default_factory=list)
 
-    def add(self, place: int, name: str, answers: Sequence[str], pixels: np.ndarray) -> None:
-        """Keeps the image if few others have more different answers; earlier ones go first among equals."""
-        count = len(set(answers))
-        if count < 2:
-            return
+    def add(self, place: int, name: str, count: int, answers: Sequence[str], pixels: np.ndarray) -> None:
+        """Keeps the image with `count` different answers if few others have more; earlier ones first among equals."""
         entry = count, -place, name, pixels, tuple(answers)
         if len(self.kept) < SHOWN:
             heapq.heappush(self.kept, entry)
@@ -74,7 +80,7 @@ class Cost:
     operations: int  # for one image; a multiply-add counts as two
     depth: int  # layers with weights that an image passes
     weights_bytes: int
-    value_bytes: int  # of the largest value of one image
+    memory_bytes: int  # of the values that are alive at once in a forward pass of one image
 
 
 def cost_of(network: Network) -> Cost:
@@ -87,20 +93,22 @@ def cost_of(network: Network) -> Cost:
     ]  # fmt: skip
     tensors = [*network.module.parameters(), *network.module.buffers()]
     total = next((layer.operations for layer in layers if layer.name == OUTPUT), 0)
-    size = next(iter(network.module.parameters()), torch.empty(0)).element_size()
     return Cost(
         parameters=sum(weight.numel() for weight in network.module.parameters()), operations=total,
         depth=len(with_weights), weights_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
-        value_bytes=max((size * torch.Size(layer.shape).numel() for layer in layers), default=0),
+        memory_bytes=peak_bytes(network, noise_for(network, 1)),
     )  # fmt: skip
+
+
+def noise_for(network: Network, images: int) -> Tensor:
+    """Inputs (images, C, H, W) of noise, at the network's own size."""
+    shape = (images, network.channels or 3, *network.preprocessing.size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(network.device, network.dtype)
 
 
 def speeds(networks: Sequence[Network], batch: int, repeats: int = REPEATS) -> list[float]:
     """Images a second of each network's forward pass alone, for noise: the median of rounds in which all take turns."""
-    inputs = []
-    for network in networks:
-        shape = (batch, network.channels or 3, *network.preprocessing.size)
-        inputs.append(torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(network.device, network.dtype))
+    inputs = [noise_for(network, batch) for network in networks]
     seconds: list[list[float]] = [[] for _ in networks]
     for turn in range(repeats + 1):  # the first one warms up
         for index in range(len(networks))[:: 1 if turn % 2 else -1]:

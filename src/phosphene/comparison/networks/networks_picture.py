@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...picture import (
     Block,
     Drawing,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 WIDTH, HIGH = 1104.0, 300.0
 TILE, GAP, CELL, TYPE = 156.0, 16.0, 44.0, 12.0
+TITLED, BETWEEN, NARROWEST = 210.0, 32.0, 420.0  # room for a matrix with its heading; the least for a chart beside them
 WHITE, BLACK, BRIGHT = "#ffffff", "#000000", 0.6
 
 
@@ -47,10 +50,7 @@ def sheet_of(result: NetworksCompared, examples: bool) -> Sheet:
             )
         )
     blocks.append(table_of(result))
-    pair: list[Block] = [DrawingBlock(_agreement(result), "Same answer, share of images")]
-    if result.stated:
-        pair.append(DrawingBlock(_reliability(result), "Right answers by confidence"))
-    blocks.append(Row(pair) if len(pair) > 1 else pair[0])
+    blocks += _agreement(result)
     if result.classes:
         names = [row.network for row in result.networks]
         rows = [[name, str(count), *(f"{share:.0%}" for share in shares)] for name, count, shares in result.classes]
@@ -62,10 +62,12 @@ def sheet_of(result: NetworksCompared, examples: bool) -> Sheet:
         "Lines and brackets: 95 % bootstrap intervals over images. Operations: of one image, a multiply-add counts as "
         f"two. Speed: the forward pass alone, {counted(result.batch, 'image')} at once, "
         f"{counted(result.threads, 'thread')}, on {result.device}; the networks take turns, median of five "
-        "rounds. Depth: layers with weights. Calibration error: mean distance of confidence and accuracy over 15 bins."
+        "rounds. Depth: layers with weights. Memory: the values alive at once for one image, without weights and what "
+        "kernels need. Errors in common: both are wrong, of the images that either gets wrong. Calibration error: mean "
+        "distance of confidence and accuracy over 15 bins."
     )
     subtitle = f"{counted(len(result.networks), 'network')} on {counted(result.images, 'image')}"
-    subtitle += f", {result.stated} of them with a stated class" if result.stated != result.images else ""
+    subtitle += f", {result.stated} of them of a class that all have" if result.stated != result.images else ""
     return Sheet(title, subtitle, blocks, caption=caption, width=WIDTH + 96, description=f"{title} {words}.")
 
 
@@ -82,30 +84,42 @@ def _against(result: NetworksCompared, what: str) -> Drawing:
     return Chart([dots], across, Axis("right answers", high=100.0, unit=" %"), WIDTH / 2 - 12, HIGH).drawing()
 
 
-def _reliability(result: NetworksCompared) -> Drawing:
+def _agreement(result: NetworksCompared) -> list[Block]:
+    """What the networks answer alike and get wrong alike, and their calibration, in one row where there is room."""
+    matrices = [DrawingBlock(_matrix(result, result.agreement), "Same answer, share of images")]
+    if not result.stated:
+        return [*matrices]
+    matrices.append(DrawingBlock(_matrix(result, result.errors), "Errors in common"))
+    room = WIDTH - sum(max(TITLED, block.drawing.width) + BETWEEN for block in matrices)
+    chart = DrawingBlock(_reliability(result, room if room >= NARROWEST else WIDTH / 2), "Right answers by confidence")
+    return [Row([*matrices, chart])] if room >= NARROWEST else [Row([*matrices]), chart]
+
+
+def _reliability(result: NetworksCompared, width: float) -> Drawing:
     series: list[Series] = [Curve([0.0, 100.0], [0.0, 100.0], "as sure as right", colour="muted", dashed=True)]
     for index, row in enumerate(result.networks):
         assert row.calibration is not None
         ink = SERIES[index % len(SERIES)]
         series.append(Curve(100 * row.calibration.confidence, 100 * row.calibration.accuracy, row.network, colour=ink))
     across = Axis("confidence", low=0.0, high=100.0, unit=" %")
-    return Chart(series, across, Axis("right", low=0.0, high=100.0, unit=" %"), WIDTH / 2 - 12, HIGH).drawing()
+    return Chart(series, across, Axis("right", low=0.0, high=100.0, unit=" %"), width, HIGH).drawing()
 
 
-def _agreement(result: NetworksCompared) -> Drawing:
+def _matrix(result: NetworksCompared, shares: np.ndarray) -> Drawing:
+    """Shares (networks, networks) as colours with their numbers; a dash where there is none."""
     names = [f"{index + 1}  {row.network}" for index, row in enumerate(result.networks)]
     left, count = max(text_width(name, TYPE) for name in names) + 12, len(names)
     marks: list[Mark] = [
-        Image(colour(result.agreement, "sequential"), left, 24, count * CELL, count * CELL, crisp=True)
+        Image(colour(np.nan_to_num(shares), "sequential"), left, 24, count * CELL, count * CELL, crisp=True)
     ]
     for row, name in enumerate(names):
         marks.append(Text(left - 8, 24 + (row + 0.5) * CELL + 4, name, TYPE, anchor="end"))
         marks.append(Text(left + (row + 0.5) * CELL, 16, str(row + 1), TYPE, anchor="middle", colour="muted"))
         for column in range(count):
-            value = result.agreement[row, column]
-            ink = WHITE if value < BRIGHT else BLACK
+            value = shares[row, column]
+            ink = BLACK if value >= BRIGHT else WHITE
             x, y = left + (column + 0.5) * CELL, 24 + (row + 0.5) * CELL + 4
-            marks.append(Text(x, y, f"{value:.0%}", TYPE, anchor="middle", colour=ink))
+            marks.append(Text(x, y, "–" if np.isnan(value) else f"{value:.0%}", TYPE, anchor="middle", colour=ink))
     return Drawing(left + count * CELL, 24 + count * CELL, tuple(marks))
 
 
@@ -130,7 +144,7 @@ def _photos(result: NetworksCompared) -> Drawing:
 def table_of(result: NetworksCompared) -> Table:
     """Every network's numbers."""
     header = ["network"] + (["top 1", "95 % interval", "top 5", "calibration error"] if result.stated else [])
-    header += ["images a second", "parameters, M", "operations, G", "depth", "weights, MB"]
+    header += ["images a second", "parameters, M", "operations, G", "depth", "weights, MiB", "memory, MiB"]
     rows = []
     for row in result.networks:
         cells = [row.network]
@@ -145,6 +159,7 @@ def table_of(result: NetworksCompared) -> Table:
         cells += [
             f"{row.images_per_second:.3g}", f"{row.cost.parameters / 1e6:.2f}", f"{row.cost.operations / 1e9:.2f}",
             str(row.cost.depth), f"{row.cost.weights_bytes / 2**20:.1f}",
+            f"{row.cost.memory_bytes / 2**20:.3g}",
         ]  # fmt: skip
         rows.append(cells)
     return Table(header, rows)

@@ -61,11 +61,10 @@ def _gram_of(layer: Layer, name: str) -> Callable[[Any], np.ndarray]:
 
 @dataclass(eq=False)
 class Whole:
-    """The Gram matrix of all images at one layer, with each image's sum of values and their number."""
+    """The Gram matrices of all images at one layer: of values less their mean over images, and over each image."""
 
     gram: np.ndarray = field(repr=False)
-    sums: np.ndarray = field(repr=False)
-    count: int
+    correlated: np.ndarray = field(repr=False)
 
 
 def whole_grams(
@@ -97,8 +96,10 @@ def whole_grams(
             yield f"{network.name}: {group[0].name}, image {read.start + len(read)}{collection.of_all}"
         for layer in group:
             every = torch.cat(values.pop(layer.name))
-            gram = (every @ every.T).double().cpu().numpy()
-            grams[layer.name] = Whole(gram, every.double().sum(1).cpu().numpy(), every.shape[1])
+            # what all images, or all of an image's values, share would cost the digits in which they differ
+            rows_apart, images_apart = every - every.mean(1, keepdim=True), every - every.mean(0)
+            gram, correlated = ((part @ part.T).double().cpu().numpy() for part in (images_apart, rows_apart))
+            grams[layer.name] = Whole(gram, correlated)
 
 
 def _rows(layer: Layer, name: str) -> Callable[[Any], Tensor]:

@@ -27,14 +27,12 @@ def centred(gram: np.ndarray) -> np.ndarray:
     return gram - rows[None] - rows[:, None] + rows.mean()
 
 
-def correlation_distances(gram: np.ndarray, sums: np.ndarray, count: int) -> np.ndarray:
-    """(n (n-1) / 2,): 1 - Pearson's r of each two images' values, from their Gram matrix, sums (n,) and number."""
-    means = sums / count
-    covariance = gram / count - np.outer(means, means)
+def correlation_distances(covariance: np.ndarray) -> np.ndarray:
+    """(n (n-1) / 2,): 1 - Pearson's r of each two images, from the Gram matrix of values less each image's mean."""
     spread = np.sqrt(np.clip(np.diagonal(covariance), 0, None))
     with np.errstate(divide="ignore", invalid="ignore"):
         r = covariance / np.outer(spread, spread)
-    return 1 - r[np.triu_indices(len(gram), 1)]
+    return 1 - r[np.triu_indices(len(covariance), 1)]
 
 
 def rank_correlations(one: list[np.ndarray], other: list[np.ndarray]) -> np.ndarray:

@@ -35,6 +35,7 @@ class Similarity(Result):
     hash: str  # of the images' contents, in their order
     same: bool  # whether both are the same network
     seed: int
+    chance: float = 0.0  # the value for images in another order; 0 in expectation for cka
     rest: int = 0  # images of a last batch that was too small to compare
     unreadable: tuple[str, ...] = ()
     progress: str = ""
@@ -82,6 +83,8 @@ class Similarity(Result):
         name = NAMES[self.kind].split(",")[0]
         words = f"the layer of {self.b} that is most alike to one of {self.a} has {name} {min(values):.2f} to "
         words += f"{max(values):.2f}, {np.median(values):.2f} in the middle"
+        if self.kind != "cka":
+            words += f" (images in another order: {self.chance:.2f})"
         if np.isnan(self.order):
             return words
         return f"{words}; these layers come in the same order (rank correlation {self.order:.2f})".replace("-", "−")
@@ -100,7 +103,9 @@ class Similarity(Result):
 
         return {
             "a": self.a, "b": self.b, "kind": self.kind, "kernel": self.kernel, "verdict": self.words,
-            "images": self.images, "hash": self.hash, "layers": [list(names) for names in self.layers],
+            "images": self.images,
+            "chance": None if np.isnan(self.chance) else self.chance, "hash": self.hash,
+            "layers": [list(names) for names in self.layers],
             "values": listed(self.values), "low": listed(self.low), "high": listed(self.high), "seed": self.seed,
             "order": None if np.isnan(self.order) else self.order, "rows": self.rows,
             "unreadable": list(self.unreadable),

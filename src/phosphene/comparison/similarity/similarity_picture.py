@@ -55,6 +55,8 @@ def sheet_of(result: Similarity) -> Sheet:
         "procrustes": "1: the same values up to a rotation, a scale and a shift.",
         "cca": "Of the principal components with 99 % of the variance, at most a third of the images.",
     }[result.kind]
+    if result.kind != "cka":
+        said += f" With the images of one network in another order the value would be {result.chance:.2f}."
     caption = f"{said} Framed: the column most alike to each row. The same images in the same order through both."
     width = max(matrix.width + 96, 620.0)
     subtitle = f"{_name(result)} over {counted(result.images, 'image')}"

@@ -93,6 +93,7 @@ class Work:
         one, other = ([each[layer.name] for layer in some] for each, some in zip(grams, self.layers, strict=True))
         values, low, high = _compared(kind, one, other, self.seed)
         yield "done", {
+            "chance": _chance(kind, one, other, self.seed),
             "values": values, "low": low, "high": high, "images": count, "hash": digest.hexdigest(),
             "unreadable": source.unreadable,
         }  # fmt: skip
@@ -130,11 +131,31 @@ def _compared(
     return values, np.full_like(values, np.nan), np.full_like(values, np.nan)
 
 
+def _chance(kind: Kind, one: Sequence[Whole], other: Sequence[Whole], seed: int) -> float:
+    """The mean over layers, each with one of the other network, where the images of one are in another order."""
+    count = len(one[0].gram)
+    order = np.random.default_rng(seed).permutation(count)
+    pairs = [(x, other[index * len(other) // len(one)]) for index, x in enumerate(one)]
+    shuffled = [Whole(y.gram[order][:, order], y.correlated[order][:, order]) for _, y in pairs]
+    if kind == "rsa":
+        values = [
+            rank_correlations([correlation_distances(x.correlated)], [correlation_distances(y.correlated)])[0, 0]
+            for (x, _), y in zip(pairs, shuffled, strict=True)
+        ]
+    else:
+        grams = [(centred(x.gram), centred(y.gram)) for (x, _), y in zip(pairs, shuffled, strict=True)]
+        if kind == "procrustes":
+            values = [procrustes(x, y) for x, y in grams]
+        else:
+            values = [cca(components(x), components(y)) for x, y in grams]
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
 def _ranked(one: Sequence[Whole], other: Sequence[Whole], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """RSA, and its interval over images drawn anew; an image is not compared with itself."""
 
     def distances(each: Whole) -> np.ndarray:
-        return correlation_distances(each.gram, each.sums, each.count)
+        return correlation_distances(each.correlated)
 
     first, second = [distances(each) for each in one], [distances(each) for each in other]
     values = rank_correlations(first, second)

@@ -12,6 +12,7 @@ from ...network.blocks import distinct_blocks
 from ...network.running.outputs import main_tensor
 from ...network.running.replacing import replaced
 from ..regression.moments import bytes_of
+from .stitched import placed
 
 MOST = 4  # pairs where no layers are named
 ROOM = 1 << 30  # bytes of the sums of one pair
@@ -112,16 +113,16 @@ def _check_passes(network: Network, layer: Layer) -> None:
     shape = (1, network.channels or 3, *network.preprocessing.size)
     blank = torch.zeros(shape, device=network.device, dtype=network.dtype)
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(blank)
-    value = main_tensor(network.record(blank, layer.name)[layer.name])
-    assert value is not None
+    maps = network.maps(blank, layer.name).detach()
     with torch.no_grad():
         answers = [
-            main_tensor(replaced(network.module, x, layer.name, lambda _: value.clone())) for x in (blank, noise)
+            main_tensor(replaced(network.module, x, layer.name, lambda value: placed(layer, value, maps)))
+            for x in (blank, noise)
         ]
     assert isinstance(answers[0], Tensor)
     assert isinstance(answers[1], Tensor)
     if not torch.allclose(answers[0], answers[1], atol=1e-5 * float(answers[0].abs().max()) + 1e-12):
         raise ValueError(
-            f"the answer of {network.name} also depends on values that go past {layer.name}, as by a skip connection; "
-            "choose a layer that all of them pass, such as a block's output"
+            f"the answer of {network.name} also depends on values that go past {layer.name}, as by a skip connection "
+            "or in a class token; choose a layer whose places all of them pass, such as a block's output"
         )

@@ -123,6 +123,7 @@ class Stitching(Result):
         best = self.best
         share = best.agreement[best.best].mean
         words = f"on the values of {self.a}, {self.b} answers {share:.0%} of images as on its own, at {best.name}"
+        words += f", the best of {len(self.stitches)} pairs of layers" if len(self.stitches) > 1 else ""
         words += f" ({best.agreement['naive'].mean:.0%} without a learned layer)"
         if self.labelled and self.right_b is not None:
             right = best.right[best.best].mean

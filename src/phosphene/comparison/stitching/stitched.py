@@ -105,7 +105,7 @@ class Stitched(nn.Module):
         if value is None:
             raise RuntimeError(f"the bottom ended without computing {self.layer_a.name}")
         maps = value.flatten(1)[..., None, None] if self.layer_a.layout is None else self.layer_a.layout.maps(value)
-        mapped = self.adapter(matched(maps.to(self.adapter.weight.dtype), self.layer_b.maps_shape[1:]))
+        mapped = self.adapter(matched(maps.to(self.adapter.weight), self.layer_b.maps_shape[1:]))
         above = _passed.set(mapped)
         try:
             return self.top(mapped.new_zeros(len(mapped), *self.size))

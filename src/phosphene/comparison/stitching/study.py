@@ -97,8 +97,8 @@ class Study:
         pair, (of_a, of_blank, of_b) = self.pairs[index], values
         target = of_b[pair.b.name]
         inputs = {
-            "learned": matched(of_a[pair.a.name], pair.grid),
-            "untrained": matched(of_blank[pair.a.name], pair.grid),
+            "learned": matched(of_a[pair.a.name].to(target.device), pair.grid),
+            "untrained": matched(of_blank[pair.a.name].to(target.device), pair.grid),
             "shuffled": target[:, self.orders[index].to(target.device)],
         }
         return inputs, target
@@ -124,11 +124,14 @@ class Study:
 
     def scores(self, pair: LayerPair, maps: Tensor, layer: Linear | None) -> Tensor:
         """The top's scores for the bottom's maps, through a layer or without one."""
-        on_grid = matched(maps, pair.grid)
+        on_grid = matched(maps.to(self.b.device), pair.grid)
         mapped = applied(layer, on_grid) if layer is not None else fitting_channels(on_grid, pair.channels[1])
         size = (self.b.channels or 3, *self.b.preprocessing.size)
         blank = torch.zeros(len(mapped), *size, device=self.b.device, dtype=self.b.dtype)
-        return scores_where(self.b, blank, pair.b, lambda _: mapped)
+        if self.b.steadiness(tuple(size[1:])).coupled:  # images go through the top one by one
+            each = zip(blank.split(1), mapped.split(1), strict=True)
+            return torch.cat([scores_where(self.b, x, pair.b, partial(_instead, one)) for x, one in each])
+        return scores_where(self.b, blank, pair.b, partial(_instead, mapped))
 
     def measure(self) -> Iterator[str]:
         """The errors and answers on the images that measure."""
@@ -197,6 +200,11 @@ class Study:
             began, stitches=tuple(stitches), right_a=own["a"], right_b=own["b"], labelled=labelled, images=count,
             fitting=self.fitting, chance=1 / max(1, self.classes), unreadable=self.unreadable, progress="done",
         )  # fmt: skip
+
+
+def _instead(mapped: Tensor, own: Tensor) -> Tensor:
+    """What comes from the bottom, in the place of the top's own maps."""
+    return mapped
 
 
 def applied(layer: Linear, maps: Tensor) -> Tensor:

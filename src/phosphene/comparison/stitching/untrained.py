@@ -5,21 +5,26 @@ from __future__ import annotations
 import copy
 
 import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
 
 from ...network import Network
+
+STARTED = (_ConvNd, _NormBase, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.Embedding)  # layers that start by themselves
 
 
 def untrained(network: Network, seed: int = 0) -> Network:
     """A copy whose layers start as PyTorch starts them; weights of other parts are drawn with their mean and spread."""
     module = copy.deepcopy(network.module).eval()
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    devices = [network.device] if network.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), torch.no_grad():
         torch.manual_seed(seed)
         for part in module.modules():
             if not list(part.parameters(recurse=False)) and not list(part.buffers(recurse=False)):
                 continue
-            reset = getattr(part, "reset_parameters", None)
-            if callable(reset) and type(part).__module__.startswith("torch.nn"):
-                reset()
+            if isinstance(part, STARTED):  # and what is derived from them, as timm's
+                part.reset_parameters()
                 continue
             for weight in part.parameters(recurse=False):
                 if weight.is_floating_point():

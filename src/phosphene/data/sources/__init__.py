@@ -41,7 +41,7 @@ READERS |= {
 
 __all__ = [
     "FILES", "READERS", "SHARD", "Item", "Reader", "Shard", "lost", "moving", "news", "news_of", "number", "photo_of",
-    "picked", "reader", "shard_and_index", "shards_of",
+    "picked", "reader", "shard_and_index", "shards_of", "whole",
 ]  # fmt: skip
 
 
@@ -49,6 +49,11 @@ def news(listed: list[Shard], old: list[Shard]) -> list[Shard]:
     """What of the listed shards is in none of the known ones, as shards to add to them."""
     archives = tar_archive.news([shard for shard in listed if shard.kind == "tar"], old)
     return archives + news_of([shard for shard in listed if shard.kind != "tar"], old)
+
+
+def whole(shard: Shard) -> list[Shard]:
+    """The shard with all that reading it takes: an archive's members are listed first."""
+    return tar_archive.news([shard], []) if shard.kind == "tar" else [shard]
 
 
 def news_of(listed: Sequence[Shard], old: Sequence[Shard]) -> list[Shard]:
