@@ -178,9 +178,9 @@ def compare_networks(
             classes = [read.classes(network) for network in networks]
             answers = [each.add(x, own) for each, x, own in zip(answered, read.inputs, classes, strict=True)]
             stated += torch.stack(classes, 1).tolist()
-            _keep(disagreed, read, answered, answers)
+            _keep(disagreed, read, len(stated) - len(read), answered, answers)
             step += 1
-            yield replace(began, progress=f"image {read.start + len(read)}{source.of_all}", step=step)
+            yield replace(began, progress=f"image {read.seen}{source.of_all}", step=step)
         if len(stated) < FEWEST:
             raise ValueError(f"comparing networks takes {FEWEST} images at least; only {len(stated)} could be read")
         yield replace(began, progress="measuring speed", step=step + 1)
@@ -191,10 +191,12 @@ def compare_networks(
     )  # fmt: skip
 
 
-def _keep(disagreed: Disagreed, read: Batch, answered: list[Answered], answers: list[list[str]]) -> None:
-    """Notes the images of a batch that the networks answer differently."""
+def _keep(
+    disagreed: Disagreed, read: Batch, start: int, answered: list[Answered], answers: list[list[str]]
+) -> None:  # fmt: skip
+    """Notes the images of a batch that the networks answer differently; its first one is number `start` of all."""
     for index, entry in enumerate(read.entries):
-        place = read.start + index
+        place = start + index
         count = len({each.given[place] for each in answered})
         if count < 2:
             continue
