@@ -188,7 +188,7 @@ def test_the_picture_and_the_json(tmp_path):
     assert np.isnan(single.low).all()
     json.dumps(single.to_dict(), allow_nan=False)
     words = [step.progress for step in ph.similarity.steps(a, b, x, layers="0", batch=4)]
-    assert words == ["image 4 of 12", "image 8 of 12", "image 12 of 12", "done"]
+    assert words == ["comparing: image 4 of 12", "comparing: image 8 of 12", "comparing: image 12 of 12", "done"]
 
 
 @pytest.mark.parametrize(

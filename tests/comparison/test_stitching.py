@@ -129,7 +129,8 @@ def test_training_by_the_task_lowers_the_loss():
 def test_pairs_are_chosen_over_the_depth_and_the_sheet_is_set(tmp_path):
     a, b = network_of(), network_of(1, channels=4)
     steps = list(ph.stitch.steps(a, b, "0", "1", images(), task=1))
-    assert steps[0].progress.startswith("fitting: image")
+    assert steps[0].progress.startswith("fitting: sums of ")
+    assert steps[1].progress.startswith("fitting: image")
     assert any(step.progress.startswith("training: 0 → 1, step 1 of 1, loss") for step in steps)
     result = steps[-1]
     json.dumps(result.to_dict(), allow_nan=False)

@@ -11,6 +11,7 @@ import os
 import pickle
 import re
 import time
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,12 @@ class Checkpoint:
         if not file.exists():
             return None
         try:
+            if not zipfile.is_zipfile(file):  # what torch writes is one
+                raise TypeError("no archive")
             content = torch.load(file, map_location="cpu", weights_only=True)
             account, done, state, finished = (content[key] for key in ("account", "done", "state", "finished"))
         except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
-            raise ValueError(f"{str(file)!r} is no part of a run ({type(error).__name__}); delete it") from error
+            raise ValueError(f"{str(file)!r} is no part of a run; delete it") from error
         for what, value in {**self.account, **about}.items():
             if account.get(what) != value:
                 said = "the images are others" if what == IMAGES else (

@@ -50,7 +50,7 @@ class Way:
             self.checkpoint.remove()
 
 
-def way(
+def way_of(
     ray: str | None, checkpoint: str | os.PathLike[str] | None, networks: Sequence[Network], account: Mapping[str, Any]
 ) -> Way:
     """The way of a run of these networks, whose options `account` says; see `Checkpoint` for what raises."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.collection import ImageCollection
 from ...network import Layer, Network
 from ...network.running.outputs import main_tensor
 
@@ -67,46 +66,34 @@ class Whole:
     correlated: np.ndarray = field(repr=False)
 
 
-def whole_grams(
-    network: Network, layers: Sequence[Layer], source: Callable[[], ImageCollection], images: int, at: int,
-    grams: dict[str, Whole],
-) -> Iterator[str]:  # fmt: skip
-    """Fills in the Gram matrices of layers over all images, in as few passes as memory allows; yields what it is at.
+def whole_of(values: np.ndarray) -> Whole:
+    """Of the values (images, values) of all images."""
+    every = torch.from_numpy(values)
+    # what all images, or all of an image's values, share would cost the digits in which they differ
+    rows_apart, images_apart = every - every.mean(1, keepdim=True), every - every.mean(0)
+    gram, correlated = ((part @ part.T).double().numpy() for part in (images_apart, rows_apart))
+    return Whole(gram, correlated)
 
-    The network is number `at` of the source's.
-    """
-    for group in _groups(layers, images):
-        values: dict[str, list[Tensor]] = {layer.name: [] for layer in group}
-        collection = source()
-        for read in collection:
-            functions: dict[str, Callable[[Any], Any]] = {
-                layer.name: _rows(layer, network.name) for layer in group
-            }  # fmt: skip
-            x = read.inputs[at]
-            with torch.no_grad():
-                if network.steadiness(tuple(x.shape[-2:])).coupled:
-                    recorded = network.record(x, *functions)
-                    rows = {name: function(recorded[name]) for name, function in functions.items()}
-                else:
-                    rows = network.reduce(x, functions)
-            for name, each in rows.items():
-                if not torch.isfinite(each).all():
-                    raise ValueError(f"{name} of {network.name} gives values that are not finite")
-                values[name].append(each)
-            yield f"{network.name}: {group[0].name}, image {read.start + len(read)}{collection.of_all}"
-        for layer in group:
-            every = torch.cat(values.pop(layer.name))
-            # what all images, or all of an image's values, share would cost the digits in which they differ
-            rows_apart, images_apart = every - every.mean(1, keepdim=True), every - every.mean(0)
-            gram, correlated = ((part @ part.T).double().cpu().numpy() for part in (images_apart, rows_apart))
-            grams[layer.name] = Whole(gram, correlated)
+
+def values_of(network: Network, x: Tensor, layers: Sequence[Layer]) -> dict[str, Tensor]:
+    """The layers' values for inputs, as rows (N, values). ValueError for values that are not finite."""
+    functions: dict[str, Callable[[Any], Any]] = {layer.name: _rows(layer, network.name) for layer in layers}
+    if network.steadiness(tuple(x.shape[-2:])).coupled:
+        recorded = network.record(x, *functions)
+        rows = {name: function(recorded[name]) for name, function in functions.items()}
+    else:
+        rows = network.reduce(x, functions)
+    for name, each in rows.items():
+        if not torch.isfinite(each).all():
+            raise ValueError(f"{name} of {network.name} gives values that are not finite")
+    return rows
 
 
 def _rows(layer: Layer, name: str) -> Callable[[Any], Tensor]:
     return lambda value: rows_of(value, layer, name).clone()
 
 
-def _groups(layers: Sequence[Layer], images: int) -> list[list[Layer]]:
+def groups_of(layers: Sequence[Layer], images: int) -> list[list[Layer]]:
     """The layers in groups whose values of all images fit into `ROOM`; ValueError for one that is too large alone."""
     groups: list[list[Layer]] = []
     held = 0

@@ -36,7 +36,7 @@ class Similarity(Result):
     same: bool  # whether both are the same network
     seed: int
     chance: float = 0.0  # the value for images in another order; 0 in expectation for cka
-    rest: int = 0  # images of a last batch that was too small to compare
+    rest: int = 0  # images of batches that were too small to compare
     unreadable: tuple[str, ...] = ()
     progress: str = ""
     step: int = 0
@@ -44,7 +44,7 @@ class Similarity(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        left = [f"left out: the last {counted(self.rest, 'image')}, too few for a batch"] if self.rest else []
+        left = [f"left out: {counted(self.rest, 'image')}, too few for a batch"] if self.rest else []
         return (*super().notes, *left)
 
     @property

@@ -17,11 +17,13 @@ from typing import Any, get_args
 
 import numpy as np
 
+from ...data.passing import way_of
 from ...instrument import instrument
-from ...instrument.roles import ImageSource, LayerNames
+from ...instrument.roles import CheckpointFolder, Cluster, ImageSource, LayerNames
 from ...network import Layer, Network
 from ...network.blocks import distinct_blocks
 from .hsic import FEWEST
+from .passes import Both
 from .result import Kernel, Kind, Similarity
 from .work import Work
 
@@ -42,6 +44,8 @@ def similarity(
     batch: int = 64,
     limit: int | None = 1000,
     seed: int = 0,
+    ray: Cluster | None = None,
+    checkpoint: CheckpointFolder | None = None,
 ) -> Iterator[Similarity]:
     """How alike the layers of two networks are: CKA, RSA, Procrustes or CCA, for every pair of layers in one pass.
 
@@ -60,6 +64,8 @@ def similarity(
     - `batch`: images of a batch, which cka compares with each other
     - `limit`: how many images to use at most, spread over all
     - `seed`: of the intervals' draws
+    - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' uses a running one
+    - `checkpoint`: a folder that holds how far the run is, so that a killed run goes on from there
     """
     if kind not in get_args(Kind):
         raise ValueError(f"a similarity is {', '.join(get_args(Kind))}, not {kind!r}")
@@ -79,10 +85,15 @@ def similarity(
         high=np.full((1, 1), np.nan), images=0, hash="", same=a is b or a.fingerprint == b.fingerprint, seed=seed,
     )  # fmt: skip
     began = replace(began, low=began.values, high=began.values)
-    work = Work(a, b, images, chosen, limit, batch, seed)
+    account = {
+        "instrument": "similarity", "kind": kind, "kernel": kernel, "width": width, "layers": began.layers,
+    }  # fmt: skip
+    how = way_of(ray, checkpoint, [a, b], account)
+    work = Work(a, b, Both(images, chosen, limit, batch), how, seed)
     steps = work.streamed(kernel, width) if kind == "cka" else work.whole(kind)
     for step, (words, change) in enumerate(steps, 1):
         yield replace(began, progress=words, step=step, **change)
+    how.done()
 
 
 def _layers(a: Network, b: Network, layers: Any, layers_b: Any) -> tuple[list[Layer], list[Layer]]:

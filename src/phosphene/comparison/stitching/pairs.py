@@ -11,8 +11,9 @@ from ...network import Layer, Network
 from ...network.blocks import distinct_blocks
 from ...network.running.outputs import main_tensor
 from ...network.running.replacing import replaced
+from ..maps.going_on import with_maps
+from ..maps.layers import depth_of
 from ..regression.moments import bytes_of
-from .stitched import placed
 
 MOST = 4  # pairs where no layers are named
 ROOM = 1 << 30  # bytes of the sums of one pair
@@ -48,9 +49,9 @@ def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -
         return [_checked(a, b, layer_a, layer_b)]
     first, second = _cuts(a), _cuts(b)
     if layer_a is not None:
-        first = [(name, place) for name, place in first if name == layer_a] or [(layer_a, _place(a, layer_a))]
+        first = [(name, place) for name, place in first if name == layer_a] or [(layer_a, depth_of(a, layer_a))]
     if layer_b is not None:
-        second = [(name, place) for name, place in second if name == layer_b] or [(layer_b, _place(b, layer_b))]
+        second = [(name, place) for name, place in second if name == layer_b] or [(layer_b, depth_of(b, layer_b))]
     for network, layers in ((a, first), (b, second)):
         if not layers:
             raise ValueError(f"{network.name} has no blocks to stitch at; name a layer of each network")
@@ -68,12 +69,7 @@ def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -
 
 def _cuts(network: Network) -> list[tuple[str, float]]:
     """Blocks with their places in the depth."""
-    return [(name, _place(network, name)) for name in distinct_blocks(network)]
-
-
-def _place(network: Network, name: str) -> float:
-    order = [layer.name for layer in network.layers()]
-    return order.index(network.layer(name).name) / max(1, len(order) - 1)
+    return [(name, depth_of(network, name)) for name in distinct_blocks(network)]
 
 
 def _ratio(one: int, other: int) -> float:
@@ -116,7 +112,9 @@ def _check_passes(network: Network, layer: Layer) -> None:
     maps = network.maps(blank, layer.name).detach()
     with torch.no_grad():
         answers = [
-            main_tensor(replaced(network.module, x, layer.name, lambda value: placed(layer, value, maps)))
+            main_tensor(
+                replaced(network.module, x, layer.name, lambda value: with_maps(layer, value, lambda own: maps))
+            )
             for x in (blank, noise)
         ]
     assert isinstance(answers[0], Tensor)

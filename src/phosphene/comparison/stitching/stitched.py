@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ...network import Layer, Network
 from ...network.running.outputs import main_tensor
+from ..maps.going_on import maps_in, with_maps
 
 _passed: ContextVar[Tensor | None] = ContextVar("stitched_value", default=None)
 _left: ContextVar[Any] = ContextVar("bottom_value", default=None)
@@ -56,14 +57,7 @@ class _Enter:
         if maps is None:
             return output
         _passed.set(None)  # a module that is called again computes its own value
-        return placed(self.layer, output, maps)
-
-
-def placed(layer: Layer, value: Tensor, maps: Tensor) -> Tensor:
-    """A layer's value with maps (N, C, rows, columns) in the place of its own."""
-    if layer.layout is None:
-        return maps.reshape(value.shape).to(value)
-    return layer.layout.placed(value, maps.to(value)).to(value)
+        return with_maps(self.layer, output, lambda own: maps)
 
 
 def matched(maps: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -104,8 +98,9 @@ class Stitched(nn.Module):
             _left.reset(token)
         if value is None:
             raise RuntimeError(f"the bottom ended without computing {self.layer_a.name}")
-        maps = value.flatten(1)[..., None, None] if self.layer_a.layout is None else self.layer_a.layout.maps(value)
-        mapped = self.adapter(matched(maps.to(self.adapter.weight), self.layer_b.maps_shape[1:]))
+        mapped = self.adapter(
+            matched(maps_in(self.layer_a, value).to(self.adapter.weight), self.layer_b.maps_shape[1:])
+        )
         above = _passed.set(mapped)
         try:
             return self.top(mapped.new_zeros(len(mapped), *self.size))
