@@ -149,10 +149,10 @@ def test_a_checkpoint_of_another_run_is_refused(networks, photos, tmp_path):
     steps.close()
     a, b = networks
     others = [
-        (dict(layers=["0"]), "its layers is"),
-        (dict(layers=["0", "1"], kernel="rbf"), "its kernel is linear, and here it is rbf"),
-        (dict(layers=["0", "1"], limit=40), "the images are others"),
-        (dict(layers=["0", "1"], batch=4), "the images are others"),
+        ({"layers": ["0"]}, "its layers is"),
+        ({"layers": ["0", "1"], "kernel": "rbf"}, "its kernel is linear, and here it is rbf"),
+        ({"layers": ["0", "1"], "limit": 40}, "the images are others"),
+        ({"layers": ["0", "1"], "batch": 4}, "the images are others"),
     ]
     for options, words in others:
         with pytest.raises(ValueError, match=words):

@@ -154,7 +154,10 @@ class Store(Database):
         broken = [row for row in rows if row.error is not None]
         if broken:
             self.append(tables.unreadable_table(sweep.name), tables.of_unreadable(broken))
-        ids = [row.id for row in rows if row.error is None]
+        usable = [row for row in rows if row.error is None]
+        ids = [row.id for row in usable]
+        if sweep.work.features and usable:
+            self.append(tables.hashes_table(sweep.name), tables.of_hashes(usable))
         for layer in sweep.work.features:
             parts = [batch.features[layer] for batch in batches if len(batch.features.get(layer, ()))]
             if parts:
@@ -182,8 +185,8 @@ class Store(Database):
 
     def _grown(self, sweep: Sweep) -> list[str]:
         """The tables that grow with the images, as far as there are any."""
-        unreadable = tables.unreadable_table(sweep.name)
-        return [*self._features(sweep), *([unreadable] if self.holds(unreadable) else [])]
+        others = (tables.unreadable_table(sweep.name), tables.hashes_table(sweep.name))
+        return [*self._features(sweep), *filter(self.holds, others)]
 
     def _forget_images(self, sweep: Sweep) -> None:
         """Takes away images that no sweep has met, and notes which shards others have brought."""
@@ -273,6 +276,27 @@ class Store(Database):
         ids, vectors = tables.to_features(rows)
         order = ids.argsort(kind="stable")
         return ids[order], vectors[order]
+
+    def hashes(self, sweep: Sweep) -> tuple[np.ndarray, list[str]]:
+        """The numbers (N,) of the images whose features are kept, in their order, and their files' hashes.
+
+        ValueError where there are none, or not of all images, as in atlases of old.
+        """
+        table, units = self.find(tables.hashes_table(sweep.name)), self.find(tables.units_table(sweep.name))
+        if units is None:
+            raise ValueError(self.nothing(sweep))
+        rows = json.loads(units.schema.metadata[b"rows"])
+        features = max(
+            (rows.get(tables.features_table(sweep.name, layer), 0) for layer in sweep.work.features), default=0
+        )
+        if table is None or rows.get(table.name, 0) != features:
+            raise ValueError(
+                f"the atlas {self.path!r} was built by a version that kept no hashes of its images, so that they can't "
+                "be held against others; build it anew"
+            )
+        done = covered(Coverage.from_json(units.schema.metadata[b"done"].decode()))
+        kept = table.search().where(done).limit(max(1, table.count_rows())).to_arrow().sort_by("id")
+        return kept.column("id").to_numpy(), kept.column("sha256").to_pylist()
 
     def features_rows(self, sweep: Sweep, layer: str) -> tuple[Any, str | None]:
         """The table of a layer's features, and the condition of the rows that count; None where all do.

@@ -50,12 +50,13 @@ def batch_grams(network: Network, x: Tensor, layers: Sequence[Layer]) -> np.ndar
 
 
 def _gram_of(layer: Layer, name: str) -> Callable[[Any], np.ndarray]:
-    def gram(value: Any) -> np.ndarray:
-        rows = rows_of(value, layer, name)
-        rows = rows - rows.mean(0)  # what all images share would cost the digits in which they differ
-        return (rows @ rows.T).double().cpu().numpy()
+    return lambda value: gram_of(rows_of(value, layer, name))
 
-    return gram
+
+def gram_of(rows: Tensor) -> np.ndarray:
+    """Of rows (m, values) less their mean: what all share would cost the digits in which they differ."""
+    rows = rows - rows.mean(0)
+    return (rows @ rows.T).double().cpu().numpy()
 
 
 @dataclass(eq=False)

@@ -37,6 +37,7 @@ class Similarity(Result):
     seed: int
     chance: float = 0.0  # the value for images in another order; 0 in expectation for cka
     rest: int = 0  # images of batches that were too small to compare
+    remarks: tuple[str, ...] = ()  # what the values are, where they are not a layer's own
     unreadable: tuple[str, ...] = ()
     progress: str = ""
     step: int = 0
@@ -45,7 +46,7 @@ class Similarity(Result):
     @property
     def notes(self) -> tuple[str, ...]:
         left = [f"left out: {counted(self.rest, 'image')}, too few for a batch"] if self.rest else []
-        return (*super().notes, *left)
+        return (*super().notes, *self.remarks, *left)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -108,5 +109,5 @@ class Similarity(Result):
             "layers": [list(names) for names in self.layers],
             "values": listed(self.values), "low": listed(self.low), "high": listed(self.high), "seed": self.seed,
             "order": None if np.isnan(self.order) else self.order, "rows": self.rows,
-            "unreadable": list(self.unreadable),
+            "remarks": list(self.remarks), "unreadable": list(self.unreadable),
         }  # fmt: skip

@@ -38,7 +38,7 @@ class Work:
         if "weight" not in gathered.rows:
             raise ValueError(f"CKA needs {FEWEST} images at least, and there are {gathered.images}")
         sums = gathered.column("across"), gathered.column("one"), gathered.column("other")
-        values, low, high = _aligned(sums, gathered.column("weight"), self.seed)
+        values, low, high = aligned_over(sums, gathered.column("weight"), self.seed)
         rest = sum(gathered.rows.get("left", ()))
         yield "done", {
             "values": values, "low": low, "high": high, "images": gathered.images - rest, "hash": hash_of(gathered),
@@ -81,7 +81,7 @@ def hash_of(gathered: Gathered) -> str:
     return sha256("".join(gathered.rows[HASHES]).encode()).hexdigest()
 
 
-def _aligned(
+def aligned_over(
     sums: tuple[np.ndarray, np.ndarray, np.ndarray], weights: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """CKA from the batches' (n, A, B), (n, A) and (n, B), and its interval over batches; NaN ends for a single one."""
