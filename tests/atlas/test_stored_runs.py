@@ -11,6 +11,7 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.atlas.similarity import atlas_similarity
+from phosphene.atlas.store.hashes import hashes_of
 
 LAYERS = ["1", "3"]
 
@@ -104,10 +105,10 @@ def test_an_atlas_that_was_killed_keeps_one_hash_an_image(networks, photos, tmp_
         next(steps)
     steps.close()
     half = ph.Atlas(tmp_path / "a", networks[0])
-    assert len(half.store.hashes(half.sweeps()[0])[1]) == 9
+    assert len(hashes_of(half.store, half.sweeps()[0])[1]) == 9
     whole = ph.Atlas.build(networks[0], photos, tmp_path / "a", features=LAYERS, layers="0", batch=3)
     expected = [ph.read(file).sha256 for file in sorted(photos.glob("*.png"))]
-    assert whole.store.hashes(whole.sweeps()[0])[1] == expected
+    assert hashes_of(whole.store, whole.sweeps()[0])[1] == expected
 
 
 @pytest.mark.parametrize(

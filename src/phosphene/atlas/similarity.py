@@ -25,6 +25,7 @@ from ..instrument.roles import AtlasLike, LayerNames
 from ..network.room import check_room
 from .opened import OpenedAtlas, opened
 from .search.features import vectors_of
+from .store.hashes import hashes_of
 from .store.work import Sweep
 
 READ = 1024  # images whose features are read at once
@@ -57,7 +58,7 @@ class Stored:
             if not every:
                 raise LookupError(f"the atlas {atlas.path!r} keeps no features; build it with features=, layers' names")
             swept = atlas.newest(every, "features")
-        return cls(atlas, swept, tuple(layers or swept.work.features), *atlas.store.hashes(swept))
+        return cls(atlas, swept, tuple(layers or swept.work.features), *hashes_of(atlas.store, swept))
 
     def vectors(self, layer: str, numbers: np.ndarray) -> np.ndarray:
         """The layer's features (n, D) of these images, in their order."""

@@ -277,27 +277,6 @@ class Store(Database):
         order = ids.argsort(kind="stable")
         return ids[order], vectors[order]
 
-    def hashes(self, sweep: Sweep) -> tuple[np.ndarray, list[str]]:
-        """The numbers (N,) of the images whose features are kept, in their order, and their files' hashes.
-
-        ValueError where there are none, or not of all images, as in atlases of old.
-        """
-        table, units = self.find(tables.hashes_table(sweep.name)), self.find(tables.units_table(sweep.name))
-        if units is None:
-            raise ValueError(self.nothing(sweep))
-        rows = json.loads(units.schema.metadata[b"rows"])
-        features = max(
-            (rows.get(tables.features_table(sweep.name, layer), 0) for layer in sweep.work.features), default=0
-        )
-        if table is None or rows.get(table.name, 0) != features:
-            raise ValueError(
-                f"the atlas {self.path!r} was built by a version that kept no hashes of its images, so that they can't "
-                "be held against others; build it anew"
-            )
-        done = covered(Coverage.from_json(units.schema.metadata[b"done"].decode()))
-        kept = table.search().where(done).limit(max(1, table.count_rows())).to_arrow().sort_by("id")
-        return kept.column("id").to_numpy(), kept.column("sha256").to_pylist()
-
     def features_rows(self, sweep: Sweep, layer: str) -> tuple[Any, str | None]:
         """The table of a layer's features, and the condition of the rows that count; None where all do.
 
