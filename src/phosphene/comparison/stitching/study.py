@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...data.collection import Batch, ImageCollection
 from ...measures.intervals import interval, ratio
-from ...network import Layer, Network
+from ...network import Layer, Network, NoScoresError
 from ..equivariance.fitting import CHOOSE, FIT, MEASURE, TURN
 from ..equivariance.pairs import batch_for, maps_of
 from ..equivariance.restoring import scores_where
@@ -46,7 +46,9 @@ class Study:
         self.unreadable: tuple[str, ...] = ()
         self.errors: list[dict[str, list[float]]] = [{} for _ in pairs]
         self.answers: list[dict[str, list[int]]] = [{} for _ in pairs]
-        self.own: dict[str, list[int]] = {"a": [], "b": [], "stated": []}
+        self.own: list[int] = []  # B's answers
+        self.stated_classes: list[int] = []  # in B's order
+        self.right_a: list[bool] | None = []  # None where A gives no scores, or has not all of the stated classes
         self.classes = 0
 
     def source(self, turn: frozenset[int], batch: int | None = None) -> ImageCollection:
@@ -137,17 +139,31 @@ class Study:
         """The errors and answers on the images that measure."""
         source = self.source(MEASURE)
         for read in source:
-            for name, network, x in (("a", self.a, read.inputs[0]), ("b", self.b, read.inputs[1])):
-                answers = network.scores(x)
-                self.classes = answers.shape[1]
-                self.own[name] += answers.argmax(1).tolist()
-            stated = read.classes(self.b)
-            self.own["stated"] += stated.tolist()
+            answers = self.b.scores(read.inputs[1])
+            self.classes = answers.shape[1]
+            self.own += answers.argmax(1).tolist()
+            self.stated_classes += read.classes(self.b).tolist()
+            self._measure_bottom(read)
             values = self.values(read)
             for index, pair in enumerate(self.pairs):
                 self._measure(index, pair, values)
             yield f"measuring: image {read.start + len(read)}{source.of_all}"
         self.unreadable = (*self.unreadable, *source.unreadable)
+
+    def _measure_bottom(self, read: Batch) -> None:
+        """Whether A answers right by itself: in its own order of classes, and only where it is a classifier."""
+        if self.right_a is None:
+            return
+        stated = read.classes(self.a)
+        try:
+            scores = self.a.scores(read.inputs[0])
+        except NoScoresError:
+            self.right_a = None
+            return
+        if (stated < 0).any():
+            self.right_a = None
+            return
+        self.right_a += (scores.argmax(1).cpu() == stated).tolist()
 
     def _measure(self, index: int, pair: LayerPair, values: tuple[Mapping[str, Tensor], ...]) -> None:
         inputs, target = self._inputs(index, values)
@@ -171,10 +187,10 @@ class Study:
 
     def result(self, began: Stitching) -> Stitching:
         """All of it. ValueError where too few images could be read."""
-        count = len(self.own["b"])
+        count = len(self.own)
         if count < 2:
             raise ValueError("too few images could be read to measure by; give more")
-        stated = np.array(self.own["stated"])
+        stated, own = np.array(self.stated_classes), np.array(self.own)
         labelled = self.stated and bool((stated >= 0).all())
         share = partial(interval, seed=self.seed)
         stitches = []
@@ -185,7 +201,7 @@ class Study:
                 name: ratio(np.array(errors[name]), np.array(errors["total"]), self.seed)
                 for name in (*SOURCES, "naive")
             }
-            agreement = {way: share(np.array(each) == np.array(self.own["b"])) for way, each in answers.items()}
+            agreement = {way: share(np.array(each) == own) for way, each in answers.items()}
             right = {way: share(np.array(each) == stated) for way, each in answers.items()} if labelled else {}
             better = max((w for w in ("regression", "task") if w in answers), key=lambda way: agreement[way].mean)
             layer = layers["task" if better == "task" else "learned"]
@@ -195,9 +211,10 @@ class Study:
                     agreement=agreement, layer=layer, strength=strength,
                 )
             )  # fmt: skip
-        own = {name: share(np.array(self.own[name]) == stated) if labelled else None for name in ("a", "b")}
+        right_a = share(np.array(self.right_a)) if labelled and self.right_a else None
+        right_b = share(own == stated) if labelled else None
         return replace(
-            began, stitches=tuple(stitches), right_a=own["a"], right_b=own["b"], labelled=labelled, images=count,
+            began, stitches=tuple(stitches), right_a=right_a, right_b=right_b, labelled=labelled, images=count,
             fitting=self.fitting, chance=1 / max(1, self.classes), unreadable=self.unreadable, progress="done",
         )  # fmt: skip
 
