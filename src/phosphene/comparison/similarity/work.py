@@ -13,7 +13,7 @@ from ...data.collection import ImageCollection
 from ...network import Layer, Network
 from .grams import Whole, batch_grams, whole_grams
 from .hsic import FEWEST, alignment, hsic, own, rbf
-from .measures import cca, centred, components, correlation_distances, procrustes, rank_correlations
+from .measures import biased, cca, centred, components, correlation_distances, procrustes, rank_correlations
 from .result import Kind
 
 DRAWS = 200  # of batches or images, for the intervals
@@ -71,8 +71,8 @@ class Work:
         other = batch_grams(self.b, inputs[1], self.layers[1])
         return one, rbf(other, width) if kernel == "rbf" else other
 
-    def whole(self, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The kinds that compare all images with each other."""
+    def whole(self, kind: Kind, gaussian: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The kinds that compare all images with each other; cka with a Gaussian kernel of this width, if any."""
         source = self.source()
         digest, count = sha256(), 0
         for read in source:
@@ -91,12 +91,18 @@ class Work:
             for words in whole_grams(network, some, self.source, count, at, grams[-1]):
                 yield words, {}
         one, other = ([each[layer.name] for layer in some] for each, some in zip(grams, self.layers, strict=True))
+        if kind == "cka" and gaussian is not None:
+            one, other = ([_with(rbf(each.gram[None], gaussian)[0]) for each in some] for some in (one, other))
         values, low, high = _compared(kind, one, other, self.seed)
         yield "done", {
             "chance": _chance(kind, one, other, self.seed),
             "values": values, "low": low, "high": high, "images": count, "hash": digest.hexdigest(),
             "unreadable": source.unreadable,
         }  # fmt: skip
+
+
+def _with(kernel: np.ndarray) -> Whole:
+    return Whole(kernel, kernel)
 
 
 def _aligned(
@@ -125,6 +131,8 @@ def _compared(
     centred_one, centred_other = ([centred(each.gram) for each in some] for some in (one, other))
     if kind == "procrustes":
         values = np.array([[procrustes(x, y) for y in centred_other] for x in centred_one])
+    elif kind == "cka":
+        values = np.array([[biased(x, y) for y in centred_other] for x in centred_one])
     else:
         parts = [components(x) for x in centred_one], [components(y) for y in centred_other]
         values = np.array([[cca(x, y) for y in parts[1]] for x in parts[0]])
@@ -146,6 +154,8 @@ def _chance(kind: Kind, one: Sequence[Whole], other: Sequence[Whole], seed: int)
         grams = [(centred(x.gram), centred(y.gram)) for (x, _), y in zip(pairs, shuffled, strict=True)]
         if kind == "procrustes":
             values = [procrustes(x, y) for x, y in grams]
+        elif kind == "cka":
+            values = [biased(x, y) for x, y in grams]
         else:
             values = [cca(components(x), components(y)) for x, y in grams]
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
