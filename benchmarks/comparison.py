@@ -1,7 +1,7 @@
 """What networks keep and share, on real photos: `python benchmarks/comparison.py FOLDER [PART ...] [--limit 300]`.
 
-Parts: equivariance, invariance, hog, stitch, stitch_files, similarity. FOLDER holds photos whose file or folder names state
-ImageNet classes. The networks are those with weights in packages (EfficientNet-Lite0 and Lite2) and, where
+Parts: equivariance, invariance, hog, stitch, stitch_files, similarity. FOLDER holds photos whose file or folder names
+state ImageNet classes. The networks are those with weights in packages (EfficientNet-Lite0 and Lite2) and, where
 PHOSPHENE_DATA names a folder with `cnn_weights.safetensors`, SqueezeNet 1.1, MobileNetV2 and VGG-16's features with the
 weights there. Each part prints its table. `truth.py` asks small networks whose answer is known.
 """

@@ -148,7 +148,7 @@ def test_a_bottom_need_not_be_a_classifier_and_a_top_must():
     whole, part = (ph.stitch(bottom, b, "0", "0", x, task=0) for bottom in (a, features))
     assert part.learned == whole.learned
     assert part.right_a is None
-    with pytest.raises(ValueError, match="top's scores of classes, and .* is no classifier"):
+    with pytest.raises(ValueError, match=r"top's scores of classes, and .* is no classifier"):
         ph.stitch(a, features, "0", "0", x, task=0)
 
 

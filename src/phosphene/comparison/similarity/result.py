@@ -110,8 +110,8 @@ class Similarity(Result):
             return [[None if np.isnan(value) else float(value) for value in row] for row in matrix]
 
         return {
-            "a": self.a, "b": self.b, "kind": self.kind, "kernel": self.kernel, "estimate": self.estimate, "verdict": self.words,
-            "images": self.images,
+            "a": self.a, "b": self.b, "kind": self.kind, "kernel": self.kernel, "estimate": self.estimate,
+            "verdict": self.words, "images": self.images,
             "chance": None if np.isnan(self.chance) else self.chance, "hash": self.hash,
             "layers": [list(names) for names in self.layers],
             "values": listed(self.values), "low": listed(self.low), "high": listed(self.high), "seed": self.seed,

@@ -1,7 +1,7 @@
 """How alike are the layers of two networks? A number for each pair, from the same images through both.
 
-    cka          centred kernel alignment, linear or with a Gaussian kernel (`hsic`): unbiased, over batches of images, or
-                 biased, over all images at once
+    cka          centred kernel alignment, linear or with a Gaussian kernel (`hsic`): unbiased, over batches of images,
+                 or biased, over all images at once
     rsa          rank correlation of distances between images
     procrustes   what is left after the best rotation of one onto the other
     cca          mean canonical correlation of principal components
@@ -58,7 +58,7 @@ def similarity(
       blocks, at most 24 spread over the depth
     - `layers_b`: which layers of the second network, if others
     - `kernel`: of cka: linear, or rbf, a Gaussian of distances
-    - `estimate`: of cka: unbiased, over batches, or biased, over all images at once, as many papers and packages have it
+    - `estimate`: of cka: unbiased, over batches, or biased, over all images at once, as many papers have it
     - `width`: of the Gaussian, in medians of the distances
     - `batch`: images of a batch, which cka compares with each other
     - `limit`: how many images to use at most, spread over all
@@ -81,7 +81,8 @@ def similarity(
     began = Similarity(
         a=a.name, b=b.name, kind=kind, kernel=kernel, layers=(_names(chosen[0]), _names(chosen[1])),
         values=np.full((len(chosen[0]), len(chosen[1])), np.nan), low=np.full((1, 1), np.nan),
-        high=np.full((1, 1), np.nan), estimate=estimate, images=0, hash="", same=a is b or a.fingerprint == b.fingerprint, seed=seed,
+        high=np.full((1, 1), np.nan), estimate=estimate, images=0, hash="",
+        same=a is b or a.fingerprint == b.fingerprint, seed=seed,
     )  # fmt: skip
     began = replace(began, low=began.values, high=began.values)
     work = Work(a, b, images, chosen, limit, batch, seed)

@@ -42,8 +42,8 @@ class LayerPair:
 def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -> list[LayerPair]:
     """The named pair, or pairs over the depth: blocks of a, each with the block of b at the like depth and grid.
 
-    Raises LookupError for a layer that is not there, ValueError for one that can't be stitched at, and for a b that gives
-    no scores of classes.
+    Raises LookupError for a layer that is not there, ValueError for one that can't be stitched at, and for a b that
+    gives no scores of classes.
     """
     try:
         b.scores(_blank(b))
