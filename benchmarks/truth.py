@@ -35,7 +35,7 @@ from torch import Tensor
 import phosphene as ph
 from phosphene.comparison.similarity.grams import Whole, whole_grams
 from phosphene.comparison.similarity.hsic import alignment, hsic, own, rbf
-from phosphene.comparison.similarity.measures import cca, centred, components, correlation_distances, procrustes
+from phosphene.comparison.similarity.measures import biased, cca, centred, components, correlation_distances, procrustes
 from phosphene.comparison.similarity.measures import rank_correlations as ranked
 from phosphene.comparison.stitching.untrained import untrained
 from phosphene.data.collection import ImageCollection
@@ -72,14 +72,6 @@ def _cka(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return alignment(hsic(one, other), own(one), own(other))
 
 
-def _biased(one: Seen, other: Seen) -> np.ndarray:
-    def flat(each: Seen) -> np.ndarray:
-        rows = np.stack([gram.ravel() for gram in each.centred])
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    return flat(one) @ flat(other).T
-
-
 def _each(function: Callable, one: list, other: list) -> np.ndarray:
     return np.array([[function(x, y) for y in other] for x in one])
 
@@ -90,7 +82,7 @@ MEASURES: dict[str, Callable[[Seen, Seen], np.ndarray]] = {
     "RSA": lambda a, b: ranked(a.distances, b.distances),
     "Procrustes": lambda a, b: _each(procrustes, a.centred, b.centred),
     "CCA": lambda a, b: _each(cca, a.parts, b.parts),
-    "CKA, biased": _biased,
+    "CKA, biased": lambda a, b: _each(biased, a.centred, b.centred),
 }
 SAME = {  # of the same layers only
     "Procrustes": lambda a, b: np.array([procrustes(x, y) for x, y in zip(a.centred, b.centred, strict=True)]),

@@ -2,8 +2,8 @@
 
 A block is a module with two or more layers with weights in it, of values that lie on a grid of places, and it is one of
 
-- an element of a list of modules (`nn.Sequential`, `nn.ModuleList`, `nn.ModuleDict`, or one with numbered parts, as in an
-  exported program), such as `blocks.3` or `layer1.0`;
+- an element of a list of modules (`nn.Sequential`, `nn.ModuleList`, `nn.ModuleDict`, or one with numbered parts, as in
+  an exported program), such as `blocks.3` or `layer1.0`;
 - such a list with blocks in it, such as `layer1`;
 - a part of the network itself, such as the encoder of a U-Net.
 
