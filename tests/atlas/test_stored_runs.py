@@ -48,10 +48,13 @@ def atlases(networks, photos, tmp_path_factory):
     ]
 
 
-@pytest.mark.parametrize("kind", ["cka", "rsa", "procrustes", "cca"])
-def test_stored_runs_are_as_alike_as_their_networks(networks, photos, atlases, kind):
-    stored = atlases[0].similarity(atlases[1], kind=kind, batch=8)
-    direct = ph.similarity(*networks, photos, layers=LAYERS, kind=kind, batch=8)
+BIASED = {"kind": "cka", "estimate": "biased", "kernel": "rbf"}
+
+
+@pytest.mark.parametrize("asked", [*({"kind": kind} for kind in ("cka", "rsa", "procrustes", "cca")), BIASED])
+def test_stored_runs_are_as_alike_as_their_networks(networks, photos, atlases, asked):
+    stored = atlases[0].similarity(atlases[1], **asked, batch=8)
+    direct = ph.similarity(*networks, photos, layers=LAYERS, **asked, batch=8)
     for part in ("values", "low", "high", "chance"):
         np.testing.assert_allclose(getattr(stored, part), getattr(direct, part), atol=1e-4)
     assert (stored.images, stored.hash, stored.rest) == (direct.images, direct.hash, direct.rest)
@@ -116,6 +119,7 @@ def test_an_atlas_that_was_killed_keeps_one_hash_an_image(networks, photos, tmp_
     [
         ({"layers": "6"}, "holds no features of '6'"),
         ({"kind": "cosine"}, "a similarity is cka, rsa, procrustes, cca"),
+        ({"estimate": "some"}, "an estimate is unbiased or biased"),
         ({"batch": 3}, "a batch has 4 images at least"),
         ({"limit": 3}, "cka needs 4 images at least, and there are 3"),
         ({"limit": 0}, "at least 1, not 0"),

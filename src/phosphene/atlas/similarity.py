@@ -2,7 +2,7 @@
 
 Each layer's features are compared by the measures of `comparison.similarity`, pair by pair, without running a network.
 That needs the same images in the same order, which the hashes of their files say. Features are read some images at a
-time; all measures but CKA hold a number for each two images.
+time; all measures but unbiased CKA hold a number for each two images.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 
 from ..comparison.similarity.grams import Whole, gram_of, whole_of
 from ..comparison.similarity.hsic import FEWEST, hsic, own, rbf
-from ..comparison.similarity.result import Kernel, Kind, Similarity
-from ..comparison.similarity.work import aligned_over, chance, compared
+from ..comparison.similarity.result import Estimate, Kernel, Kind, Similarity
+from ..comparison.similarity.work import aligned_over, chance, compared, with_gaussian
 from ..instrument import instrument
 from ..instrument.roles import AtlasLike, LayerNames
 from ..network.room import check_room
@@ -80,6 +80,7 @@ def atlas_similarity(
     layers: LayerNames | None = None,
     layers_b: LayerNames | None = None,
     kernel: Kernel = "linear",
+    estimate: Estimate = "unbiased",
     width: float = 0.5,
     batch: int = 64,
     limit: int | None = None,
@@ -96,10 +97,11 @@ def atlas_similarity(
     - `atlas`: the atlas of the rows
     - `other`: the atlas of the columns; it may be the same one
     - `kind`: centred kernel alignment (cka, over batches), rank correlation of distances (rsa), Procrustes similarity
-      (procrustes) or mean canonical correlation (cca); all but cka hold a number for each two images
+      (procrustes) or mean canonical correlation (cca); all but unbiased cka hold a number for each two images
     - `layers`: which layers of the first atlas; if not given, all whose features it keeps
     - `layers_b`: which layers of the other one; if not given, all whose features it keeps
     - `kernel`: of cka: linear, or rbf, a Gaussian of distances
+    - `estimate`: of cka: unbiased, over batches, or biased, over all images at once, as many papers have it
     - `width`: of the Gaussian, in medians of the distances
     - `batch`: images of a batch, which cka compares with each other
     - `limit`: how many images to use at most, spread over all
@@ -109,6 +111,8 @@ def atlas_similarity(
     """
     if kind not in get_args(Kind):
         raise ValueError(f"a similarity is {', '.join(get_args(Kind))}, not {kind!r}")
+    if estimate not in get_args(Estimate):
+        raise ValueError(f"an estimate is {' or '.join(get_args(Estimate))}, not {estimate!r}")
     if batch < FEWEST:
         raise ValueError(f"a batch has {FEWEST} images at least, since the estimate divides by batch - 3; not {batch}")
     if not width > 0:
@@ -126,13 +130,13 @@ def atlas_similarity(
     nothing = np.full(shape, np.nan)
     began = Similarity(
         a=one.sweep.network, b=two.sweep.network, kind=kind, kernel=kernel, layers=(one.layers, two.layers),
-        values=nothing, low=nothing, high=nothing, images=0, seed=seed,
+        values=nothing, low=nothing, high=nothing, estimate=estimate, images=0, seed=seed,
         same=one.sweep.fingerprint == two.sweep.fingerprint and one.layers == two.layers,
         hash=sha256("".join(one.hashes[at] for at in taken).encode()).hexdigest(),
         remarks=tuple(dict.fromkeys((one.remark, two.remark))),
     )  # fmt: skip
-    steps = _aligned(one, two, taken, batch, kernel, width, seed) if kind == "cka" else (
-        _compared(one, two, taken, kind, seed)
+    steps = _aligned(one, two, taken, batch, kernel, width, seed) if began.streamed else (
+        _compared(one, two, taken, kind, width if kernel == "rbf" and kind == "cka" else None, seed)
     )  # fmt: skip
     for step, (words, change) in enumerate(steps, 1):
         yield replace(began, progress=words, step=step, **change)
@@ -192,7 +196,7 @@ def _aligned(
 
 
 def _compared(
-    one: Stored, two: Stored, taken: np.ndarray, kind: Kind, seed: int
+    one: Stored, two: Stored, taken: np.ndarray, kind: Kind, gaussian: float | None, seed: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The kinds that compare all images with each other."""
     matrices = 2 * (len(one.layers) + len(two.layers))
@@ -207,6 +211,8 @@ def _compared(
             parts = [each.vectors(layer, each.numbers[places]) for places in stretches]
             wholes[-1].append(whole_of(np.concatenate(parts)))
             yield f"reading: {layer} of {each.sweep.network}", {}
+    if gaussian is not None:
+        wholes = [[with_gaussian(each, gaussian) for each in some] for some in wholes]
     values, low, high = compared(kind, *wholes, seed)
     yield "done", {
         "chance": chance(kind, *wholes, seed), "values": values, "low": low, "high": high, "images": len(taken),

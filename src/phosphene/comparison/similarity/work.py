@@ -13,8 +13,8 @@ from ...data.gathering import Gathered
 from ...data.passing import Way, passed
 from ...network import Network
 from .grams import Whole, groups_of, whole_of
-from .hsic import FEWEST, alignment
-from .measures import cca, centred, components, correlation_distances, procrustes, rank_correlations
+from .hsic import FEWEST, alignment, rbf
+from .measures import biased, cca, centred, components, correlation_distances, procrustes, rank_correlations
 from .passes import HASHES, Aligned, Both, Values
 from .result import Kind
 
@@ -45,8 +45,8 @@ class Work:
             "unreadable": tuple(gathered.unreadable), "rest": rest,
         }  # fmt: skip
 
-    def whole(self, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The kinds that compare all images with each other."""
+    def whole(self, kind: Kind, gaussian: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The kinds that compare all images with each other; cka with a Gaussian kernel of this width, if any."""
         networks = [self.a, self.b]
         read = self.both.begin(networks)
         for words in passed("reading", self.both, networks, self.how, read):
@@ -68,6 +68,8 @@ class Work:
                 for layer in group:
                     grams[-1][layer.name] = whole_of(np.stack(gathered.rows.pop(layer.name)))
         one, other = ([each[layer.name] for layer in some] for each, some in zip(grams, self.both.layers, strict=True))
+        if kind == "cka" and gaussian is not None:
+            one, other = ([with_gaussian(each, gaussian) for each in some] for some in (one, other))
         values_all, low, high = compared(kind, one, other, self.seed)
         yield "done", {
             "chance": chance(kind, one, other, self.seed),
@@ -79,6 +81,12 @@ class Work:
 def hash_of(gathered: Gathered) -> str:
     """Of the images' contents, in their order."""
     return sha256("".join(gathered.rows[HASHES]).encode()).hexdigest()
+
+
+def with_gaussian(whole: Whole, width: float) -> Whole:
+    """The Gaussian kernel in place of the Gram matrix; `width` is in medians of the distances."""
+    kernel = rbf(whole.gram[None], width)[0]
+    return Whole(kernel, kernel)
 
 
 def aligned_over(
@@ -107,6 +115,8 @@ def compared(
     centred_one, centred_other = ([centred(each.gram) for each in some] for some in (one, other))
     if kind == "procrustes":
         values = np.array([[procrustes(x, y) for y in centred_other] for x in centred_one])
+    elif kind == "cka":
+        values = np.array([[biased(x, y) for y in centred_other] for x in centred_one])
     else:
         parts = [components(x) for x in centred_one], [components(y) for y in centred_other]
         values = np.array([[cca(x, y) for y in parts[1]] for x in parts[0]])
@@ -128,6 +138,8 @@ def chance(kind: Kind, one: Sequence[Whole], other: Sequence[Whole], seed: int) 
         grams = [(centred(x.gram), centred(y.gram)) for (x, _), y in zip(pairs, shuffled, strict=True)]
         if kind == "procrustes":
             values = [procrustes(x, y) for x, y in grams]
+        elif kind == "cka":
+            values = [biased(x, y) for x, y in grams]
         else:
             values = [cca(components(x), components(y)) for x, y in grams]
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

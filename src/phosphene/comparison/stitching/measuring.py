@@ -1,8 +1,8 @@
 """A pass over the images that choose and those that measure: errors and answers of stitches.
 
-Columns hold a number for each image: `PAIR error SOURCE` and `PAIR total`, squares of images that measure, and
-`PAIR WAY`, `a`, `b` and `stated`, classes. The images that choose have the ways that are chosen from alone; `chooses`
-tells them apart.
+Columns hold a number for each image: `PAIR error SOURCE` and `PAIR total`, squares of images that measure; `PAIR WAY`,
+`b` and `stated`, classes in B's order; `right a`, whether A answers right by itself. The images that choose have the
+ways that are chosen from alone; `chooses` tells them apart.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...data.collection import Batch, ImageCollection
 from ...data.gathering import Gathered
 from ...measures.intervals import interval, ratio
-from ...network import Network
+from ...network import Network, NoScoresError
 from ..maps.layers import depth_of
 from ..maps.turns import CHOOSE, MEASURE, chooses
 from ..regression.by_task import Linear
@@ -45,16 +46,25 @@ class Measuring:
         a, _, b = networks
         which = chooses(read.entries)
         gathered.extend("chooses", which.tolist())
-        for name, network, x in (("a", a, read.inputs[0]), ("b", b, read.inputs[2])):
-            scores = network.scores(x)
-            gathered.extend(name, scores.argmax(1).tolist())
+        scores = b.scores(read.inputs[2])
+        gathered.extend("b", scores.argmax(1).tolist())
         gathered.rows["classes"] = [scores.shape[1]]
+        self._answer_alone(a, gathered, read)
         gathered.extend("stated", read.classes(b).tolist())
         measures = (~which).nonzero()[:, 0]
         for index, (inputs, target) in enumerate(self.stitches.inputs(networks, read)):
             self._answer(b, gathered, index, inputs, measures)
             some = measures.to(target.device)
             self._add_errors(gathered, index, {name: maps[some] for name, maps in inputs.items()}, target[some])
+
+    def _answer_alone(self, a: Network, gathered: Gathered, read: Batch) -> None:
+        """Whether A answers right by itself: in its own order of classes, and only where it is a classifier."""
+        try:
+            answers = a.scores(read.inputs[0]).argmax(1).cpu()
+        except NoScoresError:
+            return
+        stated = read.classes(a)
+        gathered.extend("right a", torch.where(stated < 0, torch.nan, (answers == stated).float()).tolist())
 
     def _answer(
         self, b: Network, gathered: Gathered, index: int, inputs: dict[str, Tensor], measures: Tensor
@@ -113,11 +123,11 @@ class Measuring:
                     agreement={way: share(each == own[~choosing]) for way, each in answers.items()},
                 )
             )  # fmt: skip
-        right_of = {
-            name: share((gathered.column(name) == stated)[~choosing]) if labelled else None for name in ("a", "b")
-        }
+        right_a = gathered.column("right a")[~choosing] if "right a" in gathered.rows else np.array([np.nan])
         return replace(
-            began, stitches=tuple(stitches), right_a=right_of["a"], right_b=right_of["b"], labelled=labelled,
+            began, stitches=tuple(stitches), labelled=labelled,
+            right_a=share(right_a) if labelled and not np.isnan(right_a).any() else None,
+            right_b=share((own == stated)[~choosing]) if labelled else None,
             images=count, chosen=int(np.argmax(choices)), chance=1 / max(1, gathered.rows["classes"][0]),
             progress="done",
             unreadable=tuple(dict.fromkeys((*began.unreadable, *gathered.unreadable))),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ...network import Layer, Network
+from ...network import Layer, Network, NoScoresError
 from ...network.blocks import distinct_blocks
 from ...network.running.outputs import main_tensor
 from ...network.running.replacing import replaced
@@ -43,8 +43,13 @@ class LayerPair:
 def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -> list[LayerPair]:
     """The named pair, or pairs over the depth: blocks of a, each with the block of b at the like depth and grid.
 
-    Raises LookupError for a layer that is not there, ValueError for one that can't be stitched at.
+    Raises LookupError for a layer that is not there, ValueError for one that can't be stitched at, and for a b that
+    gives no scores of classes.
     """
+    try:
+        b.scores(_blank(b))
+    except NoScoresError as error:
+        raise NoScoresError(f"a stitched network answers with its top's scores of classes, and {error}") from None
     if layer_a is not None and layer_b is not None:
         return [_checked(a, b, layer_a, layer_b)]
     first, second = _cuts(a), _cuts(b)
@@ -104,11 +109,16 @@ def _is_module(root: nn.Module, name: str) -> bool:
     return bool(name)
 
 
+def _blank(network: Network) -> Tensor:
+    """An input of zeros."""
+    shape = (1, network.channels or 3, *network.preprocessing.size)
+    return torch.zeros(shape, device=network.device, dtype=network.dtype)
+
+
 def _check_passes(network: Network, layer: Layer) -> None:
     """ValueError where the answer also depends on values that go past the layer, as beside a skip connection."""
-    shape = (1, network.channels or 3, *network.preprocessing.size)
-    blank = torch.zeros(shape, device=network.device, dtype=network.dtype)
-    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(blank)
+    blank = _blank(network)
+    noise = torch.rand(blank.shape, generator=torch.Generator().manual_seed(0)).to(blank)
     maps = network.maps(blank, layer.name).detach()
     with torch.no_grad():
         answers = [

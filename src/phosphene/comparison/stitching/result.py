@@ -57,7 +57,8 @@ class Stitching(Result):
     a: str
     b: str
     stitches: tuple[Stitch, ...]
-    right_a: Interval | None  # share of right answers of each network by itself; None where no classes are stated
+    # share of right answers of each network by itself; None where no classes are stated, or A has not all of them
+    right_a: Interval | None
     right_b: Interval | None
     labelled: bool
     images: int
