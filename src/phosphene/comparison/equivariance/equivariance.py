@@ -51,7 +51,7 @@ from .measuring import EXAMPLE, WAYS, Measuring
 from .restoring import Answering, Answers, past, taught
 from .words import verdict
 
-LESS = "name fewer channels by an earlier layer, or a smaller neighbourhood"
+LESS = "choose layers of fewer channels, or a smaller neighbourhood"
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,7 +183,8 @@ def invariance(
         network.steadiness().insist(network.name, each.name, "whether a channel changes is asked of values that repeat")
     check_enough(ImageCollection(images, [network], limit=limit), "this needs")
     groups = passes(chosen)
-    size = check_sums([[(each.depth, each.channels) for each in group] for group in groups], "name fewer channels") // 2
+    sizes = [[(each.depth, each.channels) for each in group] for group in groups]
+    size = check_sums(sizes, "choose layers of fewer channels", fits=False)
     account = {"instrument": "invariance", "transformation": g, "layers": [each.name for each in chosen], "seed": seed}
     how = way_of(ray, checkpoint, [network], account)
     began = Invariance(network=network.name, by=str(g), layers=(), images=0, threshold=threshold, seed=seed)

@@ -28,20 +28,21 @@ def add_samples(sums: FitAndChoice, z: Tensor, y: Tensor, chooses: Tensor) -> No
         moments.add(z[some].movedim(1, 2).flatten(0, 1), y[some].movedim(1, 2).flatten(0, 1))
 
 
-def check_sums(passes: Iterable[Sequence[tuple[int, int]]], what: str) -> int:
-    """The bytes that the sums of the largest pass take, each of inputs and outputs, to fit by and to choose by.
+def check_sums(passes: Iterable[Sequence[tuple[int, int]]], what: str, *, fits: bool = True) -> int:
+    """The bytes that the sums of the largest pass take, each of inputs and outputs: to fit by, and to choose by.
 
-    ValueError where these and the fit do not fit into memory; `what` says what to do then.
+    Where nothing `fits`, there are none to choose by. ValueError where these and the fit go beyond this machine's
+    memory; `what` says what to do then.
     """
     largest, needed = 0, 0
     for sizes in passes:
-        held = sum(2 * bytes_of(*size) for size in sizes)
-        solving = max(SOLVING * 8 * inputs * inputs + 16 * inputs * outputs for inputs, outputs in sizes)
+        held = sum((1 + fits) * bytes_of(*size) for size in sizes)
+        solving = max(SOLVING * 8 * inputs * inputs + 16 * inputs * outputs for inputs, outputs in sizes) if fits else 0
         largest, needed = max(largest, held), max(needed, held + solving)
     available = memory()
     if available is not None and needed > available:
         raise ValueError(
-            f"the sums of these layers and the fit take {human(needed)} of memory, and this machine has "
+            f"the sums over images of these layers take {human(needed)} of memory, and this machine has "
             f"{human(available)}; {what}"
         )
     return largest

@@ -76,7 +76,7 @@ def stitch(
     pairs = tuple(pairs_of(a, b, layer_a, layer_b))
     check_enough(ImageCollection(images, [a, b], limit=limit), "stitching needs")
     sizes = [(pair.channels[name == "shuffled"], pair.channels[1]) for pair in pairs for name in SOURCES]
-    size = check_sums([sizes], "stitch at one pair of layers, or at layers of fewer channels")
+    size = check_sums([sizes], "choose one pair of layers, or layers of fewer channels")
     networks = a, untrained(a, seed), b
     account = {"instrument": "stitch", "layers": [pair.name for pair in pairs], "task": task, "seed": seed}
     how = way_of(ray, checkpoint, networks, account)
