@@ -23,7 +23,6 @@ from ..regression.moments import Moments
 from ..regression.ridge import ridge
 from .pairs import LayerPair
 from .result import Stitch, Stitching
-from .stitched import matched
 
 CELLS = 196  # places of an image that a fit takes at most
 SOURCES = ("learned", "untrained", "shuffled")  # of the values that a layer is fitted to
@@ -99,8 +98,8 @@ class Study:
         pair, (of_a, of_blank, of_b) = self.pairs[index], values
         target = of_b[pair.b.name]
         inputs = {
-            "learned": matched(of_a[pair.a.name].to(target.device), pair.grid),
-            "untrained": matched(of_blank[pair.a.name].to(target.device), pair.grid),
+            "learned": pair.places(of_a[pair.a.name].to(target.device)),
+            "untrained": pair.places(of_blank[pair.a.name].to(target.device)),
             "shuffled": target[:, self.orders[index].to(target.device)],
         }
         return inputs, target
@@ -110,7 +109,7 @@ class Study:
         for index, each in enumerate(self.pairs if steps else ()):
 
             def scores(x: Tensor, layer: Linear, pair: LayerPair = each) -> Tensor:
-                return self.scores(pair, maps_of(self.a, x, [pair.a])[pair.a.name], layer)
+                return self.scores(pair, pair.places(maps_of(self.a, x, [pair.a])[pair.a.name]), layer)
 
             for step, loss, layer in trained(self.layers[index]["learned"], scores, self._targets, steps):
                 self.layers[index]["task"] = layer
@@ -125,8 +124,8 @@ class Study:
                 yield read.inputs[0], self.b.probabilities(own)
 
     def scores(self, pair: LayerPair, maps: Tensor, layer: Linear | None) -> Tensor:
-        """The top's scores for the bottom's maps, through a layer or without one."""
-        on_grid = matched(maps.to(self.b.device), pair.grid)
+        """The top's scores for the bottom's maps at its places, through a layer or without one."""
+        on_grid = maps.to(self.b.device)
         mapped = applied(layer, on_grid) if layer is not None else fitting_channels(on_grid, pair.channels[1])
         size = (self.b.channels or 3, *self.b.preprocessing.size)
         blank = torch.zeros(len(mapped), *size, device=self.b.device, dtype=self.b.dtype)
@@ -208,7 +207,7 @@ class Study:
             stitches.append(
                 Stitch(
                     pair.a.name, pair.b.name, _place(self.a, pair.a), _place(self.b, pair.b), **error, right=right,
-                    agreement=agreement, layer=layer, strength=strength,
+                    agreement=agreement, layer=layer, places=pair.places, strength=strength,
                 )
             )  # fmt: skip
         right_a = share(np.array(self.right_a)) if labelled and self.right_a else None
