@@ -6,6 +6,7 @@ CIFAR-10 with a coloured corner that gave the class away, and of Fashion-MNIST, 
     seeds     every similarity between all layers of two seeds
     measures  which similarity passes which test (after M. Klabunde and others, *ReSi: a comprehensive benchmark for
               representational similarity measures*, ICLR 2025)
+    peers     the same values from TorchLens, pytorch-cka and rsatoolbox, where they are installed
     stitch    seed under seed and data set under data set, layer by layer, with the baselines
 
 The tests. AUC is the chance that a pair of networks of one group is more alike than a pair of different groups:
@@ -25,6 +26,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +42,7 @@ from phosphene.comparison.similarity.measures import rank_correlations as ranked
 from phosphene.comparison.stitching.untrained import untrained
 from phosphene.data.collection import ImageCollection
 
-PARTS = ("seeds", "measures", "stitch")
+PARTS = ("seeds", "measures", "peers", "stitch")
 PASSED, SEEDS = 0.9, 4
 Values = dict[str, np.ndarray | list]
 
@@ -172,6 +174,70 @@ def measures(folder: Path, images: int) -> None:
         print(f"\n{test}, layer by layer\n\n| measure | " + " | ".join(LAYERS) + " |\n| --- |" + " --- |" * len(LAYERS))
         for name, by_test in tests.items():
             print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in by_test[test]) + " |", flush=True)
+
+
+def peers(folder: Path, images: int) -> None:
+    """The largest difference between values of `ph.similarity` and of other packages, of the same features."""
+    x = photos("cifar10", "test")[0][:images].float() / 255
+    networks = [loaded(folder, "cifar10", seed) for seed in (0, 1)]
+    recorded = [network.record(x, *LAYERS) for network in networks]
+    features = [[values[name].detach().flatten(1).double() for name in LAYERS] for values in recorded]
+    works = {"torchlens": _torchlens, "pytorch-cka": _pytorch_cka, "rsatoolbox": _rsatoolbox}
+    print("\n| package | what | largest difference over 64 pairs of layers |\n| --- | --- | --- |")
+    for package, work in works.items():
+        try:
+            version = metadata.version(package)
+            what, options, expected = work(*features)
+        except ImportError:
+            print(f"| {package} | not installed | |")
+            continue
+        values = ph.similarity(*networks, x, layers=list(LAYERS), batch=images, limit=None, **options).values
+        print(f"| {package} {version} | {what} | {np.abs(values - expected).max():.0e} |", flush=True)
+
+
+Peer = tuple[str, dict, np.ndarray]
+
+
+def _torchlens(one: list[Tensor], other: list[Tensor]) -> Peer:
+    from torchlens.stats import CKA
+
+    def streamed(a: Tensor, b: Tensor) -> float:
+        sums = CKA()
+        for rows in torch.arange(len(a)).split(50):
+            sums.update(a[rows], b[rows])
+        return sums.result()
+
+    # its covariances are as large as the square of a layer's values
+    small = [index for index, each in enumerate(one) if each.shape[1] <= 1024]
+    values = np.full((len(one), len(other)), np.nan)
+    for i in small:
+        for j in small:
+            values[i, j] = streamed(one[i], other[j])
+    whole = np.array([[_lens(a, b) for b in other] for a in one])
+    assert np.nanmax(np.abs(values - whole)) < 1e-9
+    return "CKA, biased, streamed where a layer has at most 1,024 values", {"estimate": "biased"}, whole
+
+
+def _lens(a: Tensor, b: Tensor) -> float:
+    from torchlens.stats import cka
+
+    return cka(a, b)
+
+
+def _pytorch_cka(one: list[Tensor], other: list[Tensor]) -> Peer:
+    from cka import cka_from_features
+
+    return "CKA, unbiased, one batch", {}, cka_from_features(one, other).numpy()
+
+
+def _rsatoolbox(one: list[Tensor], other: list[Tensor]) -> Peer:
+    from rsatoolbox import data, rdm
+
+    distances = [
+        [rdm.calc_rdm(data.Dataset(each.numpy()), method="correlation") for each in layers] for layers in (one, other)
+    ]
+    values = [[float(rdm.compare(a, b, method="spearman")[0, 0]) for b in distances[1]] for a in distances[0]]
+    return "RSA, distances 1 - r, Spearman", {"kind": "rsa"}, np.array(values)
 
 
 def stitch(folder: Path, images: int) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
+from phosphene.comparison.similarity.grams import gram_of
 from phosphene.comparison.similarity.hsic import alignment, hsic, own, rbf
 from phosphene.comparison.similarity.measures import (
     cca,
@@ -275,3 +276,10 @@ def test_the_biased_estimate_is_its_formula_over_all_images(kernel):
     assert "biased CKA" in result.words
     with pytest.raises(ValueError, match="an estimate is unbiased or biased, not 'some'"):
         ph.similarity(a, b, x, layers=["3"], estimate="some")
+
+
+def test_products_of_many_values_keep_their_digits():
+    rows = torch.rand(8, 30_000, generator=torch.Generator().manual_seed(0)) + 3
+    exact = rows.double() - rows.double().mean(0)
+    exact = exact @ exact.T
+    assert float((torch.from_numpy(gram_of(rows)) - exact).abs().max() / exact.abs().max()) < 3e-7

@@ -11,7 +11,8 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.comparison.regression.by_task import trained
-from phosphene.comparison.stitching.stitched import Stitched, matched, sharing
+from phosphene.comparison.stitching.places import Places, places_of
+from phosphene.comparison.stitching.stitched import Stitched, sharing
 from phosphene.comparison.stitching.untrained import untrained
 from phosphene.network.blocks import distinct_blocks
 
@@ -91,7 +92,7 @@ def test_a_stitched_network_is_one_that_instruments_open(unchanged):
         assert ph.occlusion(network, x[:1], "logits:1", window=8, stride=8).drops.shape[-2:] == (2, 2)
     weight, bias = result.best.layer
     with torch.no_grad():
-        value = matched(a.module[0](x), (8, 8))
+        value = result.best.places(a.module[0](x))
         mapped = torch.einsum("oc,nchw->nohw", weight.reshape(4, 8), value) + bias.view(1, -1, 1, 1)
         torch.testing.assert_close(network.scores(x), b.module[1:](mapped))
 
@@ -172,6 +173,42 @@ def test_each_networks_answers_are_held_against_its_own_order_of_classes(tmp_pat
     assert ph.stitch(other, b, "0", "0", tmp_path, task=0).right_a is None
 
 
+def padded(before: int, after: int, stride: int) -> ph.Network:
+    """The network with a first convolution that is padded like this along both axes."""
+    module = sharing(network_of().module)
+    first = nn.Conv2d(3, 8, 3, stride=stride)
+    first.weight, first.bias = module[0][0].weight, module[0][0].bias
+    module[0] = nn.Sequential(nn.ZeroPad2d((before, after, before, after)), first, nn.ReLU())
+    return ph.Network(module.eval(), ph.Preprocessing.plain(size=SIDE))
+
+
+def test_places_that_padding_moves_are_matched_by_where_they_look(monkeypatch):
+    a, b, x = padded(0, 2, 1), padded(2, 0, 1), images()  # the same values, two places apart
+    places = places_of(a, b, a.layer("0"), b.layer("0"), photos=False)
+    inner = slice(2, None)
+    with torch.no_grad():
+        torch.testing.assert_close(places(a.module[0](x))[:, :, inner, inner], b.module[0](x)[:, :, inner, inner])
+    fine, coarse = padded(1, 1, 1), padded(1, 1, 2)  # every second place of the first
+    at = places_of(fine, coarse, fine.layer("0"), coarse.layer("0"), photos=False).rows
+    assert at.argmax(1).tolist() == list(range(0, SIDE, 2))
+    torch.testing.assert_close(at[1, :5], torch.tensor([0, 0.25, 0.5, 0.25, 0], dtype=torch.float64))
+    matched = ph.stitch(a, b, "0", "0", x, task=0).learned
+    alone = Places(torch.eye(SIDE).double(), torch.eye(SIDE).double())
+    monkeypatch.setattr("phosphene.comparison.stitching.pairs.places_of", lambda *args, **options: alone)
+    assert matched < 0.5 * ph.stitch(a, b, "0", "0", x, task=0).learned  # what is left lies at the edges
+
+
+def test_a_wider_view_of_the_same_photo_is_read_where_it_is_the_same():
+    base = network_of()
+    near = ph.Network(base.module, ph.Preprocessing(SIDE, resize=2 * SIDE))  # the middle half of a photo
+    whole = ph.Network(base.module, ph.Preprocessing(SIDE, resize=SIDE))
+    layer = base.layer("0")
+    rows = places_of(whole, near, layer, layer, photos=True).rows
+    index = rows @ torch.arange(SIDE, dtype=torch.float64)
+    torch.testing.assert_close(index, torch.linspace(4.25, 11.75, SIDE, dtype=torch.float64) - 0.5, atol=0.3, rtol=0)
+    assert torch.equal(places_of(whole, near, layer, layer, photos=False).rows, torch.eye(SIDE, dtype=torch.float64))
+
+
 def test_an_untrained_network_has_other_weights_and_the_same_shapes(unchanged):
     a = network_of()
     with unchanged(a.module):
@@ -186,7 +223,8 @@ def test_an_untrained_network_has_other_weights_and_the_same_shapes(unchanged):
 
 def test_weights_are_shared_with_the_originals():
     a = network_of()
-    module = Stitched(a, a, a.layer("0"), a.layer("0"), torch.eye(8), torch.zeros(8))
+    layer = a.layer("0")
+    module = Stitched(a, a, layer, layer, places_of(a, a, layer, layer, photos=False), torch.eye(8), torch.zeros(8))
     own = {id(weight) for weight in a.module.parameters()}
     assert {id(weight) for weight in module.bottom.parameters()} == own
     assert not a.module[0]._forward_hooks

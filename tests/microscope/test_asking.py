@@ -88,7 +88,8 @@ def asked(name):
         if each.name in few and (each.kind is None or each.name != "steps" or each.kind.type is int):
             given[each.name] = (few[each.name],)
     given |= {"atlas-shared": {"numbers": ("1,2",)}, "atlas-activations": {"size": ("32",), "fewest": ("1",)},
-              "similarity": {"limit": ("6",), "batch": ("6",)}, "atlas-similarity": {"limit": ("6",), "batch": ("6",)}}.get(name, {})  # fmt: skip
+              "similarity": {"limit": ("6",), "batch": ("6",)},
+              "atlas-similarity": {"limit": ("6",), "batch": ("6",)}}.get(name, {})  # fmt: skip
     return given
 
 

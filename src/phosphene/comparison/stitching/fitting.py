@@ -22,7 +22,6 @@ from ..regression.by_task import Linear, trained
 from ..regression.moments import Moments
 from ..regression.ridge import ridge
 from .pairs import LayerPair
-from .stitched import matched
 
 CELLS = 196  # places of an image that a fit takes at most
 SOURCES = ("learned", "untrained", "shuffled")  # of the values that a layer is fitted to
@@ -53,7 +52,7 @@ class Stitches:
         )
 
     def inputs(self, networks: Sequence[Network], read: Batch) -> list[tuple[dict[str, Tensor], Tensor]]:
-        """For each pair what its layers are fitted to, on B's grid, and the target."""
+        """For each pair what its layers are fitted to, at B's places, and the target."""
         first, second = [pair.a for pair in self.pairs], [pair.b for pair in self.pairs]
         of_each = zip(networks, read.inputs, (first, first, second), strict=True)
         of_a, of_blank, of_b = (maps_of(network, x, layers) for network, x, layers in of_each)
@@ -62,8 +61,8 @@ class Stitches:
             target = of_b[pair.b.name]
             order = torch.randperm(pair.channels[1], generator=torch.Generator().manual_seed(self.seed))
             inputs = {
-                "learned": matched(of_a[pair.a.name].to(target.device), pair.grid),
-                "untrained": matched(of_blank[pair.a.name].to(target.device), pair.grid),
+                "learned": pair.places(of_a[pair.a.name].to(target.device)),
+                "untrained": pair.places(of_blank[pair.a.name].to(target.device)),
                 "shuffled": target[:, order.to(target.device)],
             }
             result.append((inputs, target))
@@ -132,15 +131,15 @@ def trained_by_answers(
     for index, each in enumerate(stitches.pairs if steps else ()):
 
         def scores(x: Tensor, layer: Linear, pair: LayerPair = each) -> Tensor:
-            return scores_of_top(b, pair, maps_of(a, x, [pair.a])[pair.a.name], layer)
+            return scores_of_top(b, pair, pair.places(maps_of(a, x, [pair.a])[pair.a.name]), layer)
 
         for step, loss, layer in trained(fits[index].layers["learned"], scores, targets, steps):
             yield f"training: {each.name}, step {step} of {steps}, loss {loss:.3g}", index, layer
 
 
 def scores_of_top(b: Network, pair: LayerPair, maps: Tensor, layer: Linear | None) -> Tensor:
-    """The top's scores for the bottom's maps, through a layer or without one."""
-    on_grid = matched(maps.to(b.device), pair.grid)
+    """The top's scores for the bottom's maps at its places, through a layer or without one."""
+    on_grid = maps.to(b.device)
     mapped = applied(layer, on_grid) if layer is not None else fitting_channels(on_grid, pair.channels[1])
     size = (b.channels or 3, *b.preprocessing.size)
     blank = torch.zeros(len(mapped), *size, device=b.device, dtype=b.dtype)

@@ -119,7 +119,7 @@ class Measuring:
             stitches.append(
                 Stitch(
                     pair.a.name, pair.b.name, depth_of(networks[0], pair.a.name), depth_of(networks[2], pair.b.name),
-                    **error, right=right, layer=layer, strength=fit.strength, best=best,
+                    **error, right=right, layer=layer, places=pair.places, strength=fit.strength, best=best,
                     agreement={way: share(each == own[~choosing]) for way, each in answers.items()},
                 )
             )  # fmt: skip

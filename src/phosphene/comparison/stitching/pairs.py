@@ -14,6 +14,7 @@ from ...network.running.replacing import replaced
 from ..maps.going_on import with_maps
 from ..maps.layers import depth_of
 from ..regression.moments import bytes_of
+from .places import Places, places_of
 
 MOST = 4  # pairs where no layers are named
 ROOM = 1 << 30  # bytes of the sums of one pair
@@ -25,6 +26,7 @@ class LayerPair:
 
     a: Layer
     b: Layer
+    places: Places
 
     @property
     def name(self) -> str:
@@ -34,15 +36,11 @@ class LayerPair:
     def channels(self) -> tuple[int, int]:
         return self.a.maps_shape[0], self.b.maps_shape[0]
 
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of the top's layer, which the bottom's values are brought to."""
-        return self.b.maps_shape[1:]
 
-
-def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -> list[LayerPair]:
+def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None, *, photos: bool) -> list[LayerPair]:
     """The named pair, or pairs over the depth: blocks of a, each with the block of b at the like depth and grid.
 
+    With `photos` both see the same photos, each through its own preprocessing; otherwise the same input.
     Raises LookupError for a layer that is not there, ValueError for one that can't be stitched at, and for a b that
     gives no scores of classes.
     """
@@ -51,7 +49,7 @@ def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -
     except NoScoresError as error:
         raise NoScoresError(f"a stitched network answers with its top's scores of classes, and {error}") from None
     if layer_a is not None and layer_b is not None:
-        return [_checked(a, b, layer_a, layer_b)]
+        return [_checked(a, b, layer_a, layer_b, photos)]
     first, second = _cuts(a), _cuts(b)
     if layer_a is not None:
         first = [(name, place) for name, place in first if name == layer_a] or [(layer_a, depth_of(a, layer_a))]
@@ -69,7 +67,7 @@ def pairs_of(a: Network, b: Network, layer_a: str | None, layer_b: str | None) -
             second, key=lambda other: (abs(_ratio(b.layer(other[0]).maps_shape[1], grid)), abs(other[1] - place))
         )
         names.append((name, near[0]))
-    return [_checked(a, b, *each) for each in dict.fromkeys(names)]
+    return [_checked(a, b, *each, photos) for each in dict.fromkeys(names)]
 
 
 def _cuts(network: Network) -> list[tuple[str, float]]:
@@ -82,9 +80,9 @@ def _ratio(one: int, other: int) -> float:
     return round(float(torch.log2(torch.tensor(one / other))), 1)
 
 
-def _checked(a: Network, b: Network, layer_a: str, layer_b: str) -> LayerPair:
-    pair = LayerPair(a.layer(layer_a), b.layer(layer_b))
-    for network, layer in ((a, pair.a), (b, pair.b)):
+def _checked(a: Network, b: Network, layer_a: str, layer_b: str, photos: bool) -> LayerPair:
+    first, second = a.layer(layer_a), b.layer(layer_b)
+    for network, layer in ((a, first), (b, second)):
         if not layer.module or not _is_module(network.module, layer.name):
             raise ValueError(
                 f"{layer.name} of {network.name} is a function's value; name a module's output to stitch at"
@@ -92,6 +90,7 @@ def _checked(a: Network, b: Network, layer_a: str, layer_b: str) -> LayerPair:
         if layer.layout is None and len(layer.shape) > 1:
             raise ValueError(f"the values of {layer.name} are neither maps nor a vector; choose another layer")
         network.steadiness().insist(network.name, layer.name, "a layer is fitted to what an image gives each time")
+    pair = LayerPair(first, second, places_of(a, b, first, second, photos=photos))
     if (size := 2 * bytes_of(*pair.channels)) > 2 * ROOM:
         raise ValueError(
             f"a layer from {pair.channels[0]:,} to {pair.channels[1]:,} channels needs {size / 2**30:.1f} GiB of sums; "

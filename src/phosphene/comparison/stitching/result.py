@@ -11,6 +11,7 @@ from ...measures.intervals import Interval
 from ...network import Network
 from ...picture import Sheet, Table
 from ..regression.by_task import Linear
+from .places import Places
 from .stitch_picture import sheet_of, table_of
 from .stitched import Stitched
 
@@ -30,6 +31,7 @@ class Stitch:
     right: Mapping[str, Interval]  # share of right answers, by the way
     agreement: Mapping[str, Interval]  # share of images that are answered as B answers them
     layer: Linear = field(repr=False)  # weight (channels of B, channels of A) and bias of the better way's layer
+    places: Places = field(repr=False)  # how the bottom's maps are brought to the top's
     strength: float = 0.0
     best: str = "regression"  # or "task": whose answers agree with B's most, for the images that choose
 
@@ -112,7 +114,7 @@ class Stitching(Result):
         """The network of one of the stitches."""
         a, b = self.networks
         layer_a, layer_b = a.layer(stitch.layer_a), b.layer(stitch.layer_b)
-        module = Stitched(a, b, layer_a, layer_b, *stitch.layer)
+        module = Stitched(a, b, layer_a, layer_b, stitch.places, *stitch.layer)
         notes = (f"the bottom of {a.name} up to {stitch.layer_a}, the top of {b.name} from {stitch.layer_b} on",)
         return Network(module, a.preprocessing, b.labels, head=b.known_head, notes=notes)
 

@@ -1,9 +1,10 @@
 """Do two networks have the same representation? The bottom of one is stitched to the top of the other.
 
 Φ_A and Φ_B are equivalent where a map E of one into the other exists. E is an affine layer of 1 × 1 convolution over
-the channels, places matched by bilinear interpolation; the stitched network is the top of B on E Φ_A (K. Lenc and A.
-Vedaldi, *Understanding image representations by measuring their equivariance and equivalence*, CVPR 2015, section 4;
-later "model stitching", Y. Bansal, P. Nakkiran and B. Barak, NeurIPS 2021). E is learned in two ways:
+the channels, of the maps of Φ_A at the points that the places of Φ_B look at (`places`); the stitched network is the
+top of B on E Φ_A (K. Lenc and A. Vedaldi, *Understanding image representations by measuring their equivariance and
+equivalence*, CVPR 2015, section 4; later "model stitching", Y. Bansal, P. Nakkiran and B. Barak, NeurIPS 2021). E is
+learned in two ways:
 
     regression  ridge regression of Φ_B(x) on Φ_A(x), chosen on held-out images
     task        from there on, by the classifier's loss through the top of B
@@ -73,7 +74,7 @@ def stitch(
     """
     if task < 0:
         raise ValueError(f"task is a number of steps, at least 0, not {task}")
-    pairs = tuple(pairs_of(a, b, layer_a, layer_b))
+    pairs = tuple(pairs_of(a, b, layer_a, layer_b, photos=not isinstance(images, torch.Tensor)))
     check_enough(ImageCollection(images, [a, b], limit=limit), "stitching needs")
     sizes = [(pair.channels[name == "shuffled"], pair.channels[1]) for pair in pairs for name in SOURCES]
     size = check_sums([sizes], "choose one pair of layers, or layers of fewer channels")

@@ -12,12 +12,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import Layer, Network
 from ...network.running.outputs import main_tensor
 from ..maps.going_on import maps_in, with_maps
+from .places import Places
 
 _passed: ContextVar[Tensor | None] = ContextVar("stitched_value", default=None)
 _left: ContextVar[Any] = ContextVar("bottom_value", default=None)
@@ -60,19 +60,14 @@ class _Enter:
         return with_maps(self.layer, output, lambda own: maps)
 
 
-def matched(maps: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Maps on another grid of the same image: bilinear, averaged where the grid is coarser."""
-    if tuple(maps.shape[-2:]) == tuple(grid):
-        return maps
-    return F.interpolate(maps, size=grid, mode="bilinear", align_corners=False, antialias=True)
-
-
 class Stitched(nn.Module):
     """The network `bottom` up to a layer, an affine 1 × 1 layer `adapter`, and the network `top` from a layer on."""
 
-    def __init__(self, a: Network, b: Network, layer_a: Layer, layer_b: Layer, weight: Tensor, bias: Tensor) -> None:
+    def __init__(
+        self, a: Network, b: Network, layer_a: Layer, layer_b: Layer, places: Places, weight: Tensor, bias: Tensor
+    ) -> None:
         super().__init__()
-        self.layer_a, self.layer_b = layer_a, layer_b
+        self.layer_a, self.layer_b, self.places = layer_a, layer_b, places
         self.bottom, self.top = sharing(a.module), sharing(b.module)
         self.adapter = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
         with torch.no_grad():
@@ -98,9 +93,7 @@ class Stitched(nn.Module):
             _left.reset(token)
         if value is None:
             raise RuntimeError(f"the bottom ended without computing {self.layer_a.name}")
-        mapped = self.adapter(
-            matched(maps_in(self.layer_a, value).to(self.adapter.weight), self.layer_b.maps_shape[1:])
-        )
+        mapped = self.adapter(self.places(maps_in(self.layer_a, value).to(self.adapter.weight)))
         above = _passed.set(mapped)
         try:
             return self.top(mapped.new_zeros(len(mapped), *self.size))
