@@ -60,7 +60,7 @@ def test_stored_runs_are_as_alike_as_their_networks(networks, photos, atlases, a
     assert (stored.images, stored.hash, stored.rest) == (direct.images, direct.hash, direct.rest)
     assert stored.layers == direct.layers
     assert not stored.same
-    assert "all values, as the atlas keeps them" in " ".join(stored.notes)
+    assert "features as the atlases keep them: all values" in " ".join(stored.notes)
 
 
 def test_a_limit_is_spread_as_over_a_folder(networks, photos, atlases):

@@ -66,9 +66,16 @@ class Stored:
         by_number = vectors_of(table, numbers.tolist(), condition)
         return np.stack([by_number[number] for number in numbers.tolist()])
 
-    @property
-    def remark(self) -> str:
-        return f"{self.sweep.network}: {POOLED[self.sweep.work.pool]}, as the atlas keeps them"
+
+def _remarks(one: Stored, two: Stored) -> tuple[str, ...]:
+    """What the values are."""
+    kinds = [POOLED[each.sweep.work.pool] for each in (one, two)]
+    if kinds[0] == kinds[1]:
+        return (f"the values are features as the atlases keep them: {kinds[0]}",)
+    return tuple(
+        f"the values of {each.sweep.network} are features as the atlas keeps them: {kind}"
+        for each, kind in zip((one, two), kinds, strict=True)
+    )
 
 
 @instrument
@@ -133,7 +140,7 @@ def atlas_similarity(
         values=nothing, low=nothing, high=nothing, estimate=estimate, images=0, seed=seed,
         same=one.sweep.fingerprint == two.sweep.fingerprint and one.layers == two.layers,
         hash=sha256("".join(one.hashes[at] for at in taken).encode()).hexdigest(),
-        remarks=tuple(dict.fromkeys((one.remark, two.remark))),
+        remarks=_remarks(one, two),
     )  # fmt: skip
     steps = _aligned(one, two, taken, batch, kernel, width, seed) if began.streamed else (
         _compared(one, two, taken, kind, width if kernel == "rbf" and kind == "cka" else None, seed)
@@ -213,7 +220,7 @@ def _compared(
             yield f"reading: {layer} of {each.sweep.network}", {}
     if gaussian is not None:
         wholes = [[with_gaussian(each, gaussian) for each in some] for some in wholes]
-    values, low, high = compared(kind, *wholes, seed)
+    values, low, high = compared(kind, wholes[0], wholes[1], seed)
     yield "done", {
-        "chance": chance(kind, *wholes, seed), "values": values, "low": low, "high": high, "images": len(taken),
+        "chance": chance(kind, wholes[0], wholes[1], seed), "values": values, "low": low, "high": high, "images": len(taken),
     }  # fmt: skip
