@@ -222,5 +222,6 @@ def _compared(
         wholes = [[with_gaussian(each, gaussian) for each in some] for some in wholes]
     values, low, high = compared(kind, wholes[0], wholes[1], seed)
     yield "done", {
-        "chance": chance(kind, wholes[0], wholes[1], seed), "values": values, "low": low, "high": high, "images": len(taken),
+        "chance": chance(kind, wholes[0], wholes[1], seed), "values": values, "low": low, "high": high,
+        "images": len(taken),
     }  # fmt: skip

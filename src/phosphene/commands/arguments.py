@@ -191,8 +191,8 @@ def _words(call: Call) -> Iterator[str]:
     """
     plan, values = call.plan, call.values
     if plan.atlas is not None:
-        for each in plan.form.of(Role.ATLAS):
-            yield Path(os.path.abspath(values[each.name])).stem
+        for atlas in plan.form.of(Role.ATLAS):
+            yield Path(os.path.abspath(values[atlas.name])).stem
     fields = [each for each in plan.offered.values() if each not in plan.form.drawing]
     names = [each.name for each in fields if each.required or each.role is Role.PHOTOS]
     names += [each.name for each in fields if each.role in (Role.TARGET, Role.UNIT)]
