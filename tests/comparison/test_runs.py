@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import tarfile
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 import phosphene as ph
-from phosphene.data import collection, passing
+from phosphene.data import checkpoint, collection, passing
 from phosphene.data.checkpoint import Checkpoint
 from phosphene.data.sources import folder as folders
 
@@ -130,6 +131,23 @@ def test_a_run_that_is_stopped_anywhere_goes_on_from_there(networks, photos, tmp
         assert not folder.exists()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_is_killed_goes_on_from_what_was_written(networks, photos, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(checkpoint, "EVERY_S", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
+    ask = asked(networks, photos)[name]
+    whole = list(ask())
+    steps = ask(checkpoint=tmp_path / "run")
+    for _ in range(2 * len(whole) // 3):
+        next(steps)
+    shutil.copytree(tmp_path / "run", tmp_path / "killed")  # as a kill would leave it
+    (tmp_path / "killed" / "measuring.pass.4711").write_bytes(b"half of a writing")
+    steps.close()
+    *_, result = ask(checkpoint=tmp_path / "killed")
+    assert numbers(result, exact=True) == numbers(whole[-1], exact=True)
+    assert not (tmp_path / "killed").exists()
+
+
 def test_a_finished_pass_is_not_run_again(networks, photos, tmp_path):
     ask = asked(networks, photos)["equivariance"]
     words = [step.progress for step in ask()]
@@ -162,6 +180,8 @@ def test_a_checkpoint_of_another_run_is_refused(networks, photos, tmp_path):
             ph.similarity(a, b, photos, checkpoint=folder, **({"batch": 8} | options))
     with pytest.raises(ValueError, match="its network 1 is"):
         ph.similarity(b, b, photos, layers=["0", "1"], batch=8, checkpoint=folder)
+    with pytest.raises(ValueError, match="its instrument is similarity, and here it is invariance"):
+        ph.invariance(a, photos, layers="0", checkpoint=folder)
     (folder / "comparing.pass").write_bytes(b"something else")
     with pytest.raises(ValueError, match="is no part of a run"):
         last(ask(checkpoint=folder))

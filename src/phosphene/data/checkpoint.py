@@ -41,6 +41,8 @@ class Checkpoint:
                 f"the folder {str(self.path)!r} holds other things than a run, such as {strangers[0]!r}; name an empty "
                 "folder, or one that is not there"
             )
+        for file in sorted(self.path.glob(f"*{ENDING}")):
+            self._check(_content(file), self.account)
 
     def read(self, name: str, about: Mapping[str, str]) -> tuple[int, dict[str, Any], bool] | None:
         """Of the pass of that name: how many batches it has taken in, its state, and whether it is finished.
@@ -50,22 +52,19 @@ class Checkpoint:
         file = self._file(name)
         if not file.exists():
             return None
-        try:
-            if not zipfile.is_zipfile(file):  # what torch writes is one
-                raise TypeError("no archive")
-            content = torch.load(file, map_location="cpu", weights_only=True)
-            account, done, state, finished = (content[key] for key in ("account", "done", "state", "finished"))
-        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
-            raise ValueError(f"{str(file)!r} is no part of a run; delete it") from error
-        for what, value in {**self.account, **about}.items():
-            if account.get(what) != value:
-                said = "the images are others" if what == IMAGES else (
-                    f"its {what} is {account.get(what, 'not said')}, and here it is {value}"
-                )  # fmt: skip
+        content = _content(file)
+        self._check(content, {**self.account, **about})
+        return int(content["done"]), content["state"], bool(content["finished"])
+
+    def _check(self, content: Mapping[str, Any], account: Mapping[str, str]) -> None:
+        """ValueError where a file is of another run than the account says."""
+        for what, value in account.items():
+            written = content["account"].get(what, "not said")
+            if written != value:
+                said = "the images are others" if what == IMAGES else f"its {what} is {written}, and here it is {value}"
                 raise ValueError(
                     f"the checkpoint {str(self.path)!r} is of another run: {said}; name another folder, or delete it"
                 )
-        return int(done), state, bool(finished)
 
     def due(self) -> bool:
         """Whether it is time to write."""
@@ -78,7 +77,7 @@ class Checkpoint:
         began = time.monotonic()
         content = {"account": {**self.account, **about}, "done": done, "state": dict(state), "finished": finished}
         file = self._file(name)
-        beside = file.with_suffix(f".{os.getpid()}")
+        beside = file.with_name(f"{file.name}.{os.getpid()}")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
@@ -95,7 +94,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Deletes the files, and the folder where nothing else is in it."""
-        for file in self.path.glob(f"*{ENDING}"):
+        for file in filter(_is_ours, self.path.glob(f"*{ENDING}*")):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
@@ -104,5 +103,18 @@ class Checkpoint:
         return self.path / (re.sub(r"[^A-Za-z0-9]+", "-", name) + ENDING)
 
 
+def _content(file: Path) -> dict[str, Any]:
+    """What a file holds; its tensors are read when they are used. ValueError for something else."""
+    try:
+        if not zipfile.is_zipfile(file):  # what torch writes is one
+            raise TypeError("no archive")
+        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        if not {"account", "done", "state", "finished"} <= content.keys():
+            raise KeyError("account")
+    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, AttributeError, EOFError) as error:
+        raise ValueError(f"{str(file)!r} is no part of a run; delete it") from error
+    return content
+
+
 def _is_ours(file: Path) -> bool:
-    return file.suffix == ENDING or bool(re.fullmatch(r"\.\d+", file.suffix))  # a killed writing's rest
+    return bool(re.fullmatch(rf".+\{ENDING}(\.\d+)?", file.name))  # with a number: the rest of a killed writing

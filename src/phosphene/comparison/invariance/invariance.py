@@ -86,6 +86,7 @@ class Invariance(Result):
     images: int  # that measured
     threshold: float
     seed: int
+    sums_bytes: int = 0  # of the sums that a pass holds at once
     left_out: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     progress: str = ""
@@ -141,8 +142,8 @@ class Invariance(Result):
     def to_dict(self) -> dict[str, Any]:
         return {
             "network": self.network, "by": self.by, "verdict": self.words, "images": self.images,
-            "threshold": self.threshold, "trend": _or_none(self.trend), "seed": self.seed, "rows": self.rows,
-            "unreadable": list(self.unreadable),
+            "threshold": self.threshold, "trend": _or_none(self.trend), "seed": self.seed,
+            "sums_bytes": self.sums_bytes, "rows": self.rows, "unreadable": list(self.unreadable),
         }  # fmt: skip
 
 
@@ -187,7 +188,9 @@ def invariance(
     size = check_sums(sizes, "choose layers of fewer channels", fits=False)
     account = {"instrument": "invariance", "transformation": g, "layers": [each.name for each in chosen], "seed": seed}
     how = way_of(ray, checkpoint, [network], account)
-    began = Invariance(network=network.name, by=str(g), layers=(), images=0, threshold=threshold, seed=seed)
+    began = Invariance(
+        network=network.name, by=str(g), layers=(), images=0, threshold=threshold, seed=seed, sums_bytes=size
+    )
     yield replace(began, progress=f"relating channels: sums of {human(size)}", step=1)
     related: list[Relations] = []
     unreadable: list[str] = []
