@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import warnings
+from collections import OrderedDict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -99,8 +100,8 @@ def others() -> dict[str, ph.Network]:
 def vgg16() -> ph.Network:
     """VGG-16 without its classifier, with the weights in PHOSPHENE_DATA."""
     weights = load_file(Path(os.environ["PHOSPHENE_DATA"], "cnn_weights.safetensors"))
-    module = tv.vgg16().features
-    module.load_state_dict({key.removeprefix("vgg16_features/features."): value.float()
+    module = torch.nn.Sequential(OrderedDict(features=tv.vgg16().features))
+    module.load_state_dict({key.removeprefix("vgg16_features/"): value.float()
                             for key, value in weights.items() if key.startswith("vgg16_features/")})  # fmt: skip
     return ph.Network(module.eval(), ph.load("torchvision:squeezenet1_1@none").preprocessing, spec="vgg16")
 
@@ -136,8 +137,8 @@ def stitch_files(folder: str, limit: int) -> None:
             fire = "features.9.concat" if name == "ONNX" else "features.9"
             _stitched((name, network), lite0, folder, limit // 3, fire, "blocks.3.2")
             _stitched(lite0, (name, network), folder, limit // 3, "blocks.3.2", fire)
-    for layers in (("features.30", "blocks.5.2"), ("features.23", "blocks.4.2"), ("features.16", "blocks.2.2")):
-        _stitched(("VGG-16", vgg16()), lite0, folder, limit, *layers)
+    for layers in (("features.23", "blocks.4.2"), ("features.16", "blocks.2.2")):
+        _stitched(("VGG-16", vgg16()), lite0, folder, limit // 2, *layers)
 
 
 def _stitched(
