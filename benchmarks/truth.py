@@ -35,7 +35,7 @@ from small_networks import LAYERS, cornered, loaded, photos
 from torch import Tensor
 
 import phosphene as ph
-from phosphene.comparison.similarity.grams import Whole, whole_grams
+from phosphene.comparison.similarity.grams import values_of, whole_of
 from phosphene.comparison.similarity.hsic import alignment, hsic, own, rbf
 from phosphene.comparison.similarity.measures import biased, cca, centred, components, correlation_distances, procrustes
 from phosphene.comparison.similarity.measures import rank_correlations as ranked
@@ -59,12 +59,10 @@ class Seen:
 
     @classmethod
     def of(cls, network: ph.Network, x: Tensor) -> "Seen":
-        grams: dict[str, Whole] = {}
-        for _ in whole_grams(
-            network, [network.layer(name) for name in LAYERS], lambda: ImageCollection(x, [network]), len(x), 0, grams
-        ):
-            pass
-        layers = list(grams.values())
+        asked = [network.layer(name) for name in LAYERS]
+        with torch.no_grad():
+            parts = [values_of(network, read.inputs[0], asked) for read in ImageCollection(x, [network])]
+        layers = [whole_of(np.concatenate([part[name].cpu().numpy() for part in parts])) for name in LAYERS]
         plain, middle = np.stack([each.gram for each in layers]), [centred(each.gram) for each in layers]
         distances = [correlation_distances(each.correlated) for each in layers]
         return cls(plain, middle, rbf(plain, 0.5), distances, [components(each) for each in middle])
