@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from ..network import Network
@@ -23,7 +23,7 @@ Task = Callable[[Sequence[Network], Any, int], Any]  # networks, part, threads
 def spread(
     address: str | None, networks: Sequence[Network], task: Task, parts: Iterable[Any], workers: int | None = None, *,
     ordered: bool = False,
-) -> Iterator[Any]:  # fmt: skip
+) -> Generator[Any]:  # fmt: skip
     """What the task gives for each part; computed by the cluster at `address`, or by one started here.
 
     In any order, or with `ordered` in that of the parts. The task and its parts travel to the actors, and so does what

@@ -8,7 +8,8 @@ images; sums are equal up to the order of their addition.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -97,13 +98,15 @@ def passed(
     except GeneratorExit:  # stopped between two batches: what ran is kept
         write()
         raise
+    finally:
+        steps.close()  # a cluster's actors end with it
     check_read(gathered.images, gathered.unreadable)
     write(finished=True)
 
 
 def _here(
     what: Pass, networks: Sequence[Network], source: ImageCollection, first: int, gathered: Gathered
-) -> Iterator[tuple[int, int]]:
+) -> Generator[tuple[int, int]]:
     for read in source.stretch(first):
         _take(what, networks, gathered, read)
         yield read.number + 1, read.seen
@@ -119,7 +122,7 @@ def _take(what: Pass, networks: Sequence[Network], gathered: Gathered, read: Bat
 
 def _on_ray(
     address: str, what: Pass, networks: Sequence[Network], source: ImageCollection, first: int, gathered: Gathered
-) -> Iterator[tuple[int, int]]:
+) -> Generator[tuple[int, int]]:
     if source.batches is None:
         raise ValueError(
             "a cluster divides images by their number, and this source does not say how many it has; give a limit"
@@ -130,10 +133,10 @@ def _on_ray(
         )
     size = max(1, -(-(source.batches - first) // STRETCHES))
     stretches = [(at, min(at + size, source.batches)) for at in range(first, source.batches, size)]
-    parts = spread(address, networks, partial(_gathered, what), stretches, ordered=True)
-    for (_, stop), part in zip(stretches, parts, strict=True):
-        gathered.merge(part)
-        yield stop, min(stop * source.batch, source.count or 0)
+    with closing(spread(address, networks, partial(_gathered, what), stretches, ordered=True)) as parts:
+        for (_, stop), part in zip(stretches, parts, strict=True):
+            gathered.merge(part)
+            yield stop, min(stop * source.batch, source.count or 0)
 
 
 def _gathered(what: Pass, networks: Sequence[Network], stretch: tuple[int, int], workers: int) -> Gathered:
