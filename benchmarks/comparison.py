@@ -1,18 +1,18 @@
 """What networks keep and share, on real photos: `python benchmarks/comparison.py FOLDER [PART ...] [--limit 300]`.
 
-Parts: equivariance, invariance, hog, stitch, similarity, truth. FOLDER holds photos whose file or folder names state
-ImageNet classes. The networks are those with weights in packages (EfficientNet-Lite0 and Lite2) and, where
-PHOSPHENE_DATA names a folder with `cnn_weights.safetensors`, SqueezeNet 1.1 and MobileNetV2 with the weights there.
-Each part prints its table.
-
-`truth` asks which similarity tells what is known: each layer of a network beside the same network trained otherwise
-(ResNet-20s of CIFAR-10 are not trained here; Lite0 beside Lite2, and each beside an untrained copy of itself).
+Parts: equivariance, invariance, hog, stitch, stitch_files, similarity. FOLDER holds photos whose file or folder names
+state ImageNet classes. The networks are those with weights in packages (EfficientNet-Lite0 and Lite2) and, where
+PHOSPHENE_DATA names a folder with `cnn_weights.safetensors`, SqueezeNet 1.1, MobileNetV2 and VGG-16's features with the
+weights there. Each part prints its table. `truth.py` asks small networks whose answer is known.
 """
 
 import argparse
 import os
+import sys
+import tempfile
 import time
 import warnings
+from collections import OrderedDict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,9 +22,13 @@ import torchvision.models as tv
 from safetensors.torch import load_file
 
 import phosphene as ph
-from phosphene.comparison.stitching.untrained import untrained
 
-PARTS = ("equivariance", "invariance", "hog", "stitch", "similarity", "truth")
+PARTS = ("equivariance", "invariance", "hog", "stitch", "stitch_files", "similarity")
+TASK = 16  # steps of training of a stitch's layer
+HEADER = (
+    "\n| bottom | top | layers | error | untrained | as the top | right | regression | no layer | untrained | shuffled "
+    "| top's own |\n|" + " --- |" * 12
+)
 BY = ("flip-horizontal", "flip-vertical", "rotate:90", "rotate:45", "scale:1.25")
 
 
@@ -93,19 +97,69 @@ def others() -> dict[str, ph.Network]:
     return networks
 
 
+def vgg16() -> ph.Network:
+    """VGG-16 without its classifier, with the weights in PHOSPHENE_DATA."""
+    weights = load_file(Path(os.environ["PHOSPHENE_DATA"], "cnn_weights.safetensors"))
+    module = torch.nn.Sequential(OrderedDict(features=tv.vgg16().features))
+    module.load_state_dict({key.removeprefix("vgg16_features/"): value.float()
+                            for key, value in weights.items() if key.startswith("vgg16_features/")})  # fmt: skip
+    return ph.Network(module.eval(), ph.load("torchvision:squeezenet1_1@none").preprocessing, spec="vgg16")
+
+
+def written(network: ph.Network, folder: str) -> dict[str, ph.Network]:
+    """The network from an exported program and from ONNX."""
+    x, program, model = torch.rand(2, 3, *network.preprocessing.size), Path(folder, "n.pt2"), Path(folder, "n.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shapes = ({0: torch.export.Dim("n")},)
+        torch.export.save(torch.export.export(network.module, (x,), dynamic_shapes=shapes), program)
+        torch.onnx.export(network.module, (x,), model, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}})
+    opened = {"exported program": ph.load(program), "ONNX": ph.load(model)}
+    return {name: ph.Network(each.module, network.preprocessing, network.labels) for name, each in opened.items()}
+
+
 def stitch(folder: str, limit: int) -> None:
-    print("\n| top | layers | error | untrained | as the top | regression | no layer | untrained | right | top's own |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for name, network in others().items():
-        result = ph.stitch(ph.load(), network, None, None, folder, limit=limit)
-        for each in result.stitches:
-            best = each.agreement[each.best]
-            shares = [each.agreement[way].mean for way in ("regression", "naive", "untrained")]
-            print(
-                f"| {name} | {each.name} | {each.learned.mean:.2f} | {each.untrained.mean:.2f} | {best.mean:.0%} "
-                f"({best.low:.0%} to {best.high:.0%}) | " + " | ".join(f"{share:.0%}" for share in shares)
-                + f" | {each.right[each.best].mean:.0%} | {result.right_b.mean:.0%} |", flush=True,
-            )  # fmt: skip
+    """Lite0 under and over other networks."""
+    lite0 = ("Lite0", ph.load())
+    print(HEADER)
+    for other in reversed(others().items()):
+        _stitched(lite0, other, folder, limit)
+        _stitched(other, lite0, folder, limit)
+
+
+def stitch_files(folder: str, limit: int) -> None:
+    """VGG-16, which has no classifier here, under Lite0; and SqueezeNet from files. Needs PHOSPHENE_DATA."""
+    lite0 = ("Lite0", ph.load())
+    print(HEADER)
+    squeezenet = shared("squeezenet1_1")
+    with tempfile.TemporaryDirectory() as place:
+        for name, network in {"SqueezeNet 1.1": squeezenet, **written(squeezenet, place)}.items():
+            fire = "features.9.concat" if name == "ONNX" else "features.9"
+            _stitched((name, network), lite0, folder, limit // 3, fire, "blocks.3.2")
+            _stitched(lite0, (name, network), folder, limit // 3, "blocks.3.2", fire)
+    for layers in (("features.23", "blocks.4.2"), ("features.16", "blocks.2.2")):
+        _stitched(("VGG-16", vgg16()), lite0, folder, limit // 2, *layers)
+
+
+def _stitched(
+    a: tuple[str, ph.Network], b: tuple[str, ph.Network], folder: str, limit: int,
+    layer_a: str | None = None, layer_b: str | None = None,
+) -> None:  # fmt: skip
+    start = time.process_time()
+    result = ph.stitch(a[1], b[1], layer_a, layer_b, folder, task=TASK, limit=limit)
+    assert result.right_b is not None
+    for each in result.stitches:
+        agreement, right = (
+            f"{share.mean:.0%} ({share.low:.0%} to {share.high:.0%})"
+            for share in (each.agreement[each.best], each.right[each.best])
+        )
+        shares = " | ".join(f"{each.agreement[w].mean:.0%}" for w in ("regression", "naive", "untrained", "shuffled"))
+        print(
+            f"| {a[0]} | {b[0]} | {each.name} | {each.learned.mean:.2f} | {each.untrained.mean:.2f} | {agreement} "
+            f"| {right} | {shares} | {result.right_b.mean:.0%} |", flush=True,
+        )  # fmt: skip
+    seconds = time.process_time() - start
+    print(f"{a[0]} under {b[0]}: {result.images} images measured, {seconds:.0f} CPU s", file=sys.stderr, flush=True)
 
 
 def similarity(folder: str, limit: int) -> None:
@@ -113,35 +167,6 @@ def similarity(folder: str, limit: int) -> None:
         for kind in ("cka", "rsa"):
             result = ph.similarity(ph.load(), network, folder, kind=kind, limit=limit)
             print(f"\n{name}, {kind}: {result.words}", flush=True)
-
-
-def truth(folder: str, limit: int) -> None:
-    """Which measures pass which test."""
-    network, other = ph.load(), lite2()
-    blank = untrained(network)
-    print("\n| measure | own layers in order | Lite2's in order | trained nearer to Lite2 than untrained |")
-    print("| --- | --- | --- | --- |")
-    for kind, kernel in (
-        ("cka", "linear"),
-        ("cka", "rbf"),
-        ("rsa", "linear"),
-        ("procrustes", "linear"),
-        ("cca", "linear"),
-    ):
-        same = ph.similarity(network, network, folder, kind=kind, kernel=kernel, limit=limit)
-        near = ph.similarity(network, other, folder, kind=kind, kernel=kernel, limit=limit)
-        far = ph.similarity(blank, other, folder, kind=kind, kernel=kernel, limit=limit)
-        falls = _falls(same.values)
-        wins = sum(a["value"] > b["value"] for a, b in zip(near.rows, far.rows, strict=True))
-        name = f"{kind}, {kernel}" if kind == "cka" else kind
-        print(f"| {name} | {falls:.0%} | {near.order:.2f} | {wins} of {len(near.rows)} layers |", flush=True)
-
-
-def _falls(values) -> float:
-    """Of all triples of layers i < j < k, the share in which i is more alike to j than to k."""
-    count = len(values)
-    triples = [(i, j, k) for i in range(count) for j in range(i + 1, count) for k in range(j + 1, count)]
-    return sum(values[i, j] > values[i, k] for i, j, k in triples) / len(triples)
 
 
 if __name__ == "__main__":

@@ -267,7 +267,7 @@ def test_what_it_holds_is_plain_lancedb(network, folder, tmp_path):
 
     ph.Atlas.build(network, folder, tmp_path / "atlas", layers="3", features="2")
     db = lancedb.connect(tmp_path / "atlas")
-    own = {"Sequential.units", "Sequential.features.2", "Sequential.fields", "Sequential.unreadable"}
+    own = {f"Sequential.{each}" for each in ("units", "features.2", "fields", "unreadable", "hashes")}
     assert set(db.list_tables().tables) == {"images", "shards", "sweeps", *own}
     units = db.open_table("Sequential.units")
     assert json.loads(units.schema.metadata[b"done"])["finished"] == [[0, 0]]

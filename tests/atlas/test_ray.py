@@ -37,16 +37,21 @@ try:
         if len(told) == {stop}:
             break
     steps.close()
+    if {compared}:
+        study = ph.invariance(network, {source!r}, "flip-vertical", layers="0", ray="auto")
+        alike = ph.similarity(network, network, {source!r}, layers=["0", "3"], batch=4, ray="auto")
+        told.append([study.to_dict(), alike.to_dict()])
     print("told", json.dumps(told))
 except Exception as error:
     print("told", json.dumps(f"{{type(error).__name__}}: {{error}}"))
 """
 
 
-def on_ray(source, path, stop=0, factor="1", retry=False):
+def on_ray(source, path, stop=0, factor="1", retry=False, compared=False):
     script = SCRIPT.format(
-        tests=str(Path(__file__).parent), source=str(source), path=str(path), stop=stop, factor=factor, retry=retry
-    )
+        tests=str(Path(__file__).parent), source=str(source), path=str(path), stop=stop, factor=factor, retry=retry,
+        compared=compared,
+    )  # fmt: skip
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     (told,) = (line for line in done.stdout.splitlines() if line.startswith("told "))  # Ray writes there, too
@@ -62,11 +67,23 @@ def rounded(tables):
     return tables
 
 
-def test_a_cluster_of_two_makes_the_atlas_that_one_machine_makes(network, folder, tmp_path, monkeypatch):
+def alike(one, other) -> bool:
+    """Whether two results say the same, with sums that were added in another order."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return one == other if not isinstance(one, float) else one == pytest.approx(other, rel=1e-6, abs=1e-9)
+
+
+def test_a_cluster_of_two_makes_what_one_machine_makes(network, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "FILES", 10)
     local = ph.Atlas.build(network, folder, tmp_path / "local", layers=["0", "3", "6"], features="2")
-    told = on_ray(folder, tmp_path / "ray")
+    *told, compared = on_ray(folder, tmp_path / "ray", compared=True)
     assert told[-1] == [39, 2]
+    study = ph.invariance(network, folder, "flip-vertical", layers="0")
+    same = ph.similarity(network, network, folder, layers=["0", "3"], batch=4)
+    assert alike(compared, json.loads(json.dumps([study.to_dict(), same.to_dict()])))
     assert rounded(contents(Store(tmp_path / "ray"))) == rounded(contents(local.store))
 
 

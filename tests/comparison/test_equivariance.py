@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.comparison.equivariance.mapping import LinearMap, neighbourhoods, unchanged
-from phosphene.comparison.equivariance.restoring import scores_where
+from phosphene.comparison.maps.going_on import scores_where
+from phosphene.comparison.maps.mapping import LinearMap, neighbourhoods, unchanged
 from phosphene.network.geometry.layout import Layout
 from phosphene.transformations import Flip, transformation_of
 
@@ -225,8 +225,9 @@ def test_a_network_without_answers_is_studied_by_its_values():
 def test_steps_say_what_they_are_at_and_the_picture_is_made_again(tmp_path):
     network = network_of(conv(random_filters()), nn.ReLU(), classes=3)
     words = [step.progress for step in ph.equivariance.steps(network, images(), layers=["0", "1"])]
-    assert words[0].startswith("fitting: image ")
-    assert any(word.startswith("measuring: image 6 of 6") for word in words)
+    assert words[0].startswith("fitting: sums of ")
+    assert words[1].startswith("fitting: image ")
+    assert "measuring: image 12 of 12" in words  # six of them choose the layer
     assert words[-1] == "done"
     result = ph.equivariance(network, images(), layers=["0", "1"])
     json.dumps(result.to_dict(), allow_nan=False)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
+from phosphene.comparison.similarity.grams import gram_of
 from phosphene.comparison.similarity.hsic import alignment, hsic, own, rbf
 from phosphene.comparison.similarity.measures import (
     cca,
@@ -188,7 +189,7 @@ def test_the_picture_and_the_json(tmp_path):
     assert np.isnan(single.low).all()
     json.dumps(single.to_dict(), allow_nan=False)
     words = [step.progress for step in ph.similarity.steps(a, b, x, layers="0", batch=4)]
-    assert words == ["image 4 of 12", "image 8 of 12", "image 12 of 12", "done"]
+    assert words == ["comparing: image 4 of 12", "comparing: image 8 of 12", "comparing: image 12 of 12", "done"]
 
 
 @pytest.mark.parametrize(
@@ -260,3 +261,25 @@ def test_chance_is_the_value_of_images_in_another_order():
     result = ph.similarity(a, b, images(40), layers=["3"], kind="cca")
     assert 0.2 < result.chance < result.values[0, 0] + 0.3
     assert "in another order" in result.words
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_the_biased_estimate_is_its_formula_over_all_images(kernel):
+    a, b, x = network_of(0), network_of(1), images(20)
+    result = ph.similarity(a, b, x, layers=["3"], kernel=kernel, estimate="biased", batch=7)
+    grams = [gram(network.record(x, "3")["3"].flatten(1).double().numpy()) for network in (a, b)]
+    h = np.eye(20) - 1 / 20
+    k, l = (h @ (rbf(each, 0.5) if kernel == "rbf" else each)[0] @ h for each in grams)  # noqa: E741
+    expected = np.trace(k @ l) / np.sqrt(np.trace(k @ k) * np.trace(l @ l))
+    assert result.values[0, 0] == pytest.approx(expected, abs=1e-5)
+    assert result.chance > 0.02  # images in another order: this estimate is never 0
+    assert "biased CKA" in result.words
+    with pytest.raises(ValueError, match="an estimate is unbiased or biased, not 'some'"):
+        ph.similarity(a, b, x, layers=["3"], estimate="some")
+
+
+def test_products_of_many_values_keep_their_digits():
+    rows = torch.rand(8, 30_000, generator=torch.Generator().manual_seed(0)) + 3
+    exact = rows.double() - rows.double().mean(0)
+    exact = exact @ exact.T
+    assert float((torch.from_numpy(gram_of(rows)) - exact).abs().max() / exact.abs().max()) < 3e-7

@@ -1,6 +1,8 @@
 """Stitches: what must be recovered is, what shows nothing does not, and a stitched network is a network."""
 
 import json
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.comparison.regression.by_task import trained
-from phosphene.comparison.stitching.stitched import Stitched, matched, sharing
+from phosphene.comparison.stitching.places import Places, places_of
+from phosphene.comparison.stitching.stitched import Stitched, sharing
 from phosphene.comparison.stitching.untrained import untrained
+from phosphene.network.blocks import distinct_blocks
 
 SIDE = 16
 
@@ -88,7 +92,7 @@ def test_a_stitched_network_is_one_that_instruments_open(unchanged):
         assert ph.occlusion(network, x[:1], "logits:1", window=8, stride=8).drops.shape[-2:] == (2, 2)
     weight, bias = result.best.layer
     with torch.no_grad():
-        value = matched(a.module[0](x), (8, 8))
+        value = result.best.places(a.module[0](x))
         mapped = torch.einsum("oc,nchw->nohw", weight.reshape(4, 8), value) + bias.view(1, -1, 1, 1)
         torch.testing.assert_close(network.scores(x), b.module[1:](mapped))
 
@@ -129,7 +133,8 @@ def test_training_by_the_task_lowers_the_loss():
 def test_pairs_are_chosen_over_the_depth_and_the_sheet_is_set(tmp_path):
     a, b = network_of(), network_of(1, channels=4)
     steps = list(ph.stitch.steps(a, b, "0", "1", images(), task=1))
-    assert steps[0].progress.startswith("fitting: image")
+    assert steps[0].progress.startswith("fitting: sums of ")
+    assert steps[1].progress.startswith("fitting: image")
     assert any(step.progress.startswith("training: 0 → 1, step 1 of 1, loss") for step in steps)
     result = steps[-1]
     json.dumps(result.to_dict(), allow_nan=False)
@@ -137,6 +142,71 @@ def test_pairs_are_chosen_over_the_depth_and_the_sheet_is_set(tmp_path):
     assert result.save(tmp_path / "stitch.svg").stat().st_size > 5000
     assert not result.labelled
     assert "as on its own, at 0 → 1" in result.words
+
+
+def test_a_bottom_need_not_be_a_classifier_and_a_top_must():
+    a, b, x = network_of(), network_of(1), images()
+    features = ph.Network(a.module[:2], a.preprocessing)
+    whole, part = (ph.stitch(bottom, b, "0", "0", x, task=0) for bottom in (a, features))
+    assert part.learned == whole.learned
+    assert part.right_a is None
+    with pytest.raises(ValueError, match=r"top's scores of classes, and .* is no classifier"):
+        ph.stitch(a, features, "0", "0", x, task=0)
+
+
+def test_each_networks_answers_are_held_against_its_own_order_of_classes(tmp_path):
+    from torchvision.utils import save_image
+
+    names = [f"class {letter}" for letter in "abcde"]
+    module = network_of().module
+    b = ph.Network(module, ph.Preprocessing.plain(size=SIDE), ph.Labels(names))
+    turned = sharing(module)
+    turned[4].weight, turned[4].bias = (nn.Parameter(weight.flip(0)) for weight in (module[4].weight, module[4].bias))
+    a = ph.Network(turned, b.preprocessing, ph.Labels(names[::-1]))
+    for number, image in enumerate(images(20)):
+        (folder := tmp_path / names[number % 5]).mkdir(exist_ok=True)
+        save_image(image, folder / f"{number}.png")
+    result = ph.stitch(a, b, "0", "0", tmp_path, task=0)
+    assert result.labelled
+    assert result.right_a == result.right_b  # the same function, with its classes in another order
+    other = ph.Network(turned, b.preprocessing, ph.Labels(["another class", *names[:4]]))
+    assert ph.stitch(other, b, "0", "0", tmp_path, task=0).right_a is None
+
+
+def padded(before: int, after: int, stride: int) -> ph.Network:
+    """The network with a first convolution that is padded like this along both axes."""
+    module = sharing(network_of().module)
+    first = nn.Conv2d(3, 8, 3, stride=stride)
+    first.weight, first.bias = module[0][0].weight, module[0][0].bias
+    module[0] = nn.Sequential(nn.ZeroPad2d((before, after, before, after)), first, nn.ReLU())
+    return ph.Network(module.eval(), ph.Preprocessing.plain(size=SIDE))
+
+
+def test_places_that_padding_moves_are_matched_by_where_they_look(monkeypatch):
+    a, b, x = padded(0, 2, 1), padded(2, 0, 1), images()  # the same values, two places apart
+    places = places_of(a, b, a.layer("0"), b.layer("0"), photos=False)
+    inner = slice(2, None)
+    with torch.no_grad():
+        torch.testing.assert_close(places(a.module[0](x))[:, :, inner, inner], b.module[0](x)[:, :, inner, inner])
+    fine, coarse = padded(1, 1, 1), padded(1, 1, 2)  # every second place of the first
+    at = places_of(fine, coarse, fine.layer("0"), coarse.layer("0"), photos=False).rows
+    assert at.argmax(1).tolist() == list(range(0, SIDE, 2))
+    torch.testing.assert_close(at[1, :5], torch.tensor([0, 0.25, 0.5, 0.25, 0], dtype=torch.float64))
+    matched = ph.stitch(a, b, "0", "0", x, task=0).learned
+    alone = Places(torch.eye(SIDE).double(), torch.eye(SIDE).double())
+    monkeypatch.setattr("phosphene.comparison.stitching.pairs.places_of", lambda *args, **options: alone)
+    assert matched < 0.5 * ph.stitch(a, b, "0", "0", x, task=0).learned  # what is left lies at the edges
+
+
+def test_a_wider_view_of_the_same_photo_is_read_where_it_is_the_same():
+    base = network_of()
+    near = ph.Network(base.module, ph.Preprocessing(SIDE, resize=2 * SIDE))  # the middle half of a photo
+    whole = ph.Network(base.module, ph.Preprocessing(SIDE, resize=SIDE))
+    layer = base.layer("0")
+    rows = places_of(whole, near, layer, layer, photos=True).rows
+    index = rows @ torch.arange(SIDE, dtype=torch.float64)
+    torch.testing.assert_close(index, torch.linspace(4.25, 11.75, SIDE, dtype=torch.float64) - 0.5, atol=0.3, rtol=0)
+    assert torch.equal(places_of(whole, near, layer, layer, photos=False).rows, torch.eye(SIDE, dtype=torch.float64))
 
 
 def test_an_untrained_network_has_other_weights_and_the_same_shapes(unchanged):
@@ -153,7 +223,8 @@ def test_an_untrained_network_has_other_weights_and_the_same_shapes(unchanged):
 
 def test_weights_are_shared_with_the_originals():
     a = network_of()
-    module = Stitched(a, a, a.layer("0"), a.layer("0"), torch.eye(8), torch.zeros(8))
+    layer = a.layer("0")
+    module = Stitched(a, a, layer, layer, places_of(a, a, layer, layer, photos=False), torch.eye(8), torch.zeros(8))
     own = {id(weight) for weight in a.module.parameters()}
     assert {id(weight) for weight in module.bottom.parameters()} == own
     assert not a.module[0]._forward_hooks
@@ -220,3 +291,49 @@ def test_a_top_whose_images_change_each_other_is_stitched_one_by_one():
     network = ph.Network(module.eval(), ph.Preprocessing.plain(size=SIDE))
     result = ph.stitch(network, network, "0", "0", images(20), task=0)
     assert result.best.agreement["regression"].mean == 1
+
+
+def opened_as(kind: str, network: ph.Network, path: Path) -> ph.Network:
+    """The network from a file: an exported program, or ONNX as torch.onnx.export writes it."""
+    module = network.module
+    if kind == "exported":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.export.save(torch.export.export(module, (images(1),)), path / "network.pt2")
+        return ph.load(path / "network.pt2")
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnx2torch", reason="onnx2torch is not installed")
+    same = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    steps = [
+        ("Conv", "x 0.0.weight 0.0.bias", "a", "/0/0.0/Conv", same), ("Relu", "a", "b", "/0/0.1/Relu", {}),
+        ("Conv", "b 1.0.weight 1.0.bias", "c", "/1/1.0/Conv", same), ("Relu", "c", "d", "/1/1.1/Relu", {}),
+        ("GlobalAveragePool", "d", "e", "/2/GlobalAveragePool", {}), ("Flatten", "e", "f", "/3/Flatten", {}),
+        ("Gemm", "f 4.weight 4.bias", "scores", "/4/Gemm", {"transB": 1}),
+    ]  # fmt: skip
+    nodes = [onnx.helper.make_node(op, of.split(), [to], name=name, **rest) for op, of, to, name, rest in steps]
+    real = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes, "graph", [onnx.helper.make_tensor_value_info("x", real, [1, 3, SIDE, SIDE])],
+        [onnx.helper.make_tensor_value_info("scores", real, [1, 5])],
+        [onnx.numpy_helper.from_array(value.numpy(), name) for name, value in module.state_dict().items()],
+    )  # fmt: skip
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path / "network.onnx")
+    return ph.load(path / "network.onnx")
+
+
+@pytest.mark.parametrize(("kind", "layer"), [("exported", "0"), ("onnx", "0.1")])
+def test_a_network_from_a_file_is_stitched_as_the_module_is(kind, layer, tmp_path):
+    a, b, x = network_of(), network_of(1, channels=4), images()
+    opened = opened_as(kind, a, tmp_path)
+    if kind == "exported":
+        assert distinct_blocks(opened) == distinct_blocks(a)
+    for plain, file in (((a, b, "0", "0"), (opened, b, layer, "0")), ((b, a, "0", "0"), (b, opened, "0", layer))):
+        expected, result = ph.stitch(*plain, x, task=2), ph.stitch(*file, x, task=2)
+        assert result.learned == pytest.approx(expected.learned, rel=1e-4)
+        assert result.best.agreement == expected.best.agreement
+        network = result.network
+        torch.testing.assert_close(network.scores(x[:3]), expected.network.scores(x[:3]), rtol=1e-3, atol=1e-4)
+        assert "adapter" in [each.name for each in network.layers()]
+        of_file, of_module = (ph.gradient(each, x[:1], "logits:1").values for each in (network, expected.network))
+        torch.testing.assert_close(of_file, of_module, rtol=1e-2, atol=1e-5)

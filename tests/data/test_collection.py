@@ -1,5 +1,7 @@
 """Collections give the same batches each time, whatever the source is cut into."""
 
+import tarfile
+
 import numpy as np
 import pytest
 import torch
@@ -32,11 +34,11 @@ def names(collection):
     return [[entry.name.rpartition("/")[2] for entry in read.entries] for read in collection]
 
 
-def test_batches_are_the_same_each_time_and_full(folder, networks):
+def test_batches_are_the_same_each_time_and_stretches_with_what_is_broken(folder, networks):
     collection = ImageCollection(folder, networks, batch=4)
     first, second = list(collection), list(collection)
-    assert [len(read) for read in first] == [4, 4, 3]
-    assert [read.start for read in first] == [0, 4, 8]
+    assert [len(read) for read in first] == [3, 4, 4]  # the fourth is broken
+    assert [(read.number, read.seen) for read in first] == [(0, 4), (1, 8), (2, 12)]
     assert len(collection.unreadable) == 1
     assert "05-broken.png" in collection.unreadable[0]
     for one, other in zip(first, second, strict=True):
@@ -44,13 +46,59 @@ def test_batches_are_the_same_each_time_and_full(folder, networks):
         assert all(torch.equal(a, b) for a, b in zip(one.inputs, other.inputs, strict=True))
     plain, centred = first[0].inputs
     torch.testing.assert_close(centred, (plain - 0.5) / 0.5)
-    assert first[0].classes(networks[0]).tolist() == [0, 0, 0, 0]
-    assert first[2].classes(networks[0]).tolist() == [1, 1, 1]
+    assert first[0].classes(networks[0]).tolist() == [0, 0, 0]
+    assert first[2].classes(networks[0]).tolist() == [1, 1, 1, 1]
 
 
 def test_small_shards_are_joined_to_whole_batches(folder, networks):
     collection = ImageCollection([str(folder / "ant"), str(folder / "bee")] * 2, networks[:1], batch=8)
-    assert [len(read) for read in collection] == [8, 8, 6]
+    assert [len(read) for read in collection] == [7, 7, 8]
+
+
+@pytest.mark.parametrize("options", [{}, {"limit": 7}, {"turn": (3, {0, 2})}, {"limit": 9, "turn": (2, {1})}])
+@pytest.mark.parametrize("archive", [False, True])
+def test_stretches_of_batches_are_those_of_the_whole(folder, networks, tmp_path, options, archive):
+    source = folder
+    if archive:
+        source = tmp_path / "a.tar"
+        with tarfile.open(source, "w") as file:
+            file.add(folder, "photos")
+    collection = ImageCollection(source, networks[:1], batch=2, **options)
+    whole = list(collection.stretch())
+    assert collection.batches in (None, len(whole))
+    for first in range(len(whole)):
+        parts = [*collection.stretch(0, first), *collection.stretch(first, first + 1), *collection.stretch(first + 1)]
+        assert [(read.number, read.seen, read.entries, read.unreadable) for read in parts] == [
+            (read.number, read.seen, read.entries, read.unreadable) for read in whole
+        ]
+        assert all(
+            torch.equal(*pair)
+            for one, other in zip(parts, whole, strict=True)
+            for pair in zip(one.inputs, other.inputs, strict=True)
+        )
+
+
+def test_a_batch_of_broken_images_is_empty_and_told(tmp_path, networks):
+    for index in range(6):
+        if index in (2, 3):
+            (tmp_path / f"{index}.png").write_bytes(b"none")
+        else:
+            Image.fromarray(np.full((8, 8, 3), 20 * index, np.uint8)).save(tmp_path / f"{index}.png")
+    collection = ImageCollection(tmp_path, networks, batch=2)
+    assert [(len(read), len(read.unreadable)) for read in collection.stretch()] == [(2, 0), (0, 2), (2, 0)]
+    assert [len(read) for read in collection] == [2, 2]
+    assert len(collection.unreadable) == 2
+
+
+def test_an_identity_is_of_images_their_choice_and_their_batches(folder, networks):
+    def identity(source=folder, **options):
+        return ImageCollection(source, networks[:1], **options).identity
+
+    assert identity() == identity(workers=3)
+    others = [identity(batch=3), identity(limit=4), identity(turn=(2, {1})), identity(turn=(2, {0})), identity(folder / "ant")]  # fmt: skip  # noqa: E501
+    x = torch.rand(5, 3, 8, 8)
+    assert len({identity(), *others, identity(x), identity(x.flip(0))}) == 8
+    assert identity(x) == identity(x.clone())
 
 
 def test_a_limit_is_spread_and_turns_cover_every_image_once(folder, networks):
@@ -92,8 +140,6 @@ def test_a_folder_of_broken_images_says_so(tmp_path, networks):
 
 
 def test_archives_are_read_as_folders_are(folder, networks, tmp_path):
-    import tarfile
-
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         archive.add(folder, "photos")
     whole = ImageCollection(tmp_path / "a.tar", networks, batch=4)

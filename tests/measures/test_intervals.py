@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from phosphene.measures.intervals import difference, interval
+from phosphene.measures import intervals
+from phosphene.measures.intervals import difference, interval, ratio
 
 
 def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
@@ -43,3 +44,13 @@ def test_what_is_not_known_is_nan():
     alone = interval(np.array([2.0]))
     assert alone.mean == 2.0
     assert math.isnan(alone.low)
+
+
+@pytest.mark.parametrize("at_once", [1, 700, 1 << 30])
+def test_draws_in_bounded_parts_are_those_at_once(monkeypatch, at_once):
+    values, others = np.random.default_rng(1).random((2, 101))
+    expected = np.random.default_rng(5).integers(101, size=(2000, 101))
+    means, ratios = values[expected].mean(1), values[expected].sum(1) / others[expected].sum(1)
+    monkeypatch.setattr(intervals, "AT_ONCE", at_once)
+    for result, drawn in ((interval(values, 5), means), (ratio(values, others, 5), ratios)):
+        assert (result.low, result.high) == tuple(np.quantile(drawn, [(1 - 0.95) / 2, (1 + 0.95) / 2]))

@@ -80,6 +80,7 @@ SMALLER = {  # where the few above are too few, or still too many
     },
     "atlas-layer": {"layer": "conv_stem", "units": "2"},
     "atlas-shared": {"labelled": "cat"},
+    "atlas-similarity": {"layers": "global_pool", "limit": "6", "batch": "4"},
     "atlas-activations": {"cells": "2", "fewest": "1", "size": "64"},
 }
 

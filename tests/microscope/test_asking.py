@@ -88,7 +88,8 @@ def asked(name):
         if each.name in few and (each.kind is None or each.name != "steps" or each.kind.type is int):
             given[each.name] = (few[each.name],)
     given |= {"atlas-shared": {"numbers": ("1,2",)}, "atlas-activations": {"size": ("32",), "fewest": ("1",)},
-              "similarity": {"limit": ("6",), "batch": ("6",)}}.get(name, {})  # fmt: skip
+              "similarity": {"limit": ("6",), "batch": ("6",)},
+              "atlas-similarity": {"limit": ("6",), "batch": ("6",)}}.get(name, {})  # fmt: skip
     return given
 
 
@@ -169,8 +170,18 @@ def test_fields_that_are_files_are_refused():
         (name, each) for name in instruments() for each in form(name).fields if each.role in (Role.FILE, Role.FOLDER)
     ]
     assert {role for _, each in every for role in [each.role]} == {Role.FILE, Role.FOLDER}
+    assert "checkpoint" in {each.name for each in form("similarity").of(Role.RUN)}
     photos = [each for name in instruments() for each in form(name).fields if names_a_photo(each)]
     assert photos
+
+
+@pytest.mark.parametrize("option", ["checkpoint", "ray"])
+def test_how_a_long_run_goes_is_for_the_command_line(option, library):
+    refusal = refused("similarity", asked("similarity") | {option: ("local",)}, library)
+    assert (refusal.status, refusal.sentence) == (
+        403,
+        f"{option} says how a long run goes; ask for it on the command line",
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from .projection.mosaic import Mosaic, atlas_mosaic
 from .projection.placed import atlas_place
 from .search.indexing import build as index
 from .search.neighbours import atlas_neighbours
+from .similarity import atlas_similarity
 from .store.relocating import relocate
 from .store.work import K, Work, chosen_layers, described_layers
 from .sweep.running import run
@@ -58,6 +59,7 @@ class Atlas(OpenedAtlas):
     map = atlas_map
     place = atlas_place
     activations = atlas_activations
+    similarity = atlas_similarity
     index = index
     export = export
 

@@ -115,6 +115,7 @@ def arguments_of(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
     arguments |= {each.name: each.read(values[each.name]) for each in others}
     drawing = {each.name: arguments.pop(each.name) for each in plan.form.drawing}
     if plan.atlas is not None:
+        arguments |= {each.name: values[each.name] for each in plan.form.of(Role.ATLAS)}
         arguments[plan.atlas.name] = _atlas(plan, values)
     if plan.images is not None:
         arguments[plan.images.name] = _images(call)
@@ -190,7 +191,8 @@ def _words(call: Call) -> Iterator[str]:
     """
     plan, values = call.plan, call.values
     if plan.atlas is not None:
-        yield Path(os.path.abspath(values[plan.atlas.name])).stem
+        for atlas in plan.form.of(Role.ATLAS):
+            yield Path(os.path.abspath(values[atlas.name])).stem
     fields = [each for each in plan.offered.values() if each not in plan.form.drawing]
     names = [each.name for each in fields if each.required or each.role is Role.PHOTOS]
     names += [each.name for each in fields if each.role in (Role.TARGET, Role.UNIT)]

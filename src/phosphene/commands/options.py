@@ -94,6 +94,15 @@ Device = Annotated[
 AtlasWord = Annotated[
     str, typer.Argument(metavar="ATLAS", show_default=False, help="The atlas: its folder, or an object storage's URL.")
 ]
+
+
+def atlas_word(name: str, help: str) -> Any:
+    """The word of another atlas than the first."""
+    return Annotated[
+        str, typer.Argument(metavar=name.upper(), show_default=False, help=f"{help[:1].upper()}{help[1:]}.")
+    ]
+
+
 AtlasSpec = Annotated[
     str | None,
     typer.Option(

@@ -100,7 +100,9 @@ def plan_of(form: Form) -> Plan:
         elif each.role is Role.NETWORKS:
             plan.offer(replace(each, kind=Kind(list[str], "SPEC", list)))
         elif each.role is Role.ATLAS:
-            plan.add(each.name, shared.AtlasWord, inspect.Parameter.empty)
+            first = each is form.one(Role.ATLAS)
+            spelt = shared.AtlasWord if first else shared.atlas_word(each.name, each.help)
+            plan.add(each.name, spelt, inspect.Parameter.empty)
         elif each.name not in plan.parameters:
             plan.offer(each)
     if plan.classes is not None:

@@ -32,6 +32,7 @@ class Row:
     width: int = 0
     height: int = 0
     error: str | None = None
+    sha256: str | None = None  # of what was read
 
 
 def batches(
@@ -106,7 +107,7 @@ def _input(prepare: Callable[[Photo], Prepared], shard: int, item: Item) -> tupl
         x = prepare(photo)
     except (ValueError, OSError, LookupError) as error:
         return replace(row, error=str(error)), None
-    return replace(row, width=photo.width, height=photo.height), x
+    return replace(row, width=photo.width, height=photo.height, sha256=photo.sha256), x
 
 
 def _text(name: str) -> str:

@@ -1,8 +1,8 @@
 """A run over a source on a Ray cluster: the same work on every machine, its answers gathered on this one.
 
-Ray Data hands the shards out, to one actor for every GPU of the cluster, or where it has none to as many as its
-processors allow. An actor holds the network and does the task on a shard at a time, as one machine would. Only this
-machine keeps anything: killed, it goes on from the shards that it has kept.
+Ray Data hands the parts of the work out, to one actor for every GPU of the cluster, or where it has none to as many as
+its processors allow. An actor holds the networks and does the task on a part at a time, as one machine would. Only this
+machine keeps anything: killed, it goes on from the parts that it has kept.
 """
 
 from __future__ import annotations
@@ -10,31 +10,33 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from ..network import Network
-from .sources import Shard
 
 THREADS = 4  # processors of an actor without a GPU, where there are that many; with one, its share of all
 
-Task = Callable[[Network, int, Shard, int, int], Any]  # network, shard's number, shard, where to begin, threads
+Task = Callable[[Sequence[Network], Any, int], Any]  # networks, part, threads
 
 
 def spread(
-    address: str | None, network: Network, task: Task, shards: Iterable[tuple[int, Shard, int]], workers: int | None
-) -> Iterator[Any]:
-    """What the task gives for each shard, in any order; computed by the cluster at `address`, or by one started here.
+    address: str | None, networks: Sequence[Network], task: Task, parts: Iterable[Any], workers: int | None = None, *,
+    ordered: bool = False,
+) -> Generator[Any]:  # fmt: skip
+    """What the task gives for each part; computed by the cluster at `address`, or by one started here.
 
-    The task travels to the actors, and so does what it gives back. A sentence that it raises (ValueError, OSError,
-    LookupError) is raised here. Raises ImportError without Ray, ConnectionError where no cluster answers.
+    In any order, or with `ordered` in that of the parts. The task and its parts travel to the actors, and so does what
+    it gives back. A sentence that it raises (ValueError, OSError, LookupError) is raised here. Raises ImportError
+    without Ray, ConnectionError where no cluster answers.
     """
     ray = _started(address)
-    waiting = [{"shard": number, "what": pickle.dumps((shard, start))} for number, shard, start in shards]
+    ray.data.DataContext.get_current().execution_options.preserve_order = ordered
+    waiting = [{"part": pickle.dumps(part)} for part in parts]
     actors, threads, gpus = _share(ray.cluster_resources(), len(waiting))
     answers = ray.data.from_items(waiting, override_num_blocks=len(waiting)).map_batches(
         _Worker,
-        fn_constructor_args=(ray.put(network), task, workers, threads),
+        fn_constructor_args=(ray.put(tuple(networks)), task, workers, threads),
         batch_size=1,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(size=actors),
@@ -62,36 +64,38 @@ def _started(address: str | None) -> Any:
     return ray
 
 
-def _share(resources: dict[str, float], shards: int) -> tuple[int, int, int]:
+def _share(resources: dict[str, float], parts: int) -> tuple[int, int, int]:
     """How many actors, and each one's processors and GPUs."""
     processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
     if gpus:
-        return min(gpus, shards), max(1, processors // gpus), 1  # which have to decode as fast as it computes
+        return min(gpus, parts), max(1, processors // gpus), 1  # which have to decode as fast as it computes
     threads = max(1, min(THREADS, processors // 2))  # at least two actors, one of which may wait for its disk
-    return max(1, min(processors // threads, shards)), threads, 0
+    return max(1, min(processors // threads, parts)), threads, 0
 
 
 class _Worker:
-    """An actor: the network, and the task on a shard at every call."""
+    """An actor: the networks, and the task on a part at every call."""
 
-    def __init__(self, network: Any, task: Task, workers: int | None, threads: int) -> None:
+    def __init__(self, networks: Any, task: Task, workers: int | None, threads: int) -> None:
         import ray
         import torch
 
         torch.set_num_threads(threads)
-        self.network: Network = ray.get(network) if isinstance(network, ray.ObjectRef) else network
+        self.networks: tuple[Network, ...] = ray.get(networks) if isinstance(networks, ray.ObjectRef) else networks
         if torch.cuda.is_available() and ray.get_gpu_ids():
-            module = copy.deepcopy(self.network.module).to("cuda")
-            original = self.network
-            self.network = Network(
-                module, original.preprocessing, original.labels, head=original.head, spec=original.spec
-            )
+            copies = {id(network): _on_gpu(network) for network in self.networks}  # one may stand there twice
+            self.networks = tuple(copies[id(network)] for network in self.networks)
         self.task, self.workers = task, workers or threads
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
-        shard, start = pickle.loads(batch["what"][0])
         try:
-            answer: Any = self.task(self.network, int(batch["shard"][0]), shard, start, self.workers)
+            answer: Any = self.task(self.networks, pickle.loads(batch["part"][0]), self.workers)
         except (ValueError, OSError, LookupError) as error:  # a sentence for the user, not a traceback of an actor
             answer = error
         return {"answer": [pickle.dumps(answer)]}
+
+
+def _on_gpu(network: Network) -> Network:
+    """A copy of the network on the GPU."""
+    module = copy.deepcopy(network.module).to("cuda")
+    return Network(module, network.preprocessing, network.labels, head=network.head, spec=network.spec)

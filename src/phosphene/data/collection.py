@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count as counting
-from itertools import tee
+from itertools import islice, tee
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from torch import Tensor
 from ..network import Network
 from ..network.describing.stated import stated_class
 from ..picture import Photo, counted
-from .batches import batches
+from .batches import Row, batches
 from .sources import Shard, shards_of, whole
 
 BATCH = 16
 IMAGENET = 1000  # classes
+HELD = ("memory", "mapped")  # kinds of sources that lie in the process that gave them
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images in order: the first one's place among all that could be read, and each network's input for them."""
+    """A stretch of the images that are taken: those that could be read, in order, and each network's input for them.
 
-    start: int
+    `seen` counts the images that are taken up to its end, also those that can't be read.
+    """
+
+    number: int
+    seen: int
     entries: tuple[Entry, ...]
     inputs: tuple[Tensor, ...] = field(repr=False)
+    unreadable: tuple[str, ...] = ()  # what could not be read, and why
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -65,6 +71,9 @@ class ImageCollection:
     spread evenly over all, or the first ones where nobody knows how many there are; with a `turn` (n, places) only
     those at these places of every n. A tensor (N, C, H, W) is each network's input already. `unreadable` says, after a
     first pass, what could not be read and why.
+
+    A batch is a stretch of the images that are taken, whatever can't be read in it: so that batches are the same in a
+    run without a stop, in one that was resumed, and on several machines.
     """
 
     def __init__(
@@ -108,68 +117,110 @@ class ImageCollection:
         """' of 200', where it is known how many there are."""
         return "" if self.count is None else f" of {self.count:,}"
 
-    def _chosen(self) -> Iterator[tuple[int, int]] | None:
-        """The images that are taken: each one's place among those of the limit, and in the source; None for all."""
+    @property
+    def batches(self) -> int | None:
+        """How many batches there are; None where nobody knows how many images."""
+        return None if self.count is None else -(-self.count // self.batch)
+
+    @property
+    def held(self) -> bool:
+        """Whether its images, or some of them, are in this process alone, where no other machine can read them."""
+        return any(shard.kind in HELD for shard in self._shards)
+
+    @property
+    def identity(self) -> str:
+        """A hash of what the images are listed as, of which ones are taken, and of how they are cut into batches."""
+        if self._tensor is not None:
+            listed: Any = [tuple(self._tensor.shape), _digest(self._tensor)]
+        else:
+            listed = [(shard.kind, shard.where, shard.part) for shard in self._shards]
+        turn = None if self._turn is None else (self._turn[0], [at in self._turn[1] for at in range(self._turn[0])])
+        return sha256(repr((listed, self._limit, turn, self.batch)).encode()).hexdigest()
+
+    def _chosen(self) -> Iterator[tuple[int, int]]:
+        """The images that are taken: each one's place among those of the limit, and in the source."""
         total, limit = self._total, self._limit
         if limit is None or (total is not None and limit >= total):
-            if self._turn is None:
-                return None
             return ((at, at) for at in _in_turn(counting() if total is None else range(total), self._turn))
         if total is None:
             return ((at, at) for at in _in_turn(range(limit), self._turn))
         return ((at, at * total // limit) for at in _in_turn(range(limit), self._turn))
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from self._of_tensor() if self._tensor is not None else self._of_source()
+        unreadable: list[str] = []
+        images = 0
+        for read in self.stretch():
+            unreadable += read.unreadable
+            images += len(read)
+            if len(read):
+                yield read
+        self.unreadable = tuple(unreadable)
+        check_read(images, self.unreadable)
 
-    def _of_tensor(self) -> Iterator[Batch]:
+    def stretch(self, first: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        """The batches from number `first` up to `stop`; those of which nothing can be read are empty."""
+        beyond = None if stop is None else stop * self.batch
+        chosen = islice(self._chosen(), first * self.batch, beyond)
+        yield from self._of_tensor(chosen, first) if self._tensor is not None else self._of_source(chosen, first)
+
+    def _of_tensor(self, chosen: Iterator[tuple[int, int]], number: int) -> Iterator[Batch]:
         assert self._tensor is not None
-        chosen = list(self._chosen() or ((at, at) for at in range(len(self._tensor))))
-        for start in range(0, len(chosen), self.batch):
-            some = chosen[start : start + self.batch]
+        while some := list(islice(chosen, self.batch)):
             x = self._tensor[[at for _, at in some]]
             entries = tuple(
                 Entry(place, f"image {at + 1}", None, _digest(image))
                 for (place, at), image in zip(some, x, strict=True)
             )
-            yield Batch(start, entries, tuple(network.inputs(x) for network in self.networks))
+            inputs = tuple(network.inputs(x) for network in self.networks)
+            yield Batch(number, number * self.batch + len(some), entries, inputs)
+            number += 1
 
-    def _of_source(self) -> Iterator[Batch]:
-        numbered = [(number, shard, 0) for number, shard in enumerate(self._shards)]
-        places: Iterator[int] = counting()
-        chosen: Iterator[int] | None = None
-        if (pairs := self._chosen()) is not None:
-            these, those = tee(pairs)
-            places, chosen = (place for place, _ in these), (at for _, at in those)
-        start, unreadable = 0, []
-        waiting: list[tuple[Entry, tuple[Tensor, ...]]] = []  # read, and not yet in a batch
-        for _, rows, prepared in batches(self._prepare, numbered, self.batch, self.workers, chosen):
-            placed = [(next(places), row) for row in rows]
-            unreadable += [row.error for row in rows if row.error is not None]
-            read = [(place, row) for place, row in placed if row.error is None]
-            for (place, row), (digest, tensors) in zip(read, prepared, strict=True):
-                waiting.append((Entry(place, row.key, row.label, digest), tensors))
+    def _of_source(self, chosen: Iterator[tuple[int, int]], number: int) -> Iterator[Batch]:
+        numbered = [(at, shard, 0) for at, shard in enumerate(self._shards)]
+        these, those = tee(chosen)
+        places = (place for place, _ in these)
+        waiting: list[_Prepared] = []  # and not yet in a batch
+        for _, rows, ready in batches(self._prepare, numbered, self.batch, self.workers, (at for _, at in those)):
+            tensors = iter(ready)
+            for row in rows:
+                prepared = None if row.error is not None else next(tensors)
+                waiting.append(_Prepared(next(places), row, prepared))
             while len(waiting) >= self.batch:
-                yield self._joined(start, waiting[: self.batch])
-                waiting, start = waiting[self.batch :], start + self.batch
+                yield self._joined(number, waiting[: self.batch])
+                waiting, number = waiting[self.batch :], number + 1
         if waiting:
-            yield self._joined(start, waiting)
-        self.unreadable = tuple(unreadable)
-        if not start and not waiting:
-            reason = f"; the first: {unreadable[0]}" if unreadable else ""
-            raise ValueError(f"none of {counted(len(unreadable), 'image')} can be read{reason}")
+            yield self._joined(number, waiting)
 
-    def _joined(self, start: int, images: Sequence[tuple[Entry, tuple[Tensor, ...]]]) -> Batch:
+    def _joined(self, number: int, images: Sequence[_Prepared]) -> Batch:
+        good = [(image.place, image.row, *image.prepared) for image in images if image.prepared is not None]
+        entries = tuple(Entry(place, row.key, row.label, digest) for place, row, digest, _ in good)
         inputs = tuple(
-            torch.cat([tensors[at] for _, tensors in images]).to(network.device, network.dtype)
-            for at, network in enumerate(self.networks)
+            torch.cat([tensors[at] for *_, tensors in good]).to(network.device, network.dtype)
+            for at, network in enumerate(self.networks if good else ())
         )
-        return Batch(start, tuple(entry for entry, _ in images), inputs)
+        unreadable = tuple(image.row.error for image in images if image.row.error is not None)
+        return Batch(number, number * self.batch + len(images), entries, inputs, unreadable)
 
     def _prepare(self, photo: Photo) -> tuple[str, tuple[Tensor, ...]]:
         ways = {network.preprocessing: network for network in self.networks}  # each is prepared once
         prepared = {way: network.prepare(photo) for way, network in ways.items()}
         return photo.sha256, tuple(prepared[network.preprocessing] for network in self.networks)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An image that is taken; `prepared` is None where it can't be read."""
+
+    place: int
+    row: Row
+    prepared: tuple[str, tuple[Tensor, ...]] | None = field(repr=False)
+
+
+def check_read(images: int, unreadable: Sequence[str]) -> None:
+    """ValueError where no image of a source could be read."""
+    if not images:
+        reason = f"; the first: {unreadable[0]}" if unreadable else ""
+        raise ValueError(f"none of {counted(len(unreadable), 'image')} can be read{reason}")
 
 
 def _in_turn(places: Iterable[int], turn: tuple[int, Container[int]] | None) -> Iterator[int]:

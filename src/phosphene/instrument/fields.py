@@ -34,6 +34,7 @@ class Role(StrEnum):
     METHOD = "method"  # a way to do it, by its name
     METHODS = "methods"
     QUERY = "query"  # images of an atlas, by key or number, or photos to compare with them
+    RUN = "run"  # how it runs, which changes nothing of what comes out: no account names it
     OPTION = "option"
 
 

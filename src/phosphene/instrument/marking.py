@@ -71,7 +71,7 @@ def instrument(function: Callable[..., Any]) -> Any:
 
     def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
         kwargs = current_names(name, kwargs)
-        account = account_of(name, arguments(args, kwargs))
+        account = account_of(name, _asked(function, arguments(args, kwargs)))
         with keep_wrapper():
             for number, result in enumerate(function(*args, **kwargs), 1):
                 where = {} if result.finished else {"step": number}
@@ -85,7 +85,7 @@ def instrument(function: Callable[..., Any]) -> Any:
         bound = arguments(args, kwargs)
         with keep_wrapper():
             result = function(*args, **kwargs)
-        return replace(result, made=account_of(name, bound))
+        return replace(result, made=account_of(name, _asked(function, bound)))
 
     stepwise = inspect.isgeneratorfunction(function)
     if stepwise:
@@ -121,6 +121,12 @@ def _check_kinds(name: str, function: Callable[..., Any], arguments: Mapping[str
             raise TypeError(f"{name} takes a phosphene.Network {where}, not {kind}{_how(name, signature, value)}")
         if hints.get(key) in (LayerName, UnitName) and not isinstance(value, str):
             raise TypeError(f"{name} takes a name as its {key}, not {kind}: {name}({', '.join(signature.parameters)})")
+
+
+def _asked(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What says what comes out; how it runs does not."""
+    hints = _hints(function)
+    return {key: value for key, value in arguments.items() if role_of(hints.get(key)) is not Role.RUN}
 
 
 @functools.cache

@@ -131,7 +131,7 @@ def _call(form: Form, account: Mapping[str, Any], names: Mapping[str, str]) -> s
     """The call of the instrument; `names` are the variables that hold what was opened, by parameter."""
     arguments = []
     for field in form.fields:
-        if field.role is Role.ATLAS:
+        if field is form.one(Role.ATLAS):  # whose method it is
             continue
         if field.name in names:
             plain = field.required or field.positional

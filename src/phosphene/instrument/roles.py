@@ -20,6 +20,7 @@ from torch import Tensor
 from ..network import Network
 from ..picture import Photo
 from .fields import Role
+from .kinds import Kind
 
 PhotoFile = str | os.PathLike[str] | Photo
 
@@ -41,6 +42,8 @@ UnitName = Annotated[str, Role.UNIT]
 UnitNames = Annotated[str | Sequence[str], Role.TARGET]
 ClassName = Annotated[str | int, Role.LABEL]
 ClassNames = Annotated[str | int | Sequence[str | int], Role.LABELS]
+Cluster = Annotated[str, Role.RUN, Kind(str, "ADDRESS")]  # of Ray
+CheckpointFolder = Annotated[str | os.PathLike[str], Role.RUN, Kind(str, "FOLDER")]
 MethodName = Annotated[str, Role.METHOD]
 MethodNames = Annotated[str | Sequence[str], Role.METHODS]
 

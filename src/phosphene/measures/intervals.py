@@ -7,11 +7,13 @@ comparing two intervals.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 DRAWS, LEVEL = 2000, 0.95
+AT_ONCE = 1 << 20  # values that are drawn at once: some 16 MB
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class Interval:
         return {"mean": self.mean, "low": self.low, "high": self.high, "count": self.count}
 
 
+def draws(count: int, times: int, seed: int) -> Iterator[np.ndarray]:
+    """So many draws with replacement of `count` images, (some, count) at once, as memory allows."""
+    generator, rows = np.random.default_rng(seed), max(1, AT_ONCE // count)
+    for first in range(0, times, rows):
+        yield generator.integers(count, size=(min(rows, times - first), count))
+
+
 def interval(values: np.ndarray, seed: int = 0) -> Interval:
     """The mean of the values (n,) that are not NaN, and its 95 % bootstrap interval; one value alone has none."""
     numbers = np.asarray(values, np.float64)
@@ -35,8 +44,8 @@ def interval(values: np.ndarray, seed: int = 0) -> Interval:
         return Interval(np.nan, np.nan, np.nan, 0)
     if len(numbers) == 1:
         return Interval(float(numbers[0]), np.nan, np.nan, 1)
-    draws = np.random.default_rng(seed).integers(len(numbers), size=(DRAWS, len(numbers)))
-    low, high = np.quantile(numbers[draws].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    means = np.concatenate([numbers[some].mean(1) for some in draws(len(numbers), DRAWS, seed)])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(numbers.mean()), float(low), float(high), len(numbers))
 
 
@@ -53,8 +62,8 @@ def ratio(numerators: np.ndarray, denominators: np.ndarray, seed: int = 0) -> In
         return Interval(np.nan, np.nan, np.nan, count)
     if count == 1:
         return Interval(float(above.sum() / below.sum()), np.nan, np.nan, 1)
-    draws = np.random.default_rng(seed).integers(count, size=(DRAWS, count))
-    sums = below[draws].sum(1)
-    ratios = above[draws].sum(1)[sums > 0] / sums[sums > 0]
+    parts = [(above[some].sum(1), below[some].sum(1)) for some in draws(count, DRAWS, seed)]
+    tops, bottoms = (np.concatenate(each) for each in zip(*parts, strict=True))
+    ratios = tops[bottoms > 0] / bottoms[bottoms > 0]
     low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(above.sum() / below.sum()), float(low), float(high), count)

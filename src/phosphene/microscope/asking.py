@@ -159,6 +159,8 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
             return library.images.folder
         case Role.FOLDER | Role.FILE:
             raise RefusedError(403, f"{field.name} names a file on the server's disk; ask for it on the command line")
+        case Role.RUN:
+            raise RefusedError(403, f"{field.name} says how a long run goes; ask for it on the command line")
     if names_a_photo(field):
         return library.photo(texts[0])
     return plain(field, texts)

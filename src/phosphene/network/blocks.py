@@ -2,7 +2,8 @@
 
 A block is a module with two or more layers with weights in it, of values that lie on a grid of places, and it is one of
 
-- an element of a list of modules (`nn.Sequential`, `nn.ModuleList`, `nn.ModuleDict`), such as `blocks.3` or `layer1.0`;
+- an element of a list of modules (`nn.Sequential`, `nn.ModuleList`, `nn.ModuleDict`, or one with numbered parts, as in
+  an exported program), such as `blocks.3` or `layer1.0`;
 - such a list with blocks in it, such as `layer1`;
 - a part of the network itself, such as the encoder of a U-Net.
 
@@ -37,7 +38,7 @@ def blocks(network: Network) -> list[str]:
     on_grid = [(path, layer) for layer in network.layers() if layer.layout and (path := _path(layer, modules))]
     with_weights = {path for path, layer in on_grid if _places(layer) > 1 and _has_weights(modules[path])}
     candidates = {path for path, _ in on_grid if sum(each.startswith(f"{path}.") for each in with_weights) >= FEWEST}
-    lists = {parent for path in candidates if isinstance(modules[parent := _parent(path)], LISTS)}
+    lists = {parent for path in candidates if _is_list(modules[parent := _parent(path)])}
     trunks = {
         parent for path in candidates if all(each.startswith(_below(parent := _parent(path))) for each in with_weights)
     }
@@ -49,6 +50,11 @@ def distinct_blocks(network: Network) -> list[str]:
     """The same without lists of modules that return what their last block returns."""
     names = blocks(network)
     return [name for before, name in zip(["", *names], names, strict=False) if not before.startswith(f"{name}.")]
+
+
+def _is_list(module: nn.Module) -> bool:
+    names = [name for name, _ in module.named_children()]
+    return isinstance(module, LISTS) or bool(names and all(name.isdecimal() for name in names))
 
 
 def _is_convolution(layer: Layer, modules: Mapping[str, nn.Module]) -> bool:

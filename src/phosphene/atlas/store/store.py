@@ -154,7 +154,10 @@ class Store(Database):
         broken = [row for row in rows if row.error is not None]
         if broken:
             self.append(tables.unreadable_table(sweep.name), tables.of_unreadable(broken))
-        ids = [row.id for row in rows if row.error is None]
+        usable = [row for row in rows if row.error is None]
+        ids = [row.id for row in usable]
+        if sweep.work.features and usable:
+            self.append(tables.hashes_table(sweep.name), tables.of_hashes(usable))
         for layer in sweep.work.features:
             parts = [batch.features[layer] for batch in batches if len(batch.features.get(layer, ()))]
             if parts:
@@ -182,8 +185,8 @@ class Store(Database):
 
     def _grown(self, sweep: Sweep) -> list[str]:
         """The tables that grow with the images, as far as there are any."""
-        unreadable = tables.unreadable_table(sweep.name)
-        return [*self._features(sweep), *([unreadable] if self.holds(unreadable) else [])]
+        others = (tables.unreadable_table(sweep.name), tables.hashes_table(sweep.name))
+        return [*self._features(sweep), *filter(self.holds, others)]
 
     def _forget_images(self, sweep: Sweep) -> None:
         """Takes away images that no sweep has met, and notes which shards others have brought."""

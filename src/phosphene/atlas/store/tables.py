@@ -6,6 +6,7 @@
     {sweep}.units             one row a channel of its layers: statistics and strongest answers, best first
     {sweep}.fields            one row a layer: what its units see of the network's input
     {sweep}.unreadable        one row an image that the sweep could not use, with the reason
+    {sweep}.hashes            one row an image whose features are kept: the hash of its file
     {sweep}.features.{layer}  one row an image: the layer's feature vector
     {sweep}.map.{layer}.{method}  one row an image: where it lies on a map of these features
     indexes                   one row an index of features, with what was measured of it
@@ -71,6 +72,10 @@ def unreadable_table(sweep: str) -> str:
     return f"{sweep}.unreadable"
 
 
+def hashes_table(sweep: str) -> str:
+    return f"{sweep}.hashes"
+
+
 def features_table(sweep: str, layer: str) -> str:
     return f"{sweep}.features.{_plain(layer)}"
 
@@ -108,6 +113,11 @@ def fields_schema() -> pa.Schema:
 def unreadable_schema() -> pa.Schema:
     pa = arrow()
     return pa.schema([("id", pa.int64()), ("error", pa.string())])
+
+
+def hashes_schema() -> pa.Schema:
+    pa = arrow()
+    return pa.schema([("id", pa.int64()), ("sha256", pa.string())])
 
 
 def sweeps_schema() -> pa.Schema:
@@ -192,6 +202,10 @@ def of_fields(fields: Mapping[str, Fields]) -> pa.Table:
 
 def of_unreadable(rows: Sequence[Row]) -> pa.Table:
     return arrow().Table.from_pylist([vars(row) for row in rows], schema=unreadable_schema())
+
+
+def of_hashes(rows: Sequence[Row]) -> pa.Table:
+    return arrow().Table.from_pylist([{"id": row.id, "sha256": row.sha256} for row in rows], schema=hashes_schema())
 
 
 def of_features(ids: Sequence[int], vectors: np.ndarray, half: bool) -> pa.Table:

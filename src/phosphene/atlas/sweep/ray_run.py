@@ -7,7 +7,7 @@ of their addition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,16 +38,19 @@ def _run(
     layer_summaries: dict[str, Summary],
     workers: int | None,
 ) -> Iterator[BatchRun]:
-    for batches, units in spread(address, network, partial(_swept, work), shards, workers):
+    for batches, units in spread(address, [network], partial(_swept, work), shards, workers):
         for name, summary in tables.to_summaries(_read(units), work.k, work.each).items():
             layer_summaries[name].merge(summary)
         yield from batches
 
 
-def _swept(work: Work, network: Network, number: int, shard: Shard, start: int, workers: int) -> tuple[Any, bytes]:
+def _swept(
+    work: Work, networks: Sequence[Network], part: tuple[int, Shard, int], workers: int
+) -> tuple[Any, bytes]:  # fmt: skip
     """An actor's task: the batches of a shard as one, and its summaries."""
+    (network,) = networks
     layer_summaries = summaries(network, work)
-    batches = _joined(list(run(network, work, [(number, shard, start)], layer_summaries, workers)))
+    batches = _joined(list(run(network, work, [part], layer_summaries, workers)))
     return batches, _written(tables.of_summaries(layer_summaries, "", {}))
 
 

@@ -29,21 +29,29 @@ import numpy as np
 import torch
 
 from ...data.collection import ImageCollection
+from ...data.gathering import Gathered
+from ...data.passing import passed, way_of
 from ...instrument import Result, instrument
-from ...instrument.roles import ImageSource, LayerNames
+from ...instrument.roles import CheckpointFolder, Cluster, ImageSource, LayerNames
 from ...measures.intervals import Interval, ratio
 from ...network import Network
+from ...network.room import human
 from ...picture import Sheet, Table
-from ...transformations import Transformation, transformation_of
+from ...transformations import transformation_of
+from ..maps.layers import depth_of, layers_of, passes, studied
+from ..maps.mapping import LinearMap
+from ..maps.samples import check_sums
+from ..maps.turns import check_enough
 from ..roles import By
-from .equivariance_picture import sheet_of, shown, table_of
-from .fitting import FEWEST, MEASURE, TURN, WAYS, Errors, Fitted, Tally, add_errors, fitted
-from .layers import kernels_of, layers_of, studied
-from .local import local
-from .mapping import LinearMap
-from .pairs import batch_for, maps_of, pair
-from .restoring import Answers, past, taught
+from .equivariance_picture import sheet_of, table_of
+from .filters import kernels_of
+from .fitting import Fitted, Tally, fitted
+from .local import local, local_error
+from .measuring import EXAMPLE, WAYS, Measuring
+from .restoring import Answering, Answers, past, taught
 from .words import verdict
+
+LESS = "choose layers of fewer channels, or a smaller neighbourhood"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +104,8 @@ class Equivariance(Result):
     example: tuple[np.ndarray, np.ndarray] | None = field(repr=False)  # an image and its version, (H, W, 3), uint8
     sparse: int | None
     seed: int
+    sums_bytes: int = 0  # of the sums that a pass holds at once
+    best: str | None = None  # the layer whose learned map restores most answers of the images that choose
     left_out: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     progress: str = ""
@@ -150,6 +160,8 @@ class Equivariance(Result):
             "inverse": self.inverse,
             "clean": None if self.clean is None else self.clean.to_dict(),
             "sparse": self.sparse,
+            "best": self.best,
+            "sums_bytes": self.sums_bytes,
             "seed": self.seed,
             "rows": self.rows,
             "left_out": list(self.left_out),
@@ -169,12 +181,16 @@ def equivariance(
     task: int = 0,
     limit: int | None = 300,
     seed: int = 0,
+    ray: Cluster | None = None,
+    checkpoint: CheckpointFolder | None = None,
 ) -> Iterator[Equivariance]:
     """How well each layer follows a transformation of the image: uncompensated, with places moved, by a learned map.
 
     Errors are squared and relative to the variance of the values for transformed images: 0 is exact, 1 no better than
     the mean. Of five images three fit the maps, one chooses the strength of their penalty and one measures, so that ten
-    are the fewest. Raises ValueError for fewer, LookupError for an unknown layer or transformation.
+    are the fewest; the one that chooses also says which layer restores most answers. Memory does not grow with the
+    images but by a few hundred bytes each: the fits hold sums, whose size the first step says. Raises ValueError for
+    fewer images, or sums beyond this machine's memory, LookupError for an unknown layer or transformation.
 
     - `images`: a folder, archive, table or data set of images, or photos; with a sub-folder for each class, answers are
       held against the classes
@@ -187,6 +203,9 @@ def equivariance(
       each; it stands beside the fitted one
     - `limit`: how many images to use at most, spread over all
     - `seed`: which places of large layers take part in the fit
+    - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' uses a running one
+    - `checkpoint`: a folder that holds how far the run is, so that a killed run goes on from there; training by the
+      task begins anew
     """
     g = transformation_of(by)
     if task < 0:
@@ -196,85 +215,79 @@ def equivariance(
     chosen = [studied(layer, neighbourhood) for layer in layers_of(network, layers)]
     for each in chosen:
         network.steadiness().insist(network.name, each.name, "a map is fitted to what an image gives each time")
-    collection = ImageCollection(images, [network], limit=limit)
-    if collection.count is not None and collection.count < FEWEST:
-        raise ValueError(
-            f"fitting, choosing and measuring need {FEWEST} images at least, and there are {collection.count}"
-        )
+    check_enough(ImageCollection(images, [network], limit=limit), "fitting, choosing and measuring need")
+    groups = passes(chosen)
+    size = check_sums([[(each.depth, each.channels) for each in group] for group in groups], LESS)
+    account = {
+        "instrument": "equivariance", "transformation": g, "layers": [(each.name, each.side) for each in chosen],
+        "sparse": sparse, "task": task, "seed": seed,
+    }  # fmt: skip
+    how = way_of(ray, checkpoint, [network], account)
     began = Equivariance(
         network=network.name, by=str(g), layers=(), clean=None, labelled=False, inverse=g.inverse is not None,
-        images=0, fitting=0, example=None, sparse=sparse, seed=seed,
+        images=0, fitting=0, example=None, sparse=sparse, seed=seed, sums_bytes=size,
         left_out=tuple(each.note for each in chosen if each.note),
     )  # fmt: skip
+    yield replace(began, progress=f"fitting: sums of {human(size)}{_in_passes(len(groups))}", step=1)
     fits: dict[str, Fitted] = {}
-    step = 0
+    step = 1
     with torch.no_grad():
         tally = Tally()
-        for words, fit in fitted(network, images, g, chosen, tally, sparse=sparse, limit=limit, seed=seed):
+        for words, fit in fitted(network, images, g, chosen, tally, how, sparse=sparse, limit=limit, seed=seed):
             step += 1
             if fit is not None:
                 fits[fit.studied.name] = fit
             yield replace(began, progress=words, step=step)
         began = replace(began, fitting=tally.images, unreadable=tally.unreadable)
         every = [fits[each.name] for each in chosen]
+        refused = past(every)
         maps: list[LinearMap] = []
-        for fit in every if task and not past(every) else ():
+        for fit in every if task and not refused else ():
             maps.append(fit.map)
             for words, maps[-1] in taught(network, images, g, fit, tally, limit=limit, steps=task):
                 step += 1
                 yield replace(began, progress=words, step=step)
-        for result in _measured(network, images, g, every, maps, limit, began):
+        answering = None if refused else Answering(g, tuple(every), tuple(maps))
+        work = Measuring(images, g, tuple(every), answering, local(network, g), limit)
+        gathered = work.begin([network])
+        for words in passed("measuring", work, [network], how, gathered):
             step += 1
-            yield replace(result, step=step)
+            yield replace(began, progress=words, step=step)
+    yield replace(_result(network, began, every, gathered, refused), step=step + 1)
+    how.done()
 
 
-def _measured(
-    network: Network, images: Any, g: Transformation, fits: list[Fitted], maps: list[LinearMap], limit: int | None,
-    began: Equivariance,
-) -> Iterator[Equivariance]:  # fmt: skip
-    """The errors on the images that measure, and the answers; the whole result at the end."""
-    layers = [fit.studied.layer for fit in fits]
-    errors = [Errors() for _ in fits]
-    answers = Answers(network, g, fits, taught=maps, refused=past(fits))
-    nearby = local(network, g)
-    source = ImageCollection(
-        images, [network], limit=limit, turn=(TURN, MEASURE), batch=batch_for(layers)
-    )  # fmt: skip
-    example = None
-    for read in source:
-        both = pair(network, read.inputs[0], g)
-        before, after = (maps_of(network, x, layers) for x in (both.before, both.after))
-        for fit, of_layer in zip(fits, errors, strict=True):
-            add_errors(of_layer, fit, g, network, before[fit.studied.name], after[fit.studied.name])
-        if nearby is not None:
-            nearby.add(network, both.before, layers)
-        if example is None:
-            example = shown(network, both)
-        yield replace(began, progress=f"measuring: image {read.start + len(read)}{source.of_all}")
-        if not answers.refused:
-            answers.add(read)
-            yield replace(began, progress=f"answering: image {read.start + len(read)}{source.of_all}")
-    count = len(errors[0].total)
+def _in_passes(count: int) -> str:
+    return f", in {count} passes over the images" if count > 1 else ""
+
+
+def _result(
+    network: Network, began: Equivariance, fits: list[Fitted], gathered: Gathered, refused: str
+) -> Equivariance:  # fmt: skip
+    count = int((~gathered.column("chooses").astype(bool)).sum())
     if count < 2:
         raise ValueError("too few images could be read to measure errors by; give more")
-    names = [layer.name for layer in network.layers()]
+    answers = Answers(gathered, began.inverse, refused)
     rows = []
-    for index, (fit, of_layer) in enumerate(zip(fits, errors, strict=True)):
+    for fit in fits:
         name = fit.studied.name
-        ways = {way: ratio(np.array(of_layer.ways[way]), np.array(of_layer.total), began.seed) for way in WAYS}
+        total = gathered.column(f"total {name}")
+        ways = {way: ratio(gathered.column(f"{way} error {name}"), total, began.seed) for way in WAYS}
         rows.append(
             LayerFollows(
                 layer=name, channels=fit.studied.channels, grid=fit.studied.grid, side=fit.studied.side,
-                depth=names.index(name) / max(1, len(names) - 1), **ways, strength=fit.strength, centre=fit.centre,
-                local=None if nearby is None else nearby.error(name, began.seed),
-                restored=answers.restored(index, began.seed), map=fit.map, correlation=fit.correlation,
+                depth=depth_of(network, name), **ways, strength=fit.strength, centre=fit.centre,
+                local=local_error(gathered, name, began.seed) if f"whole {name}" in gathered.rows else None,
+                restored=answers.restored(name, began.seed), map=fit.map, correlation=fit.correlation,
                 kernels=kernels_of(network, fit.studied.layer),
             )
         )  # fmt: skip
     left_out = began.left_out
     if answers.refused:
         left_out = (*left_out, f"no answers were compared: {answers.refused}")
-    yield replace(
+    example = gathered.rows[EXAMPLE[0]][0], gathered.rows[EXAMPLE[1]][0]
+    return replace(
         began, layers=tuple(rows), clean=answers.clean(began.seed), labelled=answers.labelled, images=count,
-        example=example, left_out=left_out, unreadable=(*began.unreadable, *source.unreadable), progress="done",
+        best=answers.best([fit.studied.name for fit in fits]), example=example, left_out=left_out,
+        unreadable=tuple(dict.fromkeys((*began.unreadable, *gathered.unreadable))), progress="done",
     )  # fmt: skip

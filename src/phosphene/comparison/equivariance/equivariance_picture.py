@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from ...measures.intervals import Interval
-from ...network import Network
 from ...picture import Block, Drawing, DrawingBlock, Image, Mark, Row, Sheet, Table, Text, TextBlock, counted
 from ...picture.chart import Axis, Chart, Curve, Reference, Series
 from .map_picture import map_blocks
-from .pairs import Pair
 from .words import number
 
 if TYPE_CHECKING:
@@ -26,17 +23,6 @@ WAYS = {
     "task": ("map trained by the answers", "series4"),
 }
 PREDICTIONS = ("uncompensated", "permuted", "learned")
-
-
-def shown(network: Network, both: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """The first image and its version as pixels (H, W, 3)."""
-
-    def pixels(x: Tensor) -> np.ndarray:
-        image = network.denormalise(x[:1]).float().clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
-        colours = np.repeat(image, 3, 2) if image.shape[2] == 1 else image
-        return (255 * colours).round().astype(np.uint8)
-
-    return pixels(both.before), pixels(both.after)
 
 
 def sheet_of(result: Equivariance, map: str | None, example: bool) -> Sheet:

@@ -14,32 +14,30 @@ a pixel at most.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from ...data.gathering import Gathered
 from ...measures.intervals import Interval, ratio
 from ...network import Layer, Network
 from ...transformations import Transformation
-from .pairs import changed, maps_of
+from ..maps.pairs import changed, maps_of
 
 STEP_PX = 0.5  # the farthest that a step moves a point of the image
 TRIAL = 1e-3
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Local:
-    """The squares of both derivatives, image by image, for each layer."""
+    """Both derivatives of each layer, by steps there and back; their squares are columns, a number for each image."""
 
     there: Transformation
     back: Transformation
-    compensated: dict[str, list[float]] = field(default_factory=dict)
-    whole: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, network: Network, x: Tensor, layers: Sequence[Layer]) -> None:
+    def add(self, network: Network, gathered: Gathered, x: Tensor, layers: Sequence[Layer]) -> None:
         """Adds images, as the network's input (N, C, H, W)."""
         values = [maps_of(network, changed(network, x, g), layers) for g in (self.there, self.back)]
         for layer in layers:
@@ -48,13 +46,14 @@ class Local:
             to_there, to_back = self.there.resampling(grid, frame), self.back.resampling(grid, frame)
             inside = (to_there.valid & to_back.valid).to(ahead.device)
             moved = to_back(ahead, "bicubic") - to_there(behind, "bicubic")
-            for sums, difference in ((self.compensated, moved), (self.whole, ahead - behind)):
+            for column, difference in (("compensated", moved), ("whole", ahead - behind)):
                 squares = difference[..., inside].double().square().sum((1, 2))
-                sums.setdefault(layer.name, []).extend(squares.tolist())
+                gathered.extend(f"{column} {layer.name}", squares.tolist())
 
-    def error(self, layer: str, seed: int) -> Interval:
-        """The share of the layer's first-order change that moved places do not explain."""
-        return ratio(np.array(self.compensated[layer]), np.array(self.whole[layer]), seed)
+
+def local_error(gathered: Gathered, layer: str, seed: int) -> Interval:
+    """The share of the layer's first-order change that moved places do not explain."""
+    return ratio(gathered.column(f"compensated {layer}"), gathered.column(f"whole {layer}"), seed)
 
 
 def local(network: Network, transformation: Transformation) -> Local | None:

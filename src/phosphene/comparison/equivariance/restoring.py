@@ -7,28 +7,28 @@ values should lead to the answer for g(x).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...data.collection import Batch, ImageCollection
+from ...data.gathering import Gathered
 from ...measures.intervals import Interval, interval
-from ...network import Layer, Network
-from ...network.running.outputs import main_tensor, per_image
-from ...network.running.replacing import replaced
+from ...network import Network
 from ...transformations import Transformation
+from ..maps.going_on import Change, in_turn, scores_where
+from ..maps.mapping import LinearMap
+from ..maps.pairs import changed
+from ..maps.turns import FIT, TURN
 from ..regression.by_task import Linear, trained
-from .fitting import FIT, TURN, Fitted, Tally
-from .mapping import LinearMap
-from .pairs import changed
+from .fitting import Fitted, Tally
 
 BATCH = 16  # images of a step of training
-Change = Callable[[Tensor], Tensor]  # maps (N, C, rows, columns) -> maps of the same shape
+REFUSED = "refused"  # the column of why the network gives no answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,11 @@ def task_of(network: Network, x: Tensor, transformation: Transformation) -> Task
 
 
 def past(fits: Sequence[Fitted]) -> str:
-    """Why answers would say little of a map: tokens without a place, as a class token, go past it. '' where none do."""
+    """Why answers would say little of a map: tokens without a place, as a class token, go past it. '' where none do.
+
+    They belong to the whole image, so that no map of places gives them, and the answer is read from them: restored
+    answers would be theirs.
+    """
     for fit in fits:
         layout = fit.studied.layer.layout
         if layout is not None and layout.prefix:
@@ -69,7 +73,7 @@ def taught(
     stated = tally.stated and transformation.inverse is not None
 
     def scores(x: Tensor, linear: Linear) -> Tensor:
-        return scores_where(network, x, fit.studied.layer, _in_turn(resampling, LinearMap(*linear)))
+        return scores_where(network, x, fit.studied.layer, in_turn(resampling, LinearMap(*linear)))
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
         for read in ImageCollection(images, [network], limit=limit, turn=(TURN, FIT), batch=BATCH):
@@ -82,80 +86,78 @@ def taught(
         yield f"training: {fit.studied.name}, step {step} of {steps}, loss {loss:.3g}", LinearMap(*linear)
 
 
+@dataclass(frozen=True, eq=False)
+class Answering:
+    """Asks a network for the classes of images: of the target, without a map, and with each layer's maps.
+
+    Columns: `target`, `stated` (-1 where the source states no class), `uncompensated`, and `WAY LAYER`.
+    """
+
+    transformation: Transformation
+    fits: tuple[Fitted, ...]
+    taught: tuple[LinearMap, ...] = ()  # for each layer the map that was trained by the answers
+
+    def add(self, network: Network, gathered: Gathered, read: Batch) -> None:
+        """Adds the answers for some images, or why the network gives none."""
+        task = task_of(network, read.inputs[0], self.transformation)
+        try:
+            target = network.scores(task.target)
+        except ValueError as error:
+            gathered.extend(REFUSED, [str(error)])
+            return
+        gathered.extend("target", target.argmax(1).tolist())
+        gathered.extend("uncompensated", network.scores(task.shown).argmax(1).tolist())
+        gathered.extend("stated", read.classes(network).tolist())
+        for index, fit in enumerate(self.fits):
+            resampling = self.transformation.resampling(fit.studied.grid, network.preprocessing.size)
+            ways: Mapping[str, Change] = {"permuted": resampling, "learned": in_turn(resampling, fit.map)}
+            if self.taught:
+                ways = {**ways, "task": in_turn(resampling, self.taught[index])}
+            for way, change in ways.items():
+                scores = scores_where(network, task.shown, fit.studied.layer, change)
+                gathered.extend(f"{way} {fit.studied.name}", scores.argmax(1).tolist())
+
+
 @dataclass(eq=False)
 class Answers:
-    """The classes that a network answers, image by image: for the target, without a map, and with each layer's maps."""
+    """The answers that were gathered, held against the classes that are right, for the images that measure."""
 
-    network: Network
-    transformation: Transformation
-    fits: Sequence[Fitted]
-    refused: str = ""  # why the network gives no answers
-    target: list[int] = field(default_factory=list)
-    stated: list[int] = field(default_factory=list)  # by the images' source; -1 where it states none
-    uncompensated: list[int] = field(default_factory=list)
-    mapped: dict[tuple[int, str], list[int]] = field(default_factory=dict)  # by layer and way
-    taught: Sequence[LinearMap] = ()  # for each layer the map that was trained by the answers
+    gathered: Gathered
+    inverse: bool  # whether the transformation has an inverse
+    refused: str = ""  # why there are none
 
-    def add(self, read: Batch) -> None:
-        """Adds the answers for some images; notes in `refused` that the network gives none."""
-        task = task_of(self.network, read.inputs[0], self.transformation)
-        try:
-            self.target += self.network.scores(task.target).argmax(1).tolist()
-        except ValueError as error:
-            self.refused = str(error)
-            return
-        self.uncompensated += self.network.scores(task.shown).argmax(1).tolist()
-        self.stated += read.classes(self.network).tolist()
-        for index, fit in enumerate(self.fits):
-            resampling = self.transformation.resampling(fit.studied.grid, self.network.preprocessing.size)
-            ways: Mapping[str, Change] = {"permuted": resampling, "learned": _in_turn(resampling, fit.map)}
-            if self.taught:
-                ways = {**ways, "task": _in_turn(resampling, self.taught[index])}
-            for way, change in ways.items():
-                scores = scores_where(self.network, task.shown, fit.studied.layer, change)
-                self.mapped.setdefault((index, way), []).extend(scores.argmax(1).tolist())
+    def __post_init__(self) -> None:
+        self.refused = self.refused or next(iter(self.gathered.rows.get(REFUSED, ())), "")
+        self._chooses = self.gathered.column("chooses").astype(bool)
 
     @property
     def labelled(self) -> bool:
         """Whether answers are held against stated classes: those of all images are known, and g has an inverse."""
-        return bool(self.stated) and min(self.stated) >= 0 and self.transformation.inverse is not None
+        stated = self.gathered.column("stated")
+        return len(stated) > 0 and int(stated.min()) >= 0 and self.inverse
 
     def clean(self, seed: int) -> Interval | None:
         """The share of right answers for the targets; None where there are no answers."""
-        return None if self.refused or not self.target else self._share(self.target, seed)
+        return None if self.refused else interval(self._right("target")[~self._chooses], seed)
 
-    def restored(self, index: int, seed: int) -> dict[str, Interval]:
+    def restored(self, layer: str, seed: int) -> dict[str, Interval]:
         """The shares of right answers by the way, at one layer."""
-        if self.refused or not self.target:
+        if self.refused:
             return {}
-        ways = {way: self.mapped[index, way] for way in ("permuted", "learned", "task") if (index, way) in self.mapped}
-        return {
-            way: self._share(answers, seed) for way, answers in ({"uncompensated": self.uncompensated} | ways).items()
+        columns = {"uncompensated": "uncompensated"} | {
+            way: f"{way} {layer}" for way in ("permuted", "learned", "task")
         }
+        return {
+            way: interval(self._right(column)[~self._chooses], seed)
+            for way, column in columns.items() if column in self.gathered.rows
+        }  # fmt: skip
 
-    def _share(self, answers: Sequence[int], seed: int) -> Interval:
-        right = self.stated if self.labelled else self.target
-        return interval(np.array(answers) == np.array(right), seed)
+    def best(self, layers: Sequence[str]) -> str | None:
+        """The layer whose learned map restores most answers for the images that choose; the first of equals."""
+        if self.refused:
+            return None
+        return max(layers, key=lambda layer: self._right(f"learned {layer}")[self._chooses].mean())
 
-
-def _in_turn(first: Change, second: Change) -> Change:
-    return lambda maps: second(first(maps))
-
-
-def scores_where(network: Network, x: Tensor, layer: Layer, change: Change) -> Tensor:
-    """The scores (N, classes) of the inputs where the layer's maps are changed on the way; differentiable in them."""
-
-    def function(value: Tensor) -> Tensor:
-        if layer.layout is None:
-            return change(value.flatten(1)[..., None, None].float()).reshape(value.shape).to(value)
-        return layer.layout.placed(value, change(layer.layout.maps(value).float()).to(value)).to(value)
-
-    rows = x.split(1) if network.steadiness(tuple(x.shape[-2:])).coupled else [x]
-    answers = []
-    for some in rows:
-        value = main_tensor(replaced(network.module, some, layer.name, function))
-        scores = None if value is None else per_image(value, len(some))
-        if scores is None or scores.ndim != 2:
-            raise ValueError(f"{network.name} gives no score for each class")
-        answers.append(scores)
-    return torch.cat(answers)
+    def _right(self, column: str) -> np.ndarray:
+        right = self.gathered.column("stated" if self.labelled else "target")
+        return np.asarray(self.gathered.column(column) == right)

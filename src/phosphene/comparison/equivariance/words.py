@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def verdict(result: Equivariance) -> str:
-    """What a learned map predicts from the first layer to the last, and what it restores where it restores most."""
+    """What a learned map predicts from the first layer to the last, and restores at the layer that is chosen."""
     if not result.layers:
         return f"nothing was measured for {result.by} yet"
     first, last = result.layers[0], result.layers[-1]
@@ -17,12 +17,12 @@ def verdict(result: Equivariance) -> str:
     words += f" and {explained(last)} at {last.layer}" if last is not first else ""
     if result.clean is None:
         return words
-    best = max(result.layers, key=lambda layer: layer.restored["learned"].mean)
+    best = next(layer for layer in result.layers if layer.layer == result.best)
     learned, before = best.restored["learned"].mean, best.restored["uncompensated"].mean
     if not result.inverse:
         return f"{words}; {learned:.0%} of answers for {best.layer}'s mapped values are those for the changed image"
     right = "right" if result.labelled else "the same as before"
-    where = f"{best.layer}, the best layer" if len(result.layers) > 1 else best.layer
+    where = f"{best.layer}, the best layer for other images" if len(result.layers) > 1 else best.layer
     upright = f", {result.clean.mean:.0%} without {result.by}" if result.labelled else ""
     return f"{words}; with it {learned:.0%} of answers are {right} at {where}, {before:.0%} without a map{upright}"
 

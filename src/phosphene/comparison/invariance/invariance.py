@@ -23,21 +23,24 @@ import numpy as np
 import torch
 
 from ...data.collection import ImageCollection
+from ...data.passing import passed, way_of
 from ...instrument import Result, instrument
-from ...instrument.roles import ImageSource, LayerNames
-from ...measures.intervals import LEVEL, Interval
+from ...instrument.roles import CheckpointFolder, Cluster, ImageSource, LayerNames
+from ...measures.intervals import Interval
 from ...network import Network
+from ...network.room import human
 from ...picture import Sheet, Table
-from ...transformations import Transformation, transformation_of
-from ..equivariance.fitting import FEWEST, MEASURE, TURN, Errors, Fitted, Tally, add_errors, fitted
-from ..equivariance.layers import layers_of, studied
-from ..equivariance.pairs import batch_for, maps_of, pair
+from ...transformations import transformation_of
+from ..maps.layers import Studied, depth_of, layers_of, passes, studied
+from ..maps.relations import Relations, relations
+from ..maps.samples import check_sums
+from ..maps.transformed import FITS, SumsOfPairs
+from ..maps.turns import check_enough
 from ..roles import By
-from .firing import Firing
 from .invariance_picture import sheet_of, table_of
+from .measuring import CHANGE, FIRINGS, Changes, shares
 
 THRESHOLD = 0.5
-DRAWS = 500  # of images, for the intervals
 SLOPES = 2 / 3, 3 / 2
 
 
@@ -83,6 +86,7 @@ class Invariance(Result):
     images: int  # that measured
     threshold: float
     seed: int
+    sums_bytes: int = 0  # of the sums that a pass holds at once
     left_out: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     progress: str = ""
@@ -138,8 +142,8 @@ class Invariance(Result):
     def to_dict(self) -> dict[str, Any]:
         return {
             "network": self.network, "by": self.by, "verdict": self.words, "images": self.images,
-            "threshold": self.threshold, "trend": _or_none(self.trend), "seed": self.seed, "rows": self.rows,
-            "unreadable": list(self.unreadable),
+            "threshold": self.threshold, "trend": _or_none(self.trend), "seed": self.seed,
+            "sums_bytes": self.sums_bytes, "rows": self.rows, "unreadable": list(self.unreadable),
         }  # fmt: skip
 
 
@@ -153,10 +157,14 @@ def invariance(
     threshold: float = THRESHOLD,
     limit: int | None = 300,
     seed: int = 0,
+    ray: Cluster | None = None,
+    checkpoint: CheckpointFolder | None = None,
 ) -> Iterator[Invariance]:
     """How many channels of each layer a transformation of the image leaves alone: by values, by the map, by firing.
 
-    Raises ValueError for fewer than ten images, LookupError for an unknown layer or transformation.
+    Of five images three say what a map would make of each channel, and one measures. Memory does not grow with the
+    images: sums hold the change of channels, and firings are looked at in 256 images at most, drawn at random. Raises
+    ValueError for fewer than ten images, LookupError for an unknown layer or transformation.
 
     - `images`: a folder, archive, table or data set of images, or photos
     - `by`: the transformation, such as flip-horizontal, rotate:45, scale:1.25, translate:0.1,0, crop:0.8, grey,
@@ -164,7 +172,9 @@ def invariance(
     - `layers`: which layers; if not given, the first convolution and the outputs of blocks, spread over the depth
     - `threshold`: a channel is invariant where its squared change is below this share of its variance
     - `limit`: how many images to use at most, spread over all
-    - `seed`: which places of large layers are looked at
+    - `seed`: which places of large layers are looked at, and in which images
+    - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' uses a running one
+    - `checkpoint`: a folder that holds how far the run is, so that a killed run goes on from there
     """
     g = transformation_of(by)
     if not 0 < threshold <= 2:
@@ -172,71 +182,58 @@ def invariance(
     chosen = [studied(layer, 1) for layer in layers_of(network, layers)]
     for each in chosen:
         network.steadiness().insist(network.name, each.name, "whether a channel changes is asked of values that repeat")
-    collection = ImageCollection(images, [network], limit=limit)
-    if collection.count is not None and collection.count < FEWEST:
-        raise ValueError(f"this needs {FEWEST} images at least, and there are {collection.count}")
-    began = Invariance(network=network.name, by=str(g), layers=(), images=0, threshold=threshold, seed=seed)
-    fits: list[Fitted] = []
-    step = 0
+    check_enough(ImageCollection(images, [network], limit=limit), "this needs")
+    groups = passes(chosen)
+    sizes = [[(each.depth, each.channels) for each in group] for group in groups]
+    size = check_sums(sizes, "choose layers of fewer channels", fits=False)
+    account = {"instrument": "invariance", "transformation": g, "layers": [each.name for each in chosen], "seed": seed}
+    how = way_of(ray, checkpoint, [network], account)
+    began = Invariance(
+        network=network.name, by=str(g), layers=(), images=0, threshold=threshold, seed=seed, sums_bytes=size
+    )
+    yield replace(began, progress=f"relating channels: sums of {human(size)}", step=1)
+    related: list[Relations] = []
+    unreadable: list[str] = []
+    step = 1
     with torch.no_grad():
-        tally = Tally()
-        for words, fit in fitted(network, images, g, chosen, tally, sparse=None, limit=limit, seed=seed):
+        for number, group in enumerate(groups, 1):
+            fit = SumsOfPairs(images, g, tuple(group), limit, seed, choosing=False)
+            gathered = fit.begin([network])
+            for words in passed(f"relating {number}", fit, [network], how, gathered, "relating channels"):
+                step += 1
+                yield replace(began, progress=words, step=step)
+            related += [_related(each, gathered.sums[each.name + FITS]) for each in group]
+            unreadable = gathered.unreadable
+        work = Changes(images, g, tuple(chosen), tuple(each.means for each in related), limit, seed)
+        gathered = work.begin([network])
+        for words in passed("measuring", work, [network], how, gathered):
             step += 1
-            fits += [] if fit is None else [fit]
             yield replace(began, progress=words, step=step)
-        began = replace(began, unreadable=tally.unreadable)
-        for result in _measured(network, images, g, fits, limit, began):
-            step += 1
-            yield replace(result, step=step)
-
-
-def _measured(
-    network: Network, images: Any, g: Transformation, fits: list[Fitted], limit: int | None, began: Invariance
-) -> Iterator[Invariance]:
-    layers = [fit.studied.layer for fit in fits]
-    errors, firing = [Errors() for _ in fits], [Firing(began.seed) for _ in fits]
-    source = ImageCollection(images, [network], limit=limit, turn=(TURN, MEASURE), batch=batch_for(layers))
-    for read in source:
-        both = pair(network, read.inputs[0], g)
-        before, after = (maps_of(network, x, layers) for x in (both.before, both.after))
-        for fit, of_layer, fires in zip(fits, errors, firing, strict=True):
-            name = fit.studied.name
-            add_errors(of_layer, fit, g, network, before[name], after[name])
-            resampling = g.resampling(fit.studied.grid, network.preprocessing.size)
-            fires.add(resampling(before[name]), after[name], resampling.valid)
-        yield replace(began, progress=f"measuring: image {read.start + len(read)}{source.of_all}")
-    count = len(errors[0].total)
-    if count < 2:
+    if gathered.images < 2:
         raise ValueError("too few images could be read to measure by; give more")
-    names = [layer.name for layer in network.layers()]
     rows = tuple(
         LayerKeeps(
-            fit.studied.name, names.index(fit.studied.name) / max(1, len(names) - 1),
-            *_shares(of_layer, began.threshold, began.seed), _by_map(fit), fires.kept(),
+            each.name, depth_of(network, each.name),
+            *shares(gathered.sums[CHANGE + each.name], threshold, gathered.images), _by_map(of_channels),
+            gathered.sums[FIRINGS + each.name].kept(),
         )
-        for fit, of_layer, fires in zip(fits, errors, firing, strict=True)
+        for each, of_channels in zip(chosen, related, strict=True)
     )  # fmt: skip
-    yield replace(began, layers=rows, images=count, unreadable=(*began.unreadable, *source.unreadable), progress="done")
+    yield replace(
+        began, layers=rows, images=gathered.images, progress="done", step=step + 1,
+        unreadable=tuple(dict.fromkeys((*unreadable, *gathered.unreadable))),
+    )  # fmt: skip
+    how.done()
 
 
-def _shares(errors: Errors, threshold: float, seed: int) -> tuple[np.ndarray, Interval]:
-    """Each channel's error, and the share of channels below the threshold with its interval over images."""
-    moved, spread = np.stack(errors.moved), np.stack(errors.spread)  # (images, channels)
-    alive = spread.sum(0) > 1e-12 * spread.sum(0).max()
-
-    def errors_over(chosen: np.ndarray) -> np.ndarray:
-        below = spread[chosen].sum(0)
-        return np.where(alive & (below > 0), moved[chosen].sum(0) / np.maximum(below, 1e-300), np.nan)
-
-    every = errors_over(np.arange(len(moved)))
-    if not alive.any():
-        return every, Interval(np.nan, np.nan, np.nan, len(moved))
-    draws = np.random.default_rng(seed).integers(len(moved), size=(DRAWS, len(moved)))
-    shares = [np.nanmean(errors_over(draw)[alive] < threshold) for draw in draws]
-    low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return every, Interval(float(np.mean(every[alive] < threshold)), float(low), float(high), len(moved))
+def _related(each: Studied, sums: Any) -> Relations:
+    if sums.count < 2 or not float(sums.centred()[2].sum()) > 0:
+        raise ValueError(
+            f"{each.name}: the values don't vary over these images, so that none of its channels can be said to stay"
+        )
+    return relations(sums, each)
 
 
-def _by_map(fit: Fitted) -> np.ndarray:
-    source, weight = fit.single
-    return (source == np.arange(len(source))) & (weight > SLOPES[0]) & (weight < SLOPES[1])
+def _by_map(related: Relations) -> np.ndarray:
+    itself = related.source == np.arange(len(related.source))
+    return itself & (related.slope > SLOPES[0]) & (related.slope < SLOPES[1])

@@ -14,16 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ...data.collection import Batch, ImageCollection
+from ...data.passing import passed, way_of
 from ...instrument import Result, instrument
-from ...instrument.roles import ImageSource, Networks
+from ...instrument.roles import CheckpointFolder, Cluster, ImageSource, Networks
 from ...measures.calibration import Calibration, calibration
 from ...measures.intervals import Interval, difference, interval
-from ...network import Network
 from ...picture import Sheet, Table, counted
-from .measuring import Answered, Cost, Disagreed, cost_of, speeds
+from .cost import Cost, cost_of, speeds
+from .measuring import DISAGREED, STATED, Answered, Answering
 from .naming import answer_keys, network_titles
 from .networks_picture import sheet_of, table_of
 
@@ -145,7 +144,14 @@ class NetworksCompared(Result):
 
 @instrument
 def compare_networks(
-    networks: Networks, images: ImageSource, *, limit: int | None = 1000, batch: int = 8, seed: int = 0
+    networks: Networks,
+    images: ImageSource,
+    *,
+    limit: int | None = 1000,
+    batch: int = 8,
+    seed: int = 0,
+    ray: Cluster | None = None,
+    checkpoint: CheckpointFolder | None = None,
 ) -> Iterator[NetworksCompared]:
     """Networks side by side: accuracy with intervals, calibration, speed, parameters, operations, and disagreements.
 
@@ -157,6 +163,9 @@ def compare_networks(
     - `limit`: how many images to use at most, spread over all
     - `batch`: images of a forward pass, also when its speed is measured
     - `seed`: of the intervals' draws
+    - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' uses a running one;
+      speed is measured here
+    - `checkpoint`: a folder that holds how far the run is, so that a killed run goes on from there
     """
     if len(networks) < 2:
         raise ValueError(f"networks are compared with each other; give two at least, not {len(networks)}")
@@ -164,51 +173,30 @@ def compare_networks(
         raise ValueError(f"a batch has at least 1 image, not {batch}")
     titles = network_titles(networks)
     keys: Sequence[list[str] | None] = answer_keys(networks, titles) or [None] * len(networks)
-    source = ImageCollection(images, networks, limit=limit, batch=batch)
-    answered, disagreed = [Answered(*each) for each in zip(networks, titles, keys, strict=True)], Disagreed()
-    stated: list[list[int]] = []
     began = NetworksCompared(
         networks=(), agreement=np.eye(len(networks)), errors=np.full((len(networks),) * 2, np.nan),
         apart=np.full((len(networks),) * 2 + (3,), np.nan), batch=batch,
         threads=torch.get_num_threads(), device=networks[0].device.type, seed=seed,
     )  # fmt: skip
+    account = {"instrument": "compare_networks", "titles": titles}
+    how = way_of(ray, checkpoint, networks, account)
+    work = Answering(images, tuple(titles), tuple(keys), limit, batch)
+    gathered = work.begin(networks)
     step = 0
     with torch.no_grad():
-        for read in source:
-            classes = [read.classes(network) for network in networks]
-            answers = [each.add(x, own) for each, x, own in zip(answered, read.inputs, classes, strict=True)]
-            stated += torch.stack(classes, 1).tolist()
-            _keep(disagreed, read, answered, answers)
+        for words in passed("answering", work, networks, how, gathered):
             step += 1
-            yield replace(began, progress=f"image {read.start + len(read)}{source.of_all}", step=step)
-        if len(stated) < FEWEST:
-            raise ValueError(f"comparing networks takes {FEWEST} images at least; only {len(stated)} could be read")
+            yield replace(began, progress=words, step=step)
+        if gathered.images < FEWEST:
+            raise ValueError(f"comparing networks takes {FEWEST} images at least; only {gathered.images} could be read")
         yield replace(began, progress="measuring speed", step=step + 1)
         measured = speeds(networks, batch)
     yield replace(
-        _result(began, answered, measured, np.array(stated), seed), disagreed=tuple(disagreed.images()),
-        unreadable=source.unreadable, progress="done", step=step + 2,
+        _result(began, work.answered(networks, gathered), measured, gathered.column(STATED), seed),
+        disagreed=tuple(gathered.sums[DISAGREED].images()), unreadable=tuple(gathered.unreadable), progress="done",
+        step=step + 2,
     )  # fmt: skip
-
-
-def _keep(disagreed: Disagreed, read: Batch, answered: list[Answered], answers: list[list[str]]) -> None:
-    """Notes the images of a batch that the networks answer differently."""
-    for index, entry in enumerate(read.entries):
-        place = read.start + index
-        count = len({each.given[place] for each in answered})
-        if count < 2:
-            continue
-        pixels = _pixels(answered[0].network, read.inputs[0][index : index + 1])
-        disagreed.add(place, entry.name.rpartition("/")[2], count, [names[index] for names in answers], pixels)
-
-
-def _pixels(network: Network, x: Tensor) -> np.ndarray:
-    """An input (1, C, H, W) as pixels (H, W, 3); of other channels than a photo's, the first one in grey."""
-    if network.channels in (None, network.preprocessing.channels):
-        x = network.denormalise(x)
-    image = x[0].float().clamp(0, 1).cpu()
-    image = image if len(image) == 3 else image[:1].expand(3, -1, -1)
-    return (255 * image.permute(1, 2, 0).numpy()).round().astype(np.uint8)
+    how.done()
 
 
 def _result(
@@ -227,7 +215,7 @@ def _result(
             NetworkRow(
                 each.title, interval(right[index], seed) if has else None,
                 interval(in_five[index], seed) if has else None,
-                calibration(np.array(each.confidence)[known], right[index]) if has else None,
+                calibration(each.confidence[known], right[index]) if has else None,
                 cost_of(each.network), measured[index],
             )
         )  # fmt: skip

@@ -6,7 +6,9 @@ that large means cost no digits. Their size does not depend on the number of sam
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,6 +68,21 @@ class Moments:
         self.z += other.z + n * a
         self.y += other.y + n * b
         self.count += n
+
+    def state(self) -> dict[str, Any]:
+        """What it holds, as plain values and tensors."""
+        return {
+            "count": self.count, "origin": None if self.origin is None else list(self.origin),
+            "sums": [self.z, self.y, self.zz, self.zy, self.yy],
+        }  # fmt: skip
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Takes what `state` gave. ValueError for sums of other sizes."""
+        sums = state["sums"]
+        if [each.shape for each in sums] != [each.shape for each in (self.z, self.y, self.zz, self.zy, self.yy)]:
+            raise ValueError(f"these are not sums of {self.inputs} inputs and {self.outputs} outputs")
+        self.count, self.origin = state["count"], None if state["origin"] is None else tuple(state["origin"])
+        self.z, self.y, self.zz, self.zy, self.yy = (each.clone() for each in sums)
 
     def means(self) -> tuple[Tensor, Tensor]:
         """The means of z (p,) and y (q,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.collection import ImageCollection
 from ...network import Layer, Network
 from ...network.running.outputs import main_tensor
 
 ROOM = 1 << 30  # bytes of values of all images that are held at once
+COLUMNS = 2048  # values of each image whose products are taken at once: they stay in the processor's cache
 
 
 def rows_of(value: Any, layer: Layer, name: str) -> Tensor:
@@ -51,12 +51,21 @@ def batch_grams(network: Network, x: Tensor, layers: Sequence[Layer]) -> np.ndar
 
 
 def _gram_of(layer: Layer, name: str) -> Callable[[Any], np.ndarray]:
-    def gram(value: Any) -> np.ndarray:
-        rows = rows_of(value, layer, name)
-        rows = rows - rows.mean(0)  # what all images share would cost the digits in which they differ
-        return (rows @ rows.T).double().cpu().numpy()
+    return lambda value: gram_of(rows_of(value, layer, name))
 
-    return gram
+
+def gram_of(rows: Tensor) -> np.ndarray:
+    """(m, m): the Gram matrix of rows (m, values) less their mean, which would cost the digits in which they differ.
+
+    Products of some columns after the other, added up in float64: in one piece, in float32, the error is thirty times
+    as large, and a copy of all rows goes through memory.
+    """
+    home = "cpu" if rows.device.type == "mps" else rows.device  # where there is float64
+    gram = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=home)
+    for some in rows.split(COLUMNS if rows.device.type == "cpu" else 16 * COLUMNS, 1):
+        apart = some - some.mean(0)
+        gram += (apart @ apart.T).to(home)
+    return gram.cpu().numpy()
 
 
 @dataclass(eq=False)
@@ -67,46 +76,33 @@ class Whole:
     correlated: np.ndarray = field(repr=False)
 
 
-def whole_grams(
-    network: Network, layers: Sequence[Layer], source: Callable[[], ImageCollection], images: int, at: int,
-    grams: dict[str, Whole],
-) -> Iterator[str]:  # fmt: skip
-    """Fills in the Gram matrices of layers over all images, in as few passes as memory allows; yields what it is at.
+def whole_of(values: np.ndarray) -> Whole:
+    """Of the values (images, values) of all images."""
+    every = torch.from_numpy(values)
+    # what all of an image's values share would cost the digits in which they differ
+    correlated = every - every.mean(1, keepdim=True)
+    return Whole(gram_of(every), (correlated @ correlated.T).double().numpy())
 
-    The network is number `at` of the source's.
-    """
-    for group in _groups(layers, images):
-        values: dict[str, list[Tensor]] = {layer.name: [] for layer in group}
-        collection = source()
-        for read in collection:
-            functions: dict[str, Callable[[Any], Any]] = {
-                layer.name: _rows(layer, network.name) for layer in group
-            }  # fmt: skip
-            x = read.inputs[at]
-            with torch.no_grad():
-                if network.steadiness(tuple(x.shape[-2:])).coupled:
-                    recorded = network.record(x, *functions)
-                    rows = {name: function(recorded[name]) for name, function in functions.items()}
-                else:
-                    rows = network.reduce(x, functions)
-            for name, each in rows.items():
-                if not torch.isfinite(each).all():
-                    raise ValueError(f"{name} of {network.name} gives values that are not finite")
-                values[name].append(each)
-            yield f"{network.name}: {group[0].name}, image {read.start + len(read)}{collection.of_all}"
-        for layer in group:
-            every = torch.cat(values.pop(layer.name))
-            # what all images, or all of an image's values, share would cost the digits in which they differ
-            rows_apart, images_apart = every - every.mean(1, keepdim=True), every - every.mean(0)
-            gram, correlated = ((part @ part.T).double().cpu().numpy() for part in (images_apart, rows_apart))
-            grams[layer.name] = Whole(gram, correlated)
+
+def values_of(network: Network, x: Tensor, layers: Sequence[Layer]) -> dict[str, Tensor]:
+    """The layers' values for inputs, as rows (N, values). ValueError for values that are not finite."""
+    functions: dict[str, Callable[[Any], Any]] = {layer.name: _rows(layer, network.name) for layer in layers}
+    if network.steadiness(tuple(x.shape[-2:])).coupled:
+        recorded = network.record(x, *functions)
+        rows = {name: function(recorded[name]) for name, function in functions.items()}
+    else:
+        rows = network.reduce(x, functions)
+    for name, each in rows.items():
+        if not torch.isfinite(each).all():
+            raise ValueError(f"{name} of {network.name} gives values that are not finite")
+    return rows
 
 
 def _rows(layer: Layer, name: str) -> Callable[[Any], Tensor]:
     return lambda value: rows_of(value, layer, name).clone()
 
 
-def _groups(layers: Sequence[Layer], images: int) -> list[list[Layer]]:
+def groups_of(layers: Sequence[Layer], images: int) -> list[list[Layer]]:
     """The layers in groups whose values of all images fit into `ROOM`; ValueError for one that is too large alone."""
     groups: list[list[Layer]] = []
     held = 0

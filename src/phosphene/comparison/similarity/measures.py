@@ -7,6 +7,8 @@ whatever the number of values is.
                  Bandettini, *Representational similarity analysis*, Frontiers 2008); distances are 1 - r of the values
     procrustes   1 - distance / 2 with the orthogonal Procrustes distance of values centred and of length 1: the nuclear
                  norm of XᵀY (A. Williams and others, *Generalized shape metrics*, NeurIPS 2021)
+    biased       CKA as first published, tr(K L) / sqrt(tr(K K) tr(L L)) of centred matrices (S. Kornblith and others,
+                 2019); the unbiased estimate is in `hsic`
     cca          the mean canonical correlation of the principal components that hold 99 % of the variance, at most a
                  third of the images (M. Raghu and others, *SVCCA*, NIPS 2017)
 """
@@ -52,6 +54,12 @@ def procrustes(one: np.ndarray, other: np.ndarray) -> float:
     if not lengths > 0:
         return float("nan")
     return float(np.linalg.svd(_root(one) @ _root(other), compute_uv=False).sum() / lengths)
+
+
+def biased(one: np.ndarray, other: np.ndarray) -> float:
+    """CKA of centred Gram matrices without a correction of its bias; NaN where one does not vary."""
+    lengths = np.linalg.norm(one) * np.linalg.norm(other)
+    return float((one * other).sum() / lengths) if lengths > 0 else float("nan")
 
 
 def _root(gram: np.ndarray) -> np.ndarray:

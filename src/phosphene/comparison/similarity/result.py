@@ -13,6 +13,7 @@ from .similarity_picture import sheet_of, table_of
 
 Kind = Literal["cka", "rsa", "procrustes", "cca"]
 Kernel = Literal["linear", "rbf"]
+Estimate = Literal["unbiased", "biased"]  # of cka
 NAMES = {
     "cka": "CKA", "rsa": "RSA, Spearman's rank correlation", "procrustes": "Procrustes similarity",
     "cca": "mean canonical correlation",
@@ -35,17 +36,24 @@ class Similarity(Result):
     hash: str  # of the images' contents, in their order
     same: bool  # whether both are the same network
     seed: int
-    chance: float = 0.0  # the value for images in another order; 0 in expectation for cka
-    rest: int = 0  # images of a last batch that was too small to compare
+    estimate: Estimate = "unbiased"
+    chance: float = 0.0  # the value for images in another order; 0 in expectation for unbiased cka
+    rest: int = 0  # images of batches that were too small to compare
+    remarks: tuple[str, ...] = ()  # what the values are, where they are not a layer's own
     unreadable: tuple[str, ...] = ()
     progress: str = ""
     step: int = 0
     steps: int | None = None
 
     @property
+    def streamed(self) -> bool:
+        """Whether it is a mean over batches: unbiased CKA."""
+        return self.kind == "cka" and self.estimate == "unbiased"
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        left = [f"left out: the last {counted(self.rest, 'image')}, too few for a batch"] if self.rest else []
-        return (*super().notes, *left)
+        left = [f"left out: {counted(self.rest, 'image')}, too few for a batch"] if self.rest else []
+        return (*super().notes, *self.remarks, *left)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -81,9 +89,10 @@ class Similarity(Result):
             return "nothing was measured yet"
         values = [row["value"] for row in rows]
         name = NAMES[self.kind].split(",")[0]
+        name = f"biased {name}" if self.kind == "cka" and not self.streamed else name
         words = f"the layer of {self.b} that is most alike to one of {self.a} has {name} {min(values):.2f} to "
         words += f"{max(values):.2f}, {np.median(values):.2f} in the middle"
-        if self.kind != "cka":
+        if not self.streamed:
             words += f" (images in another order: {self.chance:.2f})"
         if np.isnan(self.order):
             return words
@@ -102,11 +111,11 @@ class Similarity(Result):
             return [[None if np.isnan(value) else float(value) for value in row] for row in matrix]
 
         return {
-            "a": self.a, "b": self.b, "kind": self.kind, "kernel": self.kernel, "verdict": self.words,
-            "images": self.images,
+            "a": self.a, "b": self.b, "kind": self.kind, "kernel": self.kernel, "estimate": self.estimate,
+            "verdict": self.words, "images": self.images,
             "chance": None if np.isnan(self.chance) else self.chance, "hash": self.hash,
             "layers": [list(names) for names in self.layers],
             "values": listed(self.values), "low": listed(self.low), "high": listed(self.high), "seed": self.seed,
             "order": None if np.isnan(self.order) else self.order, "rows": self.rows,
-            "unreadable": list(self.unreadable),
+            "remarks": list(self.remarks), "unreadable": list(self.unreadable),
         }  # fmt: skip

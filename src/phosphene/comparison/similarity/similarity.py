@@ -1,12 +1,13 @@
 """How alike are the layers of two networks? A number for each pair, from the same images through both.
 
-    cka          centred kernel alignment, linear or with a Gaussian kernel, unbiased, over batches of images (`hsic`)
+    cka          centred kernel alignment, linear or with a Gaussian kernel (`hsic`): unbiased, over batches of images,
+                 or biased, over all images at once
     rsa          rank correlation of distances between images
     procrustes   what is left after the best rotation of one onto the other
     cca          mean canonical correlation of principal components
 
-`measures` and `hsic` have the formulas and sources. CKA streams: its memory does not grow with the images. The others
-compare all images with each other, and need a number for each two of them.
+`measures` and `hsic` have the formulas and sources. Unbiased CKA streams: its memory does not grow with the images. The
+others compare all images with each other, and need a number for each two of them.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Any, get_args
 
 import numpy as np
 
+from ...data.passing import way_of
 from ...instrument import instrument
-from ...instrument.roles import ImageSource, LayerNames
+from ...instrument.roles import CheckpointFolder, Cluster, ImageSource, LayerNames
 from ...network import Layer, Network
 from ...network.blocks import distinct_blocks
 from .hsic import FEWEST
-from .result import Kernel, Kind, Similarity
+from .passes import Both
+from .result import Estimate, Kernel, Kind, Similarity
 from .work import Work
 
 MOST = 24  # layers where none are named
@@ -38,10 +41,13 @@ def similarity(
     layers: LayerNames | None = None,
     layers_b: LayerNames | None = None,
     kernel: Kernel = "linear",
+    estimate: Estimate = "unbiased",
     width: float = 0.5,
     batch: int = 64,
     limit: int | None = 1000,
     seed: int = 0,
+    ray: Cluster | None = None,
+    checkpoint: CheckpointFolder | None = None,
 ) -> Iterator[Similarity]:
     """How alike the layers of two networks are: CKA, RSA, Procrustes or CCA, for every pair of layers in one pass.
 
@@ -51,18 +57,23 @@ def similarity(
     - `b`: the network of the columns
     - `images`: a folder, archive, table or data set of images, or photos
     - `kind`: centred kernel alignment (cka, over batches), rank correlation of distances (rsa), Procrustes similarity
-      (procrustes) or mean canonical correlation (cca); all but cka hold a number for each two images
+      (procrustes) or mean canonical correlation (cca); all but unbiased cka hold a number for each two images
     - `layers`: which layers of the first network, and of the second where it has them; if not given, the outputs of
       blocks, at most 24 spread over the depth
     - `layers_b`: which layers of the second network, if others
     - `kernel`: of cka: linear, or rbf, a Gaussian of distances
+    - `estimate`: of cka: unbiased, over batches, or biased, over all images at once, as many papers have it
     - `width`: of the Gaussian, in medians of the distances
     - `batch`: images of a batch, which cka compares with each other
     - `limit`: how many images to use at most, spread over all
     - `seed`: of the intervals' draws
+    - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' uses a running one
+    - `checkpoint`: a folder that holds how far the run is, so that a killed run goes on from there
     """
     if kind not in get_args(Kind):
         raise ValueError(f"a similarity is {', '.join(get_args(Kind))}, not {kind!r}")
+    if estimate not in get_args(Estimate):
+        raise ValueError(f"an estimate is {' or '.join(get_args(Estimate))}, not {estimate!r}")
     if batch < FEWEST:
         raise ValueError(f"a batch has {FEWEST} images at least, since the estimate divides by batch - 3; not {batch}")
     if not width > 0:
@@ -76,13 +87,21 @@ def similarity(
     began = Similarity(
         a=a.name, b=b.name, kind=kind, kernel=kernel, layers=(_names(chosen[0]), _names(chosen[1])),
         values=np.full((len(chosen[0]), len(chosen[1])), np.nan), low=np.full((1, 1), np.nan),
-        high=np.full((1, 1), np.nan), images=0, hash="", same=a is b or a.fingerprint == b.fingerprint, seed=seed,
+        high=np.full((1, 1), np.nan), estimate=estimate, images=0, hash="",
+        same=a is b or a.fingerprint == b.fingerprint, seed=seed,
     )  # fmt: skip
     began = replace(began, low=began.values, high=began.values)
-    work = Work(a, b, images, chosen, limit, batch, seed)
-    steps = work.streamed(kernel, width) if kind == "cka" else work.whole(kind)
+    account = {
+        "instrument": "similarity", "kind": kind, "kernel": kernel, "estimate": estimate, "width": width,
+        "layers": began.layers,
+    }  # fmt: skip
+    how = way_of(ray, checkpoint, [a, b], account)
+    work = Work(a, b, Both(images, chosen, limit, batch), how, seed)
+    streams = kind == "cka" and estimate == "unbiased"
+    steps = work.streamed(kernel, width) if streams else work.whole(kind, width if kernel == "rbf" else None)
     for step, (words, change) in enumerate(steps, 1):
         yield replace(began, progress=words, step=step, **change)
+    how.done()
 
 
 def _layers(a: Network, b: Network, layers: Any, layers_b: Any) -> tuple[list[Layer], list[Layer]]:

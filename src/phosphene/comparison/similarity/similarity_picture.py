@@ -50,12 +50,14 @@ def sheet_of(result: Similarity) -> Sheet:
     ]
     blocks += [TextBlock(note, "muted", 12.0) for note in result.notes]
     said = {
-        "cka": "Unbiased estimate over batches of images, so that it may lie a little beyond 0 and 1.",
+        "cka": "Unbiased estimate over batches of images, so that it may lie a little beyond 0 and 1."
+        if result.streamed
+        else "Biased estimate over all images at once: few images make everything look alike.",
         "rsa": "Distances between images are 1 − r of their values.",
         "procrustes": "1: the same values up to a rotation, a scale and a shift.",
         "cca": "Of the principal components with 99 % of the variance, at most a third of the images.",
     }[result.kind]
-    if result.kind != "cka":
+    if not result.streamed:
         said += f" With the images of one network in another order the value would be {result.chance:.2f}."
     caption = f"{said} Framed: the column most alike to each row. The same images in the same order through both."
     width = max(matrix.width + 96, 620.0)
@@ -72,7 +74,8 @@ def _columns(result: Similarity) -> str:
 def _name(result: Similarity) -> str:
     kernel = " with a Gaussian kernel" if result.kernel == "rbf" and result.kind == "cka" else ""
     names = {"cka": "CKA", "rsa": "RSA", "procrustes": "Procrustes similarity", "cca": "Mean canonical correlation"}
-    return names[result.kind] + kernel
+    biased = "Biased " if result.kind == "cka" and not result.streamed else ""
+    return biased + names[result.kind] + kernel
 
 
 def _matrix(result: Similarity) -> Drawing:

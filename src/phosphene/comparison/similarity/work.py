@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ...data.collection import ImageCollection
-from ...network import Layer, Network
-from .grams import Whole, batch_grams, whole_grams
-from .hsic import FEWEST, alignment, hsic, own, rbf
-from .measures import cca, centred, components, correlation_distances, procrustes, rank_correlations
+from ...data.gathering import Gathered
+from ...data.passing import Way, passed
+from ...network import Network
+from .grams import Whole, groups_of, whole_of
+from .hsic import FEWEST, alignment, rbf
+from .measures import biased, cca, centred, components, correlation_distances, procrustes, rank_correlations
+from .passes import HASHES, Aligned, Both, Values
 from .result import Kind
 
 DRAWS = 200  # of batches or images, for the intervals
@@ -23,83 +25,71 @@ DRAWS = 200  # of batches or images, for the intervals
 class Work:
     a: Network
     b: Network
-    images: Any
-    layers: tuple[list[Layer], list[Layer]]
-    limit: int | None
-    batch: int
+    both: Both
+    how: Way
     seed: int
-
-    def source(self) -> ImageCollection:
-        return ImageCollection(self.images, [self.a, self.b], limit=self.limit, batch=self.batch)
 
     def streamed(self, kernel: str, width: float) -> Iterator[tuple[str, dict[str, Any]]]:
         """CKA over batches: their numerators and denominators are averaged each by itself."""
-        across: list[np.ndarray] = []
-        ones: list[np.ndarray] = []
-        others: list[np.ndarray] = []
-        weights: list[int] = []
-        digest = sha256()
-        source = self.source()
-        count = rest = 0  # images, and those of a last batch that is too small
-        for read in source:
-            for entry in read.entries:
-                digest.update(entry.sha256.encode())
-            count = read.start + len(read)
-            if len(read) < FEWEST:
-                rest = len(read)
-                continue
-            one, other = self._grams(read.inputs, kernel, width)
-            across.append(hsic(one, other))
-            ones.append(own(one))
-            others.append(across[-1].diagonal() if one is other else own(other))
-            weights.append(len(read))
-            yield f"image {count}{source.of_all}", {}
-        if not across:
-            raise ValueError(f"CKA needs {FEWEST} images at least, and there are {count}")
-        sums = np.stack(across), np.stack(ones), np.stack(others)
-        values, low, high = _aligned(sums, np.array(weights, float), self.seed)
+        aligned = Aligned(**vars(self.both), kernel=kernel, width=width)
+        gathered = aligned.begin([self.a, self.b])
+        for words in passed("comparing", aligned, [self.a, self.b], self.how, gathered):
+            yield words, {}
+        if "weight" not in gathered.rows:
+            raise ValueError(f"CKA needs {FEWEST} images at least, and there are {gathered.images}")
+        sums = gathered.column("across"), gathered.column("one"), gathered.column("other")
+        values, low, high = aligned_over(sums, gathered.column("weight"), self.seed)
+        rest = sum(gathered.rows.get("left", ()))
         yield "done", {
-            "values": values, "low": low, "high": high, "images": count - rest, "hash": digest.hexdigest(),
-            "unreadable": source.unreadable, "rest": rest,
+            "values": values, "low": low, "high": high, "images": gathered.images - rest, "hash": hash_of(gathered),
+            "unreadable": tuple(gathered.unreadable), "rest": rest,
         }  # fmt: skip
 
-    def _grams(self, inputs: Sequence[Any], kernel: str, width: float) -> tuple[np.ndarray, np.ndarray]:
-        one = batch_grams(self.a, inputs[0], self.layers[0])
-        one = rbf(one, width) if kernel == "rbf" else one
-        if self.a is self.b and self.layers[0] == self.layers[1]:
-            return one, one
-        other = batch_grams(self.b, inputs[1], self.layers[1])
-        return one, rbf(other, width) if kernel == "rbf" else other
-
-    def whole(self, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The kinds that compare all images with each other."""
-        source = self.source()
-        digest, count = sha256(), 0
-        for read in source:
-            for entry in read.entries:
-                digest.update(entry.sha256.encode())
-            count = read.start + len(read)
-            yield f"reading: image {count}{source.of_all}", {}
-        if count < FEWEST:
-            raise ValueError(f"{kind} needs {FEWEST} images at least, and there are {count}")
+    def whole(self, kind: Kind, gaussian: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The kinds that compare all images with each other; cka with a Gaussian kernel of this width, if any."""
+        networks = [self.a, self.b]
+        read = self.both.begin(networks)
+        for words in passed("reading", self.both, networks, self.how, read):
+            yield words, {}
+        if read.images < FEWEST:
+            raise ValueError(f"{kind} needs {FEWEST} images at least, and there are {read.images}")
         grams: list[dict[str, Whole]] = []
-        for at, (network, some) in enumerate(zip((self.a, self.b), self.layers, strict=True)):
-            if at and self.a is self.b and some == self.layers[0]:
+        for at, (network, some) in enumerate(zip(networks, self.both.layers, strict=True)):
+            if at and self.a is self.b and some == self.both.layers[0]:
                 grams.append(grams[0])
                 continue
             grams.append({})
-            for words in whole_grams(network, some, self.source, count, at, grams[-1]):
-                yield words, {}
-        one, other = ([each[layer.name] for layer in some] for each, some in zip(grams, self.layers, strict=True))
-        values, low, high = _compared(kind, one, other, self.seed)
+            for number, group in enumerate(groups_of(some, read.images), 1):
+                values = Values(**vars(self.both), at=at, group=group)
+                gathered = values.begin(networks)
+                name = f"values {at + 1} {number}"
+                for words in passed(name, values, networks, self.how, gathered, f"{network.name}, {group[0].name}"):
+                    yield words, {}
+                for layer in group:
+                    grams[-1][layer.name] = whole_of(np.stack(gathered.rows.pop(layer.name)))
+        one, other = ([each[layer.name] for layer in some] for each, some in zip(grams, self.both.layers, strict=True))
+        if kind == "cka" and gaussian is not None:
+            one, other = ([with_gaussian(each, gaussian) for each in some] for some in (one, other))
+        values_all, low, high = compared(kind, one, other, self.seed)
         yield "done", {
-            "chance": _chance(kind, one, other, self.seed),
-            "values": values, "low": low, "high": high, "images": count, "hash": digest.hexdigest(),
-            "unreadable": source.unreadable,
+            "chance": chance(kind, one, other, self.seed),
+            "values": values_all, "low": low, "high": high, "images": read.images, "hash": hash_of(read),
+            "unreadable": tuple(read.unreadable),
         }  # fmt: skip
 
 
-def _aligned(
+def hash_of(gathered: Gathered) -> str:
+    """Of the images' contents, in their order."""
+    return sha256("".join(gathered.rows[HASHES]).encode()).hexdigest()
+
+
+def with_gaussian(whole: Whole, width: float) -> Whole:
+    """The Gaussian kernel in place of the Gram matrix; `width` is in medians of the distances."""
+    kernel = rbf(whole.gram[None], width)[0]
+    return Whole(kernel, kernel)
+
+
+def aligned_over(
     sums: tuple[np.ndarray, np.ndarray, np.ndarray], weights: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """CKA from the batches' (n, A, B), (n, A) and (n, B), and its interval over batches; NaN ends for a single one."""
@@ -117,7 +107,7 @@ def _aligned(
     return values, low, high
 
 
-def _compared(
+def compared(
     kind: Kind, one: Sequence[Whole], other: Sequence[Whole], seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if kind == "rsa":
@@ -125,13 +115,15 @@ def _compared(
     centred_one, centred_other = ([centred(each.gram) for each in some] for some in (one, other))
     if kind == "procrustes":
         values = np.array([[procrustes(x, y) for y in centred_other] for x in centred_one])
+    elif kind == "cka":
+        values = np.array([[biased(x, y) for y in centred_other] for x in centred_one])
     else:
         parts = [components(x) for x in centred_one], [components(y) for y in centred_other]
         values = np.array([[cca(x, y) for y in parts[1]] for x in parts[0]])
     return values, np.full_like(values, np.nan), np.full_like(values, np.nan)
 
 
-def _chance(kind: Kind, one: Sequence[Whole], other: Sequence[Whole], seed: int) -> float:
+def chance(kind: Kind, one: Sequence[Whole], other: Sequence[Whole], seed: int) -> float:
     """The mean over layers, each with one of the other network, where the images of one are in another order."""
     count = len(one[0].gram)
     order = np.random.default_rng(seed).permutation(count)
@@ -146,6 +138,8 @@ def _chance(kind: Kind, one: Sequence[Whole], other: Sequence[Whole], seed: int)
         grams = [(centred(x.gram), centred(y.gram)) for (x, _), y in zip(pairs, shuffled, strict=True)]
         if kind == "procrustes":
             values = [procrustes(x, y) for x, y in grams]
+        elif kind == "cka":
+            values = [biased(x, y) for x, y in grams]
         else:
             values = [cca(components(x), components(y)) for x, y in grams]
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

@@ -11,6 +11,7 @@ from ...measures.intervals import Interval
 from ...network import Network
 from ...picture import Sheet, Table
 from ..regression.by_task import Linear
+from .places import Places
 from .stitch_picture import sheet_of, table_of
 from .stitched import Stitched
 
@@ -30,22 +31,18 @@ class Stitch:
     right: Mapping[str, Interval]  # share of right answers, by the way
     agreement: Mapping[str, Interval]  # share of images that are answered as B answers them
     layer: Linear = field(repr=False)  # weight (channels of B, channels of A) and bias of the better way's layer
+    places: Places = field(repr=False)  # how the bottom's maps are brought to the top's
     strength: float = 0.0
+    best: str = "regression"  # or "task": whose answers agree with B's most, for the images that choose
 
     @property
     def name(self) -> str:
         return self.layer_a if self.layer_a == self.layer_b else f"{self.layer_a} → {self.layer_b}"
 
-    @property
-    def best(self) -> str:
-        """The way whose answers agree with B's most: 'task' or 'regression'."""
-        return max(
-            (way for way in ("regression", "task") if way in self.agreement), key=lambda w: self.agreement[w].mean
-        )
-
     def to_dict(self) -> dict[str, Any]:
         row: dict[str, Any] = {
             "layer_a": self.layer_a, "layer_b": self.layer_b, "depth_a": self.depth_a, "depth_b": self.depth_b,
+            "best": self.best,
         }  # fmt: skip
         for name in ("learned", "untrained", "naive", "shuffled"):
             error: Interval = getattr(self, name)
@@ -62,7 +59,8 @@ class Stitching(Result):
     a: str
     b: str
     stitches: tuple[Stitch, ...]
-    right_a: Interval | None  # share of right answers of each network by itself; None where no classes are stated
+    # share of right answers of each network by itself; None where no classes are stated, or A has not all of them
+    right_a: Interval | None
     right_b: Interval | None
     labelled: bool
     images: int
@@ -70,6 +68,8 @@ class Stitching(Result):
     seed: int
     chance: float  # of a right answer, by guessing one class of all
     networks: tuple[Network, Network] = field(repr=False)
+    chosen: int = 0  # the number of the pair whose answers agree with B's most, for the images that choose
+    sums_bytes: int = 0  # of the sums that the fits hold at once
     unreadable: tuple[str, ...] = ()
     progress: str = ""
     step: int = 0
@@ -77,10 +77,13 @@ class Stitching(Result):
 
     @property
     def best(self) -> Stitch:
-        """The pair of layers whose stitched network agrees with B most. LookupError before anything is measured."""
+        """The pair of layers whose stitched network agrees with B most, for the images that choose.
+
+        LookupError before anything is measured.
+        """
         if not self.stitches:
             raise LookupError("nothing is stitched yet")
-        return max(self.stitches, key=lambda each: each.agreement[each.best].mean)
+        return self.stitches[self.chosen]
 
     @property
     def learned(self) -> float:
@@ -111,7 +114,7 @@ class Stitching(Result):
         """The network of one of the stitches."""
         a, b = self.networks
         layer_a, layer_b = a.layer(stitch.layer_a), b.layer(stitch.layer_b)
-        module = Stitched(a, b, layer_a, layer_b, *stitch.layer)
+        module = Stitched(a, b, layer_a, layer_b, stitch.places, *stitch.layer)
         notes = (f"the bottom of {a.name} up to {stitch.layer_a}, the top of {b.name} from {stitch.layer_b} on",)
         return Network(module, a.preprocessing, b.labels, head=b.known_head, notes=notes)
 
@@ -123,7 +126,9 @@ class Stitching(Result):
         best = self.best
         share = best.agreement[best.best].mean
         words = f"on the values of {self.a}, {self.b} answers {share:.0%} of images as on its own, at {best.name}"
-        words += f", the best of {len(self.stitches)} pairs of layers" if len(self.stitches) > 1 else ""
+        words += (
+            f", of {len(self.stitches)} pairs of layers the best for other images" if len(self.stitches) > 1 else ""
+        )
         words += f" ({best.agreement['naive'].mean:.0%} without a learned layer)"
         if self.labelled and self.right_b is not None:
             right = best.right[best.best].mean
@@ -143,5 +148,5 @@ class Stitching(Result):
             "a": self.a, "b": self.b, "verdict": self.words, "images": self.images, "fitting": self.fitting,
             "labelled": self.labelled, "right_a": None if self.right_a is None else self.right_a.to_dict(),
             "right_b": None if self.right_b is None else self.right_b.to_dict(), "chance": self.chance,
-            "seed": self.seed, "rows": self.rows, "unreadable": list(self.unreadable),
+            "seed": self.seed, "sums_bytes": self.sums_bytes, "rows": self.rows, "unreadable": list(self.unreadable),
         }  # fmt: skip

@@ -1,9 +1,10 @@
 """Do two networks have the same representation? The bottom of one is stitched to the top of the other.
 
 Φ_A and Φ_B are equivalent where a map E of one into the other exists. E is an affine layer of 1 × 1 convolution over
-the channels, places matched by bilinear interpolation; the stitched network is the top of B on E Φ_A (K. Lenc and A.
-Vedaldi, *Understanding image representations by measuring their equivariance and equivalence*, CVPR 2015, section 4;
-later "model stitching", Y. Bansal, P. Nakkiran and B. Barak, NeurIPS 2021). E is learned in two ways:
+the channels, of the maps of Φ_A at the points that the places of Φ_B look at (`places`); the stitched network is the
+top of B on E Φ_A (K. Lenc and A. Vedaldi, *Understanding image representations by measuring their equivariance and
+equivalence*, CVPR 2015, section 4; later "model stitching", Y. Bansal, P. Nakkiran and B. Barak, NeurIPS 2021). E is
+learned in two ways:
 
     regression  ridge regression of Φ_B(x) on Φ_A(x), chosen on held-out images
     task        from there on, by the classifier's loss through the top of B
@@ -12,7 +13,8 @@ and held against what shows nothing: no layer at all (naive), and the bottom of 
 shuffled control must be recovered: the channels of Φ_B itself, in another order, and the layer that puts them back.
 
 Errors are squared, over the variance of Φ_B about its channels' means: 0 is exact, 1 no better than the mean. They are
-measured on images that took no part in the fits, and so are answers.
+measured on images that took no part in the fits, and so are answers. Which of the two layers is taken, and which pair
+of layers is the best, is chosen on other images than those that measure.
 """
 
 from __future__ import annotations
@@ -23,13 +25,17 @@ from dataclasses import replace
 import torch
 
 from ...data.collection import ImageCollection
+from ...data.passing import passed, way_of
 from ...instrument import instrument
-from ...instrument.roles import ImageSource, LayerName
+from ...instrument.roles import CheckpointFolder, Cluster, ImageSource, LayerName
 from ...network import Network
-from ..equivariance.fitting import FEWEST
+from ...network.room import human
+from ..maps.samples import check_sums
+from ..maps.turns import check_enough
+from .fitting import SOURCES, Stitches, StitchSums, trained_by_answers
+from .measuring import Measuring
 from .pairs import pairs_of
 from .result import Stitching
-from .study import Study
 from .untrained import untrained
 
 
@@ -44,6 +50,8 @@ def stitch(
     task: int = 30,
     limit: int | None = 200,
     seed: int = 0,
+    ray: Cluster | None = None,
+    checkpoint: CheckpointFolder | None = None,
 ) -> Iterator[Stitching]:
     """The bottom of one network under the top of another, joined by a learned layer: do they see the same?
 
@@ -60,27 +68,46 @@ def stitch(
     - `task`: so many steps of training by the classifier's loss, 16 images each; 0 leaves the regression as it is
     - `limit`: how many images to use at most, spread over all
     - `seed`: of the untrained bottom, the shuffled channels, and which places take part in the fit
+    - `ray`: run on the Ray cluster at this address; 'local' starts one on this machine, 'auto' uses a running one
+    - `checkpoint`: a folder that holds how far the run is, so that a killed run goes on from there; training by the
+      task begins anew
     """
     if task < 0:
         raise ValueError(f"task is a number of steps, at least 0, not {task}")
-    pairs = pairs_of(a, b, layer_a, layer_b)
-    collection = ImageCollection(images, [a, b], limit=limit)
-    if collection.count is not None and collection.count < FEWEST:
-        raise ValueError(f"stitching needs {FEWEST} images at least, and there are {collection.count}")
+    pairs = tuple(pairs_of(a, b, layer_a, layer_b, photos=not isinstance(images, torch.Tensor)))
+    check_enough(ImageCollection(images, [a, b], limit=limit), "stitching needs")
+    sizes = [(pair.channels[name == "shuffled"], pair.channels[1]) for pair in pairs for name in SOURCES]
+    size = check_sums([sizes], "choose one pair of layers, or layers of fewer channels")
+    networks = a, untrained(a, seed), b
+    account = {"instrument": "stitch", "layers": [pair.name for pair in pairs], "task": task, "seed": seed}
+    how = way_of(ray, checkpoint, networks, account)
     began = Stitching(
         a=a.name, b=b.name, stitches=(), right_a=None, right_b=None, labelled=False, images=0, fitting=0, seed=seed,
-        chance=float("nan"), networks=(a, b),
+        chance=float("nan"), networks=(a, b), sums_bytes=size,
     )  # fmt: skip
-    study = Study(a, b, untrained(a, seed), pairs, images, limit, seed)
-    step = 0
+    yield replace(began, progress=f"fitting: sums of {human(size)}", step=1)
+    stitches = Stitches(images, pairs, limit, seed)
+    step = 1
     with torch.no_grad():
-        for words in study.fit():
+        fit = StitchSums(stitches)
+        gathered = fit.begin(networks)
+        for words in passed("fitting", fit, networks, how, gathered):
             step += 1
             yield replace(began, progress=words, step=step)
-        for words in study.train(task):
+        fits = tuple(fit.solved(gathered))
+        stated = all(gathered.rows["stated"])
+        began = replace(
+            began, fitting=gathered.images, labelled=stated, unreadable=tuple(gathered.unreadable)
+        )  # fmt: skip
+        taught = {}
+        for words, index, layer in trained_by_answers(stitches, networks, fits, stated, task):
+            taught[index] = layer
             step += 1
             yield replace(began, progress=words, step=step)
-        for words in study.measure():
+        work = Measuring(stitches, fits, tuple(taught[index] for index in sorted(taught)))
+        gathered = work.begin(networks)
+        for words in passed("measuring", work, networks, how, gathered):
             step += 1
             yield replace(began, progress=words, step=step)
-        yield replace(study.result(began), step=step + 1)
+    yield replace(work.result(networks, gathered, began), step=step + 1)
+    how.done()

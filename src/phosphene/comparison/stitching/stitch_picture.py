@@ -86,11 +86,9 @@ def _answers(result: Stitching) -> Drawing:
     shares = [each.right if result.labelled else each.agreement for each in result.stitches]
     rows = {way: [share[way] for share in shares] for way in ANSWERS if way in shares[0]}
     marks = _dots(rows, ANSWERS, 100, 100)
-    if result.right_a is not None and result.right_b is not None:
-        marks += [
-            Reference(100 * result.right_a.mean, result.a, on="across"),
-            Reference(100 * result.right_b.mean, result.b, on="across"),
-        ]
+    for share, name in ((result.right_a, result.a), (result.right_b, result.b)):
+        if share is not None:
+            marks.append(Reference(100 * share.mean, name, on="across"))
     axis = Axis("share of images", low=0.0, high=100.0, unit=" %")
     return Chart(marks, axis, _across(result), WIDTH / 2 - 12, _height(result)).drawing()
 

@@ -12,11 +12,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import Layer, Network
 from ...network.running.outputs import main_tensor
+from ..maps.going_on import maps_in, with_maps
+from .places import Places
 
 _passed: ContextVar[Tensor | None] = ContextVar("stitched_value", default=None)
 _left: ContextVar[Any] = ContextVar("bottom_value", default=None)
@@ -56,29 +57,17 @@ class _Enter:
         if maps is None:
             return output
         _passed.set(None)  # a module that is called again computes its own value
-        return placed(self.layer, output, maps)
-
-
-def placed(layer: Layer, value: Tensor, maps: Tensor) -> Tensor:
-    """A layer's value with maps (N, C, rows, columns) in the place of its own."""
-    if layer.layout is None:
-        return maps.reshape(value.shape).to(value)
-    return layer.layout.placed(value, maps.to(value)).to(value)
-
-
-def matched(maps: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Maps on another grid of the same image: bilinear, averaged where the grid is coarser."""
-    if tuple(maps.shape[-2:]) == tuple(grid):
-        return maps
-    return F.interpolate(maps, size=grid, mode="bilinear", align_corners=False, antialias=True)
+        return with_maps(self.layer, output, lambda own: maps)
 
 
 class Stitched(nn.Module):
     """The network `bottom` up to a layer, an affine 1 × 1 layer `adapter`, and the network `top` from a layer on."""
 
-    def __init__(self, a: Network, b: Network, layer_a: Layer, layer_b: Layer, weight: Tensor, bias: Tensor) -> None:
+    def __init__(
+        self, a: Network, b: Network, layer_a: Layer, layer_b: Layer, places: Places, weight: Tensor, bias: Tensor
+    ) -> None:
         super().__init__()
-        self.layer_a, self.layer_b = layer_a, layer_b
+        self.layer_a, self.layer_b, self.places = layer_a, layer_b, places
         self.bottom, self.top = sharing(a.module), sharing(b.module)
         self.adapter = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
         with torch.no_grad():
@@ -104,8 +93,7 @@ class Stitched(nn.Module):
             _left.reset(token)
         if value is None:
             raise RuntimeError(f"the bottom ended without computing {self.layer_a.name}")
-        maps = value.flatten(1)[..., None, None] if self.layer_a.layout is None else self.layer_a.layout.maps(value)
-        mapped = self.adapter(matched(maps.to(self.adapter.weight), self.layer_b.maps_shape[1:]))
+        mapped = self.adapter(self.places(maps_in(self.layer_a, value).to(self.adapter.weight)))
         above = _passed.set(mapped)
         try:
             return self.top(mapped.new_zeros(len(mapped), *self.size))

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from torch import nn
-
 from ...network import Layer, Network
 from ...network.blocks import convolutions, distinct_blocks
 from ..regression.moments import bytes_of
@@ -102,10 +99,7 @@ def passes(layers: Sequence[Studied]) -> list[list[Studied]]:
     return groups
 
 
-def kernels_of(network: Network, layer: Layer) -> np.ndarray | None:
-    """The filters (channels, 1 or 3, h, w) of a convolution whose input is the image; None for any other layer."""
-    module = dict(network.module.named_modules()).get(layer.name)
-    first = convolutions(network)[:1]
-    if not isinstance(module, nn.Conv2d) or [layer.name] != first or module.weight.shape[1] not in (1, 3):
-        return None
-    return module.weight.detach().float().cpu().numpy()
+def depth_of(network: Network, name: str) -> float:
+    """A layer's place among the network's values, from 0 to 1."""
+    order = [layer.name for layer in network.layers()]
+    return order.index(network.layer(name).name) / max(1, len(order) - 1)
