@@ -214,6 +214,8 @@ def test_a_network_that_fails_half_way_shows_the_layers_before(other):
 def test_a_network_that_never_runs_leaves_nothing_of_the_one_before(others, other):
     page = other("look", "HalfWay", layer="second", show="volumes")
     page.wait_for_selector(".tiles-canvas")
+    page.wait_for_selector(".volumes-state .refused")  # every question of this network has its answer
+    page.until("document.querySelector('.answer').innerText.includes('out of order')")
     refused(page)
     page.locator("#network").select_option(name_of(others, "Never"))
     page.wait_for_selector(".grid-place .refused")
