@@ -307,3 +307,24 @@ def test_a_network_that_cannot_be_opened_has_no_weights():
     offered = Networks(["timm:there_is_no_such_network", network()])
     fingerprint = offered.open(offered.names[1]).fingerprint
     assert offered.of_weights({fingerprint}, [None]) == offered.names[1]
+
+
+def test_a_source_is_the_folder_itself_unless_a_link_leads_out_of_it(library):
+    """So that its classes are known, and its images read one after another; once it changes, so does the answer."""
+    folder, answers = library.images.folder, Answers(library, Disk(library.images.uploads.parent / "x", 1), Limits())
+    q = question("similarity", {"a": ("Slow",), "b": ("Slow",), "images": ("folder/",)})
+    key = answers.key(q)
+    assert q.arguments(library)["images"] == folder
+    outside = folder.parent / "outside.png"
+    outside.write_bytes(encoded(noise(7)))
+    link = folder / "a" / "link.png"
+    try:
+        link.write_bytes(outside.read_bytes())
+        assert answers.key(q) != key
+        link.unlink()
+        link.symlink_to(outside)
+        photos = q.arguments(library)["images"]
+        assert [photo.name for photo in photos] == ["0.png", "2.png", "4.png", "1.png", "3.png", "5.png"]
+    finally:
+        link.unlink()
+    assert answers.key(q) == key

@@ -153,6 +153,8 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
             return several[0] if len(several) == 1 else several
         case Role.PHOTO:
             return library.photo(texts[0])
+        case Role.SOURCE if (folder := library.images.as_source(texts)) is not None:
+            return folder
         case Role.IMAGE_SET | Role.PHOTOS | Role.SOURCE:
             return photos(texts, library)
         case Role.FOLDER if texts[0] == "folder/" and library.images.folder is not None:
