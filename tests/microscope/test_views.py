@@ -41,7 +41,18 @@ def test_a_figure_is_saved_as_a_picture_that_knows_how_it_was_made(page, tmp_pat
     assert (difference > 0).mean() < 0.01
 
 
+def fewer(page, **options):
+    """Has the page's jobs do less work than is usual."""
+
+    def shorter(route):
+        asked = json.loads(route.request.post_data)
+        route.continue_(post_data=json.dumps(asked | {"options": asked["options"] | options}))
+
+    page.route("**/api/jobs", shorter)
+
+
 def test_the_judge_tries_the_methods_on_this_photo(page):
+    fewer(page, steps="4")
     page.goto("/why?image=sample/cat.jpg&methods=grad-cam,gradient")
     page.until("document.querySelectorAll('.why-figures .figure-body svg').length === 2")
     page.get_by_role("button", name="Judge them on this photo").click()
@@ -122,18 +133,12 @@ def test_without_an_atlas_the_map_says_how_to_make_one(new_page, tmp_path):
 
 
 def test_rise_gets_surer_while_one_watches(page):
-    fewer = {"masks": "128", "batch": "8"}
-
-    def shorter(route):
-        asked = json.loads(route.request.post_data)
-        route.continue_(post_data=json.dumps(asked | {"options": asked["options"] | fewer}))
-
-    page.route("**/api/jobs", shorter)
+    fewer(page, masks="32", batch="8")
     page.goto("/why?image=sample/coffee.jpg&methods=rise")
     page.until("document.querySelector('.work-running')?.textContent.includes('standard error')", seconds=60)
     page.wait_for_selector(".why-growing .work-frame:not([hidden])", timeout=60_000)
     page.wait_for_selector(".why-growing .figure-body svg", timeout=120_000)
-    assert page.locator(".why-growing figcaption").inner_text().startswith("128 masks of 7 × 7 cells")
+    assert page.locator(".why-growing figcaption").inner_text().startswith("32 masks of 7 × 7 cells")
 
 
 def test_occlusion_grows_while_one_watches(page):

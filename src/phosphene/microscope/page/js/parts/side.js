@@ -95,7 +95,7 @@ export class Side {
       this.answer.show({ ...answer, classes: answer.classes.slice(0, 5) });
     } catch (error) {
       if (signal.aborted) throw error;
-      this.answer.show({ classes: [], why: error instanceof Error ? `${error.message}` : "There is no answer to show." });
+      fill(this.answer.element, refused(error, () => this.told.again()));
     }
   }
 
