@@ -328,3 +328,16 @@ def test_a_source_is_the_folder_itself_unless_a_link_leads_out_of_it(library):
     finally:
         link.unlink()
     assert answers.key(q) == key
+
+
+def test_an_atlas_opens_no_network_but_those_of_the_list(library):
+    """One that it names may be any Python code, and the list says what may be opened."""
+    path = library.atlases.open(None).path
+    asked = {"unit": ("first:1",), "projection": ("true",)}
+    assert run("atlas-patches", asked, library).patterns is not None  # its network is in the list
+    offered = Networks([])
+    for given in (path, ph.Atlas(path)):
+        other = Library(offered, library.images, Atlases([given], offered))
+        assert run("atlas-patches", {"unit": ("first:1",), "k": ("2",)}, other)  # which takes no network
+        with pytest.raises(RefusedError, match="does not offer a network with its weights; start it with --network"):
+            run("atlas-patches", asked, other)

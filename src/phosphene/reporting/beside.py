@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..comparison import compare_networks, similarity
-from ..data.collection import ImageCollection
 from ..instrument.recipe import Recipe, recipe
 from ..network import Guess, Network
 from ..picture import Block, DrawingBlock, Photo, Row, counted
@@ -57,7 +56,7 @@ class Beside:
 
 
 def check(network: Network, against: Any, images: Any) -> None:
-    """Refuses, before any work, what can't be compared."""
+    """Refuses what can't be compared; a source that is not there is refused when it is opened."""
     if against is None:
         if images is not None:
             raise ValueError("a report looks at many images to compare two networks; name the second one, as against")
@@ -68,8 +67,6 @@ def check(network: Network, against: Any, images: Any) -> None:
         )
     if against is network or against.fingerprint == network.fingerprint:
         raise ValueError(f"{against.name} would be compared with itself; give a second network")
-    if images is not None:
-        ImageCollection(images, [network, against], limit=LIMIT)
 
 
 def beside(network: Network, against: Network, photo: Photo, guesses: list[Guess] | None, images: Any) -> Beside:

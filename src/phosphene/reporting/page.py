@@ -86,8 +86,9 @@ def page(
         belonging = from_atlas.belonging(atlas, network)
         choices = from_atlas.layers_in_atlas(belonging, network, choices, layers)
     # the sections that others build on, and what the page is made of
-    filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
+    second = beside(network, against, photo, classes, images) if against is not None else None
+    filters, no_filters = sections.kernels(network)
     made = account_of("report", {"network": network, "photo": photo})
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
     record: dict[str, Any] = {
@@ -101,7 +102,6 @@ def page(
     if belonging is not None:
         atlas_part = from_atlas.atlas_part_of(belonging, network, photo, units)
         record["atlas"] = atlas_part.path
-    second = beside(network, against, photo, classes, images) if against is not None else None
     more, source = (["--atlas", atlas_part.path] if atlas_part else []), source_text(images)
     against_account = None
     if second is not None and against is not None:
