@@ -18,6 +18,10 @@ def test_why_sets_two_classes_against_each_other(page):
     page.until("document.querySelectorAll('.why-pair .figure-body svg').length === 2")
     heads = page.locator(".why-pair .figure-body").all_inner_texts()
     assert all(name in head for name, head in zip(("Egyptian cat", "tiger cat"), heads, strict=True))
+    heights = page.locator(".why-pair text").evaluate_all(
+        "all => all.map((each) => each.getBoundingClientRect().height)"
+    )
+    assert min(heights) > 9  # pixels on a screen of 1280
 
 
 def test_a_figure_is_saved_as_a_picture_that_knows_how_it_was_made(page, tmp_path):
@@ -67,6 +71,21 @@ def test_the_map_shows_neighbours_of_a_clicked_image(page, small_atlas):
     expected = [key for number, key in zip(near.numbers[0], near.keys[0], strict=True) if number != 5]
     shown = page.locator(".split-side .crops button").evaluate_all("buttons => buttons.map(button => button.title)")
     assert shown == expected
+
+
+APART = """async ([positions, side, chosen]) => {
+  const { apart } = await import("/page/js/map/apart.js");
+  const points = { count: positions.length / 2, positions: new Float32Array(positions) };
+  return [...apart(points, side, new Set(chosen), () => true)];
+}"""
+
+
+def test_photos_of_the_map_do_not_cover_each_other(page):
+    page.goto("/map?atlas=small")
+    row = [0, 0, 0.6, 0, 1.2, 0, 5, 5, 5, 5.5, -0.7, 0.9]
+    assert page.evaluate(APART, [row, 1, []]) == [1, 0, 1, 1, 0, 0]
+    assert page.evaluate(APART, [row, 1, [1, 4]]) == [0, 1, 0, 0, 1, 1]  # the chosen ones first
+    assert page.evaluate(APART, [row, 0.3, []]) == [1] * 6
 
 
 def test_a_lasso_asks_which_units_its_images_share(page):
