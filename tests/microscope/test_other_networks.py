@@ -241,7 +241,7 @@ def test_compare_shows_the_layers_of_a_network_that_fails_half_way(others, other
     assert "the third layer is out of order" in first.locator(".grid-place .refused").inner_text()
     assert first.locator(".strip-layer, .grid-foot *, .network-about *").count() == 0
     page.wait_for_selector(".compare-words p")
-    page.until("document.querySelectorAll('.side')[0].querySelector('.answer').innerText.includes('out of order')")
+    page.until("document.querySelectorAll('.side')[0].querySelector('.answer').innerText.includes('no answer to show')")
     assert set(refused(page)) == {"/api/answer", "/api/layers"}
 
 

@@ -66,7 +66,8 @@ export class Side {
     this.photo.show(image, about);
     this.answer.clear();
     fill(this.middle, loading("Opening the network …"));
-    await Promise.all([this.openLayers(signal), this.openAnswer(image, signal)]);
+    const layers = this.openLayers(signal);
+    await Promise.all([layers, this.openAnswer(image, signal, layers)]);
   }
 
   /** @param {AbortSignal} signal */
@@ -85,8 +86,8 @@ export class Side {
     }
   }
 
-  /** What the network says of the image; a network that fails half-way says why, and its layers stand all the same. @param {string} image @param {AbortSignal} signal */
-  async openAnswer(image, signal) {
+  /** What the network says of the image; a network that fails half-way says why, and its layers stand all the same. @param {string} image @param {AbortSignal} signal @param {Promise<void>} layers */
+  async openAnswer(image, signal, layers) {
     try {
       const answer = await getJson("/api/answer", { network: this.network, image, k: ASKED }, signal);
       this.answered = answer;
@@ -95,7 +96,9 @@ export class Side {
       this.answer.show({ ...answer, classes: answer.classes.slice(0, 5) });
     } catch (error) {
       if (signal.aborted) throw error;
-      fill(this.answer.element, refused(error, () => this.told.again()));
+      await layers;
+      if (this.layers) fill(this.answer.element, refused(error, () => this.told.again()));
+      else this.answer.show({ classes: [], why: "There is no answer to show." }); // where the layers would stand is said why
     }
   }
 
