@@ -3,6 +3,8 @@
 import os
 import pickle
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from microscope_helpers import Client, encoded, network, noise
 pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
 import phosphene as ph
 from phosphene.instrument.fields import Role
+from phosphene.microscope import asking
 from phosphene.microscope.answers import Answers
 from phosphene.microscope.asking import form, instruments, names_a_photo, question
 from phosphene.microscope.images import Images
@@ -341,3 +344,28 @@ def test_an_atlas_opens_no_network_but_those_of_the_list(library):
         assert run("atlas-patches", {"unit": ("first:1",), "k": ("2",)}, other)  # which takes no network
         with pytest.raises(RefusedError, match="does not offer a network with its weights; start it with --network"):
             run("atlas-patches", asked, other)
+
+
+def test_source_files_are_read_by_one_thread_at_a_time(monkeypatch):
+    """Parsing them in two, as a question beside the list of all forms did, fails now and then in Python 3.11."""
+    at_once, most = 0, []
+
+    def slow():
+        nonlocal at_once
+        at_once += 1
+        most.append(at_once)
+        time.sleep(0.05)
+        at_once -= 1
+        return {}
+
+    monkeypatch.setattr(asking, "entries", slow)
+    asking._read.cache_clear()
+    try:
+        threads = [threading.Thread(target=asking.instruments) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert most == [1]
+    finally:
+        asking._read.cache_clear()
