@@ -232,8 +232,9 @@ def test_compare_shows_the_layers_of_a_network_that_fails_half_way(others, other
     page = other("compare", "HalfWay", other="efficientnet_lite0", layer="second")
     first = page.locator(".side").nth(0)
     first.locator(".tiles-canvas").wait_for()
-    page.until("document.querySelectorAll('.side .tiles-canvas').length === 2")
-    assert "the third layer is out of order" in first.locator(".answer").inner_text()
+    page.until("document.querySelectorAll('.side h2')[0].innerText === 'second'")
+    page.until("document.querySelector('.side .answer').innerText.includes('the third layer is out of order')")
+    page.until("document.querySelectorAll('.side .grid-foot')[0].innerText.includes('8 units')")
     names = first.locator(".strip-layer").evaluate_all("all => all.map((each) => each.dataset.layer)")
     assert names[:2] == ["first", "second"]
     first.locator("select").select_option(name_of(others, "Never"))
