@@ -1,7 +1,7 @@
 """The pictures of the microscope's pages: `python docs/screenshots.py [NAME ...]`, with ATLAS in the environment.
 
-A microscope on the embedded network and a small atlas (`make atlas`) is looked at in Chromium, at 1280 × 800 pixels,
-and what it shows is written as WebP into docs/pictures/.
+A microscope on the embedded network, a small atlas (`make atlas`) and a folder of this atlas's pictures is looked at in
+Chromium, at 1280 × 800 pixels, and what it shows is written as WebP into docs/pictures/.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader
 
 def look(page: Any) -> None:
     page.goto("/look?image=sample/cat.jpg&layer=blocks.3&unit=42&order=strongest")
-    page.wait_for_selector(".crops img")
+    page.wait_for_selector(".pairs li:last-child .signal img")
 
 
 def look_dark(page: Any) -> None:
     page.goto("/look?image=sample/coffee.jpg&layer=blocks.2&unit=11&order=variance&theme=dark")
-    page.wait_for_selector(".crops img")
+    page.wait_for_selector(".pairs li:last-child .signal img")
 
 
 def volumes(page: Any) -> None:
@@ -69,9 +69,18 @@ def compare(page: Any) -> None:
     page.wait_for_timeout(5000)
 
 
+def compare_folder(page: Any) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1240})
+    page.goto("/compare?on=folder&other=torchvision:resnet18@none")
+    page.locator(".question button.primary").first.click()
+    page.wait_for_selector("image.cells", timeout=240_000)
+    box = page.locator("image.cells").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+
+
 PICTURES: dict[str, Callable[[Any], None]] = {
     "look": look, "look-dark": look_dark, "volumes": volumes, "why": why, "map": atlas, "dream": dream,
-    "compare": compare,
+    "compare": compare, "compare-folder": compare_folder,
 }  # fmt: skip
 
 
@@ -82,7 +91,7 @@ def main() -> None:
     path = os.environ.get("ATLAS", "ready.atlas")
     with (
         tempfile.TemporaryDirectory() as cache,
-        microscope(networks, atlas=path, open=False, cache=cache) as handle,
+        microscope(networks, Path(path) / "pictures", path, open=False, cache=cache) as handle,
         sync_playwright() as started,
     ):
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

@@ -119,7 +119,7 @@ def test_every_command_is_one_that_the_command_line_reads_and_the_python_is_a_ca
         text = recipe(account).python
         called = types.SimpleNamespace(**{form.name: instrument})
         with pytest.raises(Called) as caught:
-            eval(text, {"ph": called, "network": unseeded, "photo": ph.read(CAT)})
+            eval(text, {"ph": called, "network": unseeded, "against": unseeded, "photo": ph.read(CAT)})
         given = caught.value.args[0]
         for key, value in account["options"].items():
             if key in given:

@@ -3,6 +3,8 @@
 import os
 import pickle
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from microscope_helpers import Client, encoded, network, noise
 pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
 import phosphene as ph
 from phosphene.instrument.fields import Role
+from phosphene.microscope import asking
 from phosphene.microscope.answers import Answers
 from phosphene.microscope.asking import form, instruments, names_a_photo, question
 from phosphene.microscope.images import Images
@@ -318,3 +321,62 @@ def test_a_network_that_cannot_be_opened_has_no_weights():
     offered = Networks(["timm:there_is_no_such_network", network()])
     fingerprint = offered.open(offered.names[1]).fingerprint
     assert offered.of_weights({fingerprint}, [None]) == offered.names[1]
+
+
+def test_a_source_is_the_folder_itself_unless_a_link_leads_out_of_it(library):
+    """So that its classes are known, and its images read one after another; once it changes, so does the answer."""
+    folder, answers = library.images.folder, Answers(library, Disk(library.images.uploads.parent / "x", 1), Limits())
+    q = question("similarity", {"a": ("Slow",), "b": ("Slow",), "images": ("folder/",)})
+    key = answers.key(q)
+    assert q.arguments(library)["images"] == folder
+    outside = folder.parent / "outside.png"
+    outside.write_bytes(encoded(noise(7)))
+    link = folder / "a" / "link.png"
+    try:
+        link.write_bytes(outside.read_bytes())
+        assert answers.key(q) != key
+        link.unlink()
+        link.symlink_to(outside)
+        photos = q.arguments(library)["images"]
+        assert [photo.name for photo in photos] == ["0.png", "2.png", "4.png", "1.png", "3.png", "5.png"]
+    finally:
+        link.unlink()
+    assert answers.key(q) == key
+
+
+def test_an_atlas_opens_no_network_but_those_of_the_list(library):
+    """One that it names may be any Python code, and the list says what may be opened."""
+    path = library.atlases.open(None).path
+    asked = {"unit": ("first:1",), "projection": ("true",)}
+    assert run("atlas-patches", asked, library).patterns is not None  # its network is in the list
+    offered = Networks([])
+    for given in (path, ph.Atlas(path)):
+        other = Library(offered, library.images, Atlases([given], offered))
+        assert run("atlas-patches", {"unit": ("first:1",), "k": ("2",)}, other)  # which takes no network
+        with pytest.raises(RefusedError, match="does not offer a network with its weights; start it with --network"):
+            run("atlas-patches", asked, other)
+
+
+def test_source_files_are_read_by_one_thread_at_a_time(monkeypatch):
+    """Parsing them in two, as a question beside the list of all forms did, fails now and then in Python 3.11."""
+    at_once, most = 0, []
+
+    def slow():
+        nonlocal at_once
+        at_once += 1
+        most.append(at_once)
+        time.sleep(0.05)
+        at_once -= 1
+        return {}
+
+    monkeypatch.setattr(asking, "entries", slow)
+    asking._read.cache_clear()
+    try:
+        threads = [threading.Thread(target=asking.instruments) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert most == [1]
+    finally:
+        asking._read.cache_clear()

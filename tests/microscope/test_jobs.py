@@ -1,10 +1,13 @@
 """The queue: turns between pages, stops within a step, bounds in words, and nothing that ends a worker."""
 
+import ctypes
 import logging
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import torch
 from microscope_helpers import Client, encoded, eventually, network, noise
 
 pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
@@ -439,3 +442,17 @@ def test_page_is_an_option_of_pictures(small):
     beyond = Client(small).get("/api/run/occlusion.png", images="folder/0.png", target="last:1", page="2")
     assert beyond.status == 422
     assert beyond.sentence == "there is 1 page of maps, no 2"
+
+
+def test_a_worker_computes_with_the_process_s_number_of_threads_from_its_first_operation():
+    libraries = list((Path(torch.__file__).parent / "lib").glob("libgomp*"))
+    if not libraries:
+        pytest.skip("this PyTorch brings no OpenMP of GNU's")
+    threads, before = ctypes.CDLL(str(libraries[0])).omp_get_max_threads, torch.get_num_threads()
+    torch.set_num_threads(3)
+    queue = Jobs(Limits())
+    try:
+        assert queue.answer("page", "threads", threads).future.result(10) == 3
+    finally:
+        queue.close()
+        torch.set_num_threads(before)

@@ -1,6 +1,7 @@
 """What a notebook shows for a microscope."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 from microscope_helpers import network
@@ -40,3 +41,26 @@ def test_a_notebook_without_widgets_shows_a_link(handle, monkeypatch):
 def test_a_cell_says_that_a_microscope_was_stopped(handle):
     handle.stop()
     assert handle._repr_mimebundle_() == {"text/plain": "Microscope, stopped"}
+
+
+@pytest.mark.parametrize(
+    ("shell", "asked", "opened"),
+    [
+        (None, None, True),
+        ("terminal", None, True),
+        ("notebook", None, False),
+        ("notebook", True, True),
+        (None, False, False),
+    ],
+)
+def test_a_notebook_shows_the_page_in_its_cell_only(shell, asked, opened, monkeypatch, tmp_path):
+    pytest.importorskip("sse_starlette", reason="the extra 'microscope' is not installed")
+    from phosphene.microscope import microscope, serving
+
+    addresses = []
+    monkeypatch.setattr(serving.webbrowser, "open", addresses.append)
+    kinds = {"terminal": SimpleNamespace(), "notebook": SimpleNamespace(kernel=object())}
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: kinds.get(shell)))
+    options = {} if asked is None else {"open": asked}
+    with microscope(network(), cache=tmp_path, **options) as started:
+        assert addresses == ([started.url] if opened else [])

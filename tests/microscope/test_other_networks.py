@@ -214,6 +214,8 @@ def test_a_network_that_fails_half_way_shows_the_layers_before(other):
 def test_a_network_that_never_runs_leaves_nothing_of_the_one_before(others, other):
     page = other("look", "HalfWay", layer="second", show="volumes")
     page.wait_for_selector(".tiles-canvas")
+    page.wait_for_selector(".volumes-state .refused")  # every question of this network has its answer
+    page.until("document.querySelector('.answer').innerText.includes('out of order')")
     refused(page)
     page.locator("#network").select_option(name_of(others, "Never"))
     page.wait_for_selector(".grid-place .refused")
@@ -224,6 +226,30 @@ def test_a_network_that_never_runs_leaves_nothing_of_the_one_before(others, othe
     page.locator("#network").select_option("efficientnet_lite0")
     page.wait_for_selector(".tiles-canvas")
     assert page.locator(".layer-name").is_visible()
+
+
+def test_compare_shows_the_layers_of_a_network_that_fails_half_way(others, other):
+    page = other("compare", "HalfWay", other="efficientnet_lite0", layer="second")
+    first = page.locator(".side").nth(0)
+    first.locator(".tiles-canvas").wait_for()
+    page.until("document.querySelectorAll('.side h2')[0].innerText === 'second'")
+    page.until("document.querySelector('.side .answer').innerText.includes('the third layer is out of order')")
+    page.until("document.querySelectorAll('.side .grid-foot')[0].innerText.includes('8 units')")
+    names = first.locator(".strip-layer").evaluate_all("all => all.map((each) => each.dataset.layer)")
+    assert names[:2] == ["first", "second"]
+    first.locator("select").select_option(name_of(others, "Never"))
+    first.locator(".grid-place .refused").wait_for()
+    assert "the third layer is out of order" in first.locator(".grid-place .refused").inner_text()
+    assert first.locator(".strip-layer, .grid-foot *, .network-about *").count() == 0
+    page.wait_for_selector(".compare-words p")
+    page.until("document.querySelectorAll('.side')[0].querySelector('.answer').innerText.includes('no answer to show')")
+    assert set(refused(page)) == {"/api/answer", "/api/layers"}
+
+
+def test_without_a_folder_compare_says_how_to_bring_one(other):
+    page = other("compare", "digits", other="efficientnet_lite0", on="folder")
+    page.wait_for_selector(".many .empty")
+    assert "--images photos/" in page.locator(".many .empty").inner_text()
 
 
 def test_among_a_thousand_layers_one_is_found_by_its_name(other):

@@ -8,12 +8,14 @@ SHIFTS = """window.shifts = 0; new PerformanceObserver((list) => {
 CAT = "image=sample/cat.jpg"
 LOADS = {
     f"/look?{CAT}&layer=blocks.3": ".tiles-canvas",
+    f"/look?{CAT}&layer=blocks.3&unit=7&atlas=small": ".pairs .signal img",
     f"/look?{CAT}&place=200,140": ".place-layer",
     f"/look?{CAT}&show=volumes": ".volumes-canvas",
     f"/why?{CAT}&methods=grad-cam,gradient": ".why-figures > div:last-child .figure-body svg",
     "/map?atlas=small&chosen=5": ".split-side .crops img",
     "/dream?steps=64": "button.primary:not([disabled])",
     f"/compare?{CAT}&other=torchvision:resnet18@none": ".compare-words li",
+    "/compare?on=folder&other=torchvision:resnet18@none": ".question",
     "/look?image=sample/nonesuch.jpg": ".grid-place .refused",
 }
 SIZES = {"screen": {"width": 1280, "height": 860}, "tablet": {"width": 834, "height": 1112}}
@@ -111,11 +113,31 @@ def gone(page):
     )
 
 
+def on_the_folder(page):
+    page.goto("/compare?on=folder&other=torchvision:resnet18@none")
+    page.wait_for_selector(".question")
+    page.locator(".question summary").first.click()
+
+
 def what_can_be_asked(page):
     page.goto("/api")
 
 
-STATES = [loading, refused, wrong_unit, place, boxes, keys, find, against, neighbours, dreamt, gone, what_can_be_asked]
+STATES = [
+    loading,
+    refused,
+    wrong_unit,
+    place,
+    boxes,
+    keys,
+    find,
+    against,
+    neighbours,
+    dreamt,
+    gone,
+    on_the_folder,
+    what_can_be_asked,
+]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)

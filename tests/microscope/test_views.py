@@ -18,6 +18,10 @@ def test_why_sets_two_classes_against_each_other(page):
     page.until("document.querySelectorAll('.why-pair .figure-body svg').length === 2")
     heads = page.locator(".why-pair .figure-body").all_inner_texts()
     assert all(name in head for name, head in zip(("Egyptian cat", "tiger cat"), heads, strict=True))
+    heights = page.locator(".why-pair text").evaluate_all(
+        "all => all.map((each) => each.getBoundingClientRect().height)"
+    )
+    assert min(heights) > 9  # pixels on a screen of 1280
 
 
 def test_a_figure_is_saved_as_a_picture_that_knows_how_it_was_made(page, tmp_path):
@@ -32,11 +36,27 @@ def test_a_figure_is_saved_as_a_picture_that_knows_how_it_was_made(page, tmp_pat
     assert made["instrument"] == "grad_cam"
     again = ph.again(path)
     again.save(tmp_path / "again.png")
-    saved, remade = (ph.read(file).pixels for file in (path, tmp_path / "again.png"))
-    assert (saved == remade).all()
+    saved, remade = (ph.read(file).pixels.astype(int) for file in (path, tmp_path / "again.png"))
+    assert saved.shape == remade.shape
+    # The same but for rounding: a sum that is rounded otherwise (another number of threads, other work beside it) gives
+    # the neighbouring one of the 256 colours, here and there.
+    difference = abs(saved - remade).max(-1)
+    assert difference.max() <= 8, f"{(difference > 8).sum()} pixels differ, by up to {difference.max()} of 255"
+    assert (difference > 0).mean() < 0.01
+
+
+def fewer(page, **options):
+    """Has the page's jobs do less work than is usual."""
+
+    def shorter(route):
+        asked = json.loads(route.request.post_data)
+        route.continue_(post_data=json.dumps(asked | {"options": asked["options"] | options}))
+
+    page.route("**/api/jobs", shorter)
 
 
 def test_the_judge_tries_the_methods_on_this_photo(page):
+    fewer(page, steps="4")
     page.goto("/why?image=sample/cat.jpg&methods=grad-cam,gradient")
     page.until("document.querySelectorAll('.why-figures .figure-body svg').length === 2")
     page.get_by_role("button", name="Judge them on this photo").click()
@@ -51,6 +71,21 @@ def test_the_map_shows_neighbours_of_a_clicked_image(page, small_atlas):
     expected = [key for number, key in zip(near.numbers[0], near.keys[0], strict=True) if number != 5]
     shown = page.locator(".split-side .crops button").evaluate_all("buttons => buttons.map(button => button.title)")
     assert shown == expected
+
+
+APART = """async ([positions, side, chosen]) => {
+  const { apart } = await import("/page/js/map/apart.js");
+  const points = { count: positions.length / 2, positions: new Float32Array(positions) };
+  return [...apart(points, side, new Set(chosen), () => true)];
+}"""
+
+
+def test_photos_of_the_map_do_not_cover_each_other(page):
+    page.goto("/map?atlas=small")
+    row = [0, 0, 0.6, 0, 1.2, 0, 5, 5, 5, 5.5, -0.7, 0.9]
+    assert page.evaluate(APART, [row, 1, []]) == [1, 0, 1, 1, 0, 0]
+    assert page.evaluate(APART, [row, 1, [1, 4]]) == [0, 1, 0, 0, 1, 1]  # the chosen ones first
+    assert page.evaluate(APART, [row, 0.3, []]) == [1] * 6
 
 
 def test_a_lasso_asks_which_units_its_images_share(page):
@@ -117,18 +152,12 @@ def test_without_an_atlas_the_map_says_how_to_make_one(new_page, tmp_path):
 
 
 def test_rise_gets_surer_while_one_watches(page):
-    fewer = {"masks": "128", "batch": "8"}
-
-    def shorter(route):
-        asked = json.loads(route.request.post_data)
-        route.continue_(post_data=json.dumps(asked | {"options": asked["options"] | fewer}))
-
-    page.route("**/api/jobs", shorter)
+    fewer(page, masks="32", batch="8")
     page.goto("/why?image=sample/coffee.jpg&methods=rise")
     page.until("document.querySelector('.work-running')?.textContent.includes('standard error')", seconds=60)
     page.wait_for_selector(".why-growing .work-frame:not([hidden])", timeout=60_000)
     page.wait_for_selector(".why-growing .figure-body svg", timeout=120_000)
-    assert page.locator(".why-growing figcaption").inner_text().startswith("128 masks of 7 × 7 cells")
+    assert page.locator(".why-growing figcaption").inner_text().startswith("32 masks of 7 × 7 cells")
 
 
 def test_occlusion_grows_while_one_watches(page):

@@ -76,13 +76,17 @@ def test_symmetric_puts_zero_at_exactly_one_half(array):
 
 
 def test_constant_arrays_are_mid_grey_and_say_so():
-    for rule in ("minmax", "symmetric", "percentile"):
-        mapped = map_range(np.zeros((1, 2, 2)), rule)
-        assert (mapped.values01 == 0.5).all()
+    for rule in ("minmax", "percentile"):
+        assert (map_range(np.full((1, 2, 2), 3.0), rule).values01 == 0.5).all()
     assert map_range(np.full((1, 2, 2), 3.0)).caption() == "every value 3.00 (min–max)"
     sparse = np.zeros(1000)
     sparse[0], sparse[1] = 5, -5
     assert sorted(set(map_range(sparse.reshape(1, 10, 100), "percentile").values01.ravel().tolist())) == [0, 0.5, 1]
+
+
+def test_nothing_is_drawn_as_the_least_where_zero_is_not_the_middle():
+    for rule, drawn in (("minmax", 0.0), ("percentile:0:99.5", 0.0), ("symmetric", 0.5), ("symmetric:99.5", 0.5)):
+        assert (map_range(np.zeros((1, 2, 2)), rule).values01 == drawn).all()
 
 
 def test_empty_and_missing_values_are_said():

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options, show
+from .completion import complete_network
 
 
 def report(
@@ -38,6 +39,24 @@ def report(
             "most like it.",
         ),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="SPEC",
+            autocompletion=complete_network,
+            help="A second network, named as for --network: a section then compares both.",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            metavar="SOURCE",
+            help="A folder, archive, table or data set of images on which both networks are compared, best with a "
+            "sub-folder for each class: similarity of their layers, agreement, accuracy and cost.",
+        ),
+    ] = None,
     open: Annotated[
         bool,
         typer.Option("--open", metavar="", rich_help_panel=show.OUTPUT, help="Open the page in the browser."),
@@ -47,9 +66,12 @@ def report(
     photo_path = photo or options.shipped_photo()
     path = show.target(out, ("report", network, Path(photo_path).stem), photo_path, (".html", ".htm"))
     opened = options.open_photo(photo)
+    if images is not None and against is None:
+        raise ValueError("--images is where two networks are compared; name the second one: --against SPEC")
     opened_network = options.open_network(network, architecture, weights, seed, device, head)
+    second = None if against is None else options.open_network(against, seed=seed, device=device)
     with show.working("writing the report"):
         from ..reporting import report as write
 
-        written = write(opened_network, opened, path, atlas)
+        written = write(opened_network, opened, path, atlas, against=second, images=images)
     show.print_path(Path(written), open)

@@ -33,18 +33,27 @@ class Recipe:
 def recipe(account: Mapping[str, Any], **drawing: Any) -> Recipe:
     """How a picture on a page is made, with the options that it was drawn with.
 
-    Its Python is one expression, for a `network` and a `photo` that stand open, as a page's `script` opens them.
+    Its Python is one expression, for a `network`, a second one `against` it and a `photo` that stand open, as a page's
+    `script` opens them.
     """
     form = _form(account)
     options = {name: value for name, value in account["options"].items() if not _is_default(form[name], value)}
     words = [f"instrument {form.name}", *(f"{name} {value}" for name, value in {**options, **drawing}.items())]
-    names = dict.fromkeys(account["networks"], "network") | dict.fromkeys(account["images"], "photo")
+    names = dict(_network_names(account["networks"])) | dict.fromkeys(account["images"], "photo")
     drawn = ", ".join(f"{name}={_value(value)}" for name, value in drawing.items())
     return Recipe(
         words=", ".join(words) + ".",
         python=f"{_call(form, account, names)}.picture({drawn})",
         command=command_for(account, drawing),
     )
+
+
+def _network_names(networks: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each parameter with the name, or the list of names, of the page's networks that it was given."""
+    names = iter(("network", "against"))
+    for parameter, given in networks.items():
+        chosen = [next(names, "...") for _ in _several(given)]
+        yield parameter, f"[{', '.join(chosen)}]" if isinstance(given, (list, tuple)) else chosen[0]
 
 
 def python_for(account: Mapping[str, Any], drawing: Mapping[str, Any] | None = None) -> str:
@@ -110,8 +119,17 @@ def command(name: str, account: Mapping[str, Any], options: Sequence[str] = ()) 
     return _line([name], files, [*_network_options(opening), *options])
 
 
-def script(account: Mapping[str, Any], atlas: str | None = None) -> str:
-    """The lines of Python that open the network and the photo of an account, and write the report."""
+def script(
+    account: Mapping[str, Any],
+    atlas: str | None = None,
+    against: Mapping[str, Any] | None = None,
+    images: str | None = None,
+) -> str:
+    """The lines of Python that open the network and the photo of an account, and write the report.
+
+    `against` is the account of a second network, `images` the source on which both are compared, as
+    Python writes it.
+    """
     (network,), (photo,) = account["networks"].values(), account["images"].values()
     lines = [
         "import phosphene as ph",
@@ -120,6 +138,10 @@ def script(account: Mapping[str, Any], atlas: str | None = None) -> str:
         f"photo = {_opened('images', photo)}",
     ]
     more = "" if atlas is None else f", atlas={atlas!r}"
+    if against is not None:
+        (second,) = against["networks"].values()
+        lines.append(f"against = {_opened('networks', second)}")
+        more += ", against=against" + ("" if images is None else f", images={images}")
     return "\n".join([*lines, f'ph.report(network, photo, "report.html"{more})'])
 
 

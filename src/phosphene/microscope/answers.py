@@ -17,6 +17,7 @@ from ..instrument.fields import Role
 from ..instrument.recipe import command_for, python_for
 from ..picture import PICTURE_SUFFIXES, THEMES, inline_svg, webp_uri
 from .asking import Question, names_a_photo, photo_names
+from .images import stated
 from .library import Library
 from .limits import Limits
 from .refusals import RefusedError
@@ -58,6 +59,8 @@ class Answers:
             elif field.role in (Role.NETWORK, Role.NETWORKS):
                 opened = [library.networks.open(text) for text in texts or [None]]
                 identity[field.name] = [(network.name, network.fingerprint, network.known_head) for network in opened]
+            elif field.role is Role.SOURCE and (folder := library.images.as_source(texts)) is not None:
+                identity[field.name] = stated(folder)
             elif field.role in (Role.IMAGES, Role.PHOTO, Role.IMAGE_SET, Role.PHOTOS, Role.SOURCE):
                 default: list[str | None] = [None] if field.required else []
                 names = photo_names(texts, library) or default

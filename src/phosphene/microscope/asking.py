@@ -8,6 +8,7 @@ can't name a file. Everything else is written as on the command line.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -31,17 +32,31 @@ ANY_NUMBER = ("seed", "numbers")  # options whose numbers, such as those of imag
 TRUE, FALSE = ("true", "1", "yes", "on", ""), ("false", "0", "no", "off")
 
 
-@cache
+_reading = threading.Lock()  # Python 3.11 can't parse source files in two threads at once
+
+
 def _commands() -> Mapping[str, Entry]:
     """Every command; read once, since it takes all source files."""
-    return entries()
+    return _catalogue()[0]
+
+
+def instruments() -> Mapping[str, Entry]:
+    """Every instrument by its name in URLs: those of networks and photos, and those of an atlas as atlas-NAME."""
+    return _catalogue()[1]
+
+
+def _catalogue() -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
+    """All commands, and the instruments among them."""
+    with _reading:
+        return _read()
 
 
 @cache
-def instruments() -> Mapping[str, Entry]:
-    """Every instrument by its name in URLs: those of networks and photos, and those of an atlas as atlas-NAME."""
-    own = {entry.command: entry for entry in _commands().values() if not entry.written_by_hand}
-    return own | {f"{GROUP}-{name}": entry for name, entry in members().items() if not entry.written_by_hand}
+def _read() -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
+    commands = entries()
+    own = {entry.command: entry for entry in commands.values() if not entry.written_by_hand}
+    of_atlas = {f"{GROUP}-{name}": entry for name, entry in members().items() if not entry.written_by_hand}
+    return commands, own | of_atlas
 
 
 def group_of(name: str) -> str:
@@ -153,6 +168,8 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
             return several[0] if len(several) == 1 else several
         case Role.PHOTO:
             return library.photo(texts[0])
+        case Role.SOURCE if (folder := library.images.as_source(texts)) is not None:
+            return folder
         case Role.IMAGE_SET | Role.PHOTOS | Role.SOURCE:
             return photos(texts, library)
         case Role.FOLDER if texts[0] == "folder/" and library.images.folder is not None:

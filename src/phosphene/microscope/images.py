@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -69,6 +69,15 @@ class Images:
                 )
             return names
         return [name]
+
+    def as_source(self, names: Sequence[str]) -> Path | None:
+        """The folder itself, where it is what the names name, for what reads many images one after another.
+
+        None where other images are named, and where links in it lead out of it; then images are read by their names.
+        """
+        if list(names) != ["folder/"] or self.folder is None:
+            return None
+        return self.folder if all(_within(path, self.folder) for path in photos(self.folder)) else None
 
     def open(self, name: str | None) -> Photo:
         """The photo of that name, or the first sample. Raises RefusedError where there is none or it can't be read."""
@@ -142,6 +151,19 @@ def inside(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in photos(folder):
         if _within(path, folder):
             yield path.relative_to(folder).as_posix(), path
+
+
+def stated(folder: Path) -> list[tuple[str, int, int]]:
+    """Of each image in a folder its path, size and time of change: what an answer about all of them depends on."""
+    rows = []
+    for path in photos(folder):
+        try:
+            about = path.stat()
+        except OSError:  # a link that leads nowhere
+            rows.append((str(path), -1, -1))
+            continue
+        rows.append((str(path), about.st_size, about.st_mtime_ns))
+    return rows
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -21,6 +21,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
+
 from ..network.running.stopping import Stopped, stoppable
 from .limits import Limits
 from .refusals import RefusedError, refusal_of
@@ -188,6 +190,9 @@ class Jobs:
     # ---- the worker
 
     def _serve(self, lane: tuple[str, Lane]) -> None:
+        # A new thread's first convolution takes the machine's number of threads, not the process's, unless it was asked
+        # for before; sums over another number of threads are rounded otherwise.
+        torch.get_num_threads()
         while (job := self._next(lane)) is not None:
             self._turn(job)
             if not job.over:

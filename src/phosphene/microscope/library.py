@@ -13,7 +13,9 @@ from typing import Any
 from torch import Tensor
 
 from ..atlas import Atlas
-from ..network import near
+from ..atlas.opened import as_swept
+from ..atlas.store.work import Sweep
+from ..network import Network, near
 from ..picture import Photo, read
 from .images import Images
 from .networks import Networks
@@ -21,6 +23,26 @@ from .refusals import RefusedError
 
 OF_JOB = re.compile(r"job/([0-9a-f]{16})")
 OF_ATLAS = re.compile(r"atlas/([^/]+)/(\d{1,18})")
+
+
+class OfferedAtlas(Atlas):
+    """An atlas whose networks are those of the list: what it names itself is never opened."""
+
+    def __init__(self, path: str | os.PathLike[str], networks: Networks, network: Network | None = None) -> None:
+        super().__init__(path, network)
+        self._offered = networks
+
+    def network(self, sweep: Sweep) -> Network:
+        """The network of the list that gave a sweep. Raises RefusedError where the list has none."""
+        if self._network is not None and self._network.fingerprint == sweep.fingerprint:
+            return as_swept(self._network, sweep)
+        name = self._offered.of_weights({sweep.fingerprint}, [sweep.network])
+        if name is None:
+            raise RefusedError(
+                422, f"this needs {sweep.network}, which built the atlas, and the microscope does not offer a network "
+                f"with its weights; start it with --network {sweep.network}"
+            )  # fmt: skip
+        return as_swept(self._offered.open(name), sweep)
 
 
 class Atlases:
@@ -33,7 +55,7 @@ class Atlases:
         self._lock = threading.Lock()
         for path in paths:
             if isinstance(path, Atlas):
-                self._opened[self._noted(path.path)] = path
+                self._opened[self._noted(path.path)] = OfferedAtlas(path.path, networks, path._network)
             else:
                 self._noted(_there(os.fspath(path)))
 
@@ -67,11 +89,11 @@ class Atlases:
 
     def _matched(self, path: str) -> Atlas:
         """The atlas with the offered network that built it, so that code which it may name need not be run."""
-        atlas = Atlas(path)
+        atlas = OfferedAtlas(path, self._networks)
         fingerprints = {sweep.fingerprint for sweep in atlas.sweeps()}
         for network in self._networks.opened():
             if network.fingerprint in fingerprints:
-                return Atlas(path, network)
+                return OfferedAtlas(path, self._networks, network)
         return atlas
 
 

@@ -6,6 +6,7 @@ machine only. The page is let into a frame only with a key that its own server m
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 HEIGHT = 860  # pixels
@@ -46,6 +47,12 @@ function render({ model, el }) {
 }
 export default { render };
 """
+
+
+def in_notebook() -> bool:
+    """Whether this is a notebook's kernel, which shows a cell's value, and not a terminal."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 def widget(url: str, key: str, height: int = HEIGHT) -> Any:

@@ -19,15 +19,15 @@ def microscope(
     images: str | os.PathLike[str] | None = None,
     atlas: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     port: int = 0,
-    open: bool = True,
+    open: bool | None = None,
     **options: Any,
 ) -> Handle:
     """A page on this machine that shows what networks see, live; returns a handle with `.url` and `.stop()`.
 
     `network` is one or several, opened or by their names; the embedded one is always there. `images` is a folder,
-    `atlas` one or several. The server listens to this machine only, at a free port unless `port` names one; `open`
-    shows the page in the browser. `cache` is the folder of uploads and answers, `limits` a `Limits` of
-    `phosphene.microscope.limits`.
+    `atlas` one or several. The server listens to this machine only, at a free port unless `port` names one. The
+    browser shows the page, or in a notebook the cell alone; `open` says otherwise. `cache` is the folder of uploads and
+    answers, `limits` a `Limits` of `phosphene.microscope.limits`.
 
     Raises ImportError where the extra is not installed, OSError where the port is taken, FileNotFoundError where the
     folder or an atlas is not there.

@@ -22,6 +22,7 @@ from .images import Images
 from .library import Atlases, Library
 from .limits import Limits
 from .networks import Networks
+from .notebook import in_notebook
 from .service import Microscope
 from .stored import private
 
@@ -153,18 +154,21 @@ def serve(
     atlases: Sequence[str | os.PathLike[str]] = (),
     *,
     port: int = 0,
-    open: bool = True,
+    open: bool | None = None,
     cache: str | os.PathLike[str] | None = None,
     limits: Limits | None = None,
 ) -> Handle:
-    """A microscope on these networks, a folder of images and atlases, started; `open` shows its page in the browser."""
+    """A microscope on these networks, a folder of images and atlases, started; `open` shows its page in the browser.
+
+    Without `open` the browser shows it, but not from a notebook, whose cell does.
+    """
     limits = limits or Limits()
     home = Path(cache) if cache is not None else cache_folder()
     offered = Networks(networks, limits)
     library = Library(offered, Images(images, home / "uploads", limits), Atlases(atlases, offered))
     private(home)
     handle = Handle(Microscope(library, limits, home), port).start()
-    if open:
+    if not in_notebook() if open is None else open:
         webbrowser.open(handle.url)
     return handle
 

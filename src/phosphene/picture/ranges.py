@@ -14,7 +14,9 @@ The rule is applied to the whole picture or to every tile by itself. The `Range`
 caption: without it, values of ±1e−6 can't be told from values of ±1. Values that are NaN or infinite stay NaN, so that
 they can be drawn in a colour of their own, and are counted.
 
-Where low equals high, values below it become 0, values above it 1, and the value itself 0.5.
+Where low equals high, values below it become 0, values above it 1, and the value itself 0.5. If this value is zero and
+nothing lies below it, it becomes 0, unless the rule has zero in the middle: nothing is drawn as the least, not as half
+of the most.
 """
 
 import difflib
@@ -128,7 +130,8 @@ def apply_range(values: np.ndarray, limits: Range) -> np.ndarray:
     low, high = limits.low, limits.high
     with np.errstate(all="ignore"):
         if low == high:
-            mapped = 0.5 + 0.5 * np.sign(array - low)
+            least = low == 0 and not limits.rule.startswith("symmetric") and not (array[good] < 0).any()
+            mapped = np.where(array == low, 0.0 if least else 0.5, 0.5 + 0.5 * np.sign(array - low))
         elif math.isinf(high - low):  # ends near the largest double
             mapped = (array / 4 - low / 4) / (high / 4 - low / 4)
         else:

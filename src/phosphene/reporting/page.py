@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from ..instrument.recipe import command, script
 from ..network import Network
 from ..picture import THEMES, Photo, compact, write_whole
 from . import heads, sections
+from .beside import beside, check, source_text
 from .choose import choose
 from .synthesised import synthesised
 
@@ -31,7 +33,13 @@ SUFFIXES = (".html", ".htm")
 
 
 def report(
-    network: Network, photo: Photo, path: str | os.PathLike[str], atlas: str | os.PathLike[str] | None = None
+    network: Network,
+    photo: Photo,
+    path: str | os.PathLike[str],
+    atlas: str | os.PathLike[str] | None = None,
+    *,
+    against: Network | None = None,
+    images: Any = None,
 ) -> Path:
     """Writes one self-contained HTML file about what the network sees in the photo, and returns its path.
 
@@ -40,22 +48,32 @@ def report(
     activation maps and the strongest units with their part of the photo. At the end are synthesised images for the best
     class and those units. With an `atlas` of the network (opened, or its path), each of these units has its strongest
     patches of the data set, and the photo has the images that are most similar to it; the layers are then the nearest
-    ones that the atlas stores. The file appears only when it is complete.
+    ones that the atlas stores. With a second network `against` the first a section shows what that one answers; with
+    `images` (a folder, archive, table or data set, best with a sub-folder for each class) also how alike the layers of
+    both are, where they agree, with the photos, and accuracy against cost where the classes are known. The file appears
+    only when it is complete.
 
-    Raises ValueError for a suffix that is not .html, a network that does not run on the photo or an atlas of another
-    network, TypeError for a value that is not a photo or network, FileNotFoundError for a missing folder, OSError if
-    the disk refuses.
+    Raises ValueError for a suffix that is not .html, a network that does not run on the photo, an atlas of another
+    network, a network against itself or images without a second network, TypeError for a value that is not a photo or
+    network, FileNotFoundError for a missing folder, OSError if the disk refuses.
     """
     target = _target(path)
     if not isinstance(network, Network):
         raise TypeError(f"a report is on a phosphene.Network, not {type(network).__name__}; phosphene.load opens one")
     if not isinstance(photo, Photo):
         raise TypeError(f"a report is on one photo, not {type(photo).__name__}; phosphene.read opens one")
-    write_whole(target, page(network, photo, atlas).encode("utf-8", "replace"))
+    check(network, against, images)
+    write_whole(target, page(network, photo, atlas, against, images).encode("utf-8", "replace"))
     return target
 
 
-def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = None) -> str:
+def page(
+    network: Network,
+    photo: Photo,
+    atlas: str | os.PathLike[str] | None = None,
+    against: Network | None = None,
+    images: Any = None,
+) -> str:
     """The report as HTML."""
     layers = network.layers(network.frame(photo).size)
     choices = choose(layers)
@@ -68,8 +86,9 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         belonging = from_atlas.belonging(atlas, network)
         choices = from_atlas.layers_in_atlas(belonging, network, choices, layers)
     # the sections that others build on, and what the page is made of
-    filters, no_filters = sections.kernels(network)
     classes = sections.classes(network, photo)
+    second = beside(network, against, photo, classes, images) if against is not None else None
+    filters, no_filters = sections.kernels(network)
     made = account_of("report", {"network": network, "photo": photo})
     versions = {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
     record: dict[str, Any] = {
@@ -83,6 +102,15 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
     if belonging is not None:
         atlas_part = from_atlas.atlas_part_of(belonging, network, photo, units)
         record["atlas"] = atlas_part.path
+    more, source = (["--atlas", atlas_part.path] if atlas_part else []), source_text(images)
+    against_account = None
+    if second is not None and against is not None:
+        against_account = account_of("report", {"network": against, "photo": photo})
+        record["against"] = {
+            "spec": against.spec, "class": type(against.module).__name__, "fingerprint": against.fingerprint,
+            "images": source,
+        }  # fmt: skip
+    written_source = None if images is None else repr(source) if source else "..."  # as Python writes it
     # the template asks for the rest
     environment = Environment(
         loader=PackageLoader("phosphene.reporting", "."),
@@ -109,13 +137,25 @@ def page(network: Network, photo: Photo, atlas: str | os.PathLike[str] | None = 
         maps=[sections.maps(network, photo, part) for part in choices],
         units=units,
         known=atlas_part,
+        beside=second,
         synthesised=synthesised(network, photo, classes, units),
         themes=THEMES,
         versions=versions,
-        script=script(made, atlas_part.path if atlas_part else None),
-        command=command("report", made, ["--atlas", atlas_part.path] if atlas_part else ()),
+        script=script(made, atlas_part.path if atlas_part else None, against_account, written_source),
+        command=_command(made, more, against_account, images),
         record=json.dumps(record, ensure_ascii=False, indent=1).replace("<", "\\u003c"),
     )
+
+
+def _command(made: Mapping[str, Any], options: Sequence[str], against: Mapping[str, Any] | None, images: Any) -> str:
+    """The command that writes the report; '' where the command line can't name what it is made of."""
+    if against is None:
+        return command("report", made, options)
+    (second,) = against["networks"].values()
+    opening, source = second.get("opening") or {}, source_text(images)
+    if set(opening) != {"spec"} or (images is not None and source is None):
+        return ""
+    return command("report", made, [*options, "--against", opening["spec"], *(["--images", source] if source else [])])
 
 
 def _target(path: Any) -> Path:

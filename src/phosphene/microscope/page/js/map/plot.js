@@ -3,6 +3,7 @@
 
 import { el, onceAFrame } from "../dom.js";
 import { address } from "../server.js";
+import { apart } from "./apart.js";
 
 /** @typedef {import("./points.js").Points} Points @typedef {import("./points.js").Point} Point */
 /** @typedef {{atlas: string, method: string, label: string, chosen: Set<number>, loop: Point[]}} Shown what is shown of it: a label that is looked for, chosen images, a lasso on its way */
@@ -99,34 +100,51 @@ export class Plot {
     if (!context || !points) return;
     const { header } = points, shown = this.shown(), ratio = devicePixelRatio || 1, { clientWidth: wide, clientHeight: high } = this.pane;
     const style = getComputedStyle(this.canvas), ink = (/** @type {string} */ role) => style.getPropertyValue(`--phosphene-${role}`);
-    const palette = COLOURS.map(ink), muted = ink("muted"), mark = ink("accent2"), wanted = shown.label.toLowerCase();
+    const palette = COLOURS.map(ink), muted = ink("muted"), line = ink("line"), mark = ink("accent2"), wanted = shown.label.toLowerCase();
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, wide, high);
-    const side = Math.min(header.sprite * 1.5, Math.max(0, this.view.scale / this.whole) * 18 * Math.min(1, 22 / Math.sqrt(header.count)) + 6);
-    for (let index = 0; index < header.count; index++) {
-      const [x, y] = this.at(index);
-      if (x < -side || y < -side || x > wide + side || y > high + side) continue;
-      const code = points.codes[index], fits = !wanted || (points.label(index) ?? "").toLowerCase().includes(wanted);
-      context.globalAlpha = fits ? 1 : 0.12;
-      const sheet = side >= 14 ? this.sprite(Math.floor(index / header.across ** 2), shown) : null;
-      if (sheet) {
-        const within = index % header.across ** 2;
-        context.drawImage(sheet, (within % header.across) * header.sprite, Math.floor(within / header.across) * header.sprite,
-          header.sprite, header.sprite, x - side / 2, y - side / 2, side, side);
-      } else {
-        context.fillStyle = code >= 0 && header.labels.length <= COLOURED ? palette[code % palette.length] : muted;
-        context.beginPath();
-        context.arc(x, y, Math.max(2.5, side / 4), 0, 2 * Math.PI);
-        context.fill();
-      }
-      if (shown.chosen.has(index)) {
-        context.strokeStyle = mark;
-        context.lineWidth = 2.5;
-        const half = sheet ? side / 2 + 1.5 : 6;
-        context.strokeRect(x - half, y - half, 2 * half, 2 * half);
+    const side = Math.min(header.sprite * 1.5, Math.max(0, this.view.scale / this.whole) * 30 * Math.min(1, 22 / Math.sqrt(header.count)) + 6);
+    const fits = (/** @type {number} */ index) => !wanted || (points.label(index) ?? "").toLowerCase().includes(wanted);
+    const photos = side >= 14 ? apart(points, side / this.view.scale, shown.chosen, fits) : null;
+    let inSight = 0;
+    // the points first, so that no photo is hidden
+    for (const photo of photos ? [0, 1] : [0]) {
+      for (let index = 0; index < header.count; index++) {
+        const [x, y] = this.at(index);
+        if (x < -side || y < -side || x > wide + side || y > high + side) continue;
+        inSight++;
+        const sheet = photos?.[index] ? this.sprite(Math.floor(index / header.across ** 2), shown) : null;
+        if (Number(sheet !== null) !== photo) continue;
+        context.globalAlpha = fits(index) ? 1 : 0.12;
+        if (sheet) {
+          const within = index % header.across ** 2;
+          context.drawImage(sheet, (within % header.across) * header.sprite, Math.floor(within / header.across) * header.sprite,
+            header.sprite, header.sprite, x - side / 2, y - side / 2, side, side);
+          context.strokeStyle = line;
+          context.lineWidth = 1;
+          context.strokeRect(x - side / 2, y - side / 2, side, side);
+        } else {
+          const code = points.codes[index];
+          context.fillStyle = code >= 0 && header.labels.length <= COLOURED ? palette[code % palette.length] : muted;
+          context.beginPath();
+          context.arc(x, y, photos ? 3.5 : Math.max(2.5, side / 4), 0, 2 * Math.PI);
+          context.fill();
+        }
+        if (shown.chosen.has(index)) {
+          context.strokeStyle = mark;
+          context.lineWidth = 2.5;
+          const half = sheet ? side / 2 + 1.5 : 6;
+          context.strokeRect(x - half, y - half, 2 * half, 2 * half);
+        }
       }
     }
     context.globalAlpha = 1;
+    if (!inSight) {
+      context.fillStyle = muted;
+      context.textAlign = "center";
+      context.font = "15px system-ui, sans-serif";
+      context.fillText("No image is here. Move the map, or press Whole map.", wide / 2, high / 2);
+    }
     if (shown.loop.length > 1) dashed(context, shown.loop, mark);
   }
 

@@ -22,7 +22,7 @@ const RESTING = 250; // ms that a unit is looked at before its signals are compu
  */
 export function inTheData(asked, learn, signal) {
   if (!asked.atlas) return empty("No atlas is open. Start the microscope with --atlas to see what this unit answers to in a data set.");
-  const place = el("div", {}, loading("Looking into the atlas …"));
+  const place = el("div", { class: "pairs-awaited" }, loading("Looking into the atlas …"));
   show(place, asked, asked.atlas, learn, signal).catch((error) => {
     if (!signal.aborted) fill(place, refused(error));
   });

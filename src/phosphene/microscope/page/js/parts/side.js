@@ -66,22 +66,39 @@ export class Side {
     this.photo.show(image, about);
     this.answer.clear();
     fill(this.middle, loading("Opening the network …"));
+    const layers = this.openLayers(signal);
+    await Promise.all([layers, this.openAnswer(image, signal, layers)]);
+  }
+
+  /** @param {AbortSignal} signal */
+  async openLayers(signal) {
     try {
-      const [layers, answer] = await Promise.all([getJson("/api/layers", { network: this.network }, signal),
-        getJson("/api/answer", { network: this.network, image, k: ASKED }, signal)]);
-      this.layers = layers;
-      sayNetwork(this.about, layers);
+      this.layers = await getJson("/api/layers", { network: this.network }, signal);
+      sayNetwork(this.about, this.layers);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.strip.clear();
+      this.heading.textContent = "Layer";
+      this.facts.textContent = "";
+      sayNetwork(this.about, null);
+      fill(this.foot);
+      fill(this.middle, refused(error, () => this.told.again()));
+    }
+  }
+
+  /** What the network says of the image; a network that fails half-way says why, and its layers stand all the same. @param {string} image @param {AbortSignal} signal @param {Promise<void>} layers */
+  async openAnswer(image, signal, layers) {
+    try {
+      const answer = await getJson("/api/answer", { network: this.network, image, k: ASKED }, signal);
       this.answered = answer;
       this.pointing.input = answer.input;
       this.photo.showSeen(answer.seen);
       this.answer.show({ ...answer, classes: answer.classes.slice(0, 5) });
     } catch (error) {
       if (signal.aborted) throw error;
-      fill(this.strip.element);
-      sayNetwork(this.about, null);
-      fill(this.foot);
-      this.answer.show({ classes: [], why: "There is no answer to show." });
-      fill(this.middle, refused(error, () => this.told.again()));
+      await layers;
+      if (this.layers) fill(this.answer.element, refused(error, () => this.told.again()));
+      else this.answer.show({ classes: [], why: "There is no answer to show." }); // where the layers would stand is said why
     }
   }
 

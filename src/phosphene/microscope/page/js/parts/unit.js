@@ -48,8 +48,8 @@ export class UnitPane {
       fill(this.element, refused(new Error(`${maps.layer} has units 0 to ${maps.units - 1}, no ${unit}.`)));
       return;
     }
-    this.facts = el("dl", { class: "facts" }, ...fact("on this photo", `${compact(maps.lowest(unit))} to ${compact(maps.highest(unit))}, mean ${compact(maps.mean(unit))}`));
     const atlas = state.get("atlas") || here.atlases[0];
+    this.facts = el("dl", { class: atlas ? "facts awaiting" : "facts" }, ...fact("on this photo", `${compact(maps.lowest(unit))} to ${compact(maps.highest(unit))}, mean ${compact(maps.mean(unit))}`));
     const options = { ...(here.network ? { network: here.network } : {}) };
     const peak = maps.peak(unit), target = `${name}@${maps.cell(peak.row, peak.column)}`;
     const question = { unit: name, atlas, network: here.network, fingerprint: here.fingerprint };

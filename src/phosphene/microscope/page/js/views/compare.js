@@ -1,9 +1,10 @@
 // @ts-check
-/** Compare: two networks on the same image, with the same tools; layers linked by how deep they lie. */
+/** Compare: two networks on the same image, with the same tools, their layers linked by depth; or on the whole folder. */
 
 import { el, fill } from "../dom.js";
 import { atDepth, depth } from "../parts/depth.js";
 import { differences } from "../parts/differences.js";
+import { Many } from "../parts/many.js";
 import { Picker } from "../parts/picker.js";
 import { Side } from "../parts/side.js";
 import { usual } from "../parts/strip.js";
@@ -12,11 +13,19 @@ import { refused } from "../parts/waiting.js";
 import { getJson, theSession } from "../server.js";
 import * as state from "../state.js";
 
+/** What two networks are compared on, by the address. */
+const ON = { "": "This photo", folder: "The folder" };
+
 class Compare {
   /** @param {AbortSignal} signal */
   constructor(signal) {
     this.asking = new AbortController();
-    const again = () => void this.update({ view: state.view(), parameters: state.all() }, null);
+    this.askingMany = new AbortController();
+    this.opened = ""; // what the sides show
+    const again = () => {
+      this.opened = "";
+      void this.update({ view: state.view(), parameters: state.all() }, null);
+    };
     this.first = new Side("First", { again, network: (network) => state.set({ network, layer: null, unit: null, otherlayer: null }),
       layer: (layer) => this.chooseLayer(layer, true), unit: (unit) => state.set({ unit }) }, signal);
     this.second = new Side("Second", { again, network: (other) => state.set({ other, otherlayer: null, otherunit: null }),
@@ -27,13 +36,16 @@ class Compare {
     this.linked = el("p", { class: "small muted", role: "status" });
     this.choices = new GridTools();
     this.sides = el("div", { class: "compare-sides" }, this.first.element, this.second.element);
+    this.many = new Many();
+    this.on = el("div", { class: "switch", role: "group", "aria-label": "What they are compared on" },
+      ...Object.entries(ON).map(([on, words]) => el("button", { type: "button", "data-on": on, "aria-pressed": "false", onclick: () => state.set({ on: on || null }) }, words)));
     this.element = el("div", { class: "compare" },
-      el("div", { class: "compare-head" },
-        el("section", { "aria-label": "How the answers differ" }, el("h1", {}, "Compare"), this.words), this.picker.element),
+      this.head = el("div", { class: "compare-head" },
+        el("section", { "aria-label": "How the answers differ" }, el("div", { class: "row" }, el("h1", {}, "Compare"), this.on), this.words), this.picker.element),
       this.tools = el("section", { class: "compare-tools row", "aria-label": "How both are shown" },
         this.choices.order, this.choices.range, el("button", { type: "button", onclick: () => this.swap() }, "⇄ Change sides"),
         el("label", { class: "check" }, this.together, "Layers together"), this.linked),
-      this.sides);
+      this.sides, this.many.element);
     this.picker.load();
   }
 
@@ -42,9 +54,15 @@ class Compare {
     const differs = (/** @type {string[]} */ ...names) => !before || state.differ(now, before, names);
     this.choices.update();
     this.together.checked = this.isLinked();
+    const many = state.get("on") === "folder";
+    for (const button of this.on.children) button.setAttribute("aria-pressed", String((button.dataset.on === "folder") === many));
+    this.element.classList.toggle("on-folder", many);
+    this.many.element.hidden = !many;
+    this.sides.hidden = this.tools.hidden = this.words.hidden = this.picker.element.hidden = many;
     try {
-      if (differs("network", "other", "image")) await this.open();
-      else if (differs("layer", "otherlayer", "together")) await this.openLayers();
+      if (many) return differs("network", "other", "on") ? await this.openMany() : undefined;
+      if (this.opened !== this.asked()) await this.open();
+      else if (differs("layer", "otherlayer", "together", "on")) await this.openLayers();
       else if (differs("order", "range", "unit", "otherunit")) this.show();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
@@ -55,11 +73,34 @@ class Compare {
     return state.get("together") !== "off";
   }
 
+  /** Whose sides are shown, on which image. */
+  asked() {
+    return ["network", "other", "image"].map((name) => state.get(name)).join("\n");
+  }
+
+  /** The networks that are offered, and the two of them that are compared; the second is '' where there is only one. */
+  async networks() {
+    const { networks } = await theSession();
+    const network = state.get("network") || networks[0], other = state.get("other") || networks.find((name) => name !== network) || "";
+    return { networks, network, other };
+  }
+
+  /** Both networks on the folder. */
+  async openMany() {
+    this.askingMany.abort();
+    this.askingMany = new AbortController();
+    const { signal } = this.askingMany, { network, other } = await this.networks();
+    if (!other) return this.alone(network);
+    await this.many.show(network, other, signal);
+    const layers = await Promise.all([network, other].map((name) => getJson("/api/layers", { network: name }, signal).catch(() => null)));
+    if (!signal.aborted) this.many.suggest(layers);
+  }
+
   async open() {
     this.asking.abort();
     this.asking = new AbortController();
-    const { signal } = this.asking, { networks } = await theSession();
-    const network = state.get("network") || networks[0], other = state.get("other") || networks.find((name) => name !== network) || "";
+    const { signal } = this.asking, { networks, network, other } = await this.networks();
+    this.opened = this.asked();
     if (!other) return this.alone(network);
     this.first.offer(networks, network);
     this.second.offer(networks, other);
@@ -95,7 +136,8 @@ class Compare {
       el("pre", {}, el("code", {}, "phosphene microscope --network torchvision:resnet18")),
       el("p", {}, "Any name works that the other commands take: torchvision, timm, a file of weights, a Python function.")));
     fill(this.words, el("p", { class: "muted" }, "Two networks on the same image, side by side."));
-    this.picker.element.hidden = this.tools.hidden = true;
+    this.picker.element.hidden = this.tools.hidden = this.on.hidden = this.many.element.hidden = true;
+    this.sides.hidden = this.words.hidden = false;
   }
 
   /** The layers of both: each as chosen, the second's as deep as the first's where it is not. */
@@ -149,6 +191,8 @@ class Compare {
 
   close() {
     this.asking.abort();
+    this.askingMany.abort();
+    this.many.close();
   }
 }
 
