@@ -141,7 +141,8 @@ def checkerboard(
 ) -> Iterator[Checkerboard]:
     """The checkerboard that strides cause in a target's gradient, and images by five methods that keep or remove it.
 
-    Raises LookupError for a target that does not exist, ValueError for several targets, and if no layer below the
+    The methods are fixed, so that they can be compared: they take no priors or transforms of your own. Raises
+    LookupError for a target that does not exist, ValueError for several targets, and if no layer below the
     target has a stride that an image of this size can show.
 
     - `target`: one channel, neuron, layer or class, as for synthesize

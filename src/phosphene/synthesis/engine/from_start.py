@@ -22,9 +22,9 @@ class FromStart(Fourier):
     start: Tensor
     window: Tensor
 
-    def __init__(self, images: Tensor, *, decay: float = DECAY) -> None:
+    def __init__(self, images: Tensor, *, decay: float = DECAY, decorrelated: bool = True) -> None:
         size = (int(images.shape[-2]), int(images.shape[-1]))
-        super().__init__(len(images), size, deviation=0.0, decay=decay)
+        super().__init__(len(images), size, deviation=0.0, decay=decay, decorrelated=decorrelated)
         self.register_buffer("start", logits(images))
         self.register_buffer("window", torch.ones(1, 1, *size))
 
