@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from phosphene.synthesis.engine.images.image.from_start import FromStart
 
 from phosphene.synthesis.engine.ascent import ascend
-from phosphene.synthesis.engine.from_start import FromStart
-from phosphene.synthesis.engine.images import Fourier
+from phosphene.synthesis.engine.images.image import Fourier
 from phosphene.synthesis.engine.objectives import IMAGES, objective, unit
 from phosphene.synthesis.engine.phases import PHASES, Windowed, in_phases
 from phosphene.synthesis.engine.recipes import fading

@@ -27,11 +27,11 @@ from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, capita
 from ..picture.chart import over_steps
 from ..showing import named
 from .engine.ascent import scored
-from .engine.codes import code, reading
+from .engine.layers.codes import code, reading
 from .engine.named import Priors, Transforms
-from .engine.normalised import normalised_steps
 from .engine.objectives import Objective, Size, objective
 from .engine.octaves import climbed, most_shift, octave_sizes
+from .engine.optimisers.normalised import normalised_steps
 from .engine.options import count, positive, step_count
 from .engine.photo_size import photo_images, resized
 from .engine.settings import Settings

@@ -39,7 +39,7 @@ from ..picture import (
 from ..picture.sheet import label_lines
 from ..showing import named
 from .engine.ascent import ascend, evaluated, scored
-from .engine.layers import cell_count
+from .engine.layers.layers import cell_count
 from .engine.named import Priors, Transforms
 from .engine.objectives import Objective, Size, objective, unit
 from .engine.options import image_count, input_size, precision, step_count

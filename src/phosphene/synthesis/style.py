@@ -25,9 +25,9 @@ from ..network.room import check_images
 from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, grid
 from ..picture.chart import over_steps
 from .engine.ascent import ascend, lbfgs
-from .engine.codes import code, reading
-from .engine.depths import first_of_each_size, second_of_last_but_one_size
-from .engine.images import Fourier, Image
+from .engine.images.image import Fourier, Image
+from .engine.layers.codes import code, reading
+from .engine.layers.depths import first_of_each_size, second_of_last_but_one_size
 from .engine.named import Priors
 from .engine.objectives import Objective, Size, objective
 from .engine.options import count, generator, positive, step_count

@@ -22,7 +22,7 @@ from ...network import Network
 from ...picture import Block, Sheet, Table, colour, compact, counted, enlarge, grid, map_range
 from ...showing import named
 from ..engine.ascent import ascend, scored
-from ..engine.images import Fourier, Image, Pixels, noise
+from ..engine.images.image import Fourier, Image, Pixels, noise
 from ..engine.objectives import Objective, Size, unit
 from ..engine.options import generator, input_size, step_count
 from ..engine.priors import Blur, Prior

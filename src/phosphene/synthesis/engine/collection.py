@@ -19,7 +19,7 @@ from torch import Tensor
 from ...network import Address, Box, Layer, Network
 from ...picture import Photo, files, read, windowed
 from ...showing import peaks
-from .layers import as_maps
+from .layers.layers import as_maps
 from .objectives import unit
 from .options import seen_images
 

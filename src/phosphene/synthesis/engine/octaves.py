@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...network import Network
 from .ascent import Moment, Optimisers, ascend
-from .images import Pixels
+from .images.image import Pixels
 from .objectives import Objective, Size
 from .photo_size import resized
 from .settings import Settings, unit_alone

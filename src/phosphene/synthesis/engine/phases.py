@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...network import Network
 from .ascent import Moment, Optimisers, ascend
-from .from_start import FromStart
+from .images.from_start import FromStart
 from .objectives import Objective
 from .transforms import Cropped, Noised, Several, Transform, resampled
 

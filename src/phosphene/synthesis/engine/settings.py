@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from .ascent import Moment, Optimisers, adam
-from .images import Fourier, Image
+from .images.image import Fourier, Image
 from .named import CODE, USUAL, Priors, Transforms, priors_of, spec_of, transform_of
 from .objectives import Objective, Size
 from .options import generator, positive

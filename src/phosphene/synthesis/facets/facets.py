@@ -34,7 +34,7 @@ from ...instrument.roles import LayerName, Photos, UnitName
 from ...network import Network
 from ..engine.ascent import scored
 from ..engine.collection import look_through
-from ..engine.from_start import FromStart
+from ..engine.images.from_start import FromStart
 from ..engine.named import Priors
 from ..engine.objectives import unit
 from ..engine.options import count, generator, image_count, input_size, positive, step_count

@@ -22,10 +22,10 @@ from ...network import Network
 from ...network.room import check_room
 from ..engine.answers import answers, classes_of, in_words, rounded
 from ..engine.ascent import adam, ascend
-from ..engine.bounded import towards
-from ..engine.images import Pixels, noise
+from ..engine.images.image import Pixels, noise
 from ..engine.named import Priors, Transforms
 from ..engine.objectives import Size
+from ..engine.optimisers.bounded import towards
 from ..engine.options import count, generator, input_size, positive, step_count, whole_seed
 from ..engine.settings import Settings
 from ..engine.stepping import current_images

@@ -33,8 +33,8 @@ from ...network import Network
 from ...picture import Photo
 from ...showing import named
 from ..engine.ascent import Moment, Optimisers, adam, ascend, lbfgs, sgd
-from ..engine.codes import Code, code, reading
-from ..engine.images import Fourier, Image, Pixels, Squashed, noise
+from ..engine.images.image import Fourier, Image, Pixels, Squashed, noise
+from ..engine.layers.codes import Code, code, reading
 from ..engine.named import Priors
 from ..engine.objectives import IMAGES, Objective, Size, objective
 from ..engine.options import generator, image_count, positive, seen_images, start_images, step_count

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...network import Layer
+from ....network import Layer
+from ..objectives import Objective, objective
 from .layers import as_maps
-from .objectives import Objective, objective
 
 
 def gram_likeness(layer: Layer, groups: int = 1) -> Objective:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...network import Address, Network
-from ...network.running.outputs import main_tensor
-from ...network.survey import Layer
-from .ascent import evaluated
-from .objectives import Objective, Size, is_layer, objective
-from .options import precision
+from ....network import Address, Network
+from ....network.running.outputs import main_tensor
+from ....network.survey import Layer
+from ..ascent import evaluated
+from ..objectives import Objective, Size, is_layer, objective
+from ..options import precision
 
 Reading = Callable[[Tensor], Tensor]
 

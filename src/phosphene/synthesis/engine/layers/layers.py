@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ...network import OUTPUTS, Address, Layer, Network
-from ...network.running.outputs import main_tensor
-from ...network.running.seam import OUTPUT
-from .objectives import Size
+from ....network import OUTPUTS, Address, Layer, Network
+from ....network.running.outputs import main_tensor
+from ....network.running.seam import OUTPUT
+from ..objectives import Size
 
 
 def last_maps(network: Network, size: Size) -> Layer:

@@ -18,12 +18,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ...network import Network
-from .answers import LOGITS
-from .ascent import Moment, ascend
-from .images import Pixels
-from .objectives import Objective, objective
-from .options import generator
+from ....network import Network
+from ..answers import LOGITS
+from ..ascent import Moment, ascend
+from ..images.image import Pixels
+from ..objectives import Objective, objective
+from ..options import generator
 
 Norm = Literal["linf", "l2"]
 NORMS = {"linf": "L∞", "l2": "L2"}

@@ -18,8 +18,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .images import Image
-from .objectives import Size
+from ..objectives import Size
+from .image import Image
 
 LAYERS, UNITS = 8, 24
 BAND = 1 << 16  # places that are painted at once

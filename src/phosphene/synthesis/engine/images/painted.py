@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..synthesis import Synthesis
 from .cppn import CPPN
-from .synthesis import Synthesis
 
 FINER = 2  # times as many pixels on each side, in the picture
 

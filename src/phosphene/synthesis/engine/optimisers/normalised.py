@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .ascent import Optimisers
+from ..ascent import Optimisers
 
 
 class NormalisedSteps(Optimizer):

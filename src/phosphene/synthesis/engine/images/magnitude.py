@@ -18,7 +18,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .images import COLOURS, Image, coloured
+from .image import COLOURS, Image, coloured
 
 # For each decorrelated colour: the parabola's factors of (log f)² and log f, with f in cycles a pixel, and the standard
 # deviation of pixels with such a spectrum. Measured on photos of 256 px, one of each of 700 classes of ImageNet; above

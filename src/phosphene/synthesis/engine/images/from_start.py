@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .images import Fourier, coloured
+from .image import Fourier, coloured
 
 DECAY = 1.65  # power of the frequency, as in `recipes.fourier`
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...network import Network
-from ...network.survey import Layer
-from .objectives import Size
+from ....network import Network
+from ....network.survey import Layer
+from ..objectives import Size
 
 FEWEST = 4  # sizes; below, layers are spread over the depth
 
