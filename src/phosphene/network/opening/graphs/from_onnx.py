@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..labels import Labels
-from ..preprocessing import Preprocessing
+from ...labels import Labels
+from ...preprocessing import Preprocessing
+from ..source import Source, count_classes, first_line, undisturbed
 from . import onnx_graph
 from .graph_module import graph_module
 from .one_image import CLOSE, one_by_one, tensors_of_output, together
 from .onnx_layers import Slice, for_each
 from .onnx_operators import unknown_operators, with_linear_layers
-from .source import Source, count_classes, first_line, undisturbed
 
 SUFFIX = ".onnx"
 _USUAL = 224

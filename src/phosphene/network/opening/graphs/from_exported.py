@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils import _pytree
 
-from ..labels import Labels
-from ..preprocessing import Preprocessing
+from ...labels import Labels
+from ...preprocessing import Preprocessing
+from ..source import Source, count_classes, first_line, undisturbed
 from .exported_archive import refusal
 from .exported_layers import layer_of
 from .graph_module import graph_module, quiet
 from .one_image import CLOSE, one_by_one, tensors_of_output, together
-from .source import Source, count_classes, first_line, undisturbed
 
 SUFFIX = ".pt2"
 _lock = threading.Lock()

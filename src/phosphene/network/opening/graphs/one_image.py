@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..preprocessing import Preprocessing
+from ...preprocessing import Preprocessing
 from .graph_module import quiet
 from .onnx_layers import OneImage
 
