@@ -17,9 +17,9 @@ from phosphene.attribution.reversed.patterns_picture import coloured, patch
 from phosphene.attribution.reversed.projecting import Pattern, _runs, projected
 from phosphene.attribution.reversed.reversing import Reversal
 from phosphene.commands import options
+from phosphene.input_photo import peaks
 from phosphene.network import Address
 from phosphene.picture import Range
-from phosphene.showing import peaks
 
 
 class Branches(nn.Module):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import show
+from . import terminal as show
 
 COMPARE = "compare"  # the word that makes it the command compare-networks
 

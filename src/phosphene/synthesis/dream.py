@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..input_photo import named
 from ..instrument import instrument
 from ..instrument.roles import Images, LayerName
 from ..network import Network
 from ..network.room import check_images, check_room
 from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, capital, compact, counted, grid
 from ..picture.chart import over_steps
-from ..showing import named
 from .engine.ascent import scored
 from .engine.layers.codes import code, reading
 from .engine.named import Priors, Transforms

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..input_photo import named
 from ..instrument import instrument
 from ..instrument.roles import Networks, UnitName
 from ..network import OUTPUTS, Address, Network
@@ -37,9 +38,8 @@ from ..picture import (
     wrap,
 )
 from ..picture.sheet import label_lines
-from ..showing import named
 from .engine.ascent import ascend, evaluated, scored
-from .engine.layers.layers import cell_count
+from .engine.layers.default_layers import cell_count
 from .engine.named import Priors, Transforms
 from .engine.objectives import Objective, Size, objective, unit
 from .engine.options import image_count, input_size, precision, step_count

@@ -15,11 +15,11 @@ from typing import Literal
 
 from torch import Tensor
 
+from ..input_photo import named
 from ..instrument import instrument
 from ..instrument.roles import UnitNames
 from ..network import Network
 from ..picture import Photo
-from ..showing import named
 from .engine.ascent import ascend
 from .engine.images.cppn import CPPN
 from .engine.images.image import Image, Pixels, noise

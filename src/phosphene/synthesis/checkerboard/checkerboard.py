@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...instrument import Result, instrument
 from ...instrument.roles import UnitNames
 from ...network import Network
 from ...picture import Block, Sheet, Table, colour, compact, counted, enlarge, grid, map_range
-from ...showing import named
 from ..engine.ascent import ascend, scored
 from ..engine.images.image import Fourier, Image, Pixels, noise
 from ..engine.objectives import Objective, Size, unit

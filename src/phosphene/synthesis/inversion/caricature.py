@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...instrument import instrument
 from ...instrument.roles import Images, LayerName
 from ...network import Network
 from ...picture import Sheet, compact
-from ...showing import named
 from ..engine.ascent import adam, ascend
 from ..engine.images.image import Fourier
 from ..engine.layers.codes import Code, code, reading

@@ -27,11 +27,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...instrument import instrument
 from ...instrument.roles import Images, LayerName
 from ...network import Network
 from ...picture import Photo
-from ...showing import named
 from ..engine.ascent import Moment, Optimisers, adam, ascend, lbfgs, sgd
 from ..engine.images.image import Fourier, Image, Pixels, Squashed, noise
 from ..engine.layers.codes import Code, code, reading

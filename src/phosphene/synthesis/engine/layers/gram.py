@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ....network import Layer
 from ..objectives import Objective, objective
-from .layers import as_maps
+from .default_layers import as_maps
 
 
 def gram_likeness(layer: Layer, groups: int = 1) -> Objective:

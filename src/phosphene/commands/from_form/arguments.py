@@ -9,10 +9,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ..instrument.fields import Field, Role
-from ..picture import SUFFIXES, files
-from . import options as shared
-from . import show
+from ...instrument.fields import Field, Role
+from ...picture import SUFFIXES, files
+from .. import options as shared
+from .. import terminal as show
 from .added_options import ATLAS, NETWORK
 from .plan import Plan, added_values
 

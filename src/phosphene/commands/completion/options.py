@@ -29,7 +29,7 @@ def complete_network(incomplete: str) -> list[str]:
     kind, colon, _ = incomplete.partition(":")
     if colon and kind in ("torchvision", "timm"):
         with _silently():
-            from ..network.opening.sources import names
+            from ...network.opening.sources import names
 
             specs = [listed.spec for listed in names(kind)]
     return [name for name in (specs or STEMS) if name.startswith(incomplete)]
@@ -43,7 +43,7 @@ def complete_layer(ctx: typer.Context, incomplete: str) -> list[str]:
     with _silently():
         layer_names = recall(spec)
         if layer_names is None and _is_here(spec):
-            from ..network import load
+            from ...network import load
 
             layer_names = [layer.name for layer in load(spec).layers()]
             remember(spec, layer_names)
@@ -54,6 +54,6 @@ def _is_here(spec: str) -> bool:
     """Whether it names a network, not a file or somebody's code, that opens without a download."""
     if spec == EMBEDDED_NAME:
         return True
-    from ..network.opening.sources import names
+    from ...network.opening.sources import names
 
     return any(listed.spec == spec and listed.here for listed in names(spec.partition(":")[0]))

@@ -11,10 +11,10 @@ from typing import Any
 
 import typer
 
-from ..instrument.catalogue import Entry
-from . import options
-from .added_options import NETWORK
-from .command import prepared, sign
+from ...instrument.command_list import Entry
+from .. import options
+from ..from_form.added_options import NETWORK
+from ..from_form.command import prepared, sign
 
 PHOTOS = ("Images", "ImageSet")  # the types of what takes the photo, and of what takes the layer
 LAYER = ("LayerName", "LayerName | None", "Layers")

@@ -17,10 +17,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..item import FILES, SHARD, Item, Shard
+from ..listing import sentence, stretches
+from ..zip_archive import BROKEN, ENCRYPTED
 from .columns import label_of
-from .item import FILES, SHARD, Item, Shard
-from .listing import sentence, stretches
-from .zip_archive import BROKEN, ENCRYPTED
 
 NAMES = ("classes", "class_names", "label_names", "names")
 PAIRS = (("x", "y"), ("X", "y"), ("images", "labels"), ("image", "label"), ("imgs", "labels"), ("data", "target"))

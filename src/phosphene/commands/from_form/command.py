@@ -12,10 +12,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from rich.markup import escape
 
-from ..instrument.docstring import described
-from ..instrument.fields import REQUIRED, Field, Role
-from ..instrument.kinds import Kind, kind_of
-from .failures import wants_traceback
+from ...instrument.docstring import described
+from ...instrument.fields import REQUIRED, Field, Role
+from ...instrument.kinds import Kind, kind_of
+from ..failures import wants_traceback
 from .plain_command import PlainCommand
 
 Debug = Annotated[bool, typer.Option("--debug", hidden=True, callback=wants_traceback)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import options as shared
-from . import show
+from .. import options as shared
+from .. import terminal as show
 
 NETWORK: dict[str, tuple[Any, Any]] = {
     "architecture": (shared.Architecture, None),

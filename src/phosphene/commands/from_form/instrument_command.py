@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..instrument.form import form_of
-from . import show, stepping
+from ...instrument.form import form_of
+from .. import stepping
+from .. import terminal as show
 from .added_options import OUTPUT
 from .arguments import arguments_of, call_of, path_of
 from .command import sign

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...picture import SUFFIXES
-from .item import Item
+from ....picture import SUFFIXES
+from ..item import Item
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ...network import near
+from ....network import near
+from ..item import Item, Shard
+from ..listing import sentence, stretches
 from .columns import columns, items_of
-from .item import Item, Shard
-from .listing import sentence, stretches
 
 ROWS = 16  # that are read together
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..item import Item, Shard
+from ..listing import sentence, stretches
 from .columns import IMAGES, LABELS, data_of, label_of
-from .item import Item, Shard
-from .listing import sentence, stretches
 
 _HELD: dict[str, Any] = {}  # the data sets that were given to this process
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from ..item import FILES, Item, Shard
+from ..listing import sentence
 from .columns import columns, items_of
-from .item import FILES, Item, Shard
-from .listing import sentence
 
 ROWS = 16  # that are read together
 BUFFER = 1 << 20

@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...network import near
+from ....network import near
+from ..item import Item, Shard
+from ..listing import sentence, stretches
 from .columns import columns, items_of
-from .item import Item, Shard
-from .listing import sentence, stretches
 
 OPTIONS = ("split", "config", "data_files", "data_dir", "revision", "cache_dir")
 PATHS = ("data_files", "data_dir", "cache_dir")

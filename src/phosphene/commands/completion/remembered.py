@@ -13,7 +13,7 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from .. import __version__
+from ... import __version__
 
 BUILDERS = ("torch", "torchvision", "timm")
 

@@ -14,11 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ..instrument.fields import Field, Role
-from ..instrument.form import Form
-from ..instrument.kinds import Kind
-from . import options as shared
-from . import show, stepping
+from ...instrument.fields import Field, Role
+from ...instrument.form import Form
+from ...instrument.kinds import Kind
+from .. import options as shared
+from .. import stepping
+from .. import terminal as show
 from .added_options import ATLAS, NETWORK, OUTPUT
 from .command import as_sentence, former_options, option, word
 

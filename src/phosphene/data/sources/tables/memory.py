@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from ..item import FILES, Item, Shard
+from ..listing import cut
 from .columns import label_of
-from .item import FILES, Item, Shard
-from .listing import cut
 from .mapped import digest, parted
 
 KIND = "memory"

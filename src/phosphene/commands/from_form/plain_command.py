@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from .usage import UsageError
+from ..usage import UsageError
 
 
 class PlainCommand(TyperCommand):
