@@ -67,7 +67,9 @@ class Caricature(Parted):
 
     @property
     def caption(self) -> str:
-        return f"{super().caption} Numbers are inner products with the photo's activations, whose own is 1."
+        return (
+            f"{super().caption} Numbers are inner products with the photo's activations; 1 is that of the photo itself."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {**super().to_dict(), "layer": self.layer, "products": self.products.tolist()}
