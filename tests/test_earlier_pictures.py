@@ -35,5 +35,8 @@ def test_a_picture_of_an_earlier_version_is_made_again(path, tmp_path):
 def test_an_svg_of_an_earlier_version_is_made_again_to_the_letter(tmp_path):
     path = EARLIER / "filters.svg"
     again = ph.again(path).save(tmp_path / "filters.svg").read_text(encoding="utf-8")
-    drawn, drawn_before = (text.partition("<style>")[2] for text in (again, path.read_text(encoding="utf-8")))
-    assert drawn == drawn_before
+    drawn, drawn_before = (text.partition("<style>")[2].splitlines() for text in (again, path.read_text("utf-8")))
+    # one sentence has had a verb since
+    changed = [pair for pair in zip(drawn, drawn_before, strict=True) if pair[0] != pair[1]]
+    assert all("each has its own range" in now and "each its own range" in before for now, before in changed)
+    assert len(changed) == 1

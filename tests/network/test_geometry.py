@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 import torchvision.models as tv
 from torch import nn
+from torchvision.models.convnext import CNBlockConfig
+from torchvision.models.resnet import Bottleneck
 
 from phosphene.network import UNKNOWN, WHOLE, Axis, Box, Field, Network, Rules, functions
 from phosphene.network.geometry.fields import NOWHERE, blank, field_of
@@ -142,24 +144,26 @@ NETWORKS = {
     "alexnet": (narrow.alexnet, (96, 64)),
     "vgg11": (narrow.vgg11, (64, 33)),
     "resnet18": (tv.resnet18, (96, 40)),
-    "resnext50_32x4d": (tv.resnext50_32x4d, (64, 33)),
-    "densenet121": (tv.densenet121, (64, 33)),
+    "resnext": (lambda: tv.ResNet(Bottleneck, [1, 1, 1, 1], groups=8, width_per_group=4), (64, 33)),
+    "densenet": (lambda: tv.DenseNet(16, (3, 3, 3, 3), 32), (64, 33)),
     "googlenet": (lambda: tv.googlenet(init_weights=False, aux_logits=False), (80, 40)),
     "inception_v3": (lambda: tv.inception_v3(init_weights=False, aux_logits=False), (96, 75)),
     "squeezenet1_1": (tv.squeezenet1_1, (96, 50)),
     "mobilenet_v2": (tv.mobilenet_v2, (64, 33)),
     "shufflenet_v2_x1_0": (tv.shufflenet_v2_x1_0, (64, 33)),
     "tf_efficientnet_lite0": (lambda: timm.create_model("tf_efficientnet_lite0"), (64, 40)),
-    "convnext_tiny": (tv.convnext_tiny, (64, 33)),
+    "convnext": (lambda: tv.ConvNeXt([CNBlockConfig(16, 32, 2), CNBlockConfig(32, None, 2)]), (64, 33)),
 }
 WITH_ATTENTION = {
     "vit_tiny_patch16_224": (lambda: timm.create_model("vit_tiny_patch16_224", img_size=64), (64, 64)),
     "swin": (lambda: tv.SwinTransformer([4, 4], 24, [2, 2], [2, 4], [4, 4]), (64, 40)),
     "swin_v2": (
-        lambda: timm.create_model("swinv2_cr_tiny_ns_224", img_size=64, window_size=4, depths=(2, 2)),
+        lambda: timm.create_model(
+            "swinv2_cr_tiny_ns_224", img_size=64, window_size=4, depths=(2, 2), embed_dim=24, num_heads=(2, 4)
+        ),
         (64, 64),
     ),
-    "hiera_tiny_224": (lambda: timm.create_model("hiera_tiny_224", img_size=(64, 64)), (64, 64)),
+    "hiera_tiny_224": (lambda: timm.create_model("hiera_tiny_224", img_size=(64, 64), stages=(1, 1, 2, 1)), (64, 64)),
     "mobilevit_xxs": (lambda: timm.create_model("mobilevit_xxs"), (64, 64)),
     "mobilevitv2_050": (lambda: timm.create_model("mobilevitv2_050"), (64, 64)),
     "maxvit": (lambda: tv.MaxVit((64, 64), 8, 2, [8, 16], [1, 1], 8, 0.0), (64, 64)),
@@ -198,7 +202,7 @@ def test_every_window_is_followed(name, compared_networks):
     assert not [layer.name for layer in found.layers if found.places[layer.name].window is None]
 
 
-@pytest.mark.parametrize("name", ["googlenet", "densenet121", "squeezenet1_1"])
+@pytest.mark.parametrize("name", ["googlenet", "densenet", "squeezenet1_1"])
 def test_where_a_network_concatenates_its_channels_are_told_apart(name, compared_networks):
     _, compared, _, _ = compared_networks(name)
     assert max(compared.values()) > 1

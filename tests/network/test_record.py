@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 import torchvision.models as tv
 from torch import nn
+from torchvision.models.convnext import CNBlockConfig
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from phosphene.network import Box, Network
@@ -26,7 +27,7 @@ TRACED = {
     "alexnet": (narrow.alexnet, 64),
     "vgg11_bn": (narrow.vgg11_bn, 64),
     "resnet18": (tv.resnet18, 64),
-    "densenet121": (tv.densenet121, 64),
+    "densenet": (lambda: tv.DenseNet(16, (3, 3, 3, 3), 32), 64),
     "googlenet": (lambda: tv.googlenet(init_weights=False), 64),
     "inception_v3": (lambda: tv.inception_v3(init_weights=False), 80),
     "squeezenet1_0": (tv.squeezenet1_0, 64),
@@ -36,7 +37,7 @@ TRACED = {
     "mnasnet0_5": (tv.mnasnet0_5, 64),
     "efficientnet_b0": (tv.efficientnet_b0, 64),
     "regnet_y_400mf": (tv.regnet_y_400mf, 64),
-    "convnext_tiny": (tv.convnext_tiny, 64),
+    "convnext": (lambda: tv.ConvNeXt([CNBlockConfig(16, 32, 2), CNBlockConfig(32, None, 2)]), 64),
 }
 
 

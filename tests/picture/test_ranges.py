@@ -158,6 +158,6 @@ def test_rules_have_one_full_form_and_wrong_ones_get_the_near():
 def test_ranges_of_tiles_are_said_together():
     assert ranges_caption((Range(0, 1), Range(0, 1))) == "range 0 to 1.00 (min–max)"
     several = ranges_caption((Range(-1, 1), Range(0, 1e-6, missing=2), Range(math.nan, math.nan, missing=1)))
-    assert several == "each its own range (min–max; 3 values missing), from [0, 1e−6] to ±1.00"
+    assert several == "each has its own range (min–max; 3 values missing), from [0, 1e−6] to ±1.00"
     assert ranges_caption(()) == ""
     assert Range(math.nan, math.nan).as_dict() == {"low": None, "high": None, "rule": "minmax", "missing": 0}

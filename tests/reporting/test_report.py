@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -137,7 +138,8 @@ def test_a_network_that_is_no_classifier_says_so(photo, tmp_path):
 
 
 def test_a_transformer_says_that_only_its_patches_have_filters(photo, tmp_path):
-    network = ph.load("timm:vit_tiny_patch16_224@none")
+    torch.manual_seed(0)
+    network = Network(timm.create_model("vit_tiny_patch16_224", img_size=64, depth=3))
     text = report(network, photo, tmp_path / "vit.html").read_text(encoding="utf-8")
     assert "This network is a transformer: patch_embed.proj" in text
     assert [part.layer.name for part in choose(network.layers())][::2] == ["patch_embed", "norm"]

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from . import options, show
-from .completion import complete_network
+from . import options
+from . import terminal as show
+from .completion.options import complete_network
 
 
 def report(

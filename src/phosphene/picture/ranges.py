@@ -199,7 +199,7 @@ def ranges_caption(ranges: tuple[Range, ...]) -> str:
     by_width = sorted(stated, key=lambda limits: limits.high / 2 - limits.low / 2)
     rules = " and ".join(dict.fromkeys(words(limits.rule) for limits in stated))
     lost = f"; {missing} {'value' if missing == 1 else 'values'} missing" if missing else ""
-    return f"each its own range ({rules}{lost}), from {ends(by_width[0])} to {ends(by_width[-1])}"
+    return f"each has its own range ({rules}{lost}), from {ends(by_width[0])} to {ends(by_width[-1])}"
 
 
 def ends(limits: Range) -> str:

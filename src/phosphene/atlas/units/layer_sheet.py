@@ -69,7 +69,7 @@ class LayerSheet(Result):
         subtitle = f"{self.network} · receptive field {self.sees} · {which} {_ORDERED[self.order]}{where}"
         caption = (
             f"For each unit the patches that it answers to most among {counted(self.images, 'image')}, the best first: "
-            "all that it sees from there, plain where it sees the border's padding. The number is its largest value."
+            "all that it sees there, a plain colour for padding at the border. The number is its largest value."
         )
         if any(unit.name is not None and not unit.name.name for unit in self.units):
             caption += " A unit has no name where its images share no label beyond chance."

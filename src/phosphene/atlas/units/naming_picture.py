@@ -40,8 +40,8 @@ def sheet_of(result: Names, order: str, page: int) -> Sheet:
         f"Images are those of a unit's strongest patches; lift is a label's share among them over its share among all "
         f"{every:,}. p: the chance that images drawn at random share one of the {len(result.labels)} labels so often "
         f"(hypergeometric × {len(result.labels)}). q: the share of false names if all units down to this one were "
-        f"named (Benjamini and Hochberg); units have a name up to q = {result.level:g}; of the "
-        "others the label that is shared most stands in brackets."
+        f"named (Benjamini and Hochberg). Units have a name up to q = {result.level:g}; for the "
+        "others, the label that most of their images share stands in brackets."
     )
     title = f"What the units of {result.layer} stand for"
     description = f"{result.network}: names of the units of {result.layer}; {text}. {caption}"

@@ -5,7 +5,7 @@ them among the chosen would be hypergeometric; with x found,
 
     lift = (x / n) / (K / N)      p = P(X >= x)
 
-and `q` is the lowest rate of false finds at which the unit is one, among all units of the layers that were asked about
+and `q` is the lowest false discovery rate at which the unit counts, among all units of the layers that were asked about
 (Y. Benjamini and Y. Hochberg, 1995). It is the question of naming.py the other way round: there a unit is given and its
 label asked, here images are given and their units asked. Images that answer alike at the end of a unit's list do not
 count, for the reason given there.
@@ -68,7 +68,7 @@ class Shared(Result):
         caption = (
             f"{counted(sure, 'unit')} of {len(self.units):,} in {counted(len(self.layers), 'layer')} "
             f"{'has' if sure == 1 else 'have'} q of at most {self.level:g}. Lift: how many times as often as in a "
-            "random choice. q: the lowest rate of false finds at which the unit is one (Benjamini and Hochberg)."
+            "random choice. q: the lowest false discovery rate at which the unit counts (Benjamini and Hochberg)."
         )
         title = f"Units that {counted(self.chosen, 'image')} share"
         block = self._listed(most)
@@ -114,7 +114,7 @@ def atlas_shared(
     - `numbers`: the images' numbers in the atlas, such as 3,17,40
     - `labelled`: all images of this label, instead of numbers
     - `layer`: only this layer's units; all layers' if not given
-    - `level`: the rate of false finds up to which a unit counts as found
+    - `level`: the false discovery rate up to which a unit counts
     - `sweep`: which sweep, where several networks have a layer of that name
     """
     if not 0 < level < 1:

@@ -63,8 +63,8 @@ def sheet_of(result: Judgement) -> Sheet:
     count = len(result.images)
     caption = (
         f"Means over {count} image{'s' * (count != 1)}, with 95 % bootstrap intervals over them. Green: better than "
-        "the random map and than the photo's edges; red: worse than the random map; else not told apart from one of "
-        "them (paired differences, image by image). The dashed line is the edges' mean. Max-sensitivity and randomised "
+        "the random map and than the photo's edges; red: worse than the random map; otherwise the images leave it open "
+        "(paired differences, image by image). The dashed line is the edges' mean. Max-sensitivity and randomised "
         "weights have no such line: a map that ignores the network would be perfectly stable, and would not change."
     )
     return Sheet("Is it true?", f"Methods on {result.network}", blocks, caption=caption, width=width + 96)

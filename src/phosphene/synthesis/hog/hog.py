@@ -60,8 +60,8 @@ class Hog(Result):
                 )
             ],
             caption=(
-                f"{self.settings.text}. A stroke's brightness is what its cell keeps of edges in that direction, the "
-                "mean over the blocks that it is in."
+                f"{self.settings.text}. The brightness of a stroke is the strength of edges in that direction in its "
+                "cell, the mean over the blocks that contain the cell."
             ),
             width=2 * WIDE + 28 + 96,
             description=f"HOG of {self.photo.name}; {self.settings.text}",

@@ -57,9 +57,9 @@ class HogImages(Synthesis):
     @property
     def caption(self) -> str:
         return (
-            f"{super().caption} HOG: {self.settings.text}. Distances of descriptors are relative, scikit-image's of "
-            f"images rounded to 8 bits; those of pixels are roots of mean squares, in [0, 1]. Strokes: black 0, white "
-            "the largest of each."
+            f"{super().caption} HOG: {self.settings.text}. Distances between descriptors are relative; the "
+            "descriptors are scikit-image's, of images rounded to 8 bits. Distances between pixels are root mean "
+            "squares, in [0, 1]. Strokes: black is 0, white the largest value of each image."
         )
 
     def sheet(self, *, columns: int = 3) -> Sheet:
