@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from phosphene.synthesis.engine.images.image.from_start import logits
+from phosphene.synthesis.engine.images.from_start import logits
 from torch import nn
 
 import phosphene as ph

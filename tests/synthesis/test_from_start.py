@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from phosphene.synthesis.engine.images.image.from_start import FromStart
+from phosphene.synthesis.engine.images.from_start import FromStart
 
 from phosphene.synthesis.engine.ascent import ascend
 from phosphene.synthesis.engine.images.image import Fourier

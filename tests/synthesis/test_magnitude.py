@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from phosphene.synthesis.engine.images.image.magnitude import PROFILES, Magnitude, natural_magnitude
+from phosphene.synthesis.engine.images.magnitude import PROFILES, Magnitude, natural_magnitude
 
 import phosphene as ph
 from phosphene.synthesis.engine.images.image import COLOURS
