@@ -1,5 +1,9 @@
 """Learned systems: how representations are learned, one file a system, one loop for all."""
 
-from .registry import make
+from .fit import fit, fitting
+from .learned import learned
+from .opened import open
+from .registry import SYSTEMS, make
+from .system import Config, System
 
-__all__ = ["make"]
+__all__ = ["SYSTEMS", "Config", "System", "fit", "fitting", "learned", "make", "open"]

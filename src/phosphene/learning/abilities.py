@@ -26,6 +26,14 @@ class Encodes(Protocol):
 
 @runtime_checkable
 class Decodes(Protocol):
+    @property
+    def code_size(self) -> int:
+        """How many numbers a code has; before any example is seen, each is about N(0, 1)."""
+
+    @property
+    def most_used(self) -> list[int]:
+        """The codes that change examples most, in this order."""
+
     def decode(self, codes: Tensor) -> Tensor:
         """The examples (N, ...) of codes (N, codes)."""
 

@@ -33,7 +33,7 @@ CHUNK = 256  # examples that are evaluated at once
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of a system that training does not change. `shape` is that of one example, found from the data."""
+    """The settings of a system, which training does not change. `shape` is that of one example, as the data have it."""
 
     shape: tuple[int, ...] | None = None
 
@@ -70,8 +70,12 @@ class System(nn.Module):
     def evaluate(self, examples: Examples) -> dict[str, float]:
         """How good it is on examples that it has not learned from; the first number is the main one."""
 
+    def forward(self, x: Tensor) -> Tensor:
+        """What instruments look at when the system is opened as a network: its codes or scores of images."""
+        raise TypeError(f"a {self.title.lower()} computes no layers of an image")
+
     def players(self) -> Mapping[str, Iterable[nn.Parameter]]:
-        """Who moves, and the weights that each of them moves: one player with all weights, unless a system says more."""
+        """Who moves, and the weights that each moves; one player with all weights, unless a system says more."""
         return {"network": self.parameters()}
 
     def optimiser(self, player: str, recipe: Recipe) -> Optimizer:
@@ -113,7 +117,9 @@ class System(nn.Module):
         """Examples as this system takes them. ValueError for another shape and for values that are no numbers."""
         x = torch.as_tensor(x)
         if tuple(x.shape[1:]) != self.shape:
-            raise ValueError(f"this {self.name} takes examples (N, {', '.join(map(str, self.shape))}), not {(*x.shape,)}")
+            raise ValueError(
+                f"this {self.name} takes examples (N, {', '.join(map(str, self.shape))}), not {(*x.shape,)}"
+            )
         if not torch.isfinite(x).all():
             raise ValueError("there are values in it that are no finite numbers")
         return x

@@ -26,7 +26,7 @@ class Card:
     gates: tuple[Mapping[str, Any], ...] = ()
     losses: Mapping[str, Any] = field(default_factory=dict)  # player -> [[step, loss], ...]
     notes: tuple[str, ...] = ()
-    weights: Mapping[str, Any] = field(default_factory=dict)  # sha256, parameters
+    weights: Mapping[str, Any] = field(default_factory=dict)  # sha256, how many numbers and bytes
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     date: str = ""
@@ -42,7 +42,7 @@ def read_card(folder: Path) -> Card:
         raise FileNotFoundError(f"{folder} holds no {CARD}; a learned system is a folder with {CARD} and {WEIGHTS}")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        known = {each.name for each in fields(Card)}
-        return Card(**{name: tuple(v) if name in ("gates", "notes") else v for name, v in values.items() if name in known})
+        known: dict[str, Any] = {each.name: values[each.name] for each in fields(Card) if each.name in values}
+        return Card(**known | {name: tuple(values.get(name, ())) for name in ("gates", "notes")})
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no card of a learned system ({str(error).splitlines()[0]})") from error

@@ -43,8 +43,8 @@ def save(system: System, card: Card, folder: Path) -> Card:
     """Writes the system into the folder, and gives the card with its weights' hash."""
     state = {name: value.detach().cpu().contiguous().clone() for name, value in system.state_dict().items()}
     data = bytes_of(state)
-    parameters = sum(parameter.numel() for parameter in system.parameters())
-    card = replace(card, weights={"sha256": sha256(data).hexdigest(), "parameters": parameters, "bytes": len(data)})
+    numbers = sum(value.numel() for value in state.values())
+    card = replace(card, weights={"sha256": sha256(data).hexdigest(), "numbers": numbers, "bytes": len(data)})
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / WEIGHTS, data)
     write(folder / CARD, card.to_json().encode())

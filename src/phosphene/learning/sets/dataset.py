@@ -48,11 +48,11 @@ Part = tuple[np.ndarray, np.ndarray]
 
 def of_arrays(name: str, train: Part, test: Part, classes: tuple[str, ...], note: str = "") -> DataSet:
     """A data set of images (N, C, H, W) as bytes, with the class of each."""
-    made = [
+    learned, held = (
         TensorExamples(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.astype(np.int64)), classes)
         for x, y in (train, test)
-    ]
-    return DataSet(name, *made, notes=(note,) if note else ())
+    )
+    return DataSet(name, learned, held, (note,) if note else ())
 
 
 def split(name: str, images: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], seed: int, note: str) -> DataSet:

@@ -65,17 +65,19 @@ def _read(name: str, shards: list[Any], size: int, colour: bool | None) -> DataS
     if len(hashes) < 2:
         reason = f"; the first that can't be read: {unreadable[0]}" if unreadable else ""
         raise ValueError(f"{name} has {counted(len(hashes), 'readable image')}, and learning takes more{reason}")
-    notes = [f"central squares of {counted(len(hashes), 'image')}, {size} × {size} pixels, {'colour' if colour else 'grey'}"]
+    notes = [
+        f"central squares of {counted(len(hashes), 'image')}, {size} × {size} pixels, {'colour' if colour else 'grey'}"
+    ]
     if unreadable:
         notes.append(f"{counted(len(unreadable), 'image')} could not be read; the first: {unreadable[0]}")
     x, (y, classes) = torch.from_numpy(pixels.all()), _numbered(labels)
     held_out = torch.tensor([int(digest[:8], 16) < HELD_OUT * 2**32 for digest in hashes])
-    if held_out.all() or not held_out.any():  # few images: the one with the smallest hash, or all but that with the largest
+    if held_out.all() or not held_out.any():  # too few images for chance: the one with the smallest hash
         held_out = torch.zeros(len(hashes), dtype=torch.bool)
         held_out[min(range(len(hashes)), key=hashes.__getitem__)] = True
     of_all = TensorExamples(x, y, classes)
-    parts = (of_all.some(torch.nonzero(mask)[:, 0]) for mask in (~held_out, held_out))
-    return DataSet(name, *parts, notes=tuple(notes))
+    train, test = (of_all.some(torch.nonzero(mask)[:, 0]) for mask in (~held_out, held_out))
+    return DataSet(name, train, test, tuple(notes))
 
 
 def _has_colour(numbered: list[Any]) -> bool:

@@ -33,7 +33,9 @@ class DivergedError(ArithmeticError):
     """A loss was no finite number."""
 
 
-def moves(system: System, examples: Examples, recipe: Recipe, seed: int, fabric: Fabric, state: State) -> Iterator[State]:
+def moves(
+    system: System, examples: Examples, recipe: Recipe, seed: int, fabric: Fabric, state: State
+) -> Iterator[State]:
     """Trains the system from the state on, and yields the state after every step.
 
     Raises `DivergedError` where a loss is no finite number, before that loss moves any weight.
@@ -85,7 +87,6 @@ def _average_over_devices(weights: list[nn.Parameter], fabric: Fabric) -> None:
     if not gradients:
         return
     mean = fabric.all_reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduce_op="mean")
+    assert isinstance(mean, Tensor)
     for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
-
-

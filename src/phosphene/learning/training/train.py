@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..abilities import Solves
 from .loop import moves
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..system import System
     from .recipe import Recipe
 
+Fitted = TypeVar("Fitted", bound="System")
 TRIED_STEPS, TRIED_SECONDS = 12, 4.0  # of a rehearsal that tells how long a step takes
 MARGIN = 0.94  # of the time that is asked for is planned; the rest is for checkpoints and evaluation
 
@@ -40,7 +41,9 @@ def fabric_for(recipe: Recipe, device: str | None = None, devices: int = 1, stra
     return made
 
 
-def training(system: System, examples: Examples, recipe: Recipe, seed: int, fabric: Fabric) -> tuple[State, Iterator[State]]:
+def training(
+    system: System, examples: Examples, recipe: Recipe, seed: int, fabric: Fabric
+) -> tuple[State, Iterator[State]]:
     """The state before the first step, to restore another one into, and the steps from there on.
 
     After the last step the system has the averaged weights, where the recipe wants an average.
@@ -54,7 +57,7 @@ def training(system: System, examples: Examples, recipe: Recipe, seed: int, fabr
     return state, steps()
 
 
-def fitted(system: System, examples: Examples, recipe: Recipe, seed: int, device: str | None = None) -> System:
+def fitted(system: Fitted, examples: Examples, recipe: Recipe, seed: int, device: str | None = None) -> Fitted:
     """The system after all steps of the recipe, or solved in closed form; in evaluation mode."""
     learned = system.shaped(examples.shape, seed)
     if isinstance(learned, Solves):

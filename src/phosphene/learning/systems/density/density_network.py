@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +62,14 @@ class DensityNetwork(System):
         if self.likeliness.kind == "bernoulli":  # the same as of the broadcast, as one product of matrices
             return x @ output.T - nn.functional.softplus(output).sum(1)
         return self.likeliness(x[:, None], output[None])
+
+    @property
+    def code_size(self) -> int:
+        return self.config.codes
+
+    @property
+    def most_used(self) -> list[int]:
+        return list(range(self.config.codes))  # none is known to say more than another
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:

@@ -111,7 +111,6 @@ def best_bandwidth(x: Tensor) -> float:
 
     scores = [score(float(h)) for h in tried]
     best = max(range(len(scores)), key=scores.__getitem__)
-    fine = torch.logspace(
-        *(math.log10(float(tried[min(max(best + side, 0), BANDWIDTHS - 1)])) for side in (-1, 1)), BANDWIDTHS, dtype=x.dtype
-    )
+    low, high = (math.log10(float(tried[min(max(best + side, 0), BANDWIDTHS - 1)])) for side in (-1, 1))
+    fine = torch.logspace(low, high, BANDWIDTHS, dtype=x.dtype)
     return max(map(float, fine), key=score)

@@ -63,14 +63,26 @@ class PPCA(System):
     # ---- what it can do
 
     @property
+    def code_size(self) -> int:
+        return self.config.components
+
+    @property
+    def most_used(self) -> list[int]:
+        return list(range(self.config.components))  # in the order of their eigenvalues
+
+    @property
     def inner(self) -> Tensor:
         """M = W'W + sigma^2 I, q × q."""
         return self.weights.T @ self.weights + self.variance * torch.eye(self.weights.shape[1], dtype=torch.float64)
 
+    def forward(self, x: Tensor) -> Tensor:
+        """The mean of z given x, M^-1 W'(x − mu), (N, components): what the instruments look at."""
+        projection = torch.linalg.solve(self.inner, self.weights.T).to(x.dtype)
+        return torch.nn.functional.linear(x.flatten(1) - self.mean.to(x.dtype), projection)
+
     def encode(self, x: Tensor) -> Tensor:
-        """The mean of z given x, M^-1 W'(x − mu)."""
-        centred = self._checked(x).flatten(1).double() - self.mean
-        return torch.linalg.solve(self.inner, self.weights.T @ centred.T).T.float()
+        """The mean of z given x."""
+        return self(self._checked(x).double()).float()
 
     def decode(self, codes: Tensor) -> Tensor:
         """The mean of x given z, W z + mu."""
@@ -104,7 +116,9 @@ class PPCA(System):
 
     def evaluate(self, examples: Examples) -> dict[str, float]:
         scores = torch.cat([self.log_prob(batch.x) for batch in parts(examples, CHUNK)])
-        errors = torch.cat([(self.decode(self.encode(b.x)) - b.x).square().flatten(1).mean(1) for b in parts(examples, CHUNK)])
+        errors = torch.cat(
+            [(self.decode(self.encode(b.x)) - b.x).square().flatten(1).mean(1) for b in parts(examples, CHUNK)]
+        )
         return {
             "log density (nats)": float(scores.mean()),
             "reconstruction error (mean square)": float(errors.mean()),
@@ -137,7 +151,7 @@ def closed_form(covariance: Tensor, components: int) -> tuple[Tensor, Tensor]:
 
 
 def em(covariance: Tensor, components: int, steps: int, seed: int = 0) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """W, sigma^2 and the mean log likelihood after each step of expectation maximisation (Tipping & Bishop, eq. 29, 30).
+    """W, sigma^2 and the mean log likelihood after each step of expectation maximisation (their eq. 29 and 30).
 
     It begins with a random W, and the likelihood never falls.
     """
@@ -161,5 +175,7 @@ def likelihood(covariance: Tensor, weights: Tensor, variance: Tensor) -> float:
     size, components = weights.shape
     inner = weights.T @ weights + variance * torch.eye(components, dtype=torch.float64)
     volume = torch.linalg.slogdet(inner).logabsdet + (size - components) * variance.log()
-    trace = (covariance.diagonal().sum() - (torch.linalg.solve(inner, weights.T) * (covariance @ weights).T).sum()) / variance
+    trace = (
+        covariance.diagonal().sum() - (torch.linalg.solve(inner, weights.T) * (covariance @ weights).T).sum()
+    ) / variance
     return float(-0.5 * (size * math.log(2 * math.pi) + volume + trace))

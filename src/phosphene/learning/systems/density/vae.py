@@ -65,6 +65,9 @@ class VAE(System):
             self.encoder = nn.Sequential(nn.Flatten(), *mlp((size, hidden, hidden, 2 * codes)))
             self.decoder = nn.Sequential(*mlp((codes, hidden, hidden, size)), nn.Unflatten(1, shape))
         self.likeliness = Likeliness(self.config.likelihood)
+        self.register_buffer("usage", torch.zeros(codes))  # the mean KL of each code on held-out examples
+
+    usage: Tensor
 
     def learns_from(self, examples: Examples) -> Examples:
         return binarised(examples, self.config.binarise) if self.config.likelihood == "bernoulli" else examples
@@ -86,6 +89,14 @@ class VAE(System):
         return self.likeliness(x.flatten(1), self.decoder(codes).float().flatten(1)), divergence
 
     # ---- what it can do
+
+    @property
+    def code_size(self) -> int:
+        return self.config.codes
+
+    @property
+    def most_used(self) -> list[int]:
+        return self.usage.argsort(descending=True).tolist()
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean of q(z | x), (N, codes): what the instruments look at."""
@@ -148,6 +159,7 @@ class VAE(System):
         some = held.batch(torch.arange(min(MEASURED, len(held)))).x.to(self._device)
         estimates = torch.cat([self.log_prob(part) for part in some.split(CHUNK)])
         divergence = torch.cat(divergences).mean(0)
+        self.usage.copy_(divergence)
         return {
             BOUND: -float(torch.cat(bounds).mean()),
             ESTIMATE: -float(estimates.mean()),
