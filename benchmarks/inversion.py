@@ -26,7 +26,7 @@ import torch
 from torchvision.transforms.functional import to_pil_image
 
 import phosphene as ph
-from phosphene.synthesis.engine.codes import code, reading
+from phosphene.synthesis.engine.layers.codes import code, reading
 from phosphene.synthesis.engine.options import seen_images
 
 LAYERS = ("bn1", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "blocks.4", "bn2", "global_pool", "logits")

@@ -22,7 +22,7 @@ import torchvision.models as tv
 
 from phosphene import Network, Preprocessing
 from phosphene.synthesis.engine.ascent import adam, ascend
-from phosphene.synthesis.engine.images import Fourier
+from phosphene.synthesis.engine.images.image import Fourier
 from phosphene.synthesis.engine.objectives import unit
 from phosphene.synthesis.engine.transforms import ROBUST
 

@@ -28,9 +28,9 @@ from sklearn.datasets import load_digits, load_sample_images
 import phosphene as ph
 from phosphene.attribution.maps.signal import Signal
 from phosphene.attribution.reversed.patterns_picture import coloured
+from phosphene.input_photo import seen
 from phosphene.instrument import Result
 from phosphene.picture import ImageBlock, Row, Sheet, TextBlock, ranges_caption
-from phosphene.showing import seen
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures"

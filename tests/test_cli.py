@@ -16,13 +16,13 @@ import typer
 from typer.testing import CliRunner
 
 import phosphene.cli
-from phosphene.commands.command import converted, prepared
 from phosphene.commands.failures import plainly, sentence
-from phosphene.commands.instrument_command import instrument_command
+from phosphene.commands.from_form.command import converted, prepared
+from phosphene.commands.from_form.instrument_command import instrument_command
 from phosphene.commands.options import shipped_photo, sorted_words
-from phosphene.commands.show import target
+from phosphene.commands.terminal import target
 from phosphene.instrument import INSTRUMENTS, Result, instrument
-from phosphene.instrument.catalogue import GROUPS, Entry, members
+from phosphene.instrument.command_list import GROUPS, Entry, members
 from phosphene.instrument.docstring import described
 from phosphene.instrument.fields import Role
 from phosphene.instrument.kinds import kind_of

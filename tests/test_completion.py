@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from phosphene.commands import remembered
-from phosphene.commands.remembered import cache_file, recall, remember
+from phosphene.commands.completion import remembered
+from phosphene.commands.completion.remembered import cache_file, recall, remember
 
 
 @pytest.fixture(autouse=True)

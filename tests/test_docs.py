@@ -86,7 +86,7 @@ def headings(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_on_a_page_exist(page):
-    from phosphene.instrument.catalogue import entries
+    from phosphene.instrument.command_list import entries
 
     known = {*entries(), "COMMAND", "--help", "--version"}
     known |= {"sparsity"} if page.name == "CONTRIBUTING.md" else set()  # the instrument that this page adds
@@ -103,16 +103,16 @@ def arguments(command):
 def command_of(name):
     """The command of this name, as it is called."""
     from phosphene.cli import _single
-    from phosphene.instrument.catalogue import entries
+    from phosphene.instrument.command_list import entries
 
     return typer.main.get_command(_single(entries()[name]))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_on_a_page_have_their_words_and_options(page):
-    from phosphene.commands.arguments import call_of
-    from phosphene.commands.plan import plan_of
-    from phosphene.instrument.catalogue import entries
+    from phosphene.commands.from_form.arguments import call_of
+    from phosphene.commands.from_form.plan import plan_of
+    from phosphene.instrument.command_list import entries
     from phosphene.instrument.fields import Role
     from phosphene.instrument.form import form_of
 
@@ -135,7 +135,7 @@ def test_commands_on_a_page_have_their_words_and_options(page):
 
 
 def test_the_page_of_commands_has_each_command_with_its_words():
-    from phosphene.instrument.catalogue import entries
+    from phosphene.instrument.command_list import entries
 
     text, known = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8"), entries()
     for command, words in re.findall(r"^\| `phosphene ([\w-]+)([^`]*)`", text, re.MULTILINE):
@@ -147,7 +147,7 @@ def test_the_page_of_commands_has_each_command_with_its_words():
 
 
 def test_the_page_of_commands_has_the_groups_of_help_and_their_commands():
-    from phosphene.instrument.catalogue import GROUPS, entries
+    from phosphene.instrument.command_list import GROUPS, entries
 
     text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     text = text.partition("\n## The commands\n")[2].partition("\n## ")[0]

@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "phosphene"
 
 INSTRUMENTS = {"inspection", "attribution", "synthesis", "comparison"}
-BELOW = {"network", "picture", "transformations", "measures", "instrument", "showing"}
+BELOW = {"network", "picture", "transformations", "measures", "instrument", "input_photo"}
 
 # each floor -> the floors it may import from (itself always); what isn't named here has to be added with its place
 FLOORS = {
@@ -18,20 +18,21 @@ FLOORS = {
     "measures": set(),
     "data": {"network", "picture"},
     "instrument": {"network", "picture"},
-    "showing": {"network", "picture"},
+    "input_photo": {"network", "picture"},
     "inspection": BELOW,
     "attribution": BELOW,
     "synthesis": BELOW,
     "comparison": BELOW | {"data"},
+    "learning": BELOW | {"data"},
     "atlas": BELOW | INSTRUMENTS | {"data"},
     "reporting": BELOW | INSTRUMENTS | {"atlas"},
-    "microscope": BELOW - {"showing"} | {"inspection", "atlas"},
-    "commands": BELOW - {"showing"} | INSTRUMENTS | {"atlas", "reporting", "microscope"},
+    "microscope": BELOW - {"input_photo"} | {"inspection", "atlas"},
+    "commands": BELOW - {"input_photo"} | INSTRUMENTS | {"atlas", "learning", "reporting", "microscope"},
     "cli": {"instrument", "commands"},
     "__main__": {"cli"},
     "__init__": BELOW
     | INSTRUMENTS
-    | {"atlas", "reporting", "microscope"},  # for type checkers; else each is opened when asked for
+    | {"atlas", "learning", "reporting", "microscope"},  # for type checkers; else each is opened when asked for
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 

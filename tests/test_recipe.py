@@ -11,10 +11,10 @@ import typer
 from typer.models import ArgumentInfo
 
 import phosphene as ph
-from phosphene.commands.arguments import call_of
-from phosphene.commands.plan import plan_of
+from phosphene.commands.from_form.arguments import call_of
+from phosphene.commands.from_form.plan import plan_of
 from phosphene.instrument import INSTRUMENTS
-from phosphene.instrument.catalogue import entries, members
+from phosphene.instrument.command_list import entries, members
 from phosphene.instrument.fields import Role
 from phosphene.instrument.form import form_of
 from phosphene.instrument.recipe import command_for, python_for, recipe

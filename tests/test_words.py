@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 import phosphene as ph
 import phosphene.cli
 from phosphene.attribution.maps.methods import METHODS
-from phosphene.commands.arguments import arguments_of, call_of
-from phosphene.commands.command import prepared
-from phosphene.commands.instrument_command import instrument_command
+from phosphene.commands.from_form.arguments import arguments_of, call_of
+from phosphene.commands.from_form.command import prepared
+from phosphene.commands.from_form.instrument_command import instrument_command
+from phosphene.commands.from_form.plan import plan_of
 from phosphene.commands.options import shipped_photo
-from phosphene.commands.plan import plan_of
 from phosphene.instrument import INSTRUMENTS, Result, instrument
 from phosphene.instrument.fields import Role
 from phosphene.instrument.form import form_of

@@ -1,7 +1,7 @@
 """The command line: `phosphene COMMAND`.
 
-Every instrument is a command, made from its own signature and docstring (commands/instrument_command.py); the few
-commands that are no instruments have a file each in commands/. Only the command that is called is imported, so that
+Every instrument is a command, made from its own signature and docstring (commands/from_form/instrument_command.py). The
+few commands that are no instruments have a file each in commands/. Only the command that is called is imported, so that
 `phosphene --help` does not wait for torch. What is refused is shown as one sentence, with exit code 2.
 """
 
@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from .commands.failures import DEBUG, plainly, wants_traceback
 from .commands.usage import no_such
-from .instrument.catalogue import GROUP, Entry, entries
+from .instrument.command_list import GROUP, Entry, entries
 
 _ENTRIES: dict[str, Entry] = entries()
 
@@ -56,7 +56,7 @@ def _command(entry: Entry, completed: list[str] | None) -> Any:
     """The entry's command; if the shell completes the line after the words `completed`, a light one may do."""
     if completed is None or entry.written_by_hand:
         return typer.main.get_command(_single(entry))
-    from .commands.completion_stub import completion_stub
+    from .commands.completion.stub import completion_stub
 
     return completion_stub(entry, completed, lambda: typer.main.get_command(_single(entry)))
 
@@ -67,11 +67,11 @@ def _single(entry: Entry) -> typer.Typer:
         from .commands.atlas import group
 
         return group()
-    from .commands.command import prepared
+    from .commands.from_form.command import prepared
 
     function = entry.function()
     if not entry.written_by_hand:
-        from .commands.instrument_command import instrument_command
+        from .commands.from_form.instrument_command import instrument_command
 
         function = instrument_command(function)
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)

@@ -28,6 +28,17 @@ def draw(seed, size=(40, 52)):
     return (image + generator.integers(-40, 40, (*size, 3))).clip(0, 255).astype(np.uint8)
 
 
+def draw_folder(root):
+    """37 pictures of three classes, one of them broken and one empty."""
+    for index in range(37):
+        name = root / "abc"[index % 3] / f"{index:02}.png"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw(index)).save(name)
+    (root / "b" / "07b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    (root / "c" / "11c.png").write_bytes(b"")
+    return root
+
+
 def errors(atlas):
     """Why the first sweep could not use an image, by its key; None where it could."""
     why = atlas.store.unreadable(atlas.sweeps()[0])

@@ -1,8 +1,7 @@
 """A small network, and a folder of small pictures in class folders."""
 
 import pytest
-from atlas_helpers import build, draw
-from PIL import Image
+from atlas_helpers import build, draw_folder
 
 import phosphene as ph
 from phosphene.atlas.sweep import measuring
@@ -16,14 +15,7 @@ def network():
 @pytest.fixture
 def folder(tmp_path):
     """37 pictures of three classes, one of them broken and one empty."""
-    root = tmp_path / "set"
-    for index in range(37):
-        name = root / "abc"[index % 3] / f"{index:02}.png"
-        name.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(draw(index)).save(name)
-    (root / "b" / "07b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    (root / "c" / "11c.png").write_bytes(b"")
-    return root
+    return draw_folder(tmp_path / "set")
 
 
 @pytest.fixture(params=["once", "separately"])

@@ -405,7 +405,8 @@ def test_a_shard_is_read_in_a_process_that_did_not_list_it(pictures, tmp_path):
 
 
 def test_a_data_set_is_opened_again_by_its_name(pictures, tmp_path):
-    from phosphene.data.sources import datasets_set, torchvision_set
+    from phosphene.data.sources import torchvision_set
+    from phosphene.data.sources.tables import datasets_set
 
     for kind in (as_splits, as_loaded, as_torchvision):
         (tmp_path / kind.__name__).mkdir()

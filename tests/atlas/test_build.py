@@ -15,6 +15,7 @@ from PIL import Image
 from pyarrow import parquet
 
 import phosphene as ph
+from phosphene.atlas.search import indexing
 from phosphene.atlas.store import tables
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.store.sweep_rows import images_of
@@ -293,7 +294,7 @@ def test_a_build_that_ends_between_any_two_writings_goes_on_to_the_same_atlas(
     monkeypatch.setattr(sweep, "EVERY_S", 0.0)
     with ended_before(3 + 5 * place):
         ph.Atlas.build(network, folder, tmp_path / "ended", **work)
-    assert 0 < len(Store(tmp_path / "ended").images()) <= 39
+    assert 0 < Store(tmp_path / "ended").table("images").count_rows() <= 39
     assert contents(ph.Atlas.build(network, folder, tmp_path / "ended", **work).store) == whole
 
 
@@ -328,8 +329,29 @@ def test_features_of_a_batch_that_was_not_written_whole_do_not_count(network, fo
     late = next(number for number in rows["2"].to_arrow().column("id").to_pylist() if number not in covered)
     with pytest.raises(LookupError):
         atlas.neighbours(late)
-    path = atlas.export(tmp_path / "rows.parquet", features="2")
-    assert sorted(parquet.read_table(path).column("id").to_pylist()) == covered.tolist()
+    for features in ("2", None):
+        path = atlas.export(tmp_path / "rows.parquet", features=features)
+        assert sorted(parquet.read_table(path).column("id").to_pylist()) == covered.tolist()
+    monkeypatch.setattr(indexing, "FEWEST", 4)
+    monkeypatch.setattr(indexing, "MEASURED", 4)
+    assert atlas.index("2").images == len(covered)
+    assert set(indexing._drawn(*atlas.store.features_rows(swept, "2"), 8, "euclidean", 0)[0]) <= {*covered.tolist()}
+    info = atlas.info()
+    assert info.images == len(covered)
+    assert info.sweeps[0].done == len(covered) + info.sweeps[0].unreadable
+
+
+def test_unreadable_images_of_a_batch_that_was_not_written_whole_do_not_count(network, folder, tmp_path, monkeypatch):
+    (folder / "a" / "00.png").write_bytes(b"no picture")
+    (folder / "a" / "12.png").write_bytes(b"no picture")  # of the second batch
+    monkeypatch.setattr(sweep, "EVERY_S", 0.0)
+    with ended_before(1, names=("overwrite",)):
+        ph.Atlas.build(network, folder, tmp_path / "ended", layers=LAYERS, batch=4)
+    atlas = ph.Atlas(tmp_path / "ended", network)
+    (swept,) = atlas.sweeps()
+    assert atlas.store.find(tables.unreadable_table(swept.name)).count_rows() == 2
+    assert [key for key, _ in atlas.info().unreadable] == ["a/00.png"]
+    assert atlas.info().sweeps[0].unreadable == 1
 
 
 def test_an_atlas_grows_on_when_versions_of_its_tables_are_gone(network, folder, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import phosphene.cli
-from phosphene.instrument.catalogue import entries, members
+from phosphene.instrument.command_list import entries, members
 
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 

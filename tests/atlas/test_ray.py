@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from atlas_helpers import contents, draw
+from atlas_helpers import contents, draw, draw_folder
 from PIL import Image
 
 import phosphene as ph
@@ -17,6 +17,7 @@ pytest.importorskip("ray.data", reason="Ray is not installed: pip install 'phosp
 
 SCRIPT = """
 import json, sys
+from pathlib import Path
 sys.path.insert(0, {tests!r})
 import ray, torch
 torch.set_num_threads(1)
@@ -25,32 +26,54 @@ import phosphene as ph
 from phosphene.data.sources import folder
 folder.FILES = 10
 ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+network = ph.Network(build(), ph.Preprocessing((32, 32), resize=(36, 36)), list("abcde"))
 module = build()
-module[0].weight.data[0, 0, 0, 0] *= {factor}
-network = ph.Network(module, ph.Preprocessing((32, 32), resize=(36, 36)), list("abcde"))
-work = {{"layers": ["0", "3", "6"], "features": "2", "ray": "auto", "retry": {retry}}}
-steps = ph.Atlas.building(network, {source!r}, {path!r}, **work)
-told = []
-try:
-    for progress in steps:
-        told.append([progress.images, progress.unreadable])
-        if len(told) == {stop}:
-            break
-    steps.close()
-    print("told", json.dumps(told))
-except Exception as error:
-    print("told", json.dumps(f"{{type(error).__name__}}: {{error}}"))
+module[0].weight.data[0, 0, 0, 0] = float("nan")
+broken = ph.Network(module, network.preprocessing, network.labels)
+root = Path({root!r})
+left = []  # generators and errors that are still there while other sweeps run
+
+def run(name, path, network=network, stop=0, retry=False):
+    told = []
+    steps = ph.Atlas.building(network, root / "set", root / path, layers=LAYERS, features="2", ray="auto", retry=retry)
+    try:
+        for progress in steps:
+            told.append([progress.images, progress.unreadable])
+            if len(told) == stop:
+                steps.close()
+    except ValueError as error:
+        left.append(error)
+        told = f"{{type(error).__name__}}: {{error}}"
+    left.append(steps)
+    print(f"told {{name}}", json.dumps(told))
+
+LAYERS = {layers!r}
+run("refused", "refused", network=broken)
+run("stopped", "parts", stop=2)
+run("whole", "whole")
+run("rest", "parts")
+(root / "new.png").rename(root / "set" / "b" / "07b.png")
+run("again", "parts", retry=True)
 """
+LAYERS = ["0", "3", "6"]
 
 
-def on_ray(source, path, stop=0, factor="1", retry=False):
-    script = SCRIPT.format(
-        tests=str(Path(__file__).parent), source=str(source), path=str(path), stop=stop, factor=factor, retry=retry
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    (told,) = (line for line in done.stdout.splitlines() if line.startswith("told "))  # Ray writes there, too
-    return json.loads(told.removeprefix("told "))
+@pytest.fixture(scope="module")
+def cluster(network, tmp_path_factory):
+    """One cluster, and one process that runs its sweeps one after another: what they said, and the atlases."""
+    root = tmp_path_factory.mktemp("ray")
+    draw_folder(root / "set")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "FILES", 10)
+        local = ph.Atlas.build(network, root / "set", root / "local", layers=LAYERS, features="2")
+        before = rounded(contents(local.store))
+        Image.fromarray(draw(70)).save(root / "new.png")
+        script = SCRIPT.format(tests=str(Path(__file__).parent), root=str(root), layers=LAYERS)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+        ph.Atlas.build(network, root / "set", root / "local", layers=LAYERS, features="2", retry=True)
+    lines = (line.split(" ", 2) for line in done.stdout.splitlines())  # Ray writes there, too
+    return {name: json.loads(told) for word, name, told in (line for line in lines if line[0] == "told")}, root, before
 
 
 def rounded(tables):
@@ -62,39 +85,21 @@ def rounded(tables):
     return tables
 
 
-def test_a_cluster_of_two_makes_the_atlas_that_one_machine_makes(network, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "FILES", 10)
-    local = ph.Atlas.build(network, folder, tmp_path / "local", layers=["0", "3", "6"], features="2")
-    told = on_ray(folder, tmp_path / "ray")
-    assert told[-1] == [39, 2]
-    assert rounded(contents(Store(tmp_path / "ray"))) == rounded(contents(local.store))
+def test_a_cluster_of_two_makes_the_atlas_that_one_machine_makes(cluster):
+    told, root, before = cluster
+    assert told["whole"][-1] == [39, 2]
+    assert rounded(contents(Store(root / "whole"))) == before
 
 
-def test_a_cluster_goes_on_where_it_was_stopped(network, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "FILES", 10)
-    local = ph.Atlas.build(network, folder, tmp_path / "local", layers=["0", "3", "6"], features="2")
-    first = on_ray(folder, tmp_path / "ray", stop=2)
-    assert 0 < first[-1][0] < 39
-    second = on_ray(folder, tmp_path / "ray")
-    assert second[-1][0] == 39 - first[-1][0]
-    assert rounded(contents(Store(tmp_path / "ray"))) == rounded(contents(local.store))
-
-
-def test_a_cluster_tries_images_again(network, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "FILES", 10)
-    ph.Atlas.build(network, folder, tmp_path / "ray", layers=["0", "3", "6"], features="2")
-    Image.fromarray(draw(70)).save(folder / "b" / "07b.png")
-    assert on_ray(folder, tmp_path / "ray", retry=True)[-1] == [2, 1]
-    local = ph.Atlas.build(network, folder, tmp_path / "local", layers=["0", "3", "6"], features="2")
-    one, other = contents(Store(tmp_path / "ray")), contents(local.store)
+def test_a_cluster_goes_on_where_it_was_stopped_and_tries_images_again(cluster):
+    told, root, _ = cluster
+    assert 0 < told["stopped"][-1][0] < 39
+    assert told["rest"][-1][0] == 39 - told["stopped"][-1][0]
+    assert told["again"][-1] == [2, 1]
+    one, other = (rounded(contents(Store(root / name))) for name in ("parts", "local"))
     assert one.keys() == other.keys()
-    for name in ("images", "Sequential.unreadable"):
-        assert one[name] == other[name]
-    for mine, its in zip(one["Sequential.units"], other["Sequential.units"], strict=True):
-        assert (mine["count"], mine["images"], mine["places"]) == (its["count"], its["images"], its["places"])
-    assert [row["id"] for row in one["Sequential.features.2"]] == [row["id"] for row in other["Sequential.features.2"]]
+    assert one == other
 
 
-def test_an_actors_error_is_the_sentence_of_one_machine(folder, tmp_path):
-    told = on_ray(folder, tmp_path / "ray", factor="float('nan')")
-    assert told.startswith("ValueError: 0 of Sequential gives values that are not finite")
+def test_an_actors_error_is_the_sentence_of_one_machine(cluster):
+    assert cluster[0]["refused"].startswith("ValueError: 0 of Sequential gives values that are not finite")

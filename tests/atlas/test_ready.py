@@ -50,7 +50,7 @@ def test_an_atlas_is_named_before_its_layer_on_the_command_line():
     import inspect
 
     from phosphene.atlas.units.naming import atlas_names
-    from phosphene.commands.instrument_command import instrument_command
+    from phosphene.commands.from_form.instrument_command import instrument_command
 
     words = list(inspect.signature(instrument_command(atlas_names)).parameters)
     assert words[:2] == ["atlas", "layer"]

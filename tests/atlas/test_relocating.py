@@ -17,9 +17,9 @@ from PIL import Image
 import phosphene as ph
 from phosphene.atlas.store.store import Store
 from phosphene.atlas.zoom.thumbnails import thumbnails
-from phosphene.data.sources import datasets_set
 from phosphene.data.sources import folder as folders
 from phosphene.data.sources.item import Item
+from phosphene.data.sources.tables import datasets_set
 
 WORK = {"layers": "3", "features": "2", "batch": 8}
 COUNT = 12

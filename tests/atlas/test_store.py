@@ -117,7 +117,8 @@ def test_what_another_process_writes_is_seen(network, tmp_path):
     sweep = writing.begin(network, Work((), ("3",)))
     assert reading.sweeps() == writing.sweeps() == [sweep]
     writing.table("images").add(rows(0, 3))
-    assert reading.images().num_rows == 3
+    assert reading.images([0, 1, 2]).num_rows == 3
+    assert reading.images().num_rows == 0  # no sweep has committed them
     name = tables.features_table(sweep.name, "3")
     for value in (1, 2):  # dropped and made again, as where a build was killed before its first writing
         writing.db.create_table(name, tables.of_features([0], np.full((1, 4), value, np.float32), False))

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 import phosphene as ph
 import phosphene.cli
-from phosphene.data.sources import Shard, datasets_set, photo_of
-from phosphene.instrument.catalogue import members
+from phosphene.data.sources import Shard, photo_of
+from phosphene.data.sources.tables import datasets_set
+from phosphene.instrument.command_list import members
 
 CODE = "import pathlib\nimport torch\nfrom torch import nn\n\npathlib.Path({!r}).touch()\n\n\n"
 REFUSED = r"the atlas .* names Python code as its network, '.*own\.py:build', and .* --trust, or trust=True"

@@ -9,6 +9,7 @@ import timm
 import torch
 import torchvision.models as tv
 from torch import nn
+from torchvision.models.resnet import BasicBlock
 from typer.testing import CliRunner
 
 import phosphene as ph
@@ -17,9 +18,9 @@ from phosphene.attribution.reversed.patterns_picture import coloured, patch
 from phosphene.attribution.reversed.projecting import Pattern, _runs, projected
 from phosphene.attribution.reversed.reversing import Reversal
 from phosphene.commands import options
+from phosphene.input_photo import peaks
 from phosphene.network import Address
 from phosphene.picture import Range
-from phosphene.showing import peaks
 
 
 class Branches(nn.Module):
@@ -40,10 +41,14 @@ class Branches(nn.Module):
 
 NETWORKS = {
     "branches": (Branches, "relu_1", "join"),
-    "resnet18": (lambda: tv.resnet18(), "layer1", "layer2"),
+    "resnet18": (lambda: tv.ResNet(BasicBlock, [1, 1, 1, 1]), "layer1", "layer2"),
     "squeezenet1_1": (lambda: tv.squeezenet1_1(), "features.4", "features.7"),
     "mobilenet_v2": (lambda: tv.mobilenet_v2(), "features.3", "features.5"),
-    "densenet": (lambda: timm.create_model("densenet121", num_classes=7), "features.denseblock1", "features.pool0"),
+    "densenet": (
+        lambda: timm.create_model("densenet121", growth_rate=8, block_config=(3, 2, 2, 2), num_classes=7),
+        "features.denseblock1",
+        "features.pool0",
+    ),
 }
 RULES = [Reversal(relu, "places", "sum") for relu in ("forward", "backward", "both", "none")]
 RULES += [Reversal("both", "centre", "sum"), Reversal("backward", "places", "overwrite")]

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import phosphene as ph
 from phosphene.attribution.reversed import cropped, reversing
 from phosphene.attribution.reversed.unpooling import unpooled
-from phosphene.showing import peaks
+from phosphene.input_photo import peaks
 
 aten = torch.ops.aten
 FORWARD = torch.tensor([[1.0, -1, 5], [2, -5, -7], [-3, 2, 4]])

@@ -158,3 +158,21 @@ def test_of_what_is_no_class_nothing_is_said():
 )
 def test_probabilities_are_told_with_digits_that_say_something(probability, text):
     assert percent(probability) == text
+
+
+def test_each_method_is_a_step_and_the_last_one_is_the_whole():
+    layers = [nn.Conv2d(3, 6, 5), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)]
+    network, x = ph.Network(nn.Sequential(*layers)), torch.rand(1, 3, 32, 32)
+    methods = ["guided", "gradient", "cam", "deconvnet"]  # the first and the last need a ReLU
+    steps = list(ph.why.steps(network, x, "logits:1", methods=methods))
+    assert [(one.step, one.steps, len(one.names), len(one.refused)) for one in steps] == [
+        (2, 4, 1, 1), (3, 4, 2, 1), (4, 4, 2, 2),
+    ]  # fmt: skip
+    assert [one.progress for one in steps] == ["class activation map", "deconvnet", "all methods"]
+    assert all(one.picture() for one in steps)
+    assert [one.finished for one in steps] == [False, False, True]
+    whole = ph.why(network, x, "logits:1", methods=methods)
+    assert "step" not in whole.made
+    assert (whole.names, whole.refused) == (steps[-1].names, steps[-1].refused)
+    for mine, its in zip(whole.results, steps[-1].results, strict=True):
+        assert torch.equal(mine.maps, its.maps)

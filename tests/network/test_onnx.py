@@ -265,3 +265,11 @@ def test_networks_of_a_reader_of_text_open_and_answer_as_they_should(name, shape
     torch.testing.assert_close(answers, torch.from_numpy(expected), rtol=1e-3, atol=1e-4)
     if len(shape) == 1:
         assert ph.gradient(network, x, "logits:1").values.abs().max() > 0
+
+
+def test_operators_of_onnx_are_layers_that_are_not_looked_into():
+    from phosphene.network.opening.graphs.onnx_layers import OneImage, Slice
+    from phosphene.network.running.call_names import is_leaf
+
+    assert is_leaf(Slice())
+    assert is_leaf(OneImage("the file takes one image"))

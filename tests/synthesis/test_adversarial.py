@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.engine.bounded import Ball, epsilon_of, scattered, steepest
+from phosphene.synthesis.engine.optimisers.bounded import Ball, epsilon_of, scattered, steepest
 
 SIZE = 8
 

@@ -7,7 +7,7 @@ from torch import nn
 import phosphene as ph
 from phosphene import Network, Preprocessing
 from phosphene.synthesis.engine.ascent import TOGETHER, adam, ascend, evaluated, lbfgs, scored, sgd
-from phosphene.synthesis.engine.images import Fourier, Pixels, Squashed
+from phosphene.synthesis.engine.images.image import Fourier, Pixels, Squashed
 from phosphene.synthesis.engine.objectives import unit
 from phosphene.synthesis.engine.priors import Decay, squared_norm
 from phosphene.synthesis.engine.transforms import Roll

@@ -8,7 +8,7 @@ import torch
 
 import phosphene as ph
 from phosphene.synthesis.engine.ascent import adam, ascend, scored
-from phosphene.synthesis.engine.cppn import CPPN, both_halves, pixel_middles
+from phosphene.synthesis.engine.images.cppn import CPPN, both_halves, pixel_middles
 from phosphene.synthesis.engine.objectives import unit
 
 

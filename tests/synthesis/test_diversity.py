@@ -6,8 +6,8 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.engine.ascent import scored
-from phosphene.synthesis.engine.gram import gram_cosines, gram_likeness, pairwise_rms
-from phosphene.synthesis.engine.layers import last_maps
+from phosphene.synthesis.engine.layers.default_layers import last_maps
+from phosphene.synthesis.engine.layers.gram import gram_cosines, gram_likeness, pairwise_rms
 from phosphene.synthesis.engine.objectives import unit
 from phosphene.synthesis.engine.transforms import PIECES
 from phosphene.synthesis.facets.diversity import Twice, pushed_apart

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from phosphene.synthesis.engine.images.image.from_start import FromStart
 
 from phosphene.synthesis.engine.ascent import ascend
-from phosphene.synthesis.engine.from_start import FromStart
-from phosphene.synthesis.engine.images import Fourier
+from phosphene.synthesis.engine.images.image import Fourier
 from phosphene.synthesis.engine.objectives import IMAGES, objective, unit
 from phosphene.synthesis.engine.phases import PHASES, Windowed, in_phases
 from phosphene.synthesis.engine.recipes import fading
@@ -65,7 +65,9 @@ def test_after_settling_the_image_is_the_same_and_the_margin_stays(network):
 def test_phases_are_counted_through_and_the_third_leaves_the_margin(network):
     assert sum(phase.share for phase in PHASES) == pytest.approx(1)
     image = FromStart(photos()).double()
-    moments = list(in_phases(network, unit(network, "logits:goose", SIZE), image, steps=74, rate=0.05, seed=0))
+    moments = list(
+        in_phases(network, unit(network, "logits:goose", SIZE), image, steps=74, optimiser=fading(0.05), seed=0)
+    )
     assert [moment.step for moment in moments] == list(range(1, 75))
     start, end = moments[68].images, moments[71].images  # phase 3 is steps 69 to 72, its first image what was settled
     changed = (end - start).abs().amax((0, 1))

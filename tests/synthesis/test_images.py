@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from phosphene.synthesis.engine.images import COLOURS, Fourier, Pixels, Squashed, noise
+from phosphene.synthesis.engine.images.image import COLOURS, Fourier, Pixels, Squashed, noise
 
 
 def test_pixels_start_as_given_and_are_brought_back_into_range():

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.engine.codes import code
-from phosphene.synthesis.engine.depths import first_of_each_size, last_of_each_size
+from phosphene.synthesis.engine.layers.codes import code
+from phosphene.synthesis.engine.layers.depths import first_of_each_size, last_of_each_size
 from phosphene.synthesis.engine.objectives import IMAGES
 from phosphene.synthesis.inversion.invert import Plan, likely, planned, scheduled
 from phosphene.synthesis.inversion.rectified import cut_off, rectified_by

@@ -8,7 +8,7 @@ import torch
 
 import phosphene as ph
 from phosphene.synthesis.engine.ascent import adam, ascend
-from phosphene.synthesis.engine.images import Fourier, Pixels, noise
+from phosphene.synthesis.engine.images.image import Fourier, Pixels, noise
 from phosphene.synthesis.engine.named import PRIORS, TRANSFORMS, priors_of, spec_of, transform_of
 from phosphene.synthesis.engine.objectives import IMAGES, unit
 from phosphene.synthesis.engine.options import generator

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from phosphene.synthesis.engine.searches import SeparateLBFGS
+from phosphene.synthesis.engine.optimisers.searches import SeparateLBFGS
 
 
 def bowls(count, seed=0):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import phosphene as ph
 from phosphene.cli import app
 from phosphene.picture import read_made
-from phosphene.synthesis.side_by_side import at_depth
+from phosphene.synthesis.side_by_side.targets import at_depth
 
 LABELS = ("hen", "goose", "swan", "crane", "owl", "wren")
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import phosphene as ph
-from phosphene.synthesis.engine.images import Fourier
+from phosphene.synthesis.engine.images.image import Fourier
 
 
 def small() -> ph.Network:

@@ -8,7 +8,8 @@ answer for a network says so at the foot of the sheet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..instrument import Result, instrument
@@ -32,7 +33,7 @@ from .maps.attribution import Attribution
 from .maps.overlay_rows import GAP, colours, over_block, photo_block, sheet_width
 from .maps.paging import page_of
 from .maps.targets import questions
-from .trials.contenders import Contender, attempt, contenders
+from .trials.contenders import attempt, contenders
 
 WIDTH = 250.0  # of a picture
 COLUMNS = 4  # pictures in a row
@@ -50,6 +51,17 @@ class Why(Result):
     results: tuple[Attribution, ...] = field(repr=False)  # one a method
     refused: dict[str, str]  # methods that can't answer for this network, and what they say
     answers: tuple[Answered | None, ...] = field(repr=False)  # how each target stands among the network's classes
+    step: int = 0  # methods that were asked
+    steps: int = 0  # of how many
+    following: str = ""  # the method that is asked next
+
+    @property
+    def progress(self) -> str:
+        return self.following or "all methods"
+
+    @property
+    def finished(self) -> bool:
+        return self.step == self.steps
 
     def ranges(self, rule: str | None = None) -> list[Range]:
         """One range a method, over all its maps."""
@@ -120,13 +132,15 @@ _range = range  # `picture` has an option of that name
 
 
 @instrument
-def why(network: Network, images: Images, target: Target = None, *, methods: MethodNames | None = None) -> Why:
+def why(
+    network: Network, images: Images, target: Target = None, *, methods: MethodNames | None = None
+) -> Iterator[Why]:
     """Why the network gives an answer: saliency maps of several methods, side by side.
 
     The sheet also says which class is the network's answer, and the probability and rank of the class you ask about.
 
-    Methods that don't work with this network are left out, and the sheet says why. Raises LookupError for targets and
-    methods that do not exist, ValueError if none of the methods works.
+    A step is one method. Methods that don't work with this network are left out, and the sheet says why. Raises
+    LookupError for targets and methods that do not exist, ValueError if none of the methods works.
 
     - `target`: a class or unit, such as 'logits:goose'; if not given, each image's best class
     - `methods`: the methods, of those that `phosphene judge` knows, each with its options, such as 'grad_cam,
@@ -136,22 +150,22 @@ def why(network: Network, images: Images, target: Target = None, *, methods: Met
     question = questions(network, x, target)
     target_names = [str(address) for address in question.addresses]
     named = contenders(methods if methods else list(DEFAULT))
-    answers: list[tuple[Contender, Attribution]] = []
-    refused: dict[str, str] = {}
-    for one in named:
-        result, refusal = attempt(one, one.result, network, images, target_names)
-        if refusal is None:
-            answers.append((one, result))
-        else:
-            refused[one.name] = refusal
-    if not answers:
-        refusal = "; ".join(dict.fromkeys(refused.values()))
-        raise ValueError(f"none of the methods can answer for {network.name}: {refusal}")
-    return Why(
-        network=network.name, targets=question.names, names=tuple(one.name for one, _ in answers),
-        results=tuple(result for _, result in answers), refused=refused,
-        answers=answered(network, x.detach(), question),
+    result = Why(
+        network=network.name, targets=question.names, names=(), results=(), refused={},
+        answers=answered(network, x.detach(), question), steps=len(named),
     )  # fmt: skip
+    for step, one in enumerate(named, 1):
+        maps, refusal = attempt(one, one.result, network, images, target_names)
+        if refusal is None:
+            result = replace(result, names=(*result.names, one.name), results=(*result.results, maps))
+        else:
+            result = replace(result, refused={**result.refused, one.name: refusal})
+        result = replace(result, step=step, following=named[step].name if step < len(named) else "")
+        if result.results:
+            yield result
+    if not result.results:
+        refusal = "; ".join(dict.fromkeys(result.refused.values()))
+        raise ValueError(f"none of the methods can answer for {network.name}: {refusal}")
 
 
 def _sentence(name: str, refusal: str) -> str:

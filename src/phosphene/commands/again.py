@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..picture import read_made
-from . import show
+from . import terminal as show
 
 SUFFIX = {"png": ".png", "webp": ".webp", "jpeg": ".jpg", "svg": ".svg"}
 

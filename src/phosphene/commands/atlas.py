@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from ..instrument.catalogue import members
+from ..instrument.command_list import members
 from ..instrument.texts import names
 from ..picture import counted
-from . import options, show
-from .command import prepared
+from . import options
+from . import terminal as show
+from .from_form.command import prepared
 from .stepping import followed
 from .stopping import stopping
 from .usage import no_such
@@ -51,7 +52,7 @@ class _Named(TyperGroup):
 
 def group() -> typer.Typer:
     """The app of the group's commands."""
-    from .instrument_command import instrument_command
+    from .from_form.instrument_command import instrument_command
 
     app = typer.Typer(
         cls=_Named,

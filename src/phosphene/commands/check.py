@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import options, show
+from . import options
+from . import terminal as show
 from .stepping import followed
 
 SIGNS = {"good": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "bold yellow"), "fault": ("✗", "bold red")}

@@ -67,6 +67,6 @@ def sentence(error: BaseException) -> str:
 def complain(text: str) -> None:
     from rich.text import Text
 
-    from .show import stderr
+    from .terminal import stderr
 
     stderr().print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)

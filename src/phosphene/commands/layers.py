@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..picture import counted
-from . import options, show
-from .command import converted
+from . import options
+from . import terminal as show
+from .from_form.command import converted
 
 
 def layers(

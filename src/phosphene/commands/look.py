@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import options, show
+from . import options
+from . import terminal as show
 
 if TYPE_CHECKING:
     from ..network import Guess, Network

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import options, show
+from . import options
+from . import terminal as show
 
 
 def microscope(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import show
+from . import terminal as show
 
 COMPARE = "compare"  # the word that makes it the command compare-networks
 
@@ -47,7 +47,7 @@ def networks(
     - `here`: list only networks whose weights are on this machine
     """
     with show.working("listing"):
-        from ..network.opening.catalogue import KINDS, names
+        from ..network.opening.listing import KINDS, names
 
         if kind is not None and kind not in KINDS and pattern is None:
             kind, pattern = None, kind

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..picture import SUFFIXES, Photo, read
-from .completion import EMBEDDED_NAME as EMBEDDED_NAME
-from .completion import complete_layer, complete_network
-from .show import note, working
+from .completion.options import EMBEDDED_NAME as EMBEDDED_NAME
+from .completion.options import complete_layer, complete_network
+from .terminal import note, working
 
 if TYPE_CHECKING:
     from ..network import Network

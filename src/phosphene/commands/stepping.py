@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import show
+from . import terminal as show
 
 Film = Annotated[
     Path | None,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
 from ..picture import Photo
+from .closing import closed_at_exit
 from .sources import Item, Shard, number, reader
 
 AHEAD = 3  # batches that are decoded or on their way
@@ -34,13 +35,14 @@ class Row:
     error: str | None = None
 
 
+@closed_at_exit
 def batches(
     prepare: Callable[[Photo], Prepared],
     shards: Iterable[tuple[int, Shard, int]],
     batch: int,
     workers: int | None = None,
     chosen: Iterable[int] | None = None,
-) -> Iterator[tuple[int, tuple[Row, ...], list[Prepared]]]:
+) -> Generator[tuple[int, tuple[Row, ...], list[Prepared]]]:
     """Batches of the shards, (number, shard, where to begin) each: the shard, its rows, and what was prepared of them.
 
     Some batches are decoded ahead, by so many `workers`; one a processor, at most 8, if it is not said. Memory does not

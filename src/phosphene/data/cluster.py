@@ -10,12 +10,16 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from ..network import Network
+from ..picture import counted
+from .closing import closed_at_exit
 from .sources import Shard
 
+FREE_S = 120  # how long to wait for processors, or a GPU, that other work holds
 THREADS = 4  # processors of an actor without a GPU, where there are that many; with one, its share of all
 
 Task = Callable[[Network, int, Shard, int, int], Any]  # network, shard's number, shard, where to begin, threads
@@ -23,15 +27,25 @@ Task = Callable[[Network, int, Shard, int, int], Any]  # network, shard's number
 
 def spread(
     address: str | None, network: Network, task: Task, shards: Iterable[tuple[int, Shard, int]], workers: int | None
-) -> Iterator[Any]:
+) -> Generator[Any]:
     """What the task gives for each shard, in any order; computed by the cluster at `address`, or by one started here.
 
     The task travels to the actors, and so does what it gives back. A sentence that it raises (ValueError, OSError,
-    LookupError) is raised here. Raises ImportError without Ray, ConnectionError where no cluster answers.
+    LookupError) is raised here. Raises ImportError without Ray, ConnectionError where no cluster answers, TimeoutError
+    where other work keeps it busy for two minutes.
+
+    The actors end with the generator: when it is done, when it is closed, when an error passes and when Python ends.
     """
-    ray = _started(address)
+    return _spread(_started(address), network, task, shards, workers)
+
+
+@closed_at_exit
+def _spread(
+    ray: Any, network: Network, task: Task, shards: Iterable[tuple[int, Shard, int]], workers: int | None
+) -> Generator[Any]:
     waiting = [{"shard": number, "what": pickle.dumps((shard, start))} for number, shard, start in shards]
     actors, threads, gpus = _share(ray.cluster_resources(), len(waiting))
+    _wait_for_room(ray, threads, gpus)
     answers = ray.data.from_items(waiting, override_num_blocks=len(waiting)).map_batches(
         _Worker,
         fn_constructor_args=(ray.put(network), task, workers, threads),
@@ -41,11 +55,15 @@ def spread(
         num_gpus=gpus,
         num_cpus=threads,
     )
-    for batch in answers.iter_batches(batch_size=1, batch_format="numpy", prefetch_batches=1):
-        answer = pickle.loads(batch["answer"][0])  # from our own actors
-        if isinstance(answer, Exception):
-            raise answer
-        yield answer
+    batches = iter(answers.iter_batches(batch_size=1, batch_format="numpy", prefetch_batches=1))
+    try:
+        for batch in batches:
+            answer = pickle.loads(batch["answer"][0])  # from our own actors
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
+    finally:
+        batches.close()  # ends the actors, also where the traceback of an error still holds these batches
 
 
 def _started(address: str | None) -> Any:
@@ -69,6 +87,22 @@ def _share(resources: dict[str, float], shards: int) -> tuple[int, int, int]:
         return min(gpus, shards), max(1, processors // gpus), 1  # which have to decode as fast as it computes
     threads = max(1, min(THREADS, processors // 2))  # at least two actors, one of which may wait for its disk
     return max(1, min(processors // threads, shards)), threads, 0
+
+
+def _wait_for_room(ray: Any, processors: int, gpus: int) -> None:
+    """Returns once the cluster has room for one actor. TimeoutError where other work holds it."""
+    last = time.monotonic() + FREE_S
+    while True:
+        free = ray.available_resources()
+        if free.get("CPU", 0) >= processors and free.get("GPU", 0) >= gpus:
+            return
+        if time.monotonic() > last:
+            needed = counted(processors, "processor") + (f" and {counted(gpus, 'GPU')}" if gpus else "")
+            raise TimeoutError(
+                f"the Ray cluster had no room for {needed} in {FREE_S} s: other work holds them. Wait until it is "
+                "done; a run that was left in the middle holds them until its generator is closed: steps.close()"
+            )
+        time.sleep(0.2)
 
 
 class _Worker:

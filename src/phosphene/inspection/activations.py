@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..input_photo import first_of, input_box, photo_of, seen, units_of
 from ..instrument import Result, instrument
 from ..instrument.roles import Images, LayerName
 from ..network import Box, Frame, Network
 from ..picture import Block, ColourBar, ImageBlock, Photo, Row, Sheet, colour, counted, grid, map_range, overlay
-from ..showing import first_of, input_box, photo_of, seen, units_of
 from .place_picture import sheet_of_place
 
 TILES_A_PAGE = 256

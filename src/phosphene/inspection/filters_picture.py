@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..picture import Drawing, DrawingBlock, ImageBlock, Mark, Text, grid, text_width
-from ..picture.drawing import Image
+from ..picture.drawings.drawing import Image
 from ..picture.sheet import without_gutters
 
 WIDTH = 1104  # pixels inside a sheet's margins

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..input_photo import seen
 from ..picture import Block, DrawingBlock, ImageBlock, Row, Sheet, Table, compact, counted, draw_boxes
 from ..picture.chart import Axis, Bars, Chart
-from ..showing import seen
 
 if TYPE_CHECKING:
     from .activations import Activations

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from ..input_photo import address_of, first_of, input_box, peaks, photo_of, seen
 from ..instrument import Result, instrument
 from ..instrument.roles import Images, LayerName
 from ..network import UNKNOWN, Box, Frame, Network
 from ..picture import ColourBar, ImageBlock, Photo, Row, Sheet, compact, draw_boxes, map_range, overlay
-from ..showing import address_of, first_of, input_box, peaks, photo_of, seen
 
 PATCH = 200  # pixels of a patch's width at most
 OWN = "each unit's own window"  # a layer whose windows are of no one size

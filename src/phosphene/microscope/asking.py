@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from ..atlas.opened import OpenedAtlas
 from ..atlas.search.queries import is_of
-from ..instrument.catalogue import GROUP, Entry, entries, members
+from ..instrument.command_list import GROUP, Entry, entries, members
 from ..instrument.fields import Field, Role
 from ..instrument.form import Form, form_of
 from ..network import near

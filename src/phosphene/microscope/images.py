@@ -19,7 +19,7 @@ from typing import Any
 
 from ..network import near
 from ..picture import Photo, read, write_whole
-from ..picture.folder import photos
+from ..picture.photos.folder import photos
 from .limits import MB, Limits
 from .refusals import RefusedError
 from .stored import Memory, files_in, private

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from .geometry import Extent, Field, Layout, Place, Placed, Tracking
+from .running.call_names import modules_of
 from .running.evaluating import evaluating
 from .running.lineage import Lineage
 from .running.operations import Operations
 from .running.outputs import described, main_tensor, per_image
 from .running.refusing import refusal
-from .running.seam import OUTPUT, Run, modules_of
+from .running.seam import OUTPUT, Run
 from .running.unseen import is_scripted
 
 

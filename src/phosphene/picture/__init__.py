@@ -7,7 +7,7 @@ and saves it.
 
 from .blocks import Block, ColourBar, DrawingBlock, ImageBlock, Row, Table, TextBlock
 from .colour import MAPS, MISSING, as_rgb, colour, swatch
-from .drawing import (
+from .drawings.drawing import (
     THEMES,
     Circle,
     Drawing,
@@ -22,23 +22,23 @@ from .drawing import (
     shifted,
     theme_roles,
 )
-from .folder import files, labelled, photos
+from .drawings.paragraph import Typeset, stacked
+from .drawings.raster import rasterise
+from .drawings.svg import inline_svg, to_svg
+from .drawings.typesetting import fit, text_width, wrap
 from .numbers import capital, compact, counted
 from .overlay import draw_boxes, overlay, resample
-from .paragraph import Typeset, stacked
-from .photo import Photo
+from .photos.folder import files, labelled, photos
+from .photos.photo import Photo
+from .photos.reading import read
+from .photos.signature import SUFFIXES
+from .photos.window import windowed
 from .picture import PICTURE_SUFFIXES, Picture, plain, write_whole
 from .ranges import Mapped, Range, apply_range, ends, map_range, ranges_caption, rule_name, words
-from .raster import rasterise
-from .reading import read
 from .record import read_made
 from .sheet import Sheet, set_block
-from .signature import SUFFIXES
-from .svg import inline_svg, to_svg
 from .tiles import Tiles, enlarge, grid, pages
-from .typesetting import fit, text_width, wrap
 from .uris import webp, webp_uri
-from .window import windowed
 
 __all__ = [
     "MAPS",

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from .drawing import Drawing
+from .drawings.drawing import Drawing
 from .ranges import Range
 from .tiles import Cell
 

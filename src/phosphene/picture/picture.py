@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
-from .drawing import Drawing, Image, Text
+from .drawings.drawing import Drawing, Image, Text
+from .drawings.raster import rasterise
+from .drawings.svg import legal_json, to_svg
 from .ranges import Range
-from .raster import rasterise
 from .record import KEYWORD, into_jpeg, into_xmp, to_json
-from .svg import legal_json, to_svg
 
 PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".svg")
 

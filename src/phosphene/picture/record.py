@@ -16,8 +16,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from .reading import MAX_BYTES, missing
-from .signature import format_of
+from .photos.reading import MAX_BYTES, missing
+from .photos.signature import format_of
 
 KEYWORD = "phosphene"
 NAMESPACE = "https://phosphene.invalid/made/1.0/"

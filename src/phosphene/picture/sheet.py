@@ -14,12 +14,12 @@ import numpy as np
 
 from .blocks import Block, ColourBar, DrawingBlock, ImageBlock, Row, Table, TextBlock
 from .colour import swatch
-from .drawing import Drawing, Image, Line, Mark, Text, shifted
+from .drawings.drawing import Drawing, Image, Line, Mark, Text, shifted
+from .drawings.paragraph import HEADING, SMALL, SUBTITLE, TITLE, Typeset, Weight, paragraph
+from .drawings.typesetting import text_width, wrap
 from .numbers import capital, compact, pair
-from .paragraph import HEADING, SMALL, SUBTITLE, TITLE, Typeset, Weight, paragraph
 from .ranges import Range, ranges_caption
 from .table import set_table, table_width
-from .typesetting import text_width, wrap
 
 MARGIN, GAP = 48.0, 30.0
 NARROWEST = 150.0  # pixels that a caption gets even below a tiny image

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from .blocks import Table
-from .drawing import Line, Mark
+from .drawings.drawing import Line, Mark
+from .drawings.paragraph import BODY, HEADING, SMALL, Anchor, Typeset, paragraph, stacked
+from .drawings.typesetting import text_width
 from .numbers import compact
-from .paragraph import BODY, HEADING, SMALL, Anchor, Typeset, paragraph, stacked
-from .typesetting import text_width
 
 COLUMN_GAP, LINE_PX = 28.0, 24.0
 

@@ -15,12 +15,12 @@ from markupsafe import Markup
 
 from ..attribution import why
 from ..attribution.maps.overlay_rows import laid
+from ..input_photo import input_box, seen
 from ..inspection import Filters, activations, draw, filters, strongest
 from ..inspection.activations import WIDTH
 from ..instrument.recipe import Recipe, recipe
 from ..network import Box, Guess, Network, NoScoresError
 from ..picture import Photo, Range, apply_range, compact, ends, overlay, ranges_caption
-from ..showing import input_box, seen
 from .choose import Chosen, deeper_convolution
 from .figures import PageImage, body, compressed, crisp, gradient, tiles
 

@@ -17,7 +17,7 @@ from .inversion.caricature import caricature
 from .inversion.each_layer import inversions
 from .inversion.invert import invert
 from .quantities import quantities
-from .side_by_side import side_by_side
+from .side_by_side.side_by_side import side_by_side
 from .style import style
 from .synthesize import synthesize
 from .unit_image import unit_image

@@ -111,7 +111,8 @@ def class_recipes(
 ) -> Iterator[ClassRecipes]:
     """Images of one class by several recipes, side by side.
 
-    Raises LookupError for a class that does not exist, ValueError for an unknown recipe.
+    The recipes are compared as they are; to change the priors or transforms of one, use class_image. Raises LookupError
+    for a class that does not exist, ValueError for an unknown recipe.
 
     - `label`: the class, by its name or its number
     - `recipes`: which recipes; all seven if not given

@@ -19,21 +19,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..input_photo import named
 from ..instrument import instrument
 from ..instrument.roles import Images, LayerName
 from ..network import Network
 from ..network.room import check_images, check_room
 from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, capital, compact, counted, grid
 from ..picture.chart import over_steps
-from ..showing import named
 from .engine.ascent import scored
-from .engine.codes import code, reading
-from .engine.normalised import normalised_steps
+from .engine.layers.codes import code, reading
+from .engine.named import Priors, Transforms
 from .engine.objectives import Objective, Size, objective
 from .engine.octaves import climbed, most_shift, octave_sizes
+from .engine.optimisers.normalised import normalised_steps
 from .engine.options import count, positive, step_count
 from .engine.photo_size import photo_images, resized
+from .engine.settings import Settings
 from .engine.synthesis import WIDTH, Synthesis, pixels, trace
+from .engine.transforms import Roll
 
 STEP = 1.5 / 255  # mean change of a value in [0, 1]
 OCTAVES, SCALE, JITTER = 4, 1.4, 32
@@ -105,6 +108,8 @@ def dream(
     enlarge: float = 0.03,
     size: int | None = None,
     seed: int = 0,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[Dream]:
     """DeepDream: a photo, at its own size, changed so that strong activations of a layer become stronger.
 
@@ -122,6 +127,9 @@ def dream(
     - `enlarge`: the part of the side that each zoom cuts off
     - `size`: the longer side in pixels, at most; the photo's own if not given
     - `seed`: seed of the shifts; the same seed gives the same picture
+    - `priors`: what the picture should be like, such as tv:0.5 or blur:1,every=2; as for synthesize on pixels
+    - `transforms`: how the picture is changed before each step, such as jitter:16,rotate:5, or none; as for synthesize;
+      'usual' stands for the shifts of `jitter`
     """
     # the sizes, and how many steps at each; zooms take fewer
     photos = photo_images(network, images, size)
@@ -141,7 +149,13 @@ def dream(
     address = named(network, network.address(layer, full))
     shift = count(jitter, "jitter", least=0)
     shifts = [f"{most_shift(size, shift)}" for size in (sizes[0], full)]
-    how = f"steps of {255 * rate:.2g} of 255, shifts up to {' to '.join(dict.fromkeys(shifts))} px"
+
+    def settings_at(size: Size) -> Settings:
+        return Settings("pixels", transform=Roll(most_shift(size, shift))).override(priors, transforms)
+
+    settings = settings_at(full)
+    view = settings.view or f"shifts up to {' to '.join(dict.fromkeys(shifts))} px"
+    how = ", ".join(filter(None, (f"steps of {255 * rate:.2g} of 255", view, settings.priors_text)))
     how = f"guided, {how}" if guide is not None else how
     fields: dict[str, Any] = {
         "network": network.name, "titles": (address,) * len(photos), "objective": aim_at(full).name, "how": how,
@@ -154,8 +168,8 @@ def dream(
         current = zoomed(current, enlarge) if stage else current
         begun = each * len(sizes) + later * (stage - 1) if stage else 0
         stage_steps = later if stage else each
-        moments = climbed(network, aim_at, current, [full] if stage else sizes, steps=stage_steps, jitter=shift,
-                          optimiser=optimiser, seed=seed + 1000 * stage)  # fmt: skip
+        moments = climbed(network, aim_at, current, [full] if stage else sizes, steps=stage_steps,
+                          settings_at=settings_at, optimiser=optimiser, seed=seed + 1000 * stage)  # fmt: skip
         for aim, moment, after in moments:
             step = begun + moment.step
             history[step - 1] = moment.scores.cpu()

@@ -11,9 +11,9 @@ search by L-BFGS, from the content image or noise; unlike them, on a spectrum (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,14 +25,16 @@ from ..network.room import check_images
 from ..picture import Block, DrawingBlock, ImageBlock, Photo, Row, Sheet, grid
 from ..picture.chart import over_steps
 from .engine.ascent import ascend, lbfgs
-from .engine.codes import code, reading
-from .engine.depths import first_of_each_size, second_of_last_but_one_size
-from .engine.images import Fourier, Image
+from .engine.images.image import Fourier, Image
+from .engine.layers.codes import code, reading
+from .engine.layers.depths import first_of_each_size, second_of_last_but_one_size
+from .engine.named import Priors
 from .engine.objectives import Objective, Size, objective
 from .engine.options import count, generator, positive, step_count
 from .engine.parted import Parted, parted
 from .engine.photo_size import photo_images
 from .engine.priors import total_variation
+from .engine.settings import Settings
 from .engine.synthesis import WIDTH, pixels
 
 CONTENT, STYLE = "content loss", "style loss"
@@ -108,6 +110,7 @@ def style(
     steps: int = 40,
     size: int = 320,
     seed: int = 0,
+    priors: Priors | None = None,
 ) -> Iterator[Styled]:
     """An image with the content of one image (its features) and the style of another (its Gram matrices).
 
@@ -124,6 +127,8 @@ def style(
     - `steps`: how many steps; each evaluates the network about six times
     - `size`: the longer side of both images in pixels
     - `seed`: seed of the noise; the same seed gives the same image
+    - `priors`: what the image should be like, such as tv:0.2, or none: tv, l2, lp, spectrum and colours, as for
+      synthesize; tv:0.05 if not given. There are no transforms: L-BFGS compares errors of one and the same view
     """
     photo, manner = (photo_images(network, photos, count(size, "size")) for photos in (content, style))
     if len(photo) > 1 or len(manner) > 1:
@@ -136,10 +141,12 @@ def style(
     content_name = content_layer or (None if layers else second_of_last_but_one_size(network, full))
     content_name = content_name or names[max(0, len(names) - 2)]
     check_images(len(weights), full, "ratios", network, [*names, content_name])
-    aim = styled(network, photo, manner, names, content_name, torch.tensor(weights))
-    image = _started(start, photo, len(weights), seed)
+    settings = Settings("fourier", (SMOOTH * total_variation(),), fades=False).override(priors)
+    aim = styled(network, photo, manner, names, content_name, torch.tensor(weights), settings.cost)
+    image = _started(start, photo, len(weights), seed, settings.spectrum_options)
     moments = ascend(network, aim, image, steps=step_count(steps), optimiser=lbfgs(), precise=True)
     how = f"content of {content_name}, Gram matrices of {', '.join(names)}, from {start}, Fourier image, L-BFGS"
+    how += f", {settings.priors_text}" if settings.priors_text else ""
     titles = tuple(f"ratio {weight:g}" for weight in weights)
     yield from parted(
         network, aim, image, moments, steps, Styled,
@@ -148,9 +155,15 @@ def style(
 
 
 def styled(
-    network: Network, content: Tensor, style: Tensor, layers: Sequence[str], content_layer: str, ratios: Tensor
+    network: Network,
+    content: Tensor,
+    style: Tensor,
+    layers: Sequence[str],
+    content_layer: str,
+    ratios: Tensor,
+    cost: Objective | None,
 ) -> Objective:
-    """Minus both losses, the content's times each image's ratio (N,), and a little of V^β."""
+    """Minus both losses, the content's times each image's ratio (N,), and minus the priors' cost."""
     here = {name: code(network, name, _size(content)) for name in {*layers, content_layer}}
     style_codes = {name: code(network, name, _size(style)) for name in layers}
     content_code = here[content_layer]
@@ -177,7 +190,8 @@ def styled(
         lambda recorded: ratios * _apart(content_code(recorded), content_features),
     )
     content_part = 0.0 * content_loss  # before its ratio, to be shown
-    return -weighted - objective(STYLE, list(manner), style_loss) - SMOOTH * total_variation() + content_part
+    losses = -weighted - objective(STYLE, list(manner), style_loss)
+    return (losses if cost is None else losses - cost) + content_part
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -191,11 +205,11 @@ def _apart(result: Tensor, goal: Tensor) -> Tensor:
     return (result - goal).square().flatten(1).sum(1) / norm
 
 
-def _started(start: str, photo: Tensor, many: int, seed: int) -> Image:
+def _started(start: str, photo: Tensor, many: int, seed: int, options: Mapping[str, Any]) -> Image:
     if start == "content":
-        return Fourier.of(photo.repeat(many, 1, 1, 1))
+        return Fourier.of(photo.repeat(many, 1, 1, 1), **options)
     if start == "noise":
-        return Fourier(many, _size(photo), deviation=0.1, generator=generator(seed))
+        return Fourier(many, _size(photo), deviation=0.1, generator=generator(seed), **options)
     raise ValueError(f"an image starts at content or noise, not {start!r}")
 
 

@@ -15,18 +15,18 @@ from typing import Literal
 
 from torch import Tensor
 
+from ..input_photo import named
 from ..instrument import instrument
 from ..instrument.roles import UnitNames
 from ..network import Network
 from ..picture import Photo
-from ..showing import named
 from .engine.ascent import ascend
-from .engine.cppn import CPPN
-from .engine.images import Image, Pixels, noise
+from .engine.images.cppn import CPPN
+from .engine.images.image import Image, Pixels, noise
+from .engine.images.painted import Painted
 from .engine.named import Priors, Transforms
 from .engine.objectives import Size, unit
 from .engine.options import generator, image_count, start_images, start_size, step_count
-from .engine.painted import Painted
 from .engine.settings import Settings, settings_of, unit_alone
 from .engine.stepping import stepped
 from .engine.synthesis import Synthesis

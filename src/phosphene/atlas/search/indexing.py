@@ -24,6 +24,8 @@ from .features import features_sweep
 from .search import LANCE, approximate, blocks, checked, exact, recall
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ..opened import OpenedAtlas
     from ..store.store import Store
     from ..store.work import Sweep
@@ -95,14 +97,14 @@ def build(
     store = atlas.store
     with store.locked():
         name = tables.features_table(swept.name, layer)
-        table = store.table(name)
-        images = table.count_rows()
+        table, condition = store.features_rows(swept, layer)
+        images = table.count_rows(condition)
         if images < FEWEST:
             raise ValueError(
                 f"an index pays from many thousand images on, and {layer} has {images:,}: searching all of them is fast"
             )
         kind, groups = _build_index(table, metric, images)
-        probes, refine, reached = _set(table, metric, groups, recall, seed)
+        probes, refine, reached = _set(table, condition, metric, groups, recall, seed)
         index = Index(
             swept.name, layer, metric, kind, groups, probes, refine, reached, NEAREST, MEASURED, images,
             datetime.now(UTC).isoformat(timespec="seconds"),
@@ -141,13 +143,15 @@ def _build_index(table: Any, metric: str, images: int) -> tuple[str, int]:
     return "IVF_RQ" if even else "IVF_SQ", groups
 
 
-def _set(table: Any, metric: str, groups: int, aimed_recall: float, seed: int) -> tuple[int, int, float]:
+def _set(
+    table: Any, condition: str | None, metric: str, groups: int, aimed_recall: float, seed: int
+) -> tuple[int, int, float]:
     """How many groups and how much refining, by the fewest that find the share wanted; and what other images find."""
-    query_numbers, queries = _drawn(table, 2 * MEASURED, metric, seed)
-    true = exact(blocks(table), queries, NEAREST + 1, metric).without(query_numbers, NEAREST).numbers
+    query_numbers, queries = _drawn(table, condition, 2 * MEASURED, metric, seed)
+    true = exact(blocks(table, condition), queries, NEAREST + 1, metric).without(query_numbers, NEAREST).numbers
 
     def share(part: slice, probes: int, refine: int) -> float:
-        approximated = approximate(table, queries[part], NEAREST + 1, metric, probes, refine)
+        approximated = approximate(table, queries[part], NEAREST + 1, metric, probes, refine, condition)
         return recall(approximated.without(query_numbers[part], NEAREST).numbers, true[part])
 
     setting, measuring = slice(None, MEASURED), slice(MEASURED, None)
@@ -172,16 +176,25 @@ def _rising(groups: int, again: int) -> Iterator[int]:
     yield groups
 
 
-def _drawn(table: Any, count: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(table: Any, condition: str | None, count: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers and vectors of images drawn at random, of those that have a distance."""
-    rows = np.random.default_rng(seed).permutation(table.count_rows())[: 2 * count]
-    sample = table.take_offsets(sorted(rows.tolist())).select(["id", "vector"]).to_arrow()
-    numbers, vectors = tables.to_features(sample)
+    rows = np.random.default_rng(seed).permutation(table.count_rows(condition))[: 2 * count]
+    numbers, vectors = tables.to_features(_taken(table, condition, np.sort(rows)))
     good = np.isfinite(vectors.astype(np.float32)).all(1) & (vectors.any(1) | (metric == "euclidean"))
     order = np.random.default_rng(seed).permutation(int(good.sum()))[:count]
     if len(order) < count:
         raise ValueError("too few of the features have a distance: they are 0 or not finite")
     return numbers[good][order], vectors[good][order].astype(np.float32)
+
+
+def _taken(table: Any, condition: str | None, rows: np.ndarray) -> pa.Table:
+    """These rows of the table, counted among those of the condition only."""
+    if condition is None:
+        return table.take_offsets(rows.tolist()).select(["id", "vector"]).to_arrow()
+    query = table.search().where(condition).select(["id"]).limit(max(1, table.count_rows()))
+    numbers = query.to_arrow().column("id").to_numpy()[rows].tolist()
+    query = table.search().where(f"({tables.among('id', numbers)}) AND ({condition})").select(["id", "vector"])
+    return query.limit(len(numbers)).to_arrow()
 
 
 def _note(store: Store, index: Index) -> None:

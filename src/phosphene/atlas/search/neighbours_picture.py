@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image as Pillow
 
+from ...input_photo import seen as seen_part
 from ...picture import (
     Drawing,
     DrawingBlock,
@@ -24,7 +25,6 @@ from ...picture import (
     stacked,
     wrap,
 )
-from ...showing import seen as seen_part
 from .search import NONE
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...data.closing import closed_at_exit
 from ...data.coverage import Coverage
 from ...data.sources import Shard, lost, news, picked, shard_and_index, shards_of
 from ...network import Network, Preprocessing
@@ -50,6 +51,7 @@ class Progress:
         return f"{self.sweep}, {self.unreadable:,} unreadable" if self.unreadable else self.sweep
 
 
+@closed_at_exit
 def build(
     network: Network,
     source: Any,
@@ -60,7 +62,7 @@ def build(
     runner: Runner = run,
     retry: bool = False,
     missing: bool = False,
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Brings the source's images and the work's layers into the atlas, as far as they are not there; yields as it goes.
 
     Images and layers that are there already are not run again: images of another source are added, and layers that are

@@ -14,10 +14,10 @@ from typing import Any, overload
 import numpy as np
 
 from ...attribution.reversed.projecting import Pattern
+from ...input_photo import with_class
 from ...instrument import Result, instrument
 from ...instrument.roles import AtlasLike, UnitName
 from ...picture import Sheet
-from ...showing import with_class
 from ...synthesis import synthesize
 from ...synthesis.engine.synthesis import pixels
 from ..opened import opened

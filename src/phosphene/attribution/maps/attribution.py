@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ...input_photo import photo_of
 from ...instrument import Result
 from ...network import Frame, Network
 from ...picture import Photo, resample
-from ...showing import photo_of
 
 
 def photo_fields(network: Network, images: Any) -> dict[str, Any]:

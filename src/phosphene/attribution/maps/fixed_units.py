@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...instrument.roles import Target
 from ...network import Network, Rules
 from ...network.room import backward_bytes, check_room
 from ...network.running.outputs import main_tensor
-from ...showing import named
 from .targets import check_gradient, fixed_addresses, questions, units
 
 MEMORY = 1 << 30  # bytes that one batch may take on a processor; a share of the device's memory elsewhere

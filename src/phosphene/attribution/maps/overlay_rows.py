@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from ...input_photo import input_box, seen
 from ...network import Frame
 from ...picture import Block, ColourBar, ImageBlock, Photo, Row, TextBlock, map_range, overlay, resample
-from ...showing import input_box, seen
 
 SIGNED, PLAIN = "diverging", "sequential"  # colour maps
 GAP = 20.0  # between pictures in a row

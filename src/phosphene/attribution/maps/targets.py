@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...input_photo import named, peaks
 from ...instrument.roles import Target
 from ...network import Address, Network
 from ...network.running.seam import OUTPUT
-from ...showing import named, peaks
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...input_photo import peaks, photo_of, units_of
 from ...instrument import Result, instrument
 from ...instrument.roles import ImageSet, LayerName
 from ...network import Address, Box, Network
 from ...picture import Sheet, files, read
-from ...showing import peaks, photo_of, units_of
 from ..maps.fixed_units import whole
 from .patterns_picture import sheet_of
 from .projecting import Pattern, PhotoUnit, projected

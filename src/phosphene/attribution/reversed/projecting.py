@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...input_photo import photo_of
 from ...network import UNKNOWN, WHOLE, Address, Box, Extent, Frame, Network
 from ...network.running.outputs import main_tensor
 from ...picture import Photo
-from ...showing import photo_of
 from ..maps.targets import fixed_addresses, questions, units
 from .reversing import Reversal, signals
 

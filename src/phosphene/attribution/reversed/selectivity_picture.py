@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...input_photo import seen
 from ...picture import Drawing, DrawingBlock, Image, Mark, Sheet, Text, as_rgb, shifted, wrap
 from ...picture.chart import Axis, Chart, Dots
-from ...showing import seen
 
 if TYPE_CHECKING:
     from .selectivity import Selectivity

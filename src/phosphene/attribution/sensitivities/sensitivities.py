@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from ...input_photo import named
 from ...instrument import Result, instrument
 from ...instrument.roles import ImageSet, UnitName
 from ...measures.intervals import Interval, difference, interval
 from ...network import Address, Network
 from ...picture import Sheet, Table, compact, counted
-from ...showing import named
 from ..maps.fixed_units import whole
 from ..trials.collection import inputs
 from .asking import Asked, Place, Where, asked, check_where, place_on, seen

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...input_photo import seen
 from ...picture import (  # fmt: skip
     Drawing,
     DrawingBlock,
@@ -24,7 +25,6 @@ from ...picture import (  # fmt: skip
 )
 from ...picture.blocks import Block
 from ...picture.chart import Axis, Chart, Curve
-from ...showing import seen
 from ..maps.overlay_rows import colours
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from ...network import Network
+from ...network.running.call_names import function_name
 from ...network.running.evaluating import evaluating
-from ...network.running.seam import Run, function_name
+from ...network.running.seam import Run
 
 JOINING = ("add", "sub", "cat", "concat", "concatenate", "stack")  # by which positions and tokens come to a value
 

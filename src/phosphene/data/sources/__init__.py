@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...picture import Photo
-from . import (
-    array_file,
-    broken,
-    datasets_set,
-    folder,
-    lance_table,
-    mapped,
-    memory,
-    moving,
-    parquet_file,
-    picked,
-    tar_archive,
-    torchvision_set,
-    zip_archive,
-)
+from . import broken, folder, moving, picked, tar_archive, torchvision_set, zip_archive
 from .item import FILES, READERS, SHARD, Item, Reader, Shard, number, shard_and_index
 from .listing import beyond, unlisted
 from .opening import shards_of
+from .tables import array_file, datasets_set, lance_table, mapped, memory, parquet_file
 
 READERS |= {
     "folder": folder,

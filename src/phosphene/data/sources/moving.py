@@ -6,8 +6,8 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from .datasets_set import PATHS
 from .item import Shard
+from .tables.datasets_set import PATHS
 
 AT_PATHS = ("folder", "zip", "tar", "parquet", "lance", "npz", "broken")  # the kinds whose `where` is a path
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import array_file, datasets_set, lance_table, parquet_file, torchvision_set
+from . import torchvision_set
 from .file_patterns import fixed, is_pattern, kind_of, matching_files
 from .item import Shard
+from .tables import array_file, datasets_set, lance_table, parquet_file
 
 COLUMNS = ("image", "label")
 

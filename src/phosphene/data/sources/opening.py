@@ -7,21 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...picture import Photo, photos
-from . import (
-    array_file,
-    broken,
-    datasets_set,
-    folder,
-    lance_table,
-    mapped,
-    memory,
-    named,
-    parquet_file,
-    tar_archive,
-    zip_archive,
-)
+from . import broken, folder, named, tar_archive, zip_archive
 from .file_patterns import ENDINGS, fixed, is_pattern, kind_of, matching_files
 from .item import Shard
+from .tables import array_file, datasets_set, lance_table, mapped, memory, parquet_file
 
 INSIDE = ("parquet", "tar", "zip", "npz", "lance")  # what is looked for in a folder without images
 SOURCES = "a folder, an archive, a table, a list of files or a data set"

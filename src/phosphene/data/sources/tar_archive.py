@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import IO, Any
 
-from ...picture.reading import MAX_BYTES
+from ...picture.photos.reading import MAX_BYTES
 from . import broken, samples
 from .item import FILES, SHARD, Item, Shard
 from .listing import classes, cut, is_image_name, real, sentence, unlisted

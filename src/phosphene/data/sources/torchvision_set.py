@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from ...network import near
-from . import mapped
 from .item import Item, Shard
 from .listing import sentence, stretches
+from .tables import mapped
 
 WORDS = {"true": True, "false": False}
 PICKLED = ("LSUN", "LSUNClass")  # they unpickle a list that lies in the working folder

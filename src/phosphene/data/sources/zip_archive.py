@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ...picture.reading import MAX_BYTES
-from ...picture.signature import format_of
+from ...picture.photos.reading import MAX_BYTES
+from ...picture.photos.signature import format_of
 from .item import Item, Shard
 from .listing import classes, cut, is_image_name, sentence
 

@@ -24,13 +24,13 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from ...input_photo import photo_of
 from ...instrument import Result, instrument
 from ...instrument.roles import Images, LayerName, UnitName
 from ...network import OUTPUTS, Address, Call, Layout, Network, near
 from ...network.running.evaluating import evaluating
 from ...network.running.outputs import main_tensor
 from ...picture import Sheet
-from ...showing import photo_of
 from .anatomy_picture import sheet_of
 
 

@@ -30,8 +30,8 @@ from ...picture import (
     stacked,
     text_width,
 )
-from ...picture.drawing import Drawing
-from ...picture.typesetting import wrap
+from ...picture.drawings.drawing import Drawing
+from ...picture.drawings.typesetting import wrap
 from .anatomy_panels import Panel, channels_drawn, main_weight, maps_of, parts, strongest, value_panel, weights_panel
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...network import Extent, Field
 from ...picture import DrawingBlock, Line, Mark, Polygon, Rect, Sheet, Table, Text, text_width, wrap
-from ...picture.drawing import Drawing
+from ...picture.drawings.drawing import Drawing
 
 if TYPE_CHECKING:
     from .architecture import Architecture, Row

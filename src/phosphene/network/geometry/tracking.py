@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from ..running.call_names import function_name
 from ..running.outputs import tensors_in
-from ..running.seam import function_name
 from . import concatenating, joining, meeting, moving, pointwise, scatter_rules, sliding  # noqa: F401  (they fill the tables of rules)
 from .fields import join
 from .memory import Memory, said_to_be_written, storage_of, transformed, version

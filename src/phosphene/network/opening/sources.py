@@ -22,20 +22,20 @@ from pathlib import Path
 
 from ..labels import Labels
 from ..preprocessing import Preprocessing
-from .catalogue import Listed, names
 from .descriptor import NAME as HOG
 from .descriptor import open_hog
 from .embedded import NAME as EMBEDDED
 from .embedded import open_embedded
 from .from_callable import open_callable
-from .from_exported import SUFFIX as EXPORTED
-from .from_exported import open_exported
 from .from_file import Architecture, looks_like_file, open_file
 from .from_folder import looks_like_folder, open_folder
-from .from_onnx import SUFFIX as ONNX
-from .from_onnx import open_onnx
 from .from_timm import open_hub, open_timm
 from .from_torchvision import open_torchvision
+from .graphs.from_exported import SUFFIX as EXPORTED
+from .graphs.from_exported import open_exported
+from .graphs.from_onnx import SUFFIX as ONNX
+from .graphs.from_onnx import open_onnx
+from .listing import Listed, names
 from .marked_folders import marked
 from .source import Source, as_labels, near
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .call_names import modules_of
 from .chance import own_chance
-from .seam import modules_of
 
 _Made = tuple[nn.Module, str, Any]  # a module, the name of a weight that a hook makes, and what stands there
 

@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from .call_names import function_name
 from .outputs import tensors_in
-from .seam import function_name
 
 _MOVING = frozenset(
     "view reshape flatten squeeze unsqueeze contiguous clone detach to type_as float half double bfloat16 getitem "

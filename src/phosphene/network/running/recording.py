@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from ..module import made_for_inference
+from .call_names import inside, is_leaf
 from .evaluating import evaluating
 from .outputs import main_tensor
 from .refusing import refusal
 from .rules import Rules
-from .seam import OUTPUT, Reached, Run, inside, is_leaf
+from .seam import OUTPUT, Reached, Run
 from .unseen import UnseenError
 
 

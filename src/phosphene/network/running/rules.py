@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .seam import function_name, running
+from .call_names import function_name
+from .seam import running
 from .unseen import refuse_rules, scripted, scripted_function
 
 ACTIVATIONS = {

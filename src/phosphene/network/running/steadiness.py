@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .call_names import modules_of
 from .chance import moved, own_chance, states
 from .evaluating import evaluating
 from .outputs import main_tensor
-from .seam import OUTPUT, Run, modules_of
+from .seam import OUTPUT, Run
 
 SAMPLE = 1024  # numbers of a value that are compared, spread over it
 ALIKE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of a value's largest number; rounding stays below 2e-6 of it

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..typesetting import text_width
+from ..drawings.typesetting import text_width
 from .ticks import LIMIT, log_ends, log_ticks, round_ticks, sound, tick_labels
 
 TYPE = 12.0  # of tick labels

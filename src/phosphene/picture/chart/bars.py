@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..drawing import Line, Mark, Rect, Text
+from ..drawings.drawing import Line, Mark, Rect, Text
 from .axis import TYPE
 from .dots import extents, interval, same_length
 from .frame import Frame, Values

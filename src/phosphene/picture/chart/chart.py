@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ..drawing import Drawing, Line, Mark, Rect
+from ..drawings.drawing import Drawing, Line, Mark, Rect
 from .axis import Axis
 from .bars import Bars, Histogram, Rug
 from .curves import Curve, Reference

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..drawing import Circle, Drawing, Mark, Polygon, Rect, Text
-from ..paragraph import stacked
-from ..typesetting import text_width
+from ..drawings.drawing import Circle, Drawing, Mark, Polygon, Rect, Text
+from ..drawings.paragraph import stacked
+from ..drawings.typesetting import text_width
 from .palette import CLASSES, GREY
 
 SHAPES = ("disc", "square", "triangle", "diamond", "wedge")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..drawing import Circle, Line, Mark, Point, Polygon, Polyline
+from ..drawings.drawing import Circle, Line, Mark, Point, Polygon, Polyline
 from .frame import Frame, Values
 
 BAND = 0.18  # opacity

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..drawing import Circle, Line, Mark, Text
-from ..typesetting import text_width
+from ..drawings.drawing import Circle, Line, Mark, Text
+from ..drawings.typesetting import text_width
 from .axis import TYPE
 from .frame import Frame, Values, gap
 

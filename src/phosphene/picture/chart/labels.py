@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..drawing import Mark, Text
-from ..typesetting import fit, text_width, wrap
+from ..drawings.drawing import Mark, Text
+from ..drawings.typesetting import fit, text_width, wrap
 from .axis import TYPE
 from .frame import Frame
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..drawing import Mark, Text
-from ..typesetting import wrap
+from ..drawings.drawing import Mark, Text
+from ..drawings.typesetting import wrap
 from .axis import TYPE, fitted
 from .bars import RUG, Bars, Rug
 from .curves import Curve, Reference

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..drawing import Circle, Line, Mark, Rect, Text
-from ..typesetting import fit, text_width
+from ..drawings.drawing import Circle, Line, Mark, Rect, Text
+from ..drawings.typesetting import fit, text_width
 from .curves import dashes
 
 TYPE, LEADING = 12.0, 16.0

@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from ..drawing import Line, Mark, Text
-from ..typesetting import text_width, wrap
+from ..drawings.drawing import Line, Mark, Text
+from ..drawings.typesetting import text_width, wrap
 from .classes import Style, point
 from .palette import CLASSES
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..drawing import Drawing
+from ..drawings.drawing import Drawing
 from .axis import Axis
 from .chart import Chart
 from .curves import Curve

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..drawing import Mark, Text
-from ..typesetting import text_width, wrap
+from ..drawings.drawing import Mark, Text
+from ..drawings.typesetting import text_width, wrap
 from .axis import TYPE
 from .bars import RUG, Rug
 from .curves import Curve, Reference

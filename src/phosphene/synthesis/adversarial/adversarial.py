@@ -20,7 +20,7 @@ from ...instrument.fields import Role
 from ...instrument.roles import ClassNames, Images
 from ...network import Network
 from ..engine.answers import answers, classes_of, in_words, rounded, with_others
-from ..engine.bounded import Norm, away_from, bounded, epsilon_of, radius_text, towards
+from ..engine.optimisers.bounded import Norm, away_from, bounded, epsilon_of, radius_text, towards
 from ..engine.options import count, seen_images, step_count, whole_seed
 from ..engine.stepping import current_images
 from .attack import Adversarial

@@ -25,8 +25,8 @@ from torch import Tensor
 from ...network import Network
 from ..engine.answers import answers, rounded
 from ..engine.ascent import evaluated
-from ..engine.bounded import towards
 from ..engine.objectives import Objective
+from ..engine.optimisers.bounded import towards
 
 FACTOR = 10.0  # between two weights, until the label is reached with one and missed with the other
 

@@ -20,7 +20,7 @@ from ...network import Network
 from ...network.describing.stated import stated_class
 from ...picture import Photo, labelled, read
 from ..engine.answers import answers, with_others
-from ..engine.bounded import Norm, away_from, bounded, epsilon_of
+from ..engine.optimisers.bounded import Norm, away_from, bounded, epsilon_of
 from ..engine.options import count, seen_images, step_count, whole_seed
 from ..engine.stepping import current_images
 from .robustness_table import Robustness

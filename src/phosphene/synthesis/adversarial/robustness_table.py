@@ -11,7 +11,7 @@ from torch import Tensor
 from ...instrument import Result
 from ...picture import Drawing, DrawingBlock, Sheet, Table, counted, rasterise
 from ...picture.chart import Axis, Chart, Curve
-from ..engine.bounded import NORMS, Norm, radius_text
+from ..engine.optimisers.bounded import NORMS, Norm, radius_text
 from .percentages import Share, share
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...instrument import Result, instrument
 from ...instrument.roles import UnitNames
 from ...network import Network
 from ...picture import Block, Sheet, Table, colour, compact, counted, enlarge, grid, map_range
-from ...showing import named
 from ..engine.ascent import ascend, scored
-from ..engine.images import Fourier, Image, Pixels, noise
+from ..engine.images.image import Fourier, Image, Pixels, noise
 from ..engine.objectives import Objective, Size, unit
 from ..engine.options import generator, input_size, step_count
 from ..engine.priors import Blur, Prior
@@ -141,7 +141,8 @@ def checkerboard(
 ) -> Iterator[Checkerboard]:
     """The checkerboard that strides cause in a target's gradient, and images by five methods that keep or remove it.
 
-    Raises LookupError for a target that does not exist, ValueError for several targets, and if no layer below the
+    The methods are fixed, so that they can be compared: they take no priors or transforms of your own. Raises
+    LookupError for a target that does not exist, ValueError for several targets, and if no layer below the
     target has a stride that an image of this size can show.
 
     - `target`: one channel, neuron, layer or class, as for synthesize

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ...network import OUTPUTS, Address, Field, Network
 from ..engine.ascent import evaluated
-from ..engine.images import noise
+from ..engine.images.image import noise
 from ..engine.objectives import IMAGES, Objective, Size
 from ..engine.options import generator, precision
 

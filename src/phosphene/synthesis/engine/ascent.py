@@ -20,12 +20,12 @@ from ...network import Network
 from ...network.room import WORTH, backward_bytes, check_room
 from ...network.running.outputs import main_tensor
 from .answers import HALVES
-from .images import Image, Pixels
-from .momentum import Momentum
+from .images.image import Image, Pixels
 from .objectives import IMAGES, Objective, is_layer
+from .optimisers.momentum import Momentum
+from .optimisers.searches import SeparateLBFGS
 from .options import generator, positive, precision
 from .priors import Prior
-from .searches import SeparateLBFGS
 from .transforms import Transform
 
 TOGETHER = 4  # images that a processor computes at once: larger tensors leave its caches

@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ...input_photo import peaks
 from ...network import Address, Box, Layer, Network
 from ...picture import Photo, files, read, windowed
-from ...showing import peaks
-from .layers import as_maps
+from .layers.default_layers import as_maps
 from .objectives import unit
 from .options import seen_images
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...network import Address, Network
 from ...network.running.outputs import main_tensor
-from ...showing import named
 
 IMAGES = "<images>"  # reads the images (N, 3, H, W) in [0, 1], before any transform, in the place of an address
 

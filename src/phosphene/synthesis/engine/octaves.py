@@ -16,11 +16,11 @@ from torch import Tensor
 
 from ...network import Network
 from .ascent import Moment, Optimisers, ascend
-from .images import Pixels
+from .images.image import Pixels
 from .objectives import Objective, Size
 from .photo_size import resized
+from .settings import Settings, unit_alone
 from .stepping import current_images
-from .transforms import Roll
 
 SMALLEST = 64  # pixels; networks see little below it
 
@@ -48,24 +48,24 @@ def climbed(
     sizes: Sequence[Size],
     *,
     steps: int,
-    jitter: int,
+    settings_at: Callable[[Size], Settings],
     optimiser: Optimisers,
     seed: int = 0,
 ) -> Iterator[tuple[Objective, Moment, Tensor]]:
     """The moments of an ascent at every size, `steps` at each, counted through, each with the images after its step.
 
-    The image is shifted by up to `jitter` pixels, or a quarter of its side, each way before every step, what leaves on
-    one side entering on the other, and values are brought back into [0, 1].
+    The priors and transforms of a size are those of `settings_at`; values are brought back into [0, 1]. The objective
+    is the one without the priors, and so are the moments' scores.
     """
     detail = torch.zeros_like(resized(photos, sizes[0]))
     for number, size in enumerate(sizes):
         base = resized(photos, size)
         image = Pixels((base + resized(detail, size)).clamp(0, 1))
-        aim = objective_at(size)
-        roll = Roll(most_shift(size, jitter))
+        aim, settings = objective_at(size), settings_at(size)
         moments = ascend(
-            network, aim, image, steps=steps, transform=roll, optimiser=optimiser, seed=seed + number
+            network, settings.less_costs(aim), image, steps=steps, transform=settings.transform, optimiser=optimiser,
+            priors=settings.changes, seed=seed + number,
         )  # fmt: skip
-        for moment in moments:
+        for moment in unit_alone(aim, moments) if settings.cost else moments:
             yield aim, replace(moment, step=number * steps + moment.step), current_images(image)
         detail = current_images(image) - base

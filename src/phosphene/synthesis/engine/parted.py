@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...network import Network
 from .ascent import Moment
-from .images import Image
+from .images.image import Image
 from .objectives import Objective
 from .stepping import ended
 from .synthesis import Synthesis

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 
 from ...network import Network
-from .ascent import Moment, ascend
-from .from_start import FromStart
+from .ascent import Moment, Optimisers, ascend
+from .images.from_start import FromStart
 from .objectives import Objective
-from .recipes import fading
 from .transforms import Cropped, Noised, Several, Transform, resampled
 
 
@@ -59,7 +58,7 @@ PHASES = (
 
 
 def in_phases(
-    network: Network, objective: Objective, image: FromStart, *, steps: int, rate: float, seed: int
+    network: Network, objective: Objective, image: FromStart, *, steps: int, optimiser: Optimisers, seed: int
 ) -> Iterator[Moment]:
     """The moments of all phases, counted through."""
     steps_before, share = 0, 0.0
@@ -69,6 +68,6 @@ def in_phases(
         if more and phase.margin is not None:
             image.settle(phase.margin)
         for moment in ascend(network, objective, image, steps=more, transform=phase.transform,
-                             optimiser=fading(rate), seed=seed + number):  # fmt: skip
+                             optimiser=optimiser, seed=seed + number):  # fmt: skip
             yield replace(moment, step=steps_before + moment.step)
         steps_before += more

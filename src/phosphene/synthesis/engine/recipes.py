@@ -24,10 +24,10 @@ from torch import Tensor
 
 from ...network import Network, near
 from .ascent import Moment, Optimisers, adam, adamw, ascend
-from .bounded import Steepest
-from .images import Fourier, Image, Pixels, noise
-from .magnitude import Magnitude
+from .images.image import Fourier, Image, Pixels, noise
+from .images.magnitude import Magnitude
 from .objectives import Objective, Size
+from .optimisers.bounded import Steepest
 from .options import generator
 from .priors import Blur, ClipContribution, ClipNorm, Decay, Prior, squared_norm
 from .transforms import PIECES, Cropped, Noised, Several, Transform

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
 from .ascent import Moment, Optimisers, adam
-from .images import Fourier, Image
-from .named import Priors, Transforms, priors_of, spec_of, transform_of
+from .images.image import Fourier, Image
+from .named import CODE, USUAL, Priors, Transforms, priors_of, spec_of, transform_of
 from .objectives import Objective, Size
 from .options import generator, positive
 from .priors import Colours, Fade, Falling, OfSpectrum, Prior
@@ -23,7 +24,8 @@ from .recipes import POWER, RATE, Recipe, fading, fourier
 from .transforms import PIECES, Transform
 
 IN_PIECES = "seen in pieces, turned and under noise"
-SPACES = {"fourier": "a spectrum", "pixels": "pixels", "cppn": "a function of the place", "phases": "phases alone"}
+SPACES = {"fourier": "a spectrum", "pixels": "pixels", "cppn": "a function of the place", "phases": "phases alone",
+          "squashed": "the sigmoid of an image"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Settings:
     transform: Transform | None = None
     view: str = ""
     priors_text: str = ""  # only of priors that the caller gave
+    fades: bool = True  # whether Adam takes the steps, which can let a spectrum fade
 
     def override(self, priors: Priors | None = None, transforms: Transforms | None = None) -> Settings:
         """These settings with the caller's priors or transforms instead of their own; None changes nothing.
@@ -49,17 +52,25 @@ class Settings:
             parts = priors_of(priors, self.priors)
             for each in parts:
                 self._check(each)
-            result = replace(result, priors=parts, priors_text=f"priors {','.join(map(spec_of, parts)) or 'none'}")
+            result = replace(result, priors=parts, priors_text=f"priors {self._texts(parts)}")
         if transforms is not None:
             transform = transform_of(transforms, self.transform)
             view = "seen as it is" if transform is None else f"seen under {spec_of(transform)}"
             result = replace(result, transform=transform, view=view)
         return result
 
+    def _texts(self, parts: Iterable[Objective | OfSpectrum | Prior]) -> str:
+        """The priors as a text, in which those that only this instrument has are the word 'usual'."""
+        texts = [(each, spec_of(each)) for each in parts]
+        words = [USUAL if text.startswith(CODE) and each in self.priors else text for each, text in texts]
+        return ",".join(words) or "none"
+
     def _check(self, prior: Objective | OfSpectrum | Prior) -> None:
         what = f"and {SPACES[self.space]} {'are' if self.space in ('pixels', 'phases') else 'is'} optimised here"
         if isinstance(prior, OfSpectrum) and self.space != "fourier":
             raise ValueError(f"the prior {spec_of(prior)} is one of a spectrum (fourier), {what}")
+        if isinstance(prior, Fade) and not self.fades:
+            raise ValueError("the prior fade belongs to Adam's steps, and L-BFGS takes the steps here; leave it out")
         if not isinstance(prior, (Objective, OfSpectrum)) and self.space != "pixels":
             raise ValueError(f"the prior {spec_of(prior)} changes pixels after each step, {what}")
 
@@ -71,8 +82,17 @@ class Settings:
     def image(self) -> str:
         """The kind of image, in words."""
         if self.space == "fourier":
-            return f"Fourier image in {'decorrelated colours' if self.decorrelated else 'red, green and blue'}"
-        return {"pixels": "image of pixels", "cppn": "image as a function of the place (CPPN)"}[self.space]
+            return f"Fourier image {self.colours}"
+        return {
+            "pixels": "image of pixels",
+            "squashed": "image of pixels",
+            "cppn": "image as a function of the place (CPPN)",
+        }[self.space]
+
+    @property
+    def colours(self) -> str:
+        """A spectrum's colours, in words."""
+        return f"in {'decorrelated colours' if self.decorrelated else 'red, green and blue'}"
 
     @property
     def cost(self) -> Objective | None:
@@ -107,6 +127,12 @@ class Settings:
         """Whether a spectrum's colours are."""
         kinds = [each.kind for each in self.priors if isinstance(each, Colours)]
         return not kinds or kinds[-1] == "decorrelated"
+
+    @property
+    def spectrum_options(self) -> dict[str, Any]:
+        """The options of a spectrum that differ from the usual ones of `Fourier`, because a prior names them."""
+        powers = [each.power for each in self.priors if isinstance(each, Falling)]
+        return ({"decay": powers[-1]} if powers else {}) | ({} if self.decorrelated else {"decorrelated": False})
 
     def spectrum(self, many: int, size: Size, seed: int) -> Image:
         """Images of this kind of spectrum that start from noise."""

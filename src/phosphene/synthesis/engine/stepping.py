@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...network import Network
 from .ascent import Moment, evaluated
-from .images import Image
+from .images.image import Image
 from .objectives import IMAGES, Objective
 from .synthesis import Synthesis
 

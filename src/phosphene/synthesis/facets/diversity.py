@@ -28,8 +28,8 @@ from ...network import Address, Layer, Network
 from ...picture import Block, DrawingBlock, Row, Sheet, Table, compact, grid
 from ...picture.chart import over_steps
 from ..engine.ascent import ascend, scored
-from ..engine.gram import Apart, apart, gram_likeness
-from ..engine.layers import maps_layer
+from ..engine.layers.default_layers import maps_layer
+from ..engine.layers.gram import Apart, apart, gram_likeness
 from ..engine.named import Priors, Transforms
 from ..engine.objectives import Objective, Size, Values, objective, unit
 from ..engine.options import image_count, input_size, positive, step_count

@@ -23,7 +23,8 @@ pairs, at a layer between those two; benchmarks/facets.py asks a second network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,11 +34,14 @@ from ...instrument.roles import LayerName, Photos, UnitName
 from ...network import Network
 from ..engine.ascent import scored
 from ..engine.collection import look_through
-from ..engine.from_start import FromStart
+from ..engine.images.from_start import FromStart
+from ..engine.named import Priors
 from ..engine.objectives import unit
 from ..engine.options import count, generator, image_count, input_size, positive, step_count
 from ..engine.phases import in_phases
+from ..engine.priors import Fade
 from ..engine.recipes import fourier
+from ..engine.settings import Settings
 from ..engine.stepping import current_images
 from .diversity import single
 from .groups import kinds_of
@@ -62,6 +66,7 @@ def facets(
     steps: int = 256,
     seed: int = 0,
     rate: float = 0.02,
+    priors: Priors | None = None,
 ) -> Iterator[Facets]:
     """The different things that a unit responds to: an image for each kind of photo among its strongest photos.
 
@@ -79,6 +84,8 @@ def facets(
     - `steps`: how many steps of gradient ascent to take, in phases
     - `seed`: seed of the grouping, the noise and the shifts; the same seed gives the same images
     - `rate`: Adam's step size
+    - `priors`: what images should be like, such as tv:0.5, or none: tv, l2, lp, fade, spectrum and colours, as for
+      synthesize; a spectrum that fades if not given. There are no transforms: each phase has its own view of the image
     """
     shape, steps = input_size(network, size), step_count(steps)
     many = image_count(groups, "groups", shape, network, [target], least=2, each=2)
@@ -89,13 +96,16 @@ def facets(
     at = facet_layers(network, layer, shape)
     kinds = kinds_of(network, answers, [network.layer(each.name, usual) for each in at.all],
                      many=many, top=count(top, "top", many), size=shape, seed=seed)  # fmt: skip
-    image = started(kinds.begun, seed)
+    settings = Settings("fourier", (Fade(),)).override(priors)
+    image = started(kinds.begun, seed, settings.spectrum_options)
     base, alike = unit(network, address, shape), likeness(at.between)
     closeness = nearest(at.between, kinds.centres[at.between.name])
     raised = drawn_to_kinds(base, at.pulling, kinds.centres, pull) if pull else base
-    watched = raised + 0 * alike + 0 * closeness  # which are told, but ask for nothing
+    watched = settings.less_costs(raised) + 0 * alike + 0 * closeness  # which are told, but ask for nothing
     history = torch.empty(steps, 2 * many)
-    for moment in in_phases(network, watched, image, steps=steps, rate=rate, seed=seed):
+    how = f"Fourier image added to its start, {settings.colours}, in phases, Adam with rate {rate:g}"
+    how += f", {settings.priors_text}" if settings.priors_text else ""
+    for moment in in_phases(network, watched, image, steps=steps, optimiser=settings.optimiser(rate), seed=seed):
         final, parts = moment.images, moment.parts
         history[moment.step - 1] = parts[base.name]
         if moment.step == steps:
@@ -113,12 +123,12 @@ def facets(
             begun=kinds.begun, layer=at.later.name, pulling=tuple(each.name for each in at.pulling if pull),
             measured=at.between.name, pull=pull, step=moment.step, steps=steps, seed=seed,
             unreadable=answers.unreadable,
-            how=f"Fourier image added to its start, in decorrelated colours, in phases, Adam with rate {rate:g}",
+            how=how,
         )  # fmt: skip
 
 
-def started(begun: Tensor, seed: int) -> FromStart:
+def started(begun: Tensor, seed: int, options: Mapping[str, Any] | None = None) -> FromStart:
     """Images that start at the given ones, and behind them as many that start at weak noise."""
     size = (int(begun.shape[-2]), int(begun.shape[-1]))
     noise = current_images(fourier(len(begun), size, generator(seed)))
-    return FromStart(torch.cat([begun, noise]))
+    return FromStart(torch.cat([begun, noise]), **(options or {}))

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from ...network import Layer, Network
 from ..engine.collection import PhotoAnswers
-from ..engine.from_start import logits
-from ..engine.layers import as_maps
+from ..engine.images.from_start import logits
+from ..engine.layers.default_layers import as_maps
 from ..engine.objectives import Size
 from ..engine.priors import blurred
 from .clusters import in_the_plane, k_means, principal

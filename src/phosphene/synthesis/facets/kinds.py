@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...network import Layer
-from ..engine.gram import mean_of_others
-from ..engine.layers import as_maps
+from ..engine.layers.default_layers import as_maps
+from ..engine.layers.gram import mean_of_others
 from ..engine.objectives import Objective, Values, objective
 
 

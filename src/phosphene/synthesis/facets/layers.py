@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...network import Address, Layer, Network
-from ..engine.layers import cell_count, last_maps, maps_layer
+from ..engine.layers.default_layers import cell_count, last_maps, maps_layer
 from ..engine.objectives import Size
 
 

@@ -22,8 +22,8 @@ from ...instrument.roles import UnitName
 from ...network import Network
 from ...picture import Block, Photo, Sheet, compact, counted
 from ..engine.ascent import ascend, scored
-from ..engine.gram import pairwise_rms
-from ..engine.images import noise
+from ..engine.images.image import noise
+from ..engine.layers.gram import pairwise_rms
 from ..engine.named import Priors, Transforms
 from ..engine.objectives import Size, unit
 from ..engine.options import generator, image_count, input_size, precision, seen_images, step_count

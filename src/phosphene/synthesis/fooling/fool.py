@@ -22,10 +22,12 @@ from ...network import Network
 from ...network.room import check_room
 from ..engine.answers import answers, classes_of, in_words, rounded
 from ..engine.ascent import adam, ascend
-from ..engine.bounded import towards
-from ..engine.images import Pixels, noise
+from ..engine.images.image import Pixels, noise
+from ..engine.named import Priors, Transforms
 from ..engine.objectives import Size
+from ..engine.optimisers.bounded import towards
 from ..engine.options import count, generator, input_size, positive, step_count, whole_seed
+from ..engine.settings import Settings
 from ..engine.stepping import current_images
 from .archive import Archive
 from .encodings import Direct, Encoding
@@ -50,6 +52,8 @@ def fool(
     confidence: float = 0.99,
     children: int = 32,
     seed: int = 0,
+    priors: Priors | None = None,
+    transforms: Transforms | None = None,
 ) -> Iterator[Fooling]:
     """Images that mean nothing to people, but that the network gives a class with high confidence.
 
@@ -63,6 +67,9 @@ def fool(
     - `confidence`: stop when the probability of the class is above this; 1 takes all steps
     - `children`: how many images in one generation
     - `seed`: seed of the start and of all random numbers; the same seed gives the same images
+    - `priors`: for gradient, what images should be like, such as tv:0.5 or blur:1; as for synthesize on pixels
+    - `transforms`: for gradient, how the image is changed before the network sees it, such as jitter:16,noise:0.05, so
+      that it fools the network under all of these; as for synthesize
     """
     if method not in STEPS:
         raise ValueError(f"a method is {', '.join(STEPS)}, not {method!r}")
@@ -84,8 +91,14 @@ def fool(
         "objective": "probability" if len(classes) > 1 else f"probability of {in_words(network, classes[0])}",
     }
     if method == "gradient":
-        moments = _by_gradient(network, classes, measured, most, seed)
+        settings = Settings("pixels").override(priors, transforms)
+        moments = _by_gradient(network, classes, measured, most, seed, settings)
     else:
+        if priors is not None or transforms is not None:
+            raise ValueError(
+                f"the method {method} evolves images without an objective that priors or transforms could change; "
+                "give them with method='gradient'"
+            )
         many_children = count(children, "children")
         if method == "evolve":
             check_room(many_children, 12 * measured[0] * measured[1], "children={}: their images")
@@ -100,11 +113,15 @@ def fool(
             return
 
 
-def _by_gradient(network: Network, classes: list[int], size: Size, steps: int, seed: int) -> Iterator[dict[str, Any]]:
+def _by_gradient(
+    network: Network, classes: list[int], size: Size, steps: int, seed: int, settings: Settings
+) -> Iterator[dict[str, Any]]:
     """Raises each image's log-probability from noise; what a step gives are the fields of a result that change."""
     image = Pixels(noise(len(classes), size, generator=generator(seed)))
-    aim = towards(network, classes, "the label")
-    for _ in ascend(network, aim, image, steps=steps, optimiser=adam(RATE), seed=seed, precise=True):
+    aim = settings.less_costs(towards(network, classes, "the label"))
+    changed = ", ".join(filter(None, (settings.view, settings.priors_text)))
+    for _ in ascend(network, aim, image, steps=steps, optimiser=adam(RATE), transform=settings.transform,
+                    priors=settings.changes, seed=seed, precise=True):  # fmt: skip
         images = rounded(current_images(image))
         probabilities = answers(network, images)
         scores = probabilities[torch.arange(len(classes)), classes]
@@ -113,7 +130,8 @@ def _by_gradient(network: Network, classes: list[int], size: Size, steps: int, s
             "scores": scores,
             "confidences": tried_only(probabilities.shape[1], classes, scores),
             "others": torch.empty(0, 3, *size),
-            "how": f"Gradient ascent on pixels from noise, Adam with rate {RATE:g}",
+            "how": f"Gradient ascent on pixels from noise, Adam with rate {RATE:g}"
+            + (f", {changed}" if changed else ""),
         }
 
 

@@ -19,7 +19,7 @@ from ...network import Network, Preprocessing
 from ...network.hog import Settings
 from ...picture import Photo, read
 from ..engine.ascent import Moment, ascend
-from ..engine.images import Fourier, Pixels
+from ..engine.images.image import Fourier, Pixels
 from ..engine.objectives import IMAGES, Objective, Size, objective
 from ..engine.priors import total_variation
 from ..engine.synthesis import pixels

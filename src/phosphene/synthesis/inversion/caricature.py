@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...instrument import instrument
 from ...instrument.roles import Images, LayerName
 from ...network import Network
 from ...picture import Sheet, compact
-from ...showing import named
 from ..engine.ascent import adam, ascend
-from ..engine.codes import Code, code, reading
-from ..engine.images import Fourier
+from ..engine.images.image import Fourier
+from ..engine.layers.codes import Code, code, reading
 from ..engine.named import Transforms
 from ..engine.objectives import Objective, objective
 from ..engine.options import positive, seen_images, step_count

@@ -14,8 +14,8 @@ from ...instrument import Result, instrument
 from ...instrument.roles import Images, LayerNames
 from ...network import Network
 from ...picture import Block, ImageBlock, Sheet, Table, counted, grid
-from ..engine.codes import code
-from ..engine.depths import last_of_each_size
+from ..engine.layers.codes import code
+from ..engine.layers.depths import last_of_each_size
 from ..engine.options import seen_images
 from ..engine.synthesis import WIDTH, pixels
 from .invert import invert, planned

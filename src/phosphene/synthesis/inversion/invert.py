@@ -27,18 +27,20 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ...input_photo import named
 from ...instrument import instrument
 from ...instrument.roles import Images, LayerName
 from ...network import Network
 from ...picture import Photo
-from ...showing import named
 from ..engine.ascent import Moment, Optimisers, adam, ascend, lbfgs, sgd
-from ..engine.codes import Code, code, reading
-from ..engine.images import Fourier, Image, Pixels, Squashed, noise
+from ..engine.images.image import Fourier, Image, Pixels, Squashed, noise
+from ..engine.layers.codes import Code, code, reading
+from ..engine.named import Priors
 from ..engine.objectives import IMAGES, Objective, Size, objective
 from ..engine.options import generator, image_count, positive, seen_images, start_images, step_count
 from ..engine.parted import parted
 from ..engine.priors import alpha_norm, total_variation
+from ..engine.settings import Settings
 from ..engine.transforms import Roll
 from ..synthesize import Space
 from .rectified import cut_off, rectified_by
@@ -74,6 +76,7 @@ def invert(
     start: Photo | Tensor | None = None,
     space: Space | None = None,
     optimiser: Optimiser = "both",
+    priors: Priors | None = None,
 ) -> Iterator[Inversion]:
     """Images made from noise that have the photo's values at a layer: what the layer still contains of the photo.
 
@@ -93,6 +96,9 @@ def invert(
       and pixels with momentum
     - `optimiser`: L-BFGS, for deeper layers after Adam on a shifted image (both), one of them without shifts, or the
       paper's gradient descent on pixels with momentum and falling rates
+    - `priors`: what images should be like, such as usual,tv:0.1, or none: tv, l2, lp, for a spectrum spectrum and
+      colours, with momentum also those that change pixels, as for synthesize; 'usual' stands for those that `prior`
+      weighs. There are no transforms: the values of every place are compared with the photo's at the same place
     """
     if optimiser not in _OPTIMISERS:
         raise ValueError(f"an optimiser is {' or '.join(_OPTIMISERS)}, not {optimiser!r}")
@@ -109,20 +115,21 @@ def invert(
     before = rectified_by(network, read, photos)
     plan = planned(read, (height, width), steps, optimiser, rectified=before is not None, begun=start is not None)
     match = inverted(read, value, before)
-    priors = positive(prior, "prior") * likely(photos, SHARE)
-    aim = match - priors
-    image = _started(space, optimiser, len(photos), (height, width), seed, start_pixels)
+    settings = _settings(space, optimiser, positive(prior, "prior") * likely(photos, SHARE), priors)
+    aim = settings.less_costs(match)
+    image = _started(settings, optimiser, len(photos), (height, width), seed, start_pixels)
     first = ascend(
-        network, match - DEARER * priors if plan.jitter else aim, image, steps=plan.first * EVALUATIONS,
+        network, _dearer(match, settings.cost) if plan.jitter else aim, image, steps=plan.first * EVALUATIONS,
         optimiser=_first(plan, (height, width)), transform=Roll(plan.jitter) if plan.jitter else None, seed=seed,
-        precise=True,
+        priors=settings.changes, precise=True,
     )  # fmt: skip
     then = ascend(
         network, aim, image, steps=plan.steps - plan.first, optimiser=lbfgs(EVALUATIONS, HISTORY), precise=True
     )
     moments = _together(aim, (moment for moment in first if moment.step % EVALUATIONS == 0), then)
     titles = tuple(f"image {index + 1}" for index in range(len(photos)))
-    how = f"from {'noise' if start is None else 'a given start'}, {_SPACES[space]}, {plan}, prior {prior:g}"
+    how = f"from {'noise' if start is None else 'a given start'}, {_image(settings)}, {plan}, prior {prior:g}"
+    how += f", {settings.priors_text}" if settings.priors_text else ""
     yield from parted(
         network, aim, image, moments, plan.steps, Inversion,
         titles=titles, how=how, seed=seed, originals=photos.cpu(), layer=named(network, read.address),
@@ -131,7 +138,22 @@ def invert(
 
 
 _OPTIMISERS = ("both", "lbfgs", "adam", "momentum")
-_SPACES = {"fourier": "a Fourier image in decorrelated colours", "pixels": "an image of pixels"}
+
+
+def _settings(space: str, optimiser: Optimiser, usual: Objective, priors: Priors | None) -> Settings:
+    if space not in ("fourier", "pixels"):
+        raise ValueError(f"an image is optimised as fourier or pixels, not {space!r}")
+    kind = "squashed" if space == "pixels" and optimiser != "momentum" else space
+    return Settings(kind, (usual,), fades=False).override(priors)
+
+
+def _dearer(match: Objective, cost: Objective | None) -> Objective:
+    """The objective while the image is shifted."""
+    return match if cost is None else match - DEARER * cost
+
+
+def _image(settings: Settings) -> str:
+    return f"{'a' if settings.space == 'fourier' else 'an'} {settings.image}"
 
 
 @dataclass(frozen=True)
@@ -194,16 +216,19 @@ def _together(aim: Objective, *phases: Iterator[Moment]) -> Iterator[Moment]:
         yield replace(moment, step=number, scores=scores)
 
 
-def _started(space: str, optimiser: str, many: int, size: Size, seed: int, start_pixels: Tensor | None) -> Image:
+def _started(
+    settings: Settings, optimiser: str, many: int, size: Size, seed: int, start_pixels: Tensor | None
+) -> Image:
     """Noise strong enough for restarts to end apart; photos have spectra about four times as strong."""
     draws = generator(seed)
-    if space == "fourier":
-        return Fourier(many, size, deviation=0.1, generator=draws) if start_pixels is None else Fourier.of(start_pixels)
-    if space == "pixels":
-        kind: type[Pixels] | type[Squashed] = Pixels if optimiser == "momentum" else Squashed
-        deviation = CONTRAST if optimiser == "momentum" else 0.2  # the paper's noise has the norm σ
-        return kind(noise(many, size, deviation=deviation, generator=draws) if start_pixels is None else start_pixels)
-    raise ValueError(f"an image is optimised as fourier or pixels, not {space!r}")
+    if settings.space == "fourier":
+        options = settings.spectrum_options
+        if start_pixels is not None:
+            return Fourier.of(start_pixels, **options)
+        return Fourier(many, size, deviation=0.1, generator=draws, **options)
+    kind: type[Pixels] | type[Squashed] = Pixels if optimiser == "momentum" else Squashed
+    deviation = CONTRAST if optimiser == "momentum" else 0.2  # the paper's noise has the norm σ
+    return kind(noise(many, size, deviation=deviation, generator=draws) if start_pixels is None else start_pixels)
 
 
 def inverted(read: Code, value: Tensor, before: Code | None) -> Objective:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...network import Network
-from ..engine.codes import Code, code, reading
+from ..engine.layers.codes import Code, code, reading
 from ..engine.objectives import Objective, objective
 
 CUT = "cut off"

@@ -1,0 +1,1 @@
+"""How the form of an instrument becomes a command."""

@@ -1,0 +1,1 @@
+"""Drawings: marks and lettering, and how they become pixels or SVG."""

@@ -1,0 +1,1 @@
+"""Photos: read from files, arrays and folders."""

@@ -1,0 +1,1 @@
+"""Which layers an image is compared at, and what of their values."""

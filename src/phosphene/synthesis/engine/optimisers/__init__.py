@@ -1,0 +1,1 @@
+"""Steps along a gradient that PyTorch's optimisers do not take."""

@@ -1,0 +1,1 @@
+"""Several networks on one sheet."""
