@@ -2,8 +2,9 @@
 
 from .fit import fit, fitting
 from .learned import learned
+from .losses.contrastive import contrastive_loss
 from .opened import open
 from .registry import SYSTEMS, make
 from .system import Config, System
 
-__all__ = ["SYSTEMS", "Config", "System", "fit", "fitting", "learned", "make", "open"]
+__all__ = ["SYSTEMS", "Config", "System", "contrastive_loss", "fit", "fitting", "learned", "make", "open"]
