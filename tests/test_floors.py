@@ -23,15 +23,16 @@ FLOORS = {
     "attribution": BELOW,
     "synthesis": BELOW,
     "comparison": BELOW | {"data"},
+    "learning": BELOW | {"data"},
     "atlas": BELOW | INSTRUMENTS | {"data"},
     "reporting": BELOW | INSTRUMENTS | {"atlas"},
     "microscope": BELOW - {"input_photo"} | {"inspection", "atlas"},
-    "commands": BELOW - {"input_photo"} | INSTRUMENTS | {"atlas", "reporting", "microscope"},
+    "commands": BELOW - {"input_photo"} | INSTRUMENTS | {"atlas", "learning", "reporting", "microscope"},
     "cli": {"instrument", "commands"},
     "__main__": {"cli"},
     "__init__": BELOW
     | INSTRUMENTS
-    | {"atlas", "reporting", "microscope"},  # for type checkers; else each is opened when asked for
+    | {"atlas", "learning", "reporting", "microscope"},  # for type checkers; else each is opened when asked for
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -32,12 +32,14 @@ _HOMES = {
     "reporting": "report",
     "microscope": "microscope",
 }
+_PACKAGES = ("learning",)  # whose names are reached through them: phosphene.learning.fit
 _WHERE = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = ["__version__", *_WHERE]
+__all__ = ["__version__", *_PACKAGES, *_WHERE]
 
 
 if TYPE_CHECKING:  # the same names for editors and type checkers, which read this file and don't run it
+    from . import learning as learning
     from .atlas import Atlas as Atlas
     from .attribution import boxes as boxes
     from .attribution import cam as cam
@@ -135,6 +137,8 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
 else:
 
     def __getattr__(name: str) -> Any:
+        if name in _PACKAGES:
+            return importlib.import_module(f".{name}", __name__)
         if name not in _WHERE:
             raise AttributeError(f"module 'phosphene' has no attribute {name!r}")
         value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)

@@ -5,7 +5,7 @@
     torchvision:NAME[@WEIGHTS|@none]       @none: random weights from `seed`
     timm:NAME[.TAG][@none]
     hf-hub:OWNER/NAME                      a network of timm or transformers on the Hugging Face Hub
-    path/to/folder                         what save_pretrained wrote: config.json and .safetensors
+    path/to/folder                         what save_pretrained wrote: config.json and .safetensors; a learned system
     weights.safetensors[#PREFIX]           with architecture=; also .pth, .pt, .bin, never unpickled
     model.onnx                             a graph of ONNX, through onnx2torch
     program.pt2                            a program of torch.export
@@ -36,6 +36,7 @@ from .graphs.from_exported import open_exported
 from .graphs.from_onnx import SUFFIX as ONNX
 from .graphs.from_onnx import open_onnx
 from .listing import Listed, names
+from .marked_folders import marked
 from .source import Source, as_labels, near
 
 __all__ = ["Architecture", "Listed", "Source", "names", "open_source"]
@@ -108,6 +109,9 @@ def _opened(
     if kind == "hf-hub":
         _refuse(spec, classes=classes)
         return open_hub(spec, seed=seed)
+    if looks_like_folder(spec) and (of_mark := marked(spec)) is not None:
+        _refuse(spec, classes=classes)
+        return of_mark(spec)
     if looks_like_folder(spec):
         _refuse(spec, classes=classes)
         return open_folder(spec, seed=seed)

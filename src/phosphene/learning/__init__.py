@@ -1,0 +1,10 @@
+"""Learned systems: how representations are learned, one file a system, one loop for all."""
+
+from .learned import learned
+from .losses.contrastive import contrastive_loss
+from .opened import open
+from .registry import SYSTEMS, make
+from .system import Config, System
+from .to_folder import fit, fitting
+
+__all__ = ["SYSTEMS", "Config", "System", "contrastive_loss", "fit", "fitting", "learned", "make", "open"]

@@ -1,0 +1,77 @@
+"""What a learned system can do, beyond learning: small protocols, checked by `isinstance`.
+
+The command line, the sheets and the page are made from these, not from the systems' names.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Solves(Protocol):
+    """Learns in closed form, without steps."""
+
+    def solve(self, examples: Any) -> None:
+        """Sets the weights to the best ones for these examples."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    def encode(self, x: Tensor) -> Tensor:
+        """The codes (N, codes) of examples (N, ...)."""
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    @property
+    def code_size(self) -> int:
+        """How many numbers a code has; before any example is seen, each is about N(0, 1)."""
+
+    @property
+    def most_used(self) -> list[int]:
+        """The codes that change examples most, in this order."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """The examples (N, ...) of codes (N, codes)."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    def sample(self, count: int, *, seed: int = 0) -> Tensor:
+        """New examples (count, ...)."""
+
+
+@runtime_checkable
+class Scores(Protocol):
+    def log_prob(self, x: Tensor) -> Tensor:
+        """The natural logarithm of the density or probability of examples, (N,)."""
+
+
+@runtime_checkable
+class Completes(Protocol):
+    def complete(self, x: Tensor, known: Tensor) -> Tensor:
+        """The examples with what is not `known` (a mask of their shape) filled in."""
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    def classify(self, x: Tensor) -> Tensor:
+        """The scores (N, classes) of examples."""
+
+
+ABILITIES: dict[str, type] = {
+    "encode": Encodes,
+    "decode": Decodes,
+    "sample": Samples,
+    "log_prob": Scores,
+    "complete": Completes,
+    "classify": Classifies,
+}
+
+
+def abilities(system: Any) -> tuple[str, ...]:
+    """The names of what it can do."""
+    return tuple(name for name, protocol in ABILITIES.items() if isinstance(system, protocol))

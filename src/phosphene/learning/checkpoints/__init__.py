@@ -1,0 +1,1 @@
+"""Learned systems on a disk: weights, a card, and what a stopped training goes on from."""

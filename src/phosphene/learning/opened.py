@@ -1,0 +1,42 @@
+"""A learned system opened as a network, so that every instrument looks into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..network import Labels, Preprocessing
+from ..network.opening.source import Source
+from .checkpoints.card import Card
+from .checkpoints.folder import read
+from .registry import make
+from .system import System
+
+
+def open(folder: str | Path) -> System:  # the name that `phosphene.learning` gives it
+    """The system in a folder, with all that it can do. FileNotFoundError or ValueError where there is none."""
+    return read(Path(folder).expanduser(), make)[0]
+
+
+def as_source(spec: str) -> Source:
+    """What `load` opens for such a folder: the system's `forward` on images of the size that it learned from."""
+    system, card = read(Path(spec).expanduser(), make)
+    channels, height, width = _image(system, spec)
+    if type(system).forward is System.forward:
+        raise ValueError(
+            f"{spec} holds a {system.title.lower()}, which computes no layers of an image; phosphene.learning.open "
+            "opens it with what it can do"
+        )
+    way = Preprocessing.plain((height, width), channels)
+    return Source(system, way, Labels(), spec, (_words(card),))
+
+
+def _image(system: System, spec: str) -> tuple[int, int, int]:
+    shape = system.shape
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise ValueError(f"{spec} learned from examples {shape}, which are no images; phosphene.learning.open opens it")
+    channels, height, width = shape
+    return channels, height, width
+
+
+def _words(card: Card) -> str:
+    return f"{card.system} learned from {card.data['name']} in {card.steps:,} steps"

@@ -1,0 +1,1 @@
+"""What learned systems show of themselves."""

@@ -1,0 +1,1 @@
+"""The learned systems, a file each."""

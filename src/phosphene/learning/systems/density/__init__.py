@@ -1,0 +1,1 @@
+"""Systems that learn a distribution of images, with its density or a bound of it."""
