@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from phosphene.synthesis.engine.images.from_start import logits
 from torch import nn
 
 import phosphene as ph
 from phosphene.synthesis.engine.ascent import scored
 from phosphene.synthesis.engine.collection import look_through
+from phosphene.synthesis.engine.images.from_start import logits
 from phosphene.synthesis.engine.layers.gram import pairwise_rms
 from phosphene.synthesis.facets.clusters import in_the_plane, k_means, principal
 from phosphene.synthesis.facets.groups import CONTRAST, parted, strengthened

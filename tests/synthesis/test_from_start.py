@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from phosphene.synthesis.engine.images.from_start import FromStart
 
 from phosphene.synthesis.engine.ascent import ascend
+from phosphene.synthesis.engine.images.from_start import FromStart
 from phosphene.synthesis.engine.images.image import Fourier
 from phosphene.synthesis.engine.objectives import IMAGES, objective, unit
 from phosphene.synthesis.engine.phases import PHASES, Windowed, in_phases

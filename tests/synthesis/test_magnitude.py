@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from phosphene.synthesis.engine.images.magnitude import PROFILES, Magnitude, natural_magnitude
 
 import phosphene as ph
 from phosphene.synthesis.engine.images.image import COLOURS
+from phosphene.synthesis.engine.images.magnitude import PROFILES, Magnitude, natural_magnitude
 
 
 def image(size, count=2, seed=0):

@@ -35,16 +35,66 @@ def learn(
         Path | None,
         typer.Option("--to", metavar="FOLDER", help="Where to write; a new folder.", show_default="my-NAME"),
     ] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", metavar="MINUTES", show_default=False)] = None,
-    steps: Annotated[int | None, typer.Option("--steps", metavar="NUMBER", show_default=False)] = None,
-    batch: Annotated[int | None, typer.Option("--batch", metavar="NUMBER", show_default=False)] = None,
-    rate: Annotated[float | None, typer.Option("--rate", metavar="NUMBER", show_default=False)] = None,
-    set: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", show_default=False)] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER")] = 0,
-    size: Annotated[int, typer.Option("--size", metavar="PIXELS")] = 32,
-    grey: Annotated[bool, typer.Option("--grey", metavar="")] = False,
-    resume: Annotated[bool, typer.Option("--resume", metavar="")] = False,
-    device: Annotated[str | None, typer.Option("--device", metavar="DEVICE", show_default=False)] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes",
+            metavar="MINUTES",
+            help="How long training may take; a rehearsal finds how many steps that makes.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            metavar="NUMBER",
+            help="How many steps to take at most; each system has its own number.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", metavar="NUMBER", help="How many examples a step takes.", show_default=False),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="NUMBER", help="The learning rate.", show_default=False)
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the system, such as codes=2; repeat it for several.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            metavar="NUMBER",
+            help="Where the random numbers begin; the same seed gives the same weights on one processor.",
+        ),
+    ] = 0,
+    size: Annotated[
+        int, typer.Option("--size", metavar="PIXELS", help="The side that your own images are resized to.")
+    ] = 32,
+    grey: Annotated[
+        bool, typer.Option("--grey", metavar="", help="Take your own images without their colours.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", metavar="", help="Go on with a training that was stopped.")
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="DEVICE",
+            help="cpu, cuda or mps; if not given, the best that is there.",
+            show_default=False,
+        ),
+    ] = None,
     out: show.Out = None,
     theme: show.Theme = show.ThemeName.light,
     scale: show.Scale = None,
@@ -54,17 +104,6 @@ def learn(
     """Trains a system on a data set or on your images, and writes its weights with a card of numbers.
 
     The folder opens like any network: 'phosphene layers FOLDER'. 'phosphene learned FOLDER' draws it again.
-
-    - `minutes`: how long training may take; a rehearsal finds how many steps that makes
-    - `steps`: how many steps to take at most; each system has its own number
-    - `batch`: how many examples a step takes
-    - `rate`: the learning rate
-    - `set`: a setting of the system, such as codes=2; repeat it for several
-    - `seed`: where the random numbers begin; the same seed gives the same weights on one processor
-    - `size`: the side that your own images are resized to
-    - `grey`: take your own images without their colours
-    - `resume`: go on with a training that was stopped
-    - `device`: cpu, cuda or mps; if not given, the best that is there
     """
     if name == LIST:
         _list(json)
@@ -78,11 +117,12 @@ def learn(
 
         kind = system_class(name)
         settings = _settings(kind, set or [])
-    chosen = {"minutes": minutes, "seed": seed, "size": size, "colour": False if grey else None, "device": device}
-    recipe = {"steps": steps, "batch": batch, "rate": rate}
     result: Learned | None = None
     step = None
-    work = fitting(kind.name, data, folder, settings=settings, resume=resume, **chosen, **recipe)
+    work = fitting(
+        kind.name, data, folder, minutes=minutes, seed=seed, settings=settings, size=size, colour=False if grey else None,
+        device=device, resume=resume, steps=steps, batch=batch, rate=rate,
+    )  # fmt: skip
     try:
         for step in followed(work, f"learn {kind.name}"):
             result = step.result
