@@ -63,7 +63,8 @@ def test_names_for_editors_are_those_of_python():
     tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     written = {(part.module, name.name) for part in block.body for name in part.names}
-    assert written == {(home, name) for name, home in ph._WHERE.items()}
+    packages = {(None, name) for name in ph._PACKAGES}
+    assert written == {(home, name) for name, home in ph._WHERE.items()} | packages
     assert all(name.asname == name.name for part in block.body for name in part.names)  # which exports them
     assert all(getattr(ph, name) is not None for name in ph.__all__)
 

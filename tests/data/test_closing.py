@@ -59,7 +59,12 @@ class Cluster(SimpleNamespace):
 
     def __init__(self, answers, free):
         super().__init__(answers=answers, free=list(free), ended=False)
-        self.data = SimpleNamespace(from_items=lambda items, **_: self, ActorPoolStrategy=lambda size: size)
+        context = SimpleNamespace(execution_options=SimpleNamespace(preserve_order=False))
+        self.data = SimpleNamespace(
+            from_items=lambda items, **_: self,
+            ActorPoolStrategy=lambda size: size,
+            DataContext=SimpleNamespace(get_current=lambda: context),
+        )
 
     def cluster_resources(self):
         return {"CPU": 2}
@@ -86,7 +91,7 @@ def spread(monkeypatch):
     def run(answers, free=({"CPU": 2},)):
         ray = Cluster(answers, free)
         monkeypatch.setattr(cluster, "_started", lambda address: ray)
-        return ray, cluster.spread(None, ph.Network(nn.Identity()), print, [(0, None, 0)] * len(answers), None)
+        return ray, cluster.spread(None, [ph.Network(nn.Identity())], print, [(0, None, 0)] * len(answers), None)
 
     return run
 

@@ -96,7 +96,8 @@ def options(name):
     return given | SMALLER.get(name, {})
 
 
-REFUSED = ("objects", "cam")  # no OpenCV perhaps; a network whose last layers are of another kind
+# no OpenCV perhaps; a network whose last layers are of another kind; a folder of pictures, not of a learned system
+REFUSED = ("objects", "cam", "learned")
 
 
 @pytest.mark.parametrize("name", sorted(instruments()))

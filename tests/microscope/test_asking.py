@@ -115,13 +115,14 @@ def texts(name):
 
 
 NOT_ON_SO_SMALL_A_NETWORK = ("side-by-side", "compare-networks", "selectivity")  # two networks; a rule
+NOT_A_FOLDER_OF_IMAGES = ("learned",)  # it takes the folder of a learned system
 NOT_ON_SO_FEW_IMAGES = ("equivariance", "invariance", "stitch")  # ten to fit, to choose and to measure
 
 
 @pytest.mark.parametrize("name", sorted(instruments()))
 def test_an_instrument_runs_as_asked_here(name, library):
     """So that the test below reaches what its options do."""
-    if name in (*NOT_ON_SO_SMALL_A_NETWORK, *NOT_ON_SO_FEW_IMAGES):
+    if name in (*NOT_ON_SO_SMALL_A_NETWORK, *NOT_ON_SO_FEW_IMAGES, *NOT_A_FOLDER_OF_IMAGES):
         pytest.skip("needs a larger network, or more images")
     assert run(name, asked(name), library) is not None
 
