@@ -35,11 +35,13 @@ class Learned(Result):
         card = self.card
         title = f"{self.system.title}: what it learned from {card.data['name']}"
         learned = counted(int(card.data["train"]), "example")
-        trained = f", {counted(card.steps, 'step')} in {_minutes(card.minutes)}" if card.steps else ", in closed form"
+        trained = (
+            f", {counted(card.steps, 'step')} in {minutes_text(card.minutes)}" if card.steps else ", in closed form"
+        )
         subtitle = f"{learned}{trained}; {counted(int(card.weights['numbers']), 'weight')}"
         top: list[Block] = [self.table()]
         if card.losses:
-            top.append(DrawingBlock(_losses(card).drawing(), "Losses"))
+            top.append(DrawingBlock(losses_chart(card).drawing(), "Losses"))
         blocks: list[Block] = [Row(top, gap=56.0) if len(top) > 1 else top[0], *blocks_of(self.system, self.held_out)]
         words = ", ".join(f"{name} {compact(value)}" for name, value in card.numbers.items())
         caption = f"Numbers are of {counted(int(card.data['test']), 'example')} that it has not learned from."
@@ -80,14 +82,15 @@ def learned(folder: Folder) -> Learned:
     """
     path = Path(folder).expanduser()
     system, card = read(path, make)
-    return Learned(system=system, card=card, held_out=read_held_out(path, system.shape), folder=path)
+    result = system.result or Learned
+    return result(system=system, card=card, held_out=read_held_out(path, system.shape), folder=path)
 
 
-def _minutes(minutes: float) -> str:
+def minutes_text(minutes: float) -> str:
     return f"{minutes * 60:.0f} s" if minutes < 2 else f"{minutes:.1f} minutes"
 
 
-def _losses(card: Card) -> Chart:
+def losses_chart(card: Card) -> Chart:
     """Each player's loss over the steps."""
     curves = [
         Curve([step for step, _ in points], [loss for _, loss in points], player)

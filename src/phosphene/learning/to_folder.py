@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -18,10 +17,11 @@ import torch
 from ..picture import counted
 from ..picture.film import write_film
 from .abilities import Solves
-from .checkpoints.card import CARD, Card
+from .checkpoints.card import Card, machine, versions
 from .checkpoints.folder import save, write
+from .checkpoints.former import former_run, json_like, steps_of
 from .checkpoints.held_out import COUNT, HELD_OUT, held_out_bytes
-from .checkpoints.resuming import RESUME, go_on, resume_bytes, run_of
+from .checkpoints.resuming import RESUME, go_on, resume_bytes
 from .learned import Learned, learned
 from .pictures.views import frame
 from .reference import gates
@@ -96,7 +96,7 @@ def fitting(
     folder = Path(out).expanduser()
     system = make(name, **(settings or {}))
     plan = replace(system.recipe, **_known(system, recipe))
-    former = _former(folder, resume)
+    former = former_run(folder, resume)
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes are above 0, not {minutes:g}")
     held = data_set(data, size, colour)
@@ -112,7 +112,7 @@ def fitting(
     run = {"system": system.name, "config": asdict(system.config), "data": held.account()["sha256"], "seed": seed}
     run |= {"recipe": to_json(plan), "minutes": 0.0}
     if former is not None:
-        plan = _as_before(former, run, plan, folder)
+        plan = replace(plan, steps=steps_of(former, run, folder))
     elif minutes is not None:
         plan = replace(plan, steps=steps_within(minutes, system, examples, plan, seed, fabric))
     run = json_like({**run, "recipe": to_json(plan)})
@@ -169,46 +169,6 @@ def _known(system: System, recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in recipe.items() if value is not None}
 
 
-def _former(folder: Path, resume: bool) -> dict[str, Any] | None:
-    """The run to go on with. ValueError for a folder that can't be written into."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; a learned system is written into a folder of its own")
-    run = run_of(folder) if folder.is_dir() else None
-    if resume:
-        if run is None:
-            raise ValueError(f"{folder} holds no training to go on with")
-        return run
-    if run is not None:
-        raise ValueError(
-            f"{folder} holds a training that was stopped; go on with resume=True (--resume), or name another"
-        )
-    if folder.is_dir() and any(folder.iterdir()):
-        what = "a learned system" if (folder / CARD).exists() else "other files"
-        raise ValueError(f"{folder} holds {what} already; name a folder that is empty or not there")
-    return None
-
-
-def _as_before(former: Mapping[str, Any], run: Mapping[str, Any], plan: Recipe, folder: Path) -> Recipe:
-    """The recipe of the stopped run, where all else is as it was. ValueError for what differs."""
-    same = json_like(run)
-    for part in ("system", "config", "data", "seed"):
-        if former[part] != same[part]:
-            raise ValueError(f"the training in {folder} was of another {part}: {former[part]}, not {same[part]}")
-    steps = int(former["recipe"]["steps"])
-    rest = {**former["recipe"], "steps": 0}, {**same["recipe"], "steps": 0}
-    if rest[0] != rest[1]:
-        wrong = next(name for name in rest[0] if rest[0][name] != rest[1].get(name))
-        raise ValueError(f"the training in {folder} had {wrong} {rest[0][wrong]}, not {rest[1].get(wrong)}")
-    return replace(plan, steps=steps)
-
-
-def json_like(value: Any) -> Any:
-    """The value as it comes back from JSON."""
-    if isinstance(value, Mapping):
-        return {str(name): json_like(part) for name, part in value.items()}
-    return [json_like(part) for part in value] if isinstance(value, (list, tuple)) else value
-
-
 def _finished(
     system: System, held: DataSet, plan: Recipe, seed: int, folder: Path, steps: int, minutes: float,
     losses: Mapping[str, Any], shown: torch.Tensor, notes: list[str] | None = None, device: str = "cpu",
@@ -230,8 +190,8 @@ def _finished(
         gates=tuple(gates(system.references, held.name, numbers)),
         losses=json_like(losses),
         notes=(*(notes or ()), *system.remarks(numbers)),
-        versions=_versions(),
-        machine={"device": device, "threads": torch.get_num_threads(), "processor": platform.machine()},
+        versions=versions(),
+        machine=machine(device),
         date=datetime.date.today().isoformat(),
     )
     folder.mkdir(parents=True, exist_ok=True)
@@ -241,12 +201,6 @@ def _finished(
         film.write()
     progress = f"learned from {counted(len(held.train), 'example')}"
     return Learning(max(steps, 1), max(steps, 1), progress, learned(folder), system, shown)
-
-
-def _versions() -> dict[str, str]:
-    from .. import __version__
-
-    return {"phosphene": __version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
 class _Film:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import torch
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 
@@ -26,6 +29,7 @@ class Card:
     gates: tuple[Mapping[str, Any], ...] = ()
     losses: Mapping[str, Any] = field(default_factory=dict)  # player -> [[step, loss], ...]
     notes: tuple[str, ...] = ()
+    outcome: Mapping[str, Any] = field(default_factory=dict)  # what the sheet of a system shows beside its numbers
     weights: Mapping[str, Any] = field(default_factory=dict)  # sha256, how many numbers and bytes
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
@@ -46,3 +50,15 @@ def read_card(folder: Path) -> Card:
         return Card(**known | {name: tuple(values.get(name, ())) for name in ("gates", "notes")})
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no card of a learned system ({str(error).splitlines()[0]})") from error
+
+
+def versions() -> dict[str, str]:
+    """What it was learned with."""
+    from ... import __version__
+
+    return {"phosphene": __version__, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def machine(device: str) -> dict[str, Any]:
+    """What it was learned on."""
+    return {"device": device, "threads": torch.get_num_threads(), "processor": platform.machine()}

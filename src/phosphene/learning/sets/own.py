@@ -6,7 +6,6 @@ that it stays so when others are added, and copies of one image are never on bot
 
 from __future__ import annotations
 
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from ...picture import Photo, counted
 from .classics import CLASSICS, classic
 from .dataset import HELD_OUT, DataSet
 from .examples import TensorExamples
+from .pixels import Pixels
 
 SIZE = 32  # pixels of a side
-IN_MEMORY = 2 << 30  # bytes; more lie in a file that goes with the process
 BATCH = 64
 
 
@@ -54,7 +53,7 @@ def _read(name: str, shards: list[Any], size: int, colour: bool | None) -> DataS
         values = way.prepare(photo)[0].mul(255).round().to(torch.uint8).numpy()
         return photo.sha256, values
 
-    pixels, hashes, labels, unreadable = _Pixels(way.channels, size), [], [], []
+    pixels, hashes, labels, unreadable = Pixels(way.channels, size), [], [], []
     for _, rows, held in batches(prepared, numbered, BATCH):
         unreadable += [row.error for row in rows if row.error is not None]
         read = [row for row in rows if row.error is None]
@@ -94,29 +93,3 @@ def _numbered(labels: list[str | None]) -> tuple[torch.Tensor | None, tuple[str,
     names = tuple(sorted({str(label) for label in labels}))
     numbers = {name: number for number, name in enumerate(names)}
     return torch.tensor([numbers[str(label)] for label in labels]), names
-
-
-class _Pixels:
-    """Images one after the other, in memory or, beyond a size, in a file that goes when the process ends."""
-
-    def __init__(self, channels: int, size: int) -> None:
-        self.shape, self.count = (channels, size, size), 0
-        self._held = np.empty((256, *self.shape), np.uint8)
-
-    def add(self, image: np.ndarray) -> None:
-        if self.count == len(self._held):
-            self._grow()
-        self._held[self.count] = image
-        self.count += 1
-
-    def _grow(self) -> None:
-        wanted = (2 * len(self._held), *self.shape)
-        if int(np.prod(wanted)) <= IN_MEMORY:
-            larger = np.empty(wanted, np.uint8)
-        else:
-            larger = np.memmap(tempfile.TemporaryFile(), np.uint8, "w+", shape=wanted)  # noqa: SIM115
-        larger[: self.count] = self._held[: self.count]
-        self._held = larger
-
-    def all(self) -> np.ndarray:
-        return self._held[: self.count]
