@@ -51,6 +51,34 @@ class Scores(Protocol):
 
 
 @runtime_checkable
+class ScoresByPrior(Protocol):
+    """Has codes z with a prior, so that log p(x) = log E_z p(x | z) can be estimated with draws of it."""
+
+    def prior_log_prob(self, x: Tensor, samples: int) -> Tensor:
+        """Nats (N,) with so many codes of the prior; too low in the mean."""
+
+    def exact_log_prob(self, x: Tensor) -> Tensor:
+        """Nats (N,) by an integral over all codes. ValueError where there are more than two."""
+
+
+@runtime_checkable
+class ScoresByEncoder(Protocol):
+    """Has an encoder besides, which gives a bound."""
+
+    def bound(self, x: Tensor) -> Tensor:
+        """The ELBO (N,) in nats."""
+
+    def log_prob(self, x: Tensor, samples: int = 1000) -> Tensor:
+        """Nats (N,) by importance sampling with so many codes of the encoder."""
+
+
+@runtime_checkable
+class ScoresPixels(Protocol):
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """log p of each value of examples (N, ...) given all others, (N, ...); their sum is not log p(x)."""
+
+
+@runtime_checkable
 class Completes(Protocol):
     def complete(self, x: Tensor, known: Tensor) -> Tensor:
         """The examples with what is not `known` (a mask of their shape) filled in."""

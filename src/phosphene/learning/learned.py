@@ -63,7 +63,7 @@ class Learned(Result):
             gate = gates.get(name)
             bound = f"{'≤' if gate['at_most'] else '≥'} {compact(gate['bound'])}" if gate else ""
             sign = "" if gate is None else "reached" if gate["reached"] else "not reached"
-            rows.append([name, compact(value), bound, sign])
+            rows.append([name, f"{value:,.0f}" if value == int(value) else compact(value), bound, sign])
         if not any(row[2] for row in rows):
             return Table(["number", "obtained"], [row[:2] for row in rows])
         return Table(["number", "obtained", "reference", ""], rows)

@@ -19,6 +19,7 @@ from torch import Tensor
 from ....network.opening.source import undisturbed
 from ...sets.examples import Examples, parts
 from ...system import CHUNK, Config, System
+from .latent import given_others
 
 BANDWIDTHS = 25  # that are tried, equal steps of their logarithm
 MOST = 4096  # examples that are left out in turn when a bandwidth is chosen
@@ -62,6 +63,14 @@ class KDE(System):
 
     def log_prob(self, x: Tensor) -> Tensor:
         return log_density(self._checked(x).flatten(1).double(), self.points, float(self.h))
+
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """log p of each value given all others, which say near which examples it should lie."""
+        h, rows = float(self.h), []
+        for flat in self._checked(x).flatten(1).double():
+            exponents = (self.points - flat).square_().mul_(-0.5 / h**2)
+            rows.append(given_others(exponents.sum(1), exponents) - math.log(h * math.sqrt(2 * math.pi)))
+        return torch.stack(rows).view_as(x)
 
     def sample(self, count: int, *, seed: int = 0) -> Tensor:
         with undisturbed(seed):
