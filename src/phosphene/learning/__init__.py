@@ -7,6 +7,7 @@ from .questions.examples_needed import examples_needed
 from .questions.likelihood_estimates import likelihood_estimates
 from .questions.scores import scores
 from .registry import SYSTEMS, make
+from .sets.own import data_set
 from .system import Config, System
 from .to_folder import fit, fitting
 
@@ -15,6 +16,7 @@ __all__ = [
     "Config",
     "System",
     "contrastive_loss",
+    "data_set",
     "examples_needed",
     "fit",
     "fitting",

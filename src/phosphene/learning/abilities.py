@@ -45,6 +45,19 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class SamplesClasses(Protocol):
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+
+    def sample(self, count: int, *, seed: int = 0, labels: Tensor | None = None) -> Tensor:
+        """New examples (count, ...), of these classes (count,) or of all in turn."""
+
+    def decode_as(self, codes: Tensor, labels: Tensor) -> Tensor:
+        """The examples (N, ...) of codes (N, codes) and classes (N,)."""
+
+
+@runtime_checkable
 class Scores(Protocol):
     def log_prob(self, x: Tensor) -> Tensor:
         """The natural logarithm of the density or probability of examples, (N,)."""

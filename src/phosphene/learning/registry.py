@@ -14,6 +14,11 @@ SYSTEMS = {  # name -> the file below systems/ and the class in it
     "ppca": "density.ppca:PPCA",
     "density-network": "density.density_network:DensityNetwork",
     "vae": "density.vae:VAE",
+    "autoencoder": "codes.autoencoder:Autoencoder",
+    "denoising-autoencoder": "codes.autoencoder:DenoisingAutoencoder",
+    "gan": "adversarial.gan:GAN",
+    "dcgan": "adversarial.dcgan:DCGAN",
+    "cgan": "adversarial.cgan:CGAN",
 }
 
 

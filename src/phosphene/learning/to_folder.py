@@ -100,7 +100,7 @@ def fitting(
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes are above 0, not {minutes:g}")
     held = data_set(data, size, colour)
-    system = system.shaped(held.shape, seed)
+    system = system.suited(held.train, seed)
     shown = held.test.batch(torch.arange(min(COUNT, len(held.test)))).x
     if isinstance(system, Solves):
         begun = time.monotonic()

@@ -9,12 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...network.opening.source import undisturbed
 from ...picture import Block, DrawingBlock, Row
 from ...picture.chart import Axis, Chart, Points
-from ..abilities import Completes, Decodes, Encodes, Samples
+from ..abilities import Completes, Decodes, Encodes, Samples, SamplesClasses
 from .tiles import block, is_image
 
-SAMPLES, WIDE, HALF = 54, 18, 9  # samples, and tiles in a row over the whole sheet and over half of it
+SAMPLES, WIDE, HALF, CLASSES = (
+    54,
+    18,
+    9,
+    12,
+)  # samples, tiles in a row of the sheet and of half of it, and rows of classes at most
 WALKS, REACH, PLANE = 8, 2.5, 15  # codes that are walked along, how far, and the places along a side of their plane
 
 
@@ -22,7 +28,7 @@ def blocks_of(system: Any, held_out: Tensor) -> list[Block]:
     """Blocks for everything that the system can do; `held_out` are some examples that it has not learned from."""
     if not is_image(system.shape):
         return list(_of_points(system, held_out))
-    halves = [*_reconstructions(system, held_out), *_walks(system), *_completed(system, held_out)]
+    halves = [*_reconstructions(system, held_out), *_walks(system), *_between(system), *_completed(system, held_out)]
     pairs = [halves[at : at + 2] for at in range(0, len(halves), 2)]
     return [*_samples(system), *(Row(pair) if len(pair) == 2 else pair[0] for pair in pairs)]
 
@@ -39,7 +45,11 @@ def frame(system: Any, held_out: Tensor) -> np.ndarray | None:
 
 
 def _samples(system: Any) -> Iterator[Block]:
-    if isinstance(system, Samples):
+    if isinstance(system, SamplesClasses):
+        labels = torch.arange(min(system.classes, CLASSES)).repeat_interleave(WIDE)
+        noise = system.sample(len(labels), seed=0, labels=labels)
+        yield block(noise, WIDE, "Samples of each class", "A row for each class; none was chosen.")
+    elif isinstance(system, Samples):
         yield block(system.sample(SAMPLES, seed=0), WIDE, "Samples", "New images, drawn at random; none was chosen.")
 
 
@@ -67,6 +77,36 @@ def _paired(above: Tensor, below: Tensor) -> Tensor:
     return torch.cat([part for pair in rows for part in pair])
 
 
+def _between(system: Any) -> Iterator[Block]:
+    """Ways between two samples, for systems whose codes have no order of their own."""
+    if not isinstance(system, Decodes) or isinstance(system, Encodes):
+        return
+    with undisturbed(2):
+        ends = torch.randn(2 * WALKS, system.code_size)
+    ways = interpolated(ends[:WALKS], ends[WALKS:], HALF)
+    flat = ways.reshape(-1, system.code_size)
+    if isinstance(system, SamplesClasses):
+        images = system.decode_as(flat, torch.arange(WALKS).repeat_interleave(HALF) % system.classes)
+    else:
+        images = system.decode(flat)
+    yield block(
+        images, HALF, "Ways between two codes", "Each row: from one random code to another, along a great circle."
+    )
+
+
+def interpolated(a: Tensor, b: Tensor, count: int) -> Tensor:
+    """Codes (n, count, q) on the way from a to b (n, q): along great circles, which keeps lengths that N(0, I) has.
+
+    Spherical interpolation (White 2016): (sin((1 − t) w) a + sin(t w) b) / sin w, with w the angle between a and b.
+    """
+    angle = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1).acos()[:, None, None]
+    t = torch.linspace(0, 1, count, dtype=a.dtype)[None, :, None]
+    first, second = ((1 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin()
+    straight = angle.sin().abs() < 1e-4  # hardly an angle, or codes opposite each other
+    first, second = first.where(~straight, 1 - t), second.where(~straight, t)
+    return first * a[:, None] + second * b[:, None]
+
+
 def _walks(system: Any) -> Iterator[Block]:
     if not isinstance(system, Decodes):
         return
@@ -77,6 +117,8 @@ def _walks(system: Any) -> Iterator[Block]:
         caption = "What is decoded at each place of the plane of the two codes, each from −2 to 2."
         yield block(system.decode(torch.stack([across, up], -1).view(-1, 2)), PLANE, "Plane of codes", caption, side=34)
         return
+    if not isinstance(system, Encodes):
+        return  # none of its codes says more than another
     order = system.most_used[:WALKS]
     points = torch.zeros(len(order), HALF, codes)
     for row, code in enumerate(order):

