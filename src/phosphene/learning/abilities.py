@@ -58,6 +58,12 @@ class SamplesClasses(Protocol):
 
 
 @runtime_checkable
+class Discriminates(Protocol):
+    def real_probability(self, x: Tensor) -> Tensor:
+        """The critic's probability (N,) that examples are real."""
+
+
+@runtime_checkable
 class Scores(Protocol):
     def log_prob(self, x: Tensor) -> Tensor:
         """The natural logarithm of the density or probability of examples, (N,)."""

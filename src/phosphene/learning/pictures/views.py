@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ...network.opening.source import undisturbed
-from ...picture import Block, DrawingBlock, Row
-from ...picture.chart import Axis, Chart, Points
-from ..abilities import Completes, Decodes, Encodes, Samples, SamplesClasses
+from ...picture import Block, ColourBar, ImageBlock, Range, Row
+from ..abilities import Completes, Decodes, Discriminates, Encodes, Samples, SamplesClasses
+from .plane import is_plane, plane_pixels
 from .tiles import block, is_image
 
 SAMPLES, WIDE, HALF, CLASSES = (
@@ -24,17 +24,28 @@ SAMPLES, WIDE, HALF, CLASSES = (
 WALKS, REACH, PLANE = 8, 2.5, 15  # codes that are walked along, how far, and the places along a side of their plane
 
 
-def blocks_of(system: Any, held_out: Tensor) -> list[Block]:
-    """Blocks for everything that the system can do; `held_out` are some examples that it has not learned from."""
+def blocks_of(system: Any, held_out: Tensor, nearest: tuple[Tensor, Tensor] | None = None) -> list[Block]:
+    """Blocks for everything that the system can do; `held_out` are some examples that it has not learned from.
+
+    `nearest` are some samples, and the training image that is nearest to each.
+    """
     if not is_image(system.shape):
         return list(_of_points(system, held_out))
-    halves = [*_reconstructions(system, held_out), *_walks(system), *_between(system), *_completed(system, held_out)]
+    halves = [
+        *_neighbours(nearest),
+        *_reconstructions(system, held_out),
+        *_walks(system),
+        *_between(system),
+        *_completed(system, held_out),
+    ]
     pairs = [halves[at : at + 2] for at in range(0, len(halves), 2)]
     return [*_samples(system), *(Row(pair) if len(pair) == 2 else pair[0] for pair in pairs)]
 
 
 def frame(system: Any, held_out: Tensor) -> np.ndarray | None:
     """Pixels (h, w, 3) of what it makes now, for a film of its training; None where it makes no images."""
+    if is_plane(system.shape):
+        return plane_pixels(system, held_out)
     if not is_image(system.shape):
         return None
     if isinstance(system, Samples):
@@ -51,6 +62,12 @@ def _samples(system: Any) -> Iterator[Block]:
         yield block(noise, WIDE, "Samples of each class", "A row for each class; none was chosen.")
     elif isinstance(system, Samples):
         yield block(system.sample(SAMPLES, seed=0), WIDE, "Samples", "New images, drawn at random; none was chosen.")
+
+
+def _neighbours(nearest: tuple[Tensor, Tensor] | None) -> Iterator[Block]:
+    if nearest is not None:
+        caption = "Samples, and below each the training image that is nearest to it: a copy would be the same."
+        yield block(_paired(*nearest), HALF, "Nearest training images", caption)
 
 
 def _reconstructions(system: Any, held_out: Tensor) -> Iterator[Block]:
@@ -128,10 +145,13 @@ def _walks(system: Any) -> Iterator[Block]:
 
 
 def _of_points(system: Any, held_out: Tensor) -> Iterator[Block]:
-    """Examples of two numbers: those held out, and samples, in the plane."""
-    if len(system.shape) == 1 and system.shape[0] == 2 and isinstance(system, Samples):
-        drawn = system.sample(len(held_out)).numpy()
-        x = held_out.numpy()
-        series = [Points(x[:, 0], x[:, 1], "held out"), Points(drawn[:, 0], drawn[:, 1], "samples")]
-        chart = Chart(series, Axis("first number"), Axis("second number"), width=520, height=420)
-        yield DrawingBlock(chart.drawing(), "Samples")
+    """Examples of two numbers: those held out and samples, in the plane."""
+    pixels = plane_pixels(system, held_out) if is_plane(system.shape) else None
+    if pixels is None:
+        return
+    caption = "Black: held-out examples. White: samples."
+    if isinstance(system, Discriminates):
+        yield ImageBlock(pixels, "The critic's field", caption)
+        yield ColourBar("diverging", Range(0.0, 1.0, "0:1"), "probability that a point is real")
+    else:
+        yield ImageBlock(pixels, "Samples", caption)

@@ -86,6 +86,11 @@ class CGAN(GAN):
         return torch.cat([self._judged(x, x.new_full((len(x),), label).long()) for label in range(self.classes)], 1)
 
     @torch.no_grad()
+    def real_probability(self, x: Tensor) -> Tensor:
+        """The critic's probability (N,) that examples are real, of the class that it finds most real."""
+        return self(x).amax(1).sigmoid()
+
+    @torch.no_grad()
     def decode_as(self, codes: Tensor, labels: Tensor) -> Tensor:
         parts = zip(codes.float().split(CHUNK), labels.split(CHUNK), strict=True)
         return torch.cat([self._made(*part) for part in parts])

@@ -77,6 +77,11 @@ class GAN(System):
         return self.critic(x)
 
     @torch.no_grad()
+    def real_probability(self, x: Tensor) -> Tensor:
+        """The critic's probability (N,) that examples are real."""
+        return self.critic(x).sigmoid()[:, 0]
+
+    @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         return torch.cat([self.generator(part) for part in codes.float().split(CHUNK)])
 
