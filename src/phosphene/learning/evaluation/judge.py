@@ -59,7 +59,7 @@ def trained(held: TensorExamples) -> Judge:
     order = torch.randperm(len(held), generator=torch.Generator().manual_seed(0))
     taught, others = held.some(order[: len(held) // 2]), held.some(order[len(held) // 2 :])
     classes = int(held.labels.max()) + 1
-    with undisturbed(0):
+    with undisturbed(0), torch.enable_grad():  # whoever measures a system wants no gradients
         network = _network(held.shape, classes)
         optimiser = torch.optim.Adam(network.parameters(), RATE)
         for step in range(STEPS):
