@@ -159,7 +159,9 @@ def _gives_scores(network: Network, x: Tensor, name: str) -> bool:
     def scores(by: int) -> Tensor | None:
         def constant(value: Tensor) -> Tensor:
             dimension = 1 if value.ndim == 4 else -1
-            numbers = torch.rand(value.shape[dimension], generator=chance.manual_seed(1)).roll(by).to(value)
+            count = value.shape[dimension]
+            numbers = torch.rand(count, generator=chance.manual_seed(1)).roll(by).to(value)
+            numbers = numbers + by if count == 1 else numbers  # a single score can only change
             shape = [1] * value.ndim
             shape[dimension] = -1
             return numbers.view(shape).expand_as(value).clone()
@@ -174,8 +176,10 @@ def _gives_scores(network: Network, x: Tensor, name: str) -> bool:
         return False
     if plain is None or moved is None or not torch.equal(plain[0], plain[1]):
         return False
+    if torch.equal(plain, moved):
+        return False
     scale = float(plain.abs().max()) or 1.0
-    return bool(torch.allclose(plain.roll(1, 1), moved, rtol=0, atol=CLOSE * scale)) and not torch.equal(plain, moved)
+    return plain.shape[1] == 1 or bool(torch.allclose(plain.roll(1, 1), moved, rtol=0, atol=CLOSE * scale))
 
 
 def _together(network: Network, x: Tensor, names: list[str], modules: dict[str, nn.Module], rows: Tensor) -> list[str]:

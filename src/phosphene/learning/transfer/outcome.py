@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ...measures.proportion import Proportion
 from ...picture import (
@@ -25,18 +27,25 @@ from ...picture import (
     overlay,
 )  # fmt: skip
 from ...picture.chart import Axis, Chart, Curve, Dots, Reference
+from ..checkpoints.card import Card
+from ..checkpoints.folder import card_of
 from ..learned import Learned, losses_chart, minutes_text
 from .confusion import confusion_drawing
 from .worst import Worst, read_worst
 
 SIGNED, PLAIN = "symmetric:99.5", "percentile:0:99.5"  # ranges of maps, as in `why`
-MOST = 40  # classes that the chart of classes shows
+MOST = 24  # classes that the chart of classes shows
 TILE = 164  # pixels of a photo
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Transferred(Learned):
     """A network that has learned other classes, with how good it is on photos that it has not learned from."""
+
+    @classmethod
+    def of(cls, folder: Path) -> Transferred:
+        """The outcome in a folder; the network itself is not opened."""
+        return cls(system=None, card=card_of(folder), held_out=torch.empty(0), folder=folder)  # type: ignore[arg-type]
 
     @property
     def accuracy(self) -> Proportion:
@@ -68,10 +77,8 @@ class Transferred(Learned):
             confusion_drawing(outcome["confusion"], names), "Answers",
             "A row is a class, a column an answer, in the same order; colour is the share of the row.",
         )  # fmt: skip
-        blocks: list[Block] = [
-            Row([matrix, DrawingBlock(self._class_chart().drawing(), "Right answers of each class")], gap=40)
-        ]
-        course: list[Block] = [DrawingBlock(losses_chart(card).drawing(), "Losses")] if card.losses else []
+        blocks: list[Block] = [Row([matrix, DrawingBlock(self._class_chart().drawing(), self._class_heading)], gap=40)]
+        course: list[Block] = [DrawingBlock(_loss_chart(card).drawing(), "Loss")] if card.losses else []
         if outcome.get("rates"):
             course.append(_rates(outcome["rates"]))
         if course:
@@ -97,6 +104,15 @@ class Transferred(Learned):
             **vars(self.card),
         }  # fmt: skip
 
+    @property
+    def _class_heading(self) -> str:
+        count = len(self.card.data["classes"])
+        return (
+            f"The {MOST} of {count} classes that are right least often"
+            if count > MOST
+            else "Right answers of each class"
+        )
+
     def _class_chart(self) -> Chart:
         every = sorted(self.classes, key=lambda each: each["share"]) if len(self.classes) > MOST else self.classes
         some = every[:MOST]
@@ -115,13 +131,13 @@ class Transferred(Learned):
         why = self.card.outcome["why"]
         wrong = any(not each["right"] for each in stated)
         heading = "Worst photos" if wrong else "Least sure photos; none is wrong"
-        caption = f"Each photo as the network sees it, and {why['method']} for its answer and for the true class."
+        words = f"{heading}, each as the network sees it, and why: {why['name']} for its answer"
+        words += " and for the true class" if wrong else ""
         blocks = [self._worst_block(worst, at, each) for at, each in enumerate(stated)]
         for at in range(0, len(blocks), 2):
             pair = blocks[at : at + 2]
             if at == 0:
-                yield TextBlock(heading, size=20, weight="bold")
-                yield TextBlock(caption, colour="muted")
+                yield TextBlock(words, size=16, weight="bold")
             yield Row(pair, gap=40)
 
     def _worst_block(self, worst: Worst, at: int, each: dict[str, Any]) -> ImageBlock:
@@ -141,6 +157,12 @@ class Transferred(Learned):
         labels += [f"truly {names[each['truth']]} {100 * each['true']:.0f} %"] if not each["right"] else []
         width = (TILE + 6) * len(tiles) - 6
         return ImageBlock(laid.pixels, cells=laid.cells, labels=labels, width=width, crisp=photo.shape[1] < TILE / 2)
+
+
+def _loss_chart(card: Card) -> Chart:
+    """The loss of what learned last: all weights, or the layer of scores alone."""
+    player = "network" if "network" in card.losses else "head"
+    return losses_chart(replace(card, losses={player: card.losses[player]}))
 
 
 def _cells(share: Proportion) -> list[str]:

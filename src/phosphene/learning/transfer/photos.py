@@ -85,7 +85,7 @@ class PhotoFolder:
         shard, index = shard_and_index(one.number)
         return photo_of(self.shards[shard], index, one.key)
 
-    def split(self, share: float) -> tuple[list[int], list[int]]:
+    def split(self, share: float, fold: int = 0) -> tuple[list[int], list[int]]:
         """The numbers of the photos to learn from and of those held out.
 
         ValueError, with a sentence, for a class that has too few photos.
@@ -102,7 +102,7 @@ class PhotoFolder:
                     f"least: one to learn from, one to measure on{broken}"
                 )
         try:
-            sides = held_out([one.sha256 for one in self.photos], [one.label for one in self.photos], share)
+            sides = held_out([one.sha256 for one in self.photos], [one.label for one in self.photos], share, fold)
         except LopsidedError as error:
             raise ValueError(
                 f"class {self.classes[error.label]!r} of {self.name} shares its photos with other classes, so that "
@@ -132,7 +132,7 @@ class PhotoFolder:
             notes.append(f"{counted(len(both), 'photo')} {stands} in several classes, such as {key}")
         return notes
 
-    def account(self, share: float, learned: Sequence[int], held: Sequence[int]) -> dict[str, Any]:
+    def account(self, share: float, fold: int, learned: Sequence[int], held: Sequence[int]) -> dict[str, Any]:
         """What a card says of it."""
         per_class = [[0, 0] for _ in self.classes]
         for side, some in enumerate((learned, held)):
@@ -140,7 +140,7 @@ class PhotoFolder:
                 per_class[self.photos[at].label][side] += 1
         return {
             "name": self.name, "sha256": {"train": self.hash_of(learned), "test": self.hash_of(held)},
-            "train": len(learned), "test": len(held), "held_out": share, "classes": list(self.classes),
+            "train": len(learned), "test": len(held), "held_out": share, "fold": fold, "classes": list(self.classes),
             "photos": per_class, "notes": self.notes(),
         }  # fmt: skip
 

@@ -2,10 +2,11 @@
 
     minimise over W, b:   mean over photos of -log softmax(W z + b)_class  +  |W|^2 / (2 C n)
 
-z are the features less their mean and divided by their standard deviation over the n photos to learn from, so that C
-means the same for every network. It is what scikit-learn's `LogisticRegression(C)` minimises after a `StandardScaler`;
-the loss is convex, so that both end at the same W and b, whatever they begin with. `Standard.raw` gives them for
-features as the network computes them.
+z are the features less their mean over the n photos to learn from, divided by one number, the root mean square of all
+deviations, so that C means the same for every network. That is what scikit-learn's `LogisticRegression(C)` minimises for
+these z; the loss is convex, so that both end at the same W and b, whatever they begin with. Dividing each feature by its
+own deviation, as its `StandardScaler` does, would make features that hardly ever change as loud as all others: the same
+head is then right for 94 % instead of 98 % of photos of 40 faces (benchmarks/results/transfer.md).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..sets.examples import Batch, Examples, TensorExamples, parts
 from ..system import CHUNK, Config, System
 from ..training.recipe import Recipe
 
-PENALTY = 0.01  # C
+PENALTY = 0.1  # C
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class ProbeConfig(Config):
 
 
 class Probe(System):
-    """A linear layer on standardised features."""
+    """A linear layer on scaled features."""
 
     name, title = "probe", "Linear head"
     settings = ProbeConfig
-    recipe = Recipe(steps=800, batch=4096, rate=0.03, schedule="cosine")
+    recipe = Recipe(steps=1500, batch=4096, rate=0.03, schedule="cosine")
 
     config: ProbeConfig
 
@@ -67,24 +68,23 @@ class Probe(System):
 
 
 @dataclass(frozen=True, eq=False)
-class Standard:
-    """The mean and the standard deviation of features; 1 for those that never change."""
+class Scale:
+    """The mean of features (features,), and one deviation for all of them."""
 
     mean: Tensor
-    deviation: Tensor
+    deviation: float
 
     @classmethod
-    def of(cls, features: Tensor) -> Standard:
-        mean, deviation = features.double().mean(0), features.double().std(0, unbiased=False)
-        constant = deviation <= 1e-8 * mean.abs().clamp(min=1e-8)
-        return cls(mean, deviation.masked_fill(constant, 1.0))
+    def of(cls, features: Tensor) -> Scale:
+        values = features.double()
+        return cls(values.mean(0), float(values.var(0, unbiased=False).mean().sqrt()) or 1.0)
 
     def examples(self, features: Tensor, labels: Tensor) -> TensorExamples:
-        """Standardised features with their classes."""
+        """Scaled features with their classes."""
         return TensorExamples(((features.double() - self.mean) / self.deviation).float(), labels)
 
     def raw(self, probe: Probe) -> tuple[Tensor, Tensor]:
-        """The probe's weights (classes, features) and biases (classes,) for features as they are."""
+        """The probe's weights (classes, features) and biases (classes,) for features as the network computes them."""
         weight = probe.linear.weight.detach().cpu().double() / self.deviation
         return weight.float(), (probe.linear.bias.detach().cpu().double() - weight @ self.mean).float()
 

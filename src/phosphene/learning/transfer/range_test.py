@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..sets.examples import Examples
     from ..system import System
 
-LOW, HIGH = 1e-5, 1.0  # rates
-STEPS = 40
+LOW, HIGH = 1e-4, 1.0  # rates
+STEPS = 24
 SMOOTH = 0.8  # of the running mean that stands for the loss
 WORSE = 4.0  # times the first loss, where the test ends
 SHARE = 0.1  # of the turn

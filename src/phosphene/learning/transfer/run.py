@@ -43,7 +43,7 @@ from .head import head_of, score_layer, set_head, with_head
 from .photo_examples import PhotoExamples, kept, larger
 from .photos import Seen, photo_folder
 from .preview import Augmented, preview_of
-from .probe import PENALTY, Standard, check_finite, probe_for
+from .probe import PENALTY, Scale, check_finite, probe_for
 from .range_test import STEPS as RANGE_STEPS
 from .range_test import at_rate, range_test
 from .results import TransferredNetwork
@@ -54,7 +54,7 @@ from .worst import FILE, explained, worst_of
 EVERY_S = 30.0  # between two files to go on from
 PATIENCE = 1.5  # times the minutes that were asked for, after which training stops where it is
 EPOCHS, LEAST = 30, 100  # passes over the photos, and steps, of a whole network that has the time
-FINDER = 0.2  # of the minutes at most for the learning-rate finder
+FINDER = 1 / 3  # of the minutes at most for the learning-rate finder
 AFTER = 2.5  # times what reading a photo and computing its features takes: what each held-out photo costs at the end
 PREVIEW = "augmentation.webp"
 
@@ -90,22 +90,23 @@ def transfer(
 def transferring(
     network: Network, folder: Any, out: str | os.PathLike[str] = "transferred", minutes: float | None = 5,
     classes: Sequence[str] | None = None, *, whole: bool = False, augment: str = "photo", rate: float | None = None,
-    batch: int = 16, steps: int | None = None, penalty: float = PENALTY, held_out: float = HELD_OUT, seed: int = 0,
-    device: str | None = None, resume: bool = False,
+    batch: int = 16, steps: int | None = None, penalty: float = PENALTY, held_out: float = HELD_OUT, fold: int = 0,
+    seed: int = 0, device: str | None = None, resume: bool = False,
 ) -> Iterator[Moment]:  # fmt: skip
     """The same, step by step.
 
     Frozen, only the new layer of scores learns, on features that are computed once; `penalty` is C of its logistic
     regression. With `whole` all weights learn after that, the body at a tenth of the head's `rate`, which the finder
     chooses if it is not given; from photos that are augmented as `augment` says (photo, drawing, none), `batch` at a
-    time, in `steps` or in as many as fit into `minutes`. `held_out` is the share of photos to measure on. With `resume`
+    time, in `steps` or in as many as fit into `minutes`. `held_out` is the share of photos to measure on, and
+    `fold` which one, from 0. With `resume`
     a run that was stopped goes on, to the same weights as one run.
 
     Raises ValueError, LookupError or FileNotFoundError, in a sentence, for a network without a layer of scores, for a
     folder without two classes of two photos each, and for an `out` that holds something else.
     """
     work = _Work(network, folder, Path(out).expanduser(), minutes, classes, whole, augment, rate, batch, steps, penalty,
-                 held_out, seed, device, resume)  # fmt: skip
+                 held_out, fold, seed, device, resume)  # fmt: skip
     yield from work.run()
 
 
@@ -115,7 +116,7 @@ class _Work:
     def __init__(
         self, network: Network, source: Any, out: Path, minutes: float | None, classes: Sequence[str] | None,
         whole: bool, augment: str, rate: float | None, batch: int, steps: int | None, penalty: float, held_out: float,
-        seed: int, device: str | None, resume: bool,
+        fold: int, seed: int, device: str | None, resume: bool,
     ) -> None:  # fmt: skip
         if not isinstance(network, Network):
             raise TypeError(
@@ -126,12 +127,14 @@ class _Work:
         self.out, self.former = out, former_run(out, resume)
         self.begun, self.minutes = time.monotonic(), minutes
         self.whole, self.augment, self.rate, self.steps = whole, checked_kind(augment), rate, steps
-        self.penalty, self.share, self.seed, self.batch = penalty, held_out, seed, batch
+        self.penalty, self.share, self.fold, self.seed, self.batch = penalty, held_out, fold, seed, batch
         Recipe(steps=1 if steps is None else steps, batch=batch, rate=1e-3 if rate is None else rate)  # checks them
         self.plan = replace(Transfer.recipe, batch=batch)
         self.fabric = fabric_for(Transfer.recipe, device)
         self.network = network
         self.layer = score_layer(network)
+        if isinstance(network, TransferredNetwork):  # what was taken out of it stays out
+            self.layer = replace(self.layer, after=(*self.layer.after, *network.card.config["layer"]["after"]))
         self.photos = photo_folder(source, classes)
         count = len(self.photos.classes)
         self.module = with_head(network, self.layer, count).to(self.fabric.device)
@@ -156,7 +159,7 @@ class _Work:
     def run(self) -> Iterator[Moment]:
         going_on = self.former is not None and self.former["stage"] == "network"
         yield from self._read(with_features=self.linear and not going_on)
-        self.learned, self.held = self.photos.split(self.share)
+        self.learned, self.held = self.photos.split(self.share, self.fold)
         self.notes += self.photos.notes()
         if going_on:
             assert self.former is not None
@@ -219,8 +222,8 @@ class _Work:
             fine, sentence = early_look(self.module, x.to(self.fabric.device), targets, self.head, rates=1)
         else:
             assert self.features is not None
-            standard = Standard.of(self.features[self.learned])
-            x = standard.examples(self.features[some], targets).x
+            scale = Scale.of(self.features[self.learned])
+            x = scale.examples(self.features[some], targets).x
             linear = probe_for(x, len(self.photos.classes), self.penalty).linear
             fine, sentence = early_look(linear, x, targets, "softmax", rates=3)
         self.stated["early"] = sentence
@@ -234,12 +237,12 @@ class _Work:
     def _frozen(self) -> Iterator[Moment]:
         """Learns the layer of scores on the features, and puts it into the network."""
         assert self.features is not None
-        standard = Standard.of(self.features[self.learned])
-        examples = standard.examples(self.features[self.learned], self.photos.labels(self.learned))
+        scale = Scale.of(self.features[self.learned])
+        examples = scale.examples(self.features[self.learned], self.photos.labels(self.learned))
         probe = probe_for(examples.x, len(self.photos.classes), self.penalty)
         plan = probe.recipe if self.whole or self.steps is None else replace(probe.recipe, steps=self.steps)
         yield from self._learn(probe, examples, plan, "head")
-        weight, bias = standard.raw(probe)
+        weight, bias = scale.raw(probe)
         set_head(head_of(self.module, self.layer), weight, bias)
 
     # ---- 4. all weights
@@ -352,7 +355,7 @@ class _Work:
         """What a run that goes on has to have in common with this one."""
         data = {"train": self.photos.hash_of(self.learned), "test": self.photos.hash_of(self.held)}
         settings = {
-            "whole": self.whole, "augment": self.augment, "penalty": self.penalty, "held_out": self.share,
+            "whole": self.whole, "augment": self.augment, "penalty": self.penalty, "held_out": self.share, "fold": self.fold,
             "network": self.network.fingerprint,
         }  # fmt: skip
         return json_like({
@@ -415,7 +418,7 @@ class _Work:
         plan, done = self.final
         card = Card(
             system=Transfer.name, config=json_like(asdict(config)),
-            data={**self.photos.account(self.share, self.learned, self.held)},
+            data={**self.photos.account(self.share, self.fold, self.learned, self.held)},
             recipe={**to_json(plan), "augment": self.augment if self.whole else "none", "penalty": self.penalty},
             seed=self.seed, steps=done, minutes=round(self._minutes(), 3), numbers=numbers,
             losses=json_like(self.curves),

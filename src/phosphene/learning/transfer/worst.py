@@ -43,7 +43,7 @@ def explained(
     network: Network, photos: Sequence[Photo], answers: Sequence[int], truths: Sequence[int]
 ) -> tuple[Worst, dict[str, Any]]:
     """The photos with the maps of one method of `why`, and what a card says of it."""
-    seen, maps, method, signed = [], [], "", False
+    seen, maps, method, name, signed = [], [], "", "", False
     refused = ""
     for photo, answer, truth in zip(photos, answers, truths, strict=True):
         x = network.prepare(photo)
@@ -51,19 +51,20 @@ def explained(
         targets = [f"logits:{answer}", f"logits:{truth}"] if answer != truth else [f"logits:{answer}"]
         for each in (method,) if method else METHODS:
             try:
-                result = why(network, photo, targets, methods=each).results[0]
+                answer_maps = why(network, photo, targets, methods=each)
+                result = answer_maps.results[0]
             except (ValueError, LookupError, RuntimeError) as error:
                 refused = str(error)
                 continue
             values = result.maps.detach().float().cpu()
             seen.append(pixels.cpu().numpy())
             maps.append(values[[0, -1]].numpy())
-            method, signed = each, bool(result.signed)
+            method, name, signed = each, answer_maps.names[0], bool(result.signed)
             break
     if not seen:
         empty = Worst(np.zeros((0, 1, 1, 3), np.uint8), np.zeros((0, 2, 1, 1), np.float32))
-        return empty, {"method": "", "signed": False, "refused": refused}
-    return Worst(np.stack(seen), np.stack(maps)), {"method": method, "signed": signed, "refused": ""}
+        return empty, {"method": "", "name": "", "signed": False, "refused": refused}
+    return Worst(np.stack(seen), np.stack(maps)), {"method": method, "name": name, "signed": signed, "refused": ""}
 
 
 def read_worst(folder: Path) -> Worst | None:
