@@ -282,7 +282,7 @@ def test_a_full_disk_is_one_sentence_and_the_former_file_stays(photos, tmp_path,
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("phosphene.learning.transfer.run.EVERY_S", 0.0)
+    monkeypatch.setattr("phosphene.learning.transfer.course.EVERY_S", 0.0)
     steps = transferring(toys.build(), photos, tmp_path / "run", **WHOLE)
     for moment in steps:
         if moment.progress.startswith("network:"):
@@ -339,7 +339,7 @@ def test_folds_have_no_photo_in_common_and_hold_out_each_once():
     digests, labels = hashes(200), [0] * 200
     sides = [held_out(digests, labels, 0.2, fold) for fold in range(5)]
     assert [sum(several) for several in zip(*sides, strict=True)] == [1] * 200
-    with pytest.raises(ValueError, match="folds of 0.2 of the photos are 0 to 4, not 5"):
+    with pytest.raises(ValueError, match=r"folds of 0\.2 of the photos are 0 to 4, not 5"):
         held_out(digests, labels, 0.2, 5)
 
 
@@ -419,10 +419,10 @@ def test_the_time_that_is_left_becomes_steps(photos, tmp_path):
 
 def test_augmentation_is_a_picture_before_it_is_used(photos, tmp_path):
     network = ph.load("torchvision:squeezenet1_1@none")
-    shown = ph.augmentation(network, photos, kind="photo", photos=3, copies=5)
+    shown = ph.augmentation(network, photos, kind="photo", rows=3, copies=5)
     assert shown.photos.shape == (3, 6, 224, 224, 3)
     assert not np.array_equal(shown.photos[:, 1], shown.photos[:, 2])
-    again = ph.augmentation(network, photos, kind="photo", photos=3, copies=5)
+    again = ph.augmentation(network, photos, kind="photo", rows=3, copies=5)
     assert np.array_equal(shown.photos, again.photos)
     plain = ph.augmentation(toys.build(), photos, kind="none").photos
     assert all(np.array_equal(plain[:, 0], plain[:, at]) for at in range(1, plain.shape[1]))

@@ -76,7 +76,7 @@ class Learned(Result):
 def learned(folder: Folder) -> Learned:
     """What a system learned: its numbers beside references, its losses, samples, reconstructions and walks.
 
-    - `folder`: the folder that 'phosphene learn' wrote
+    - `folder`: the folder that 'phosphene learn' or 'phosphene transfer' wrote
 
     FileNotFoundError or ValueError for a folder that holds no learned system.
     """

@@ -11,14 +11,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ...network import Network, load
+from ...network.heads import noise
 from ...network.opening.embedded import NAME as EMBEDDED
 from ...network.opening.from_file import blueprint, looks_like_file
 from ...network.opening.loading import runs_code
 from ...network.opening.reopening import check_opening
 from ..checkpoints.card import CARD, read_card
+from .features import scores
+from .head import with_head
 
 
 def openings(network: Network) -> Iterator[dict[str, Any]]:
@@ -81,6 +85,27 @@ def opened_base(base: Mapping[str, Any] | None, architecture: Any = None) -> Net
             f"trust it, say so: ph.load(FOLDER, architecture={code!r}), or --architecture {code}"
         )
     return load(**base)
+
+
+def name_of_base(network: Network, module: nn.Module, config: Any) -> tuple[dict[str, Any] | None, str]:
+    """How a card names the network that `module` was made of: what is opened by it and given these weights answers the
+    same, bit for bit. Else None, and why in half a sentence.
+    """
+    x = noise((network.channels or 3, *network.preprocessing.size)).to(next(module.parameters()).dtype)
+    with torch.no_grad():
+        expected = scores(module, x)
+    refusal = "it was built in Python"
+    for base in openings(network):
+        try:
+            again = with_head(load(**base), config.score_layer, len(config.classes))
+            again.load_state_dict(module.state_dict())
+            with torch.no_grad():
+                if torch.equal(scores(again.eval(), x), expected):
+                    return base, ""
+            refusal = "what opens by its name answers otherwise"
+        except (ValueError, LookupError, OSError, RuntimeError, TypeError, AttributeError) as error:
+            refusal = str(error).splitlines()[0]
+    return None, f"the network that it began with has no name that opens it again ({refusal})"
 
 
 def _unweighted(spec: str) -> str:

@@ -135,6 +135,12 @@ def set_head(head: nn.Module, weight: Tensor, bias: Tensor) -> None:
         head.bias.copy_(bias)  # type: ignore[operator]
 
 
+def answers_of(head: nn.Module, features: Tensor) -> Tensor:
+    """The class that a layer of scores gives to each of the features (n, features)."""
+    weight, bias = head.weight.detach().cpu(), head.bias.detach().cpu()  # type: ignore[operator]
+    return (features @ weight.reshape(len(weight), -1).T + bias).argmax(1)
+
+
 def features_of(value: Tensor, head: nn.Module) -> Tensor:
     """What a layer of scores reads, as one vector an image (N, features): the mean over its places."""
     if isinstance(head, nn.Conv2d):

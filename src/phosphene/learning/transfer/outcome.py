@@ -86,6 +86,9 @@ class Transferred(Learned):
         blocks += self._worst()
         caption = " ".join(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in self.remarks)
         interval = "Intervals are Wilson's, 95 %."
+        if card.config["whole"] and outcome["frozen"] is not None:
+            before = Proportion(outcome["frozen"], self.accuracy.total)
+            interval += f" The frozen network, with which it began, is right for {before}."
         words = f"{title}. {subtitle}."
         return Sheet(title, subtitle, blocks, caption=f"{interval} {caption}".strip(), description=words)
 
@@ -133,6 +136,7 @@ class Transferred(Learned):
         heading = "Worst photos" if wrong else "Least sure photos; none is wrong"
         words = f"{heading}, each as the network sees it, and why: {why['name']} for its answer"
         words += " and for the true class" if wrong else ""
+        words += "; red is for it, blue against" if why["signed"] else ""
         blocks = [self._worst_block(worst, at, each) for at, each in enumerate(stated)]
         for at in range(0, len(blocks), 2):
             pair = blocks[at : at + 2]

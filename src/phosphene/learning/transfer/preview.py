@@ -59,28 +59,28 @@ class Augmented(Result):
 
 @instrument
 def augmentation(
-    network: Network, folder: Folder, *, kind: str = "photo", photos: int = 4, copies: int = 7, seed: int = 0
+    network: Network, folder: Folder, *, kind: str = "photo", rows: int = 4, copies: int = 7, seed: int = 0
 ) -> Augmented:
     """What augmentation makes of a folder's photos before a network learns from them.
 
     - `folder`: photos with a sub-folder for each class
     - `kind`: photo, drawing or none: which changes leave the class of your photos as it is
-    - `photos`: how many photos to show, of different classes
+    - `rows`: how many photos to show, of different classes
     - `copies`: how many changed copies of each
     - `seed`: where the random numbers begin
 
     Raises FileNotFoundError or ValueError for a folder without photos of two classes, ValueError for an unknown kind.
     """
-    if photos < 1 or copies < 1:
-        raise ValueError(f"photos and copies are at least 1, not {min(photos, copies)}")
+    if rows < 1 or copies < 1:
+        raise ValueError(f"rows and copies are at least 1, not {min(rows, copies)}")
     held, large = photo_folder(folder), larger(network.preprocessing)
     images: dict[int, np.ndarray] = {}
     names: dict[int, str] = {}
     for seen, values, _, _ in held.read(lambda photo: kept(photo, large)):
         for one, value in zip(seen, values, strict=True):
-            if one.label not in images and len(images) < photos:
+            if one.label not in images and len(images) < rows:
                 images[one.label], names[one.label] = value, one.key
-        if len(images) == min(photos, len(held.classes)):
+        if len(images) == min(rows, len(held.classes)):
             break
     if not images:
         raise ValueError(f"{held.name} has no photo that can be read; the first: {held.unreadable[0]}")

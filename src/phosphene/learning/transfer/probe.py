@@ -3,10 +3,10 @@
     minimise over W, b:   mean over photos of -log softmax(W z + b)_class  +  |W|^2 / (2 C n)
 
 z are the features less their mean over the n photos to learn from, divided by one number, the root mean square of all
-deviations, so that C means the same for every network. That is what scikit-learn's `LogisticRegression(C)` minimises for
-these z; the loss is convex, so that both end at the same W and b, whatever they begin with. Dividing each feature by its
-own deviation, as its `StandardScaler` does, would make features that hardly ever change as loud as all others: the same
-head is then right for 94 % instead of 98 % of photos of 40 faces (benchmarks/results/transfer.md).
+deviations, so that C means the same for every network. That is what scikit-learn's `LogisticRegression(C)` minimises
+for these z; the loss is convex, so that both end at the same W and b, whatever they begin with. Dividing each feature
+by its own deviation, as its `StandardScaler` does, would make features that hardly ever change as loud as all others,
+and the head worse (benchmarks/results/transfer.md).
 """
 
 from __future__ import annotations

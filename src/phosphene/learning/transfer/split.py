@@ -4,8 +4,8 @@ A photo is held out if its hash, read as a number in [0, 1), is below the share 
 file are on one side, and when photos are added the former ones stay where they are. The one exception are classes in
 which no photo would be held out, or all: there the smallest hash is held out, or the largest one learned from.
 
-`fold` is which share of the hashes it is: fold 1 of a fifth are those from 0.2 to 0.4. The folds have no photo in common,
-so that what is measured on several of them says how much it hangs on the photos.
+`fold` is which share of the hashes it is: fold 1 of a fifth are those from 0.2 to 0.4. The folds have no photo in
+common, so that what is measured on several of them says how much it hangs on the photos.
 """
 
 from __future__ import annotations

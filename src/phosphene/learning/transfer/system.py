@@ -48,13 +48,21 @@ class TransferConfig(Config):
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
 
+    @property
+    def score_layer(self) -> ScoreLayer:
+        """The layer that was exchanged."""
+        stated = dict(self.layer or {})
+        return ScoreLayer(**{**stated, "after": tuple(stated.get("after", ()))})
+
 
 class Transfer(System):
     """A network whose layer of scores was exchanged for one with other classes."""
 
     name, title = "transfer", "Transferred network"
     settings = TransferConfig
-    recipe = Recipe(steps=600, batch=16, rate=1e-3, decay=0.01, schedule="cosine", warmup=0.1, clip=5.0)
+    recipe = Recipe(
+        steps=600, batch=16, rate=1e-3, betas=(0.9, 0.99), decay=0.01, schedule="cosine", warmup=0.3, clip=5.0
+    )
     result = Transferred
 
     config: TransferConfig
@@ -68,17 +76,11 @@ class Transfer(System):
                     "a transfer begins with a network: phosphene.transfer(network, folder), phosphene transfer FOLDER"
                 )
             base = opened_base(config.base, architecture)
-            module = with_head(base, self.layer, len(config.classes))
+            module = with_head(base, config.score_layer, len(config.classes))
         self.module = module
 
     def build(self, shape: tuple[int, ...]) -> None:
         raise TypeError("a transfer is built from a network, not for a shape")
-
-    @property
-    def layer(self) -> ScoreLayer:
-        """The layer that was exchanged."""
-        stated = dict(self.config.layer or {})
-        return ScoreLayer(**{**stated, "after": tuple(stated.get("after", ()))})
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -88,7 +90,7 @@ class Transfer(System):
         return {"network": [weight for weight in self.module.parameters() if weight.requires_grad]}
 
     def optimiser(self, player: str, recipe: Recipe) -> Optimizer:
-        head = {id(weight) for weight in self.module.get_submodule(self.layer.name or BEHIND).parameters()}
+        head = {id(weight) for weight in self.module.get_submodule(self.config.score_layer.name or BEHIND).parameters()}
         weights = list(self.players()[player])
         groups = [
             {"params": [weight for weight in weights if id(weight) not in head], "lr": recipe.rate * BODY},
