@@ -7,11 +7,11 @@ from typing import Any
 
 from ..network import Labels, Preprocessing
 from ..network.opening.source import Source
+from .abilities import OpensItself
 from .checkpoints.card import Card
 from .checkpoints.folder import read
 from .registry import make, system_class
 from .system import System
-from .transfer.system import Transfer
 
 
 def open(folder: str | Path) -> System:  # the name that `phosphene.learning` gives it
@@ -30,12 +30,12 @@ def as_source(spec: str, architecture: Any = None) -> Source:
         if architecture is None:
             return make(name, **settings)
         kind = system_class(name)
-        if not issubclass(kind, Transfer):
+        if not issubclass(kind, OpensItself):
             raise ValueError(f"architecture= has no meaning for {spec!r}; leave it out")
-        return kind(kind.settings(**settings), architecture=architecture)
+        return kind(kind.settings(**settings), architecture=architecture)  # type: ignore[call-arg]
 
     system, card = read(Path(spec).expanduser(), made)
-    if isinstance(system, Transfer):
+    if isinstance(system, OpensItself):
         return system.source(spec, card)
     channels, height, width = _image(system, spec)
     if type(system).forward is System.forward:
