@@ -15,9 +15,8 @@ HELD_OUT, COUNT = "held-out.safetensors", 64
 
 
 def some_places(count: int, wanted: int = COUNT) -> Tensor:
-    """So many places among all, evenly spaced, so that examples in the order of their classes give some of each."""
-    wanted = min(wanted, count)
-    return torch.arange(wanted) * count // max(1, wanted)
+    """So many places among all, drawn with one seed, so that examples in any order give some of each class."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))[:wanted].sort().values
 
 
 def held_out_bytes(x: Tensor, others: Mapping[str, Tensor] | None = None) -> bytes:

@@ -38,7 +38,8 @@ def by_class(data: DataSet, held_out: Sequence[str] = (), share: float = SHARE) 
     names = [name for name, side in zip(classes, sides.tolist(), strict=True) if side]
     words = f": {', '.join(names)}" if len(names) <= 12 else ""
     note = f"{len(names)} of {len(classes)} classes are held out whole{words}"
-    return DataSet(data.name, train, test, (*data.notes, note))
+    notes = [each for each in data.notes if "held out" not in each]  # how it was divided before
+    return DataSet(data.name, train, test, (*notes, note))
 
 
 def _sides(data: str, classes: tuple[str, ...], held_out: Sequence[str], share: float) -> torch.Tensor:

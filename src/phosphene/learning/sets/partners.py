@@ -87,7 +87,7 @@ def neighbours(x: Tensor, count: int) -> Listed:
 
 
 def beside(poses: Tensor, turns: int) -> Listed:
-    """Views from the same or the next place: `poses` (N, 2) are steps of azimuth, a circle of `turns`, and of height."""
+    """Views from the same or the next place; `poses` (N, 2) are steps of azimuth, a circle, and elevation."""
     azimuth = (poses[:, None, 0] - poses[None, :, 0]).abs()
     azimuth = torch.minimum(azimuth, turns - azimuth)
     close = azimuth + (poses[:, None, 1] - poses[None, :, 1]).abs() <= 1

@@ -19,7 +19,8 @@ from ...sets.partners import nearest
 from ...sets.shifts import shifted, shifts_for
 from .circular import circle
 
-ANCHORS, CLOSE, TRIPLETS = 8, 7, 8  # images with so many neighbours each, and triplets
+ANCHORS, CLOSE, TRIPLETS = 8, 7, 12  # images with so many neighbours each, and triplets
+MINED_AMONG = 150  # held-out images; their triplets grow with the third power
 UPRIGHT = "What the codes say of the place that each image was seen from; hues go around with the azimuth."
 
 
@@ -49,10 +50,9 @@ def _blocks(system: Any, x: Tensor, codes: Tensor, labels: Tensor | None, poses:
 
 
 def _plane(x: Tensor, codes: np.ndarray, labels: Tensor | None, principal: bool = False) -> Block:
-    what = "first two principal components of their codes" if principal else "codes, which are these two numbers"
-    caption = f"Images that it has not learned from, at the {what}" + (
-        "; a colour each class." if labels is not None else "."
-    )
+    what = "first two principal components of their codes" if principal else "two numbers of their codes"
+    colours = "; a colour each class." if labels is not None else "."
+    caption = f"Images that it has not learned from, at the {what}{colours}"
     return DrawingBlock(plane(codes, x, class_colours(labels, len(x))), "Plane of codes", caption)
 
 
@@ -76,7 +76,7 @@ def _cylinder(x: Tensor, codes: Tensor, poses: Tensor) -> Block:
     steps = (elevation - elevation.min()) / max(1, np.ptp(elevation))
     return Row([
         DrawingBlock(plane(turned[:, :2], x, hues(turns), tile=40), "Along the axis", UPRIGHT),
-        DrawingBlock(plane(side, x, shades(steps), tile=40), "From the side", "From blue to orange the elevation rises."),
+        DrawingBlock(plane(side, x, shades(steps), tile=40), "From the side", "Elevations go from blue to orange."),
     ])  # fmt: skip
 
 
@@ -101,6 +101,7 @@ def _neighbours(x: Tensor, codes: Tensor, labels: Tensor | None) -> Block:
 def _triplets(system: Any, x: Tensor, codes: Tensor, labels: Tensor) -> Block:
     """Triplets that the miner finds among held-out images, one an anchor's class: anchors, positives, negatives."""
     heading = "Mined triplets"
+    codes, labels = codes[:MINED_AMONG], labels[:MINED_AMONG]
     try:
         triplets = system.triplets(codes, labels)
     except LookupError as error:
@@ -108,10 +109,9 @@ def _triplets(system: Any, x: Tensor, codes: Tensor, labels: Tensor) -> Block:
     if not len(triplets):
         return TextBlock(f"{heading}: none is left that is hard among these images.", colour="muted")
     distances = (codes[triplets[:, 0]] - codes[triplets[:, 2]]).norm(dim=1)
-    chosen: dict[int, Tensor] = {}
-    for place in distances.argsort():
-        chosen.setdefault(int(labels[triplets[place, 0]]), triplets[place])
-    rows = torch.stack(list(chosen.values())[:TRIPLETS])
+    classes = labels[triplets[:, 0]]
+    best = [torch.where(classes == each, distances, torch.inf).argmin() for each in classes.unique()]
+    rows = triplets[torch.stack(sorted(best, key=lambda place: float(distances[place]))[:TRIPLETS])]
     caption = (
         "From top to bottom anchors, positives of the same class, and negatives of another that are hardly further; "
         "the nearest of each class."
