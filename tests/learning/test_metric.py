@@ -206,8 +206,8 @@ def codes_of_a_batch(chance):
     return torch.randn(10, 4, generator=chance, dtype=torch.float64), labels
 
 
-def test_the_lifted_structure_loss_is_its_formula(chance):
-    pytest.importorskip("pytorch_metric_learning")
+def test_the_lifted_structure_loss_is_its_formula_and_the_librarys(chance):
+    losses = pytest.importorskip("pytorch_metric_learning.losses")
     codes, labels = codes_of_a_batch(chance)
     x, terms = normalize(codes).numpy(), []
     d = np.linalg.norm(x[:, None] - x[None], axis=2)
@@ -217,6 +217,8 @@ def test_the_lifted_structure_loss_is_its_formula(chance):
                 negatives = sum(np.exp(1 - d[i, k]) + np.exp(1 - d[j, k]) for k in range(10) if labels[k] != labels[i])
                 terms.append(0.5 * max(0.0, np.log(negatives) + d[i, j]) ** 2)
     assert float(make("lifted").loss(codes, labels)) == pytest.approx(np.mean(terms), rel=1e-6)
+    theirs = losses.LiftedStructureLoss(neg_margin=1, pos_margin=0)(codes, labels)
+    assert float(theirs) == pytest.approx(np.mean(terms), rel=1e-6)
 
 
 def test_the_triplet_loss_is_its_formula(chance):
@@ -253,7 +255,7 @@ def test_the_n_pair_loss_is_its_formula(chance):
 def test_without_the_library_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_metric_learning.losses", None)
     with pytest.raises(LookupError, match=r"pip install 'phosphene\[metric\]'"):
-        make("lifted").loss(torch.randn(4, 2), torch.tensor([0, 0, 1, 1]))
+        make("n-pair").loss(torch.randn(4, 2), torch.tensor([0, 0, 1, 1]))
 
 
 # ---- views

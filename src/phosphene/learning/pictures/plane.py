@@ -38,7 +38,7 @@ def ways(codes: np.ndarray, moved: np.ndarray, x: Tensor, colours: list[str], co
         marks += [Circle(px, py, 3.0, colours[place]) for px, py in line]
     for place in chosen:
         marks += _tile(points[place], pixels(x[place : place + 1])[0], colours[place], TILE * 0.8)
-    return Drawing(SIDE, SIDE, marks)
+    return Drawing(SIDE, SIDE, tuple(marks))
 
 
 def spread(points: np.ndarray, count: int) -> list[int]:

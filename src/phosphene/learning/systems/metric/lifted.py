@@ -4,6 +4,7 @@
 
 over the pairs (i, j) of one class in a batch; k and l are all images of other classes. The logarithm is a smooth
 maximum, in place of the hardest negative. D is the Euclidean distance of codes of length 1 here; m = 1 as in the paper.
+The loss equals pytorch-metric-learning's, which holds a table of all positive by all negative pairs of a batch.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import normalize
 
+from ...losses.lifted import lifted_loss
 from .embedding import Embedding, EmbeddingConfig
-from .library import library
 
 
 @dataclass(frozen=True)
@@ -30,4 +32,5 @@ class Lifted(Embedding):
     config: LiftedConfig
 
     def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
-        return library("losses").LiftedStructureLoss(neg_margin=self.config.margin, pos_margin=0)(codes, labels)
+        assert labels is not None
+        return lifted_loss(normalize(codes), labels, self.config.margin)

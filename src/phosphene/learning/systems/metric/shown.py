@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ....picture import Block, DrawingBlock, Row, Sheet, TextBlock
+from ...abilities import Encodes
 from ...checkpoints.held_out import read_all
 from ...learned import Learned
 from ...pictures.plane import class_colours, hues, plane, shades, ways
@@ -33,7 +34,8 @@ class LearnedCodes(Learned):
         if not (is_image(self.system.shape) and len(self.held_out)):
             return sheet
         known = read_all(self.folder)
-        codes = self.system.encode(self.held_out)  # type: ignore[attr-defined]
+        assert isinstance(self.system, Encodes)
+        codes = self.system.encode(self.held_out)
         blocks = list(_blocks(self.system, self.held_out, codes, known.get("labels"), known.get("poses")))
         return replace(sheet, blocks=[*sheet.blocks, *blocks])
 
