@@ -14,6 +14,11 @@ SYSTEMS = {  # name -> the file below systems/ and the class in it
     "ppca": "density.ppca:PPCA",
     "density-network": "density.density_network:DensityNetwork",
     "vae": "density.vae:VAE",
+    "drlim": "metric.drlim:DrLIM",
+    "triplet": "metric.triplet:Triplet",
+    "lifted": "metric.lifted:Lifted",
+    "n-pair": "metric.n_pair:NPair",
+    "softmax": "metric.softmax:Softmax",
 }
 WRITTEN = {"transfer": "transfer.system:Transfer"}  # systems that other commands than 'learn' write, below learning/
 
