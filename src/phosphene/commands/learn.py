@@ -120,8 +120,8 @@ def learn(
     result: Learned | None = None
     step = None
     work = fitting(
-        kind.name, data, folder, minutes=minutes, seed=seed, settings=settings, size=size, colour=False if grey else None,
-        device=device, resume=resume, steps=steps, batch=batch, rate=rate,
+        kind.name, data, folder, minutes=minutes, seed=seed, settings=settings, size=size,
+        colour=False if grey else None, device=device, resume=resume, steps=steps, batch=batch, rate=rate,
     )  # fmt: skip
     try:
         for step in followed(work, f"learn {kind.name}"):

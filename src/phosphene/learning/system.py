@@ -51,7 +51,7 @@ class System(nn.Module):
     settings: ClassVar[type[Config]] = Config
     recipe: ClassVar[Recipe] = Recipe()  # how it is trained where nothing else is said
     references: ClassVar[tuple[Reference, ...]] = ()  # numbers to compare with
-    result: ClassVar[Any] = None  # what shows it when it has learned, where that is not `Learned` itself
+    result: ClassVar[Any] = None  # what shows a folder with it, `result.of(folder)`, where that is not `Learned` itself
     shown: ClassVar[int] = COUNT  # held-out examples that are written beside the weights, for its pictures
 
     config: Config
