@@ -30,7 +30,7 @@ from phosphene.attribution.maps.signal import Signal
 from phosphene.attribution.reversed.patterns_picture import coloured
 from phosphene.input_photo import seen
 from phosphene.instrument import Result
-from phosphene.picture import ImageBlock, Row, Sheet, TextBlock, ranges_caption
+from phosphene.picture import ImageBlock, Row, Sheet, TextBlock, files, ranges_caption
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures"
@@ -269,6 +269,37 @@ def placed() -> Result:
     return replace(found, made={**found.made, "images": {"photos": whose}})
 
 
+def augmentation() -> Result:
+    """On free photos of packages; LookupError without them."""
+    with tempfile.TemporaryDirectory() as folder:
+        for at, file in enumerate(each for home in beside()[0] for each in files([home])):
+            if isinstance(file, Path) and file.stem in ("cat", "coffee", "china", "rocket"):
+                (Path(folder) / str(at)).mkdir()
+                shutil.copy(file, Path(folder) / str(at) / file.name)
+        found = ph.augmentation(net, folder, rows=4, copies=6)
+    return replace(found, made={**found.made, "options": {**found.made["options"], "folder": "photos"}})
+
+
+def transfer() -> Result:
+    """Of the 24 characters of Omniglot's first alphabet, 20 drawings each, frozen; LookupError without them."""
+    file = Path(os.environ.get("PHOSPHENE_DATA", "")) / "omniglot_small.npz"
+    if not file.is_file():
+        raise LookupError(f"there is no {file}; PHOSPHENE_DATA names the folder that holds it")
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    with np.load(file) as held:
+        first = held["small1_alphabet"] == 0
+        drawings = np.unpackbits(held["small1_bits"][first], axis=1)[:, :11025].reshape(-1, 105, 105)
+        for at, (drawing, name) in enumerate(zip(drawings, held["small1_character"][first], strict=True)):
+            path = folder / "letters" / f"letter {name:02d}" / f"{at:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(drawing * 255).save(path)
+    ph.transfer(net, folder / "letters", folder / "my-letters")
+    found = ph.learning.learned(folder / "my-letters")
+    found.card.data["name"] = "letters"
+    return replace(found, made={**found.made, "options": {"folder": "my-letters"}})
+
+
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "filters": lambda: (ph.filters(net, None), {}),
     "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {"columns": 12}),
@@ -346,6 +377,8 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "atlas-names": lambda: (atlas().names("blocks.4"), {"scale": 1.2}),
     "atlas-statistics": lambda: (atlas().statistics("blocks.3"), {}),
     "atlas-place": lambda: (placed(), {}),
+    "augmentation": lambda: (augmentation(), {"scale": 1}),
+    "transfer": lambda: (transfer(), {"scale": 1}),
     "atlas-activations": lambda: (activation_atlas(), {"scale": 1}),
     "learned-kde": lambda: (learned("kde-mnist"), {}),
     "learned-ppca": lambda: (learned("ppca-mnist"), {}),

@@ -23,7 +23,7 @@ FLOORS = {
     "attribution": BELOW,
     "synthesis": BELOW,
     "comparison": BELOW | {"data"},
-    "learning": BELOW | {"data"},
+    "learning": BELOW | {"data", "inspection", "attribution"},
     "atlas": BELOW | INSTRUMENTS | {"data"},
     "reporting": BELOW | INSTRUMENTS | {"atlas"},
     "microscope": BELOW - {"input_photo"} | {"inspection", "atlas"},

@@ -28,6 +28,7 @@ _HOMES = {
     " invert inversions caricature dream deepdream style hog_inverse hog_twins",
     "transformations": "Blur Brightness Compose Contrast Crop Flip Grey Rotate Scale Translate",
     "comparison": "compare_networks equivariance invariance similarity stitch",
+    "learning.transfer": "augmentation transfer",
     "atlas": "Atlas",
     "reporting": "report",
     "microscope": "microscope",
@@ -80,6 +81,8 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which read th
     from .inspection import filters as filters
     from .inspection import strongest as strongest
     from .instrument.again import again as again
+    from .learning.transfer import augmentation as augmentation
+    from .learning.transfer import transfer as transfer
     from .microscope import microscope as microscope
     from .network import UNKNOWN as UNKNOWN
     from .network import WHOLE as WHOLE

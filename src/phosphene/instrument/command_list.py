@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-BY_HAND = ("report", "look", "layers", "check", "again", "networks", "microscope", "learn")
+BY_HAND = ("report", "look", "layers", "check", "again", "networks", "microscope", "learn", "transfer")
 GROUP = "atlas"  # a command with commands of its own, and the folder that holds them
 
 # title -> the folders and files of its commands, in the order of help; what lies deeper goes before what holds it
@@ -43,7 +43,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Invert and change photos": ("synthesis.inversion", "synthesis.dream", "synthesis.style", "synthesis.hog"),
     "Change the answer": ("synthesis.adversarial", "synthesis.fooling"),
     "Compare representations": ("comparison.equivariance", "comparison.invariance", "comparison"),
-    "Learn representations": ("commands.learn", "learning"),
+    "Learn representations": ("commands.learn", "commands.transfer", "learning"),
     "Ask a data set": ("commands.atlas",),
     "Check a network": ("commands.check",),
     "Find networks and repeat pictures": ("commands.networks", "commands.again"),

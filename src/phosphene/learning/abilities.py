@@ -109,6 +109,14 @@ class Classifies(Protocol):
         """The scores (N, classes) of examples."""
 
 
+@runtime_checkable
+class OpensItself(Protocol):
+    """Was made of a network, and is one itself; made as `kind(settings, architecture=network)` where that is given."""
+
+    def source(self, spec: str, card: Any) -> Any:
+        """What `load` opens for its folder (`network.opening.source.Source`)."""
+
+
 ABILITIES: dict[str, type] = {
     "encode": Encodes,
     "decode": Decodes,

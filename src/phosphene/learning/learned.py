@@ -13,12 +13,12 @@ from ..instrument.roles import Folder
 from ..picture import Block, DrawingBlock, Row, Sheet, Table, compact, counted
 from ..picture.chart import Axis, Chart, Curve
 from .checkpoints.card import Card
-from .checkpoints.folder import read
+from .checkpoints.folder import card_of, read
 from .checkpoints.held_out import read_held_out
 from .checkpoints.nearest import read_nearest
 from .pictures.tiles import is_image
 from .pictures.views import blocks_of
-from .registry import make
+from .registry import make, system_class
 from .system import System
 
 
@@ -81,14 +81,15 @@ class Learned(Result):
 def learned(folder: Folder) -> Learned:
     """What a system learned: its numbers beside references, its losses, samples, reconstructions and walks.
 
-    - `folder`: the folder that 'phosphene learn' wrote
+    - `folder`: the folder that 'phosphene learn' or 'phosphene transfer' wrote
 
     FileNotFoundError or ValueError for a folder that holds no learned system.
     """
     path = Path(folder).expanduser()
+    if result := system_class(card_of(path).system).result:
+        return result.of(path)
     system, card = read(path, make)
-    result = system.result or Learned
-    return result(system=system, card=card, held_out=read_held_out(path, system.shape), folder=path,
+    return Learned(system=system, card=card, held_out=read_held_out(path, system.shape), folder=path,
                    nearest=read_nearest(path))  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..network import Labels, Preprocessing
 from ..network.opening.source import Source
+from .abilities import OpensItself
 from .checkpoints.card import Card
 from .checkpoints.folder import read
-from .registry import make
+from .registry import make, system_class
 from .system import System
 
 
@@ -17,9 +19,24 @@ def open(folder: str | Path) -> System:  # the name that `phosphene.learning` gi
     return read(Path(folder).expanduser(), make)[0]
 
 
-def as_source(spec: str) -> Source:
-    """What `load` opens for such a folder: the system's `forward` on images of the size that it learned from."""
-    system, card = read(Path(spec).expanduser(), make)
+def as_source(spec: str, architecture: Any = None) -> Source:
+    """What `load` opens for such a folder: the system's `forward` on images of the size that it learned from.
+
+    A system that was made of a network opens as that network; `architecture` is what it began with, where its card
+    can't name it.
+    """
+
+    def made(name: str, **settings: Any) -> System:
+        if architecture is None:
+            return make(name, **settings)
+        kind = system_class(name)
+        if not issubclass(kind, OpensItself):
+            raise ValueError(f"architecture= has no meaning for {spec!r}; leave it out")
+        return kind(kind.settings(**settings), architecture=architecture)  # type: ignore[call-arg]
+
+    system, card = read(Path(spec).expanduser(), made)
+    if isinstance(system, OpensItself):
+        return system.source(spec, card)
     channels, height, width = _image(system, spec)
     if type(system).forward is System.forward:
         raise ValueError(

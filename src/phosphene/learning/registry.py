@@ -19,12 +19,21 @@ SYSTEMS = {  # name -> the file below systems/ and the class in it
     "gan": "adversarial.gan:GAN",
     "dcgan": "adversarial.dcgan:DCGAN",
     "cgan": "adversarial.cgan:CGAN",
+    "drlim": "metric.drlim:DrLIM",
+    "triplet": "metric.triplet:Triplet",
+    "lifted": "metric.lifted:Lifted",
+    "n-pair": "metric.n_pair:NPair",
+    "softmax": "metric.softmax:Softmax",
 }
+WRITTEN = {"transfer": "transfer.system:Transfer"}  # systems that other commands than 'learn' write, below learning/
 
 
 def system_class(name: str) -> type[System]:
     """The class of a system. LookupError, with near names, for one that is not there."""
     key = name.replace("_", "-")
+    if key in WRITTEN:
+        file, _, attribute = WRITTEN[key].partition(":")
+        return getattr(import_module(f"phosphene.learning.{file}"), attribute)
     if key not in SYSTEMS:
         raise LookupError(
             f"there is no system {name!r}{near(key, list(SYSTEMS)) or '; there are ' + ', '.join(SYSTEMS)}"

@@ -23,7 +23,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..network.opening.source import undisturbed
+from .checkpoints.held_out import COUNT
 from .reference import Reference
+from .sets.dataset import DataSet
 from .sets.examples import Examples, as_examples
 from .training.recipe import Recipe
 from .training.train import fitted
@@ -49,7 +51,8 @@ class System(nn.Module):
     settings: ClassVar[type[Config]] = Config
     recipe: ClassVar[Recipe] = Recipe()  # how it is trained where nothing else is said
     references: ClassVar[tuple[Reference, ...]] = ()  # numbers to compare with
-    result: ClassVar[Any] = None  # what shows it when it has learned, where that is not `Learned` itself
+    result: ClassVar[Any] = None  # what shows a folder with it, `result.of(folder)`, where that is not `Learned` itself
+    shown: ClassVar[int] = COUNT  # held-out examples that are written beside the weights, for its pictures
 
     config: Config
 
@@ -86,6 +89,10 @@ class System(nn.Module):
     def learns_from(self, examples: Examples) -> Examples:
         """The form of the examples that `steps` takes: the examples themselves, or pairs or triples of them."""
         return examples
+
+    def divided(self, data: DataSet) -> DataSet:
+        """The data set in the two parts that this system learns from and is measured on; as it comes, by default."""
+        return data
 
     def remarks(self, numbers: Mapping[str, float]) -> list[str]:
         """What the numbers mean where that needs saying: a collapse, a bound that does not hold. A sentence each."""

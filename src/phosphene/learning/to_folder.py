@@ -20,7 +20,7 @@ from .abilities import Samples, Solves
 from .checkpoints.card import Card, machine, versions
 from .checkpoints.folder import save, write
 from .checkpoints.former import former_run, json_like, steps_of
-from .checkpoints.held_out import COUNT, HELD_OUT, held_out_bytes
+from .checkpoints.held_out import HELD_OUT, held_out_bytes, known_of, some_places
 from .checkpoints.nearest import COUNT as NEIGHBOURS
 from .checkpoints.nearest import NEAREST, nearest_bytes
 from .checkpoints.resuming import RESUME, go_on, resume_bytes
@@ -102,9 +102,9 @@ def fitting(
     former = former_run(folder, resume)
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes are above 0, not {minutes:g}")
-    held = data_set(data, size, colour)
+    held = system.divided(data_set(data, size, colour))
     system = system.suited(held.train, seed)
-    shown = held.test.batch(torch.arange(min(COUNT, len(held.test)))).x
+    shown = held.test.batch(some_places(len(held.test), system.shown)).x
     if isinstance(system, Solves):
         begun = time.monotonic()
         system.solve(held.train)
@@ -198,7 +198,7 @@ def _finished(
         date=datetime.date.today().isoformat(),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    write(folder / HELD_OUT, held_out_bytes(shown))
+    write(folder / HELD_OUT, held_out_bytes(shown, known_of(held.test, some_places(len(held.test), system.shown))))
     if isinstance(system, Samples) and is_image(system.shape):
         write(folder / NEAREST, nearest_bytes(system.sample(NEIGHBOURS, seed=0), held.train))
     save(system, card, folder)

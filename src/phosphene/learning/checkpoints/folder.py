@@ -51,14 +51,19 @@ def save(system: System, card: Card, folder: Path) -> Card:
     return card
 
 
+def card_of(folder: Path) -> Card:
+    """The card in a folder. ValueError where training there has not ended, or what stands there is none."""
+    if not (folder / CARD).exists() and (folder / RESUME).exists():
+        raise ValueError(f"training in {folder} has not ended; go on with it, then it can be opened")
+    return read_card(folder)
+
+
 def read(folder: Path, make: Callable[..., System]) -> tuple[System, Card]:
     """The system in a folder, in evaluation mode, and its card; `make` makes one by name and settings.
 
     FileNotFoundError or ValueError, with a sentence, where the folder holds none, or one that is not whole.
     """
-    if not (folder / CARD).exists() and (folder / RESUME).exists():
-        raise ValueError(f"training in {folder} has not ended; go on with it, then it can be opened")
-    card = read_card(folder)
+    card = card_of(folder)
     path = folder / WEIGHTS
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has a card, and no {WEIGHTS} beside it")

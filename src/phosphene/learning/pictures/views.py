@@ -12,7 +12,7 @@ from torch import Tensor
 from ...network.opening.source import undisturbed
 from ...picture import Block, ColourBar, ImageBlock, Range, Row
 from ..abilities import Completes, Decodes, Discriminates, Encodes, Samples, SamplesClasses
-from .plane import is_plane, plane_pixels
+from .field import is_plane, plane_pixels
 from .tiles import block, is_image
 
 SAMPLES, WIDE, HALF, CLASSES = (

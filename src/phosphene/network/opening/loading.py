@@ -78,7 +78,7 @@ def load(
         "notes": source.notes,
         "head": stated_head or source.head,
     }
-    return Network(module, source.preprocessing, source.labels, **how)
+    return (source.network or Network)(module, source.preprocessing, source.labels, **how)
 
 
 def runs_code(

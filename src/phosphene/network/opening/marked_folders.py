@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from .source import Source
 
@@ -17,11 +18,11 @@ MARKS = {
 }
 
 
-def marked(folder: str) -> Callable[[str], Source] | None:
-    """Who opens the folder; None where no file in it says so."""
+def marked(folder: str) -> Callable[[str, Any], Source] | None:
+    """Who opens the folder, given an architecture or None; None where no file in it says so."""
     for file, place in MARKS.items():
         if (Path(folder) / file).is_file():
             module, _, name = place.partition(":")
-            opener: Callable[[str], Source] = getattr(import_module(module), name)
+            opener: Callable[[str, Any], Source] = getattr(import_module(module), name)
             return opener
     return None

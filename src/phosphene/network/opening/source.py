@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ class Source:
     spec: str
     notes: tuple[str, ...] = ()
     head: Head | None = None  # None: found out
+    network: Callable[..., Any] | None = None  # what makes a Network of it that knows more than others
 
 
 @dataclass(frozen=True)

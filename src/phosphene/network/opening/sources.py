@@ -98,6 +98,9 @@ def _opened(
     if looks_like_file(spec):
         _refuse(spec, weights=weights)
         return open_file(spec, architecture, seed=seed, classes=classes)
+    if looks_like_folder(spec) and (of_mark := marked(spec)) is not None:
+        _refuse(spec, weights=weights, classes=classes)
+        return of_mark(spec, architecture)
     # what brings both its architecture and its weights
     _refuse(spec, architecture=architecture, weights=weights)
     if spec == EMBEDDED:
@@ -109,9 +112,6 @@ def _opened(
     if kind == "hf-hub":
         _refuse(spec, classes=classes)
         return open_hub(spec, seed=seed)
-    if looks_like_folder(spec) and (of_mark := marked(spec)) is not None:
-        _refuse(spec, classes=classes)
-        return of_mark(spec)
     if looks_like_folder(spec):
         _refuse(spec, classes=classes)
         return open_folder(spec, seed=seed)

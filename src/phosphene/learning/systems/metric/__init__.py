@@ -1,0 +1,1 @@
+"""Systems that learn a distance: codes that lie close for what belongs together."""
