@@ -47,7 +47,7 @@ def folders(tmp_path_factory):
     home = tmp_path_factory.mktemp("systems")
     fit("kde", "digits", home / "kde")
     fit("ppca", "digits", home / "ppca", settings={"components": 10})
-    fit("vae", "digits", home / "vae", settings={"codes": 2, "hidden": 40}, steps=150)
+    fit("vae", "digits", home / "vae", settings={"codes": 2, "hidden": 40}, steps=300, rate=4e-3)
     fit("density-network", "digits", home / "density", settings={"samples": 50, "hidden": 20}, steps=40)
     return home
 
