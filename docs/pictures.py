@@ -261,7 +261,7 @@ def augmentation() -> Result:
 
 
 def transfer() -> Result:
-    """All weights on the 24 characters of Omniglot's first alphabet, 20 drawings each; LookupError without them."""
+    """Of the 24 characters of Omniglot's first alphabet, 20 drawings each, frozen; LookupError without them."""
     file = Path(os.environ.get("PHOSPHENE_DATA", "")) / "omniglot_small.npz"
     if not file.is_file():
         raise LookupError(f"there is no {file}; PHOSPHENE_DATA names the folder that holds it")
@@ -274,7 +274,7 @@ def transfer() -> Result:
             path = folder / "letters" / f"letter {name:02d}" / f"{at:03d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(drawing * 255).save(path)
-    ph.transfer(net, folder / "letters", folder / "my-letters", None, whole=True, augment="drawing", steps=120)
+    ph.transfer(net, folder / "letters", folder / "my-letters")
     found = ph.learning.learned(folder / "my-letters")
     found.card.data["name"] = "letters"
     return replace(found, made={**found.made, "options": {"folder": "my-letters"}})
