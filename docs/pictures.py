@@ -1,7 +1,8 @@
 """Makes the pictures of these pages anew: `python docs/pictures.py [NAME ...]`, from the embedded network.
 
 Each is saved as Phosphene saves it, then packed as WebP; what the file says of how it was made stays in it, so that
-`phosphene again docs/pictures/NAME.webp` remakes any of them. class-image-lucent.webp is benchmarks/beside_lucent.py's.
+`phosphene again docs/pictures/NAME.webp` remakes any of them. class-image-lucent.webp is benchmarks/beside_lucent.py's,
+metric-classes.webp benchmarks/metric.py's.
 """
 
 import atexit
@@ -300,6 +301,22 @@ def transfer() -> Result:
     return replace(found, made={**found.made, "options": {"folder": "my-letters"}})
 
 
+CODES = {  # name -> system, data, settings, recipe
+    "drlim-shifts": ("drlim", "mnist", {"shifts": True}, {"steps": 1000, "batch": 64}),
+    "drlim-views": ("drlim", "object-views", {"codes": 3, "pairs": "views"}, {"steps": 500, "batch": 32}),
+    "triplet-faces": ("triplet", "orl-faces", {}, {"steps": 100, "batch": 64}),
+}
+
+
+def codes(name: str) -> Result:
+    """A system of codes, trained where out/learned does not hold it; LookupError without its data."""
+    system, data, settings, recipe = CODES[name]
+    folder = f"out/learned/{name}"
+    if not Path(folder, "card.json").is_file():
+        ph.learning.fit(system, data, folder, settings=settings, **recipe)
+    return ph.learning.learned(folder)
+
+
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "filters": lambda: (ph.filters(net, None), {}),
     "activations": lambda: (ph.activations(net, photo("cat"), "blocks.1"), {"columns": 12}),
@@ -379,6 +396,9 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "atlas-place": lambda: (placed(), {}),
     "augmentation": lambda: (augmentation(), {"scale": 1}),
     "transfer": lambda: (transfer(), {"scale": 1}),
+    "drlim-shifts": lambda: (codes("drlim-shifts"), {"scale": 1}),
+    "drlim-views": lambda: (codes("drlim-views"), {"scale": 1}),
+    "triplet-faces": lambda: (codes("triplet-faces"), {"scale": 1}),
     "atlas-activations": lambda: (activation_atlas(), {"scale": 1}),
     "learned-kde": lambda: (learned("kde-mnist"), {}),
     "learned-ppca": lambda: (learned("ppca-mnist"), {}),
