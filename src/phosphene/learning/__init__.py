@@ -3,8 +3,26 @@
 from .learned import learned
 from .losses.contrastive import contrastive_loss
 from .opened import open
+from .questions.examples_needed import examples_needed
+from .questions.likelihood_estimates import likelihood_estimates
+from .questions.scores import scores
 from .registry import SYSTEMS, make
+from .sets.own import data_set
 from .system import Config, System
 from .to_folder import fit, fitting
 
-__all__ = ["SYSTEMS", "Config", "System", "contrastive_loss", "fit", "fitting", "learned", "make", "open"]
+__all__ = [
+    "SYSTEMS",
+    "Config",
+    "System",
+    "contrastive_loss",
+    "data_set",
+    "examples_needed",
+    "fit",
+    "fitting",
+    "learned",
+    "likelihood_estimates",
+    "make",
+    "open",
+    "scores",
+]

@@ -1,0 +1,1 @@
+"""Autoencoders: few numbers from which an image can be had back."""
