@@ -1,5 +1,7 @@
 """Learned systems: how representations are learned, one file a system, one loop for all."""
 
+from .codes.clusters import clusters
+from .codes.few_labels import few_labels, few_labels_steps
 from .learned import learned
 from .losses.contrastive import contrastive_loss
 from .opened import open
@@ -7,4 +9,17 @@ from .registry import SYSTEMS, make
 from .system import Config, System
 from .to_folder import fit, fitting
 
-__all__ = ["SYSTEMS", "Config", "System", "contrastive_loss", "fit", "fitting", "learned", "make", "open"]
+__all__ = [
+    "SYSTEMS",
+    "Config",
+    "System",
+    "clusters",
+    "contrastive_loss",
+    "few_labels",
+    "few_labels_steps",
+    "fit",
+    "fitting",
+    "learned",
+    "make",
+    "open",
+]

@@ -63,6 +63,14 @@ class Classifies(Protocol):
 
 
 @runtime_checkable
+class Alters(Protocol):
+    """Learns from images that it changes: with noise, in black and white."""
+
+    def altered(self, x: Tensor) -> Tensor:
+        """The examples as its networks are given them while it learns; PyTorch's generator draws what is random."""
+
+
+@runtime_checkable
 class OpensItself(Protocol):
     """Was made of a network, and is one itself; made as `kind(settings, architecture=network)` where that is given."""
 

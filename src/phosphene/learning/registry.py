@@ -14,6 +14,8 @@ SYSTEMS = {  # name -> the file below systems/ and the class in it
     "ppca": "density.ppca:PPCA",
     "density-network": "density.density_network:DensityNetwork",
     "vae": "density.vae:VAE",
+    "autoencoder": "codes.autoencoder:Autoencoder",
+    "denoising-autoencoder": "codes.denoising:DenoisingAutoencoder",
     "drlim": "metric.drlim:DrLIM",
     "triplet": "metric.triplet:Triplet",
     "lifted": "metric.lifted:Lifted",

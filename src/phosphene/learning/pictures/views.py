@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...network.opening.source import undisturbed
 from ...picture import Block, DrawingBlock, Row
 from ...picture.chart import Axis, Chart, Points
-from ..abilities import Completes, Decodes, Encodes, Samples
+from ..abilities import Alters, Completes, Decodes, Encodes, Samples
 from .tiles import block, is_image
 
 SAMPLES, WIDE, HALF = 54, 18, 9  # samples, and tiles in a row over the whole sheet and over half of it
@@ -22,7 +23,12 @@ def blocks_of(system: Any, held_out: Tensor) -> list[Block]:
     """Blocks for everything that the system can do; `held_out` are some examples that it has not learned from."""
     if not is_image(system.shape):
         return list(_of_points(system, held_out))
-    halves = [*_reconstructions(system, held_out), *_walks(system), *_completed(system, held_out)]
+    halves = [
+        *_altered(system, held_out),
+        *_reconstructions(system, held_out),
+        *_walks(system),
+        *_completed(system, held_out),
+    ]
     pairs = [halves[at : at + 2] for at in range(0, len(halves), 2)]
     return [*_samples(system), *(Row(pair) if len(pair) == 2 else pair[0] for pair in pairs)]
 
@@ -48,6 +54,15 @@ def _reconstructions(system: Any, held_out: Tensor) -> Iterator[Block]:
         some = held_out[: 2 * HALF]
         caption = "Images that it has not learned from, and below each what is left of it after encoding and decoding."
         yield block(_paired(some, system.decode(system.encode(some))), HALF, "Reconstructions", caption)
+
+
+def _altered(system: Any, held_out: Tensor) -> Iterator[Block]:
+    if isinstance(system, Alters):
+        some = held_out[: 2 * HALF]
+        with undisturbed(0):
+            altered = system.altered(some)
+        caption = "Images that it has not learned from, and below each what training would give the network of it."
+        yield block(_paired(some, altered), HALF, "What it learns from", caption)
 
 
 def _completed(system: Any, held_out: Tensor) -> Iterator[Block]:

@@ -24,7 +24,7 @@ from ...nets.conv import encoder as conv_encoder
 from ...nets.mlp import mlp
 from ...reference import Reference
 from ...sets.binarised import Binarise, binarised
-from ...sets.examples import Batch, Examples, parts
+from ...sets.examples import Batch, Examples, TensorExamples, parts
 from ...system import CHUNK, Config, System
 from ...training.recipe import Recipe
 from .latent import Likelihood, Likeliness, importance_estimate, quadrature
@@ -71,6 +71,10 @@ class VAE(System):
 
     def learns_from(self, examples: Examples) -> Examples:
         return binarised(examples, self.config.binarise) if self.config.likelihood == "bernoulli" else examples
+
+    def altered(self, x: Tensor) -> Tensor:
+        """The images in black and white where the decoder is a Bernoulli's."""
+        return self.learns_from(TensorExamples(x)).batch(torch.arange(len(x))).x
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         reconstruction, divergence = self._terms(batch.x)

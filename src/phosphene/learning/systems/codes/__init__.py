@@ -1,0 +1,1 @@
+"""Systems whose codes are what they are for: autoencoders."""
