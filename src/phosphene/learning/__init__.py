@@ -6,6 +6,7 @@ from .learned import learned
 from .losses.contrastive import contrastive_loss
 from .opened import open
 from .registry import SYSTEMS, make
+from .sets.own import data_set
 from .system import Config, System
 from .to_folder import fit, fitting
 
@@ -15,6 +16,7 @@ __all__ = [
     "System",
     "clusters",
     "contrastive_loss",
+    "data_set",
     "few_labels",
     "few_labels_steps",
     "fit",

@@ -59,7 +59,7 @@ class FewLabels:
         return values.mean(1), float(t.ppf(0.975, draws - 1)) * values.std(1, ddof=1) / math.sqrt(draws)
 
     def gain(self, over: tuple[str, str] = ("whole", "scratch")) -> tuple[np.ndarray, np.ndarray]:
-        """How much better the first way is than the second, with its interval; in pairs, for both had the same labels."""
+        """How much better the first way is than the second, and its interval: of pairs, which had the same labels."""
         one, other = (self.accuracy[way] for way in over)
         pairs = FewLabels(self.system, self.data, self.counts, {"gain": one - other})
         return pairs.interval("gain")
