@@ -46,7 +46,7 @@ def main(out: Path, data: list[str], steps: int, counts: list[int]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     head = (
         f"`{' '.join(['benchmarks/autoencoder.py', 'OUT', *sys.argv[2:]])}`, {datetime.date.today()}; Python "
-        f"{platform.python_version()}, torch {metadata.version('torch')}, scikit-learn {metadata.version('scikit-learn')}, "
+        f"{platform.python_version()}, torch {metadata.version('torch')}, "
         f"{torch.get_num_threads()} thread. One training without labels each, seed 0, {steps:,} steps."
     )
     lines = ["# Autoencoders", "", head]

@@ -21,7 +21,7 @@ from scipy.stats import t as student
 
 from phosphene.learning import make
 from phosphene.learning.sets.own import data_set
-from phosphene.picture import DrawingBlock, Row, Sheet
+from phosphene.picture import DrawingBlock, Picture, Row, Sheet
 from phosphene.picture.chart import Axis, Chart, Dots
 
 SEEDS = (0, 1, 2)
@@ -121,7 +121,8 @@ def figure(results: dict[str, dict[str, np.ndarray]], path: Path) -> None:
             means, halves = zip(*(interval(rows[row][:, number]) for row in ROWS), strict=True)
             m, h = 100 * np.array(means), 100 * np.array(halves)
             dots = Dots(m, m - h, m + h, numbers=[f"{each:.1f}" for each in m])
-            chart = Chart([dots], Axis(f"{name}, %"), Axis(names=ROWS), width=350, height=190)
+            highest = 100.0 if (m + h).max() > 95 else None
+            chart = Chart([dots], Axis(f"{name}, %", high=highest), Axis(names=ROWS), width=350, height=190)
             charts.append(DrawingBlock(chart.drawing(), data if number == 0 else ""))
         blocks.append(Row(charts))
     caption = (
@@ -130,7 +131,7 @@ def figure(results: dict[str, dict[str, np.ndarray]], path: Path) -> None:
     )
     title = "Learned distances on classes that were never seen"
     sheet = Sheet(title, "", blocks, caption=caption, description=title)
-    sheet.picture().save(path)
+    Picture(sheet.drawing(), title).save(path)
 
 
 def siamese(log: Log) -> str:

@@ -1,7 +1,8 @@
 """Makes the pictures of these pages anew: `python docs/pictures.py [NAME ...]`, from the embedded network.
 
 Each is saved as Phosphene saves it, then packed as WebP; what the file says of how it was made stays in it, so that
-`phosphene again docs/pictures/NAME.webp` remakes any of them. class-image-lucent.webp is benchmarks/beside_lucent.py's.
+`phosphene again docs/pictures/NAME.webp` remakes any of them. class-image-lucent.webp is benchmarks/beside_lucent.py's,
+metric-classes.webp benchmarks/metric.py's.
 """
 
 import atexit
@@ -260,7 +261,7 @@ def augmentation() -> Result:
 
 
 def transfer() -> Result:
-    """All weights on the 24 characters of Omniglot's first alphabet, 20 drawings each; LookupError without them."""
+    """Of the 24 characters of Omniglot's first alphabet, 20 drawings each, frozen; LookupError without them."""
     file = Path(os.environ.get("PHOSPHENE_DATA", "")) / "omniglot_small.npz"
     if not file.is_file():
         raise LookupError(f"there is no {file}; PHOSPHENE_DATA names the folder that holds it")
@@ -273,10 +274,26 @@ def transfer() -> Result:
             path = folder / "letters" / f"letter {name:02d}" / f"{at:03d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(drawing * 255).save(path)
-    ph.transfer(net, folder / "letters", folder / "my-letters", None, whole=True, augment="drawing", steps=120)
+    ph.transfer(net, folder / "letters", folder / "my-letters")
     found = ph.learning.learned(folder / "my-letters")
     found.card.data["name"] = "letters"
     return replace(found, made={**found.made, "options": {"folder": "my-letters"}})
+
+
+CODES = {  # name -> system, data, settings, recipe
+    "drlim-shifts": ("drlim", "mnist", {"shifts": True}, {"steps": 1000, "batch": 64}),
+    "drlim-views": ("drlim", "object-views", {"codes": 3, "pairs": "views"}, {"steps": 500, "batch": 32}),
+    "triplet-faces": ("triplet", "orl-faces", {}, {"steps": 100, "batch": 64}),
+}
+
+
+def codes(name: str) -> Result:
+    """A system of codes, trained where out/learned does not hold it; LookupError without its data."""
+    system, data, settings, recipe = CODES[name]
+    folder = f"out/learned/{name}"
+    if not Path(folder, "card.json").is_file():
+        ph.learning.fit(system, data, folder, settings=settings, **recipe)
+    return ph.learning.learned(folder)
 
 
 PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
@@ -358,6 +375,9 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "atlas-place": lambda: (placed(), {}),
     "augmentation": lambda: (augmentation(), {"scale": 1}),
     "transfer": lambda: (transfer(), {"scale": 1}),
+    "drlim-shifts": lambda: (codes("drlim-shifts"), {"scale": 1}),
+    "drlim-views": lambda: (codes("drlim-views"), {"scale": 1}),
+    "triplet-faces": lambda: (codes("triplet-faces"), {"scale": 1}),
     "atlas-activations": lambda: (activation_atlas(), {"scale": 1}),
 }
 

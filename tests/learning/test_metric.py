@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn.functional import normalize
 
 import phosphene as ph
@@ -367,3 +368,18 @@ def test_a_folder_of_codes_is_a_network_and_shows_plane_shifts_and_triplets(tmp_
     card = json.loads((tmp_path / "triplet" / "card.json").read_text())
     assert "5 of 10 classes are held out whole" in " ".join(card["data"]["notes"])
     learned.save(tmp_path / "sheet.png")
+
+
+def test_an_atlas_maps_images_by_their_codes(tmp_path):
+    settings = {"net": "mlp", "hidden": 16}
+    folder = ph.learning.fit("drlim", "digits", tmp_path / "plane", settings=settings, steps=5).folder
+    images = classic("digits").test.x[:12]
+    (tmp_path / "images").mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image[0].numpy()).save(tmp_path / "images" / f"{number:02}.png")
+    network = ph.load(folder)
+    atlas = ph.Atlas.build(network, tmp_path / "images", tmp_path / "atlas", layers=["body.1"], features="logits")
+    placed = torch.from_numpy(np.asarray(atlas.map("logits", method="pca").positions)).double()
+    codes = ph.learning.open(folder).encode(images.float() / 255).double()
+    ratio = torch.pdist(placed) / torch.pdist(codes)  # principal components of two numbers turn them
+    assert ratio.numpy() == pytest.approx(float(ratio.mean()), rel=1e-2)

@@ -19,8 +19,9 @@ from typer.testing import CliRunner
 import phosphene as ph
 import phosphene.cli
 from phosphene.learning.transfer import transferring
+from phosphene.learning.transfer.early import early_look
 from phosphene.learning.transfer.features import features
-from phosphene.learning.transfer.head import score_layer
+from phosphene.learning.transfer.head import score_layer, with_head
 from phosphene.learning.transfer.photos import photo_folder
 from phosphene.learning.transfer.probe import Probe, Scale, probe_for
 from phosphene.learning.transfer.range_test import judged
@@ -207,6 +208,8 @@ def test_a_network_built_in_python_is_opened_with_what_it_began_with(frozen, pho
         assert torch.equal(again.scores(photo), frozen.scores(photo))
     with pytest.raises(ValueError, match="can't be opened as transfer"):
         ph.load(frozen.spec, architecture=toys.Small(width=5))
+    with pytest.raises(ValueError, match="has no layer 'top', where the class scores come from"):
+        ph.load(frozen.spec, architecture="torchvision:squeezenet1_1")
     assert outcome(frozen).sheet().blocks
 
 
@@ -390,6 +393,16 @@ def test_what_cannot_be_learned_by_heart_is_said(tmp_path):
     result = ph.transfer(ph.Network(toys.seeded(Blind), ph.Preprocessing.plain(20)), source, tmp_path / "net")
     assert any("could not learn even 4 photos by heart" in note for note in result.card.notes)
     assert "could not learn" in outcome(result).sheet().caption
+
+
+def test_what_is_only_slow_to_learn_is_no_reason_for_a_warning(photos):
+    network = toys.build()
+    module = with_head(network, score_layer(network), 3)
+    some = [ph.read(photos / name / "0-000.png") for name in ("blue", "green", "red")]
+    x = torch.cat([network.prepare(photo) for photo in some])
+    fine, sentence = early_look(module, x, torch.arange(3), "softmax", rates=1)
+    assert fine
+    assert "by heart" in sentence
 
 
 def test_the_learning_rate_finder_draws_its_curve_and_marks_the_chosen_rate(photos, tmp_path):

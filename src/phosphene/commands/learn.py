@@ -28,7 +28,10 @@ def learn(
     data: Annotated[
         str,
         typer.Option(
-            "--data", metavar="NAME|SOURCE", help="digits, mnist, mnist-5k, fashion-mnist, cifar10, or your images."
+            "--data",
+            metavar="NAME|SOURCE",
+            help="digits, mnist, mnist-5k, fashion-mnist, cifar10, omniglot-small, orl-faces, object-views, or your "
+            "images.",
         ),
     ] = "digits",
     to: Annotated[

@@ -40,6 +40,8 @@ def early_look(module: nn.Module, x: Tensor, labels: Tensor, head: Any, rates: i
             False,
             f"the loss of {photos} is no finite number, so nothing will be learned; look at the network's input",
         )
+    if best < losses[0] / 2:
+        return True, f"a copy learns {photos} by heart slowly: its loss fell from {losses[0]:.3g} to {best:.2g}"
     return False, (
         f"a copy could not learn even {photos} by heart: its loss went from {losses[0]:.3g} to {best:.2g} and not to 0 "
         f"at rate {' and '.join(tried)}, so more training is unlikely to help; photos of different classes may look "

@@ -109,7 +109,10 @@ def with_head(network: Network, layer: ScoreLayer, classes: int) -> nn.Module:
         result, head = headed, headed.head
     else:
         result = module
-        old = module.get_submodule(layer.name)
+        try:
+            old = module.get_submodule(layer.name)
+        except AttributeError as error:
+            raise ValueError(f"{network.name} has no layer {layer.name!r}, where the class scores come from") from error
         head = (
             nn.Conv2d(layer.features, classes, 1) if isinstance(old, nn.Conv2d) else nn.Linear(layer.features, classes)
         )

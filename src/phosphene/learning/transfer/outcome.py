@@ -45,7 +45,10 @@ class Transferred(Learned):
     @classmethod
     def of(cls, folder: Path) -> Transferred:
         """The outcome in a folder; the network itself is not opened."""
-        return cls(system=None, card=card_of(folder), held_out=torch.empty(0), folder=folder)  # type: ignore[arg-type]
+        card = card_of(folder)
+        if not {"confusion", "worst", "why", "base"} <= card.outcome.keys():
+            raise ValueError(f"the card in {folder} says nothing of the outcome of its transfer, so it can't be drawn")
+        return cls(system=None, card=card, held_out=torch.empty(0), folder=folder)  # type: ignore[arg-type]
 
     @property
     def accuracy(self) -> Proportion:
@@ -86,7 +89,7 @@ class Transferred(Learned):
         blocks += self._worst()
         caption = " ".join(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in self.remarks)
         interval = "Intervals are Wilson's, 95 %."
-        if card.config["whole"] and outcome["frozen"] is not None:
+        if card.config["whole"] and outcome.get("frozen") is not None:
             before = Proportion(outcome["frozen"], self.accuracy.total)
             interval += f" The frozen network, with which it began, is right for {before}."
         words = f"{title}. {subtitle}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from ....picture import Block, DrawingBlock, Row, Sheet, TextBlock
 from ...abilities import Encodes
-from ...checkpoints.held_out import read_all
+from ...checkpoints.folder import read
+from ...checkpoints.held_out import read_all, read_held_out
 from ...learned import Learned
 from ...pictures.plane import class_colours, hues, plane, shades, ways
 from ...pictures.tiles import block, is_image
+from ...registry import make
 from ...sets.partners import nearest
 from ...sets.shifts import shifted, shifts_for
 from .circular import circle
@@ -28,6 +31,12 @@ UPRIGHT = "What the codes say of the place that each image was seen from; hues g
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LearnedCodes(Learned):
     """A learned system whose codes are what it is for."""
+
+    @classmethod
+    def of(cls, folder: Path) -> LearnedCodes:
+        """The system in a folder."""
+        system, card = read(folder, make)
+        return cls(system=system, card=card, held_out=read_held_out(folder, system.shape), folder=folder)
 
     def sheet(self) -> Sheet:
         sheet = super().sheet()
