@@ -59,13 +59,13 @@ def main(out: Path, data: list[str], steps: int, counts: list[int]) -> None:
         held = data_set(name)
         denoising = make("denoising-autoencoder", **DENOISING).fit(held.train, steps=steps)
         made = few_labels(denoising, held, counts=counts)
-        made.sheet().picture().save(out / f"few-labels-{name}.png")
+        made.save(out / f"few-labels-{name}.png")
         lines += ["", f"## {name}: few labels", "", "Right answers in per cent, ± Student's 95 % over five draws.", ""]
         lines += markdown(made.table())
         write()
         plain, cells = reconstruction(held, 30, "mlp", steps, hidden=400, layers=1)
         made = clusters(plain, held)
-        made.sheet().picture().save(out / f"clusters-{name}.png")
+        made.save(out / f"clusters-{name}.png")
         lines += ["", f"## {name}: clusters of 30 codes", "", "Intervals at 95 % over images drawn again.", ""]
         lines += markdown(made.table())
         lines += ["", f"## {name}: reconstruction", "", "Mean square error, values from 0 to 1.", "", row(NAMES)]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...instrument import Result
 from ...picture import Block, DrawingBlock, Sheet, Table
 from ..pictures.plane import class_colours, plane
 from ..pictures.tiles import block, is_image
@@ -27,7 +28,7 @@ SPACES = ("codes", "principal components", "pixels")
 
 
 @dataclass(frozen=True, eq=False)
-class Clusters:
+class Clusters(Result):
     """`members` (N,) is the cluster of each image by its code; `agreement` holds for each space (value, low, high)."""
 
     system: str
@@ -90,7 +91,7 @@ def clusters(system: System, data: Any = "mnist-5k", *, count: int | None = None
     pixels = images.flatten(1).double().numpy()
     spaces = {"codes": codes, "principal components": _components(pixels, codes.shape[1]), "pixels": pixels}
     made = {space: KMeans(count, n_init=4, random_state=seed).fit(spaces[space]) for space in SPACES}
-    agreement = {}
+    agreement: dict[str, dict[str, tuple[float, float, float]]] = {}
     if labels is not None:
         agreement = {space: _agreement(labels.numpy(), means.labels_, seed) for space, means in made.items()}
     own = made["codes"]

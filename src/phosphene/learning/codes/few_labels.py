@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from ...instrument import Result
 from ...network.opening.source import undisturbed
 from ...picture import DrawingBlock, Sheet, Table
 from ...picture.chart import Axis, Chart, Curve
@@ -42,7 +43,7 @@ WAYS = {
 
 
 @dataclass(frozen=True, eq=False)
-class FewLabels:
+class FewLabels(Result):
     """`accuracy` holds for each way the shares of right answers (counts, draws), on held-out images."""
 
     system: str
