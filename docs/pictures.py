@@ -238,6 +238,27 @@ def activation_atlas() -> Result:
         return whole.activations(cells=10, fewest=4)
 
 
+def learned(name: str, instrument: Callable[[str], Result] = ph.learning.learned) -> Result:
+    """What is asked of a system of benchmarks/learning.py, which writes it there."""
+    folder = f"out/learned/{name}"
+    if not Path(folder, "card.json").is_file():
+        raise LookupError(f"there is no {folder}; python benchmarks/learning.py trains it")
+    return instrument(folder)
+
+
+def scores() -> Result:
+    """Digits, clothes and noise under four systems that learned digits."""
+    systems = [f"out/learned/{name}-mnist" for name in ("kde", "ppca", "vae")]
+    systems.insert(2, "out/learned/density-2-mnist-5k")
+    if not all(Path(folder, "card.json").is_file() for folder in systems):
+        raise LookupError("python benchmarks/learning.py trains the systems; they are not there")
+    digits, clothes = (
+        ph.learning.data_set(name).test.x[:count] for name, count in (("mnist", 4), ("fashion-mnist", 3))
+    )
+    noise = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    return ph.learning.scores(torch.cat([digits / 255, clothes / 255, noise]), systems=systems)
+
+
 def placed() -> Result:
     """Other parts of pictures that the atlas has, and two turned around."""
     china, flower = load_sample_images().images
@@ -379,6 +400,15 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "drlim-views": lambda: (codes("drlim-views"), {"scale": 1}),
     "triplet-faces": lambda: (codes("triplet-faces"), {"scale": 1}),
     "atlas-activations": lambda: (activation_atlas(), {"scale": 1}),
+    "learned-kde": lambda: (learned("kde-mnist"), {}),
+    "learned-ppca": lambda: (learned("ppca-mnist"), {}),
+    "learned-vae": lambda: (learned("vae-mnist"), {}),
+    "learned-dcgan": lambda: (learned("dcgan-mnist"), {}),
+    "learned-cgan": lambda: (learned("cgan-mnist"), {}),
+    "learned-ring": lambda: (learned("gan-ring"), {}),
+    "examples-needed": lambda: (ph.learning.examples_needed(), {}),
+    "likelihood-estimates": lambda: (learned("vae-mnist", ph.learning.likelihood_estimates), {}),
+    "scores": lambda: (scores(), {}),
 }
 
 FILMS: dict[str, Callable[[], Iterator[Result]]] = {

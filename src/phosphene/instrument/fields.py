@@ -23,6 +23,7 @@ class Role(StrEnum):
     PHOTO = "photo"
     PHOTOS = "photos"  # photos to compare with, by their files and folders, too
     FOLDER = "folder"
+    FOLDERS = "folders"
     FILE = "file"  # of data that belongs to the images, such as boxes
     ATLAS = "atlas"
     LAYER = "layer"

@@ -34,6 +34,7 @@ KINDS: Mapping[Role, Kind] = {  # of roles whose Python types say more than text
     Role.SOURCE: Kind(list[str], "SOURCE", one_or_several),
     Role.QUERY: Kind(list[str], "IMAGE", list),
     Role.FOLDER: Kind(str, "FOLDER"),
+    Role.FOLDERS: Kind(list[str], "FOLDER,FOLDER,…", names),
     Role.FILE: Kind(str, "FILE"),
 }
 # whoever calls opens these

@@ -33,6 +33,7 @@ Photos = Annotated[Tensor | PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
 PhotoFiles = Annotated[PhotoFile | Sequence[PhotoFile], Role.PHOTOS]
 AtlasImages = Annotated[PhotoFile | int | Sequence[PhotoFile | int], Role.QUERY]
 Folder = Annotated[str | os.PathLike[str], Role.FOLDER]
+Folders = Annotated[str | os.PathLike[str] | Sequence[str | os.PathLike[str]], Role.FOLDERS]
 DataFile = Annotated[str | os.PathLike[str] | Mapping[str, Any], Role.FILE]  # or what is in it
 AtlasLike = Annotated[str | os.PathLike[str], Role.ATLAS]  # an opened atlas has a path, too
 LayerName = Annotated[str, Role.LAYER]

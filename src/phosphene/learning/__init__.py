@@ -5,6 +5,9 @@ from .codes.few_labels import few_labels, few_labels_steps
 from .learned import learned
 from .losses.contrastive import contrastive_loss
 from .opened import open
+from .questions.examples_needed import examples_needed
+from .questions.likelihood_estimates import likelihood_estimates
+from .questions.scores import scores
 from .registry import SYSTEMS, make
 from .sets.own import data_set
 from .system import Config, System
@@ -17,11 +20,14 @@ __all__ = [
     "clusters",
     "contrastive_loss",
     "data_set",
+    "examples_needed",
     "few_labels",
     "few_labels_steps",
     "fit",
     "fitting",
     "learned",
+    "likelihood_estimates",
     "make",
     "open",
+    "scores",
 ]

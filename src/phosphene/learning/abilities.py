@@ -45,9 +45,56 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class SamplesClasses(Protocol):
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+
+    def sample(self, count: int, *, seed: int = 0, labels: Tensor | None = None) -> Tensor:
+        """New examples (count, ...), of these classes (count,) or of all in turn."""
+
+    def decode_as(self, codes: Tensor, labels: Tensor) -> Tensor:
+        """The examples (N, ...) of codes (N, codes) and classes (N,)."""
+
+
+@runtime_checkable
+class Discriminates(Protocol):
+    def real_probability(self, x: Tensor) -> Tensor:
+        """The critic's probability (N,) that examples are real."""
+
+
+@runtime_checkable
 class Scores(Protocol):
     def log_prob(self, x: Tensor) -> Tensor:
         """The natural logarithm of the density or probability of examples, (N,)."""
+
+
+@runtime_checkable
+class ScoresByPrior(Protocol):
+    """Has codes z with a prior, so that log p(x) = log E_z p(x | z) can be estimated with draws of it."""
+
+    def prior_log_prob(self, x: Tensor, samples: int) -> Tensor:
+        """Nats (N,) with so many codes of the prior; too low in the mean."""
+
+    def exact_log_prob(self, x: Tensor) -> Tensor:
+        """Nats (N,) by an integral over all codes. ValueError where there are more than two."""
+
+
+@runtime_checkable
+class ScoresByEncoder(Protocol):
+    """Has an encoder besides, which gives a bound."""
+
+    def bound(self, x: Tensor) -> Tensor:
+        """The ELBO (N,) in nats."""
+
+    def log_prob(self, x: Tensor, samples: int = 1000) -> Tensor:
+        """Nats (N,) by importance sampling with so many codes of the encoder."""
+
+
+@runtime_checkable
+class ScoresPixels(Protocol):
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """log p of each value of examples (N, ...) given all others, (N, ...); their sum is not log p(x)."""
 
 
 @runtime_checkable
@@ -60,14 +107,6 @@ class Completes(Protocol):
 class Classifies(Protocol):
     def classify(self, x: Tensor) -> Tensor:
         """The scores (N, classes) of examples."""
-
-
-@runtime_checkable
-class Alters(Protocol):
-    """Learns from images that it changes: with noise, in black and white."""
-
-    def altered(self, x: Tensor) -> Tensor:
-        """The examples as its networks are given them while it learns; PyTorch's generator draws what is random."""
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from ..picture.chart import Axis, Chart, Curve
 from .checkpoints.card import Card
 from .checkpoints.folder import card_of, read
 from .checkpoints.held_out import read_held_out
+from .checkpoints.nearest import read_nearest
 from .pictures.tiles import is_image
 from .pictures.views import blocks_of
 from .registry import make, system_class
@@ -29,6 +30,7 @@ class Learned(Result):
     card: Card
     held_out: Tensor = field(repr=False)
     folder: Path
+    nearest: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
     def sheet(self) -> Sheet:
         """Numbers, losses, and what the system makes."""
@@ -42,7 +44,10 @@ class Learned(Result):
         top: list[Block] = [self.table()]
         if card.losses:
             top.append(DrawingBlock(losses_chart(card).drawing(), "Losses"))
-        blocks: list[Block] = [Row(top, gap=56.0) if len(top) > 1 else top[0], *blocks_of(self.system, self.held_out)]
+        blocks: list[Block] = [
+            Row(top, gap=56.0) if len(top) > 1 else top[0],
+            *blocks_of(self.system, self.held_out, self.nearest),
+        ]
         words = ", ".join(f"{name} {compact(value)}" for name, value in card.numbers.items())
         caption = f"Numbers are of {counted(int(card.data['test']), 'example')} that it has not learned from."
         if is_image(self.system.shape):
@@ -63,7 +68,7 @@ class Learned(Result):
             gate = gates.get(name)
             bound = f"{'≤' if gate['at_most'] else '≥'} {compact(gate['bound'])}" if gate else ""
             sign = "" if gate is None else "reached" if gate["reached"] else "not reached"
-            rows.append([name, compact(value), bound, sign])
+            rows.append([name, f"{value:,.0f}" if value == int(value) else compact(value), bound, sign])
         if not any(row[2] for row in rows):
             return Table(["number", "obtained"], [row[:2] for row in rows])
         return Table(["number", "obtained", "reference", ""], rows)
@@ -84,7 +89,8 @@ def learned(folder: Folder) -> Learned:
     if result := system_class(card_of(path).system).result:
         return result.of(path)
     system, card = read(path, make)
-    return Learned(system=system, card=card, held_out=read_held_out(path, system.shape), folder=path)
+    return Learned(system=system, card=card, held_out=read_held_out(path, system.shape), folder=path,
+                   nearest=read_nearest(path))  # fmt: skip
 
 
 def minutes_text(minutes: float) -> str:

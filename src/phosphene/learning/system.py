@@ -107,6 +107,10 @@ class System(nn.Module):
         with undisturbed(seed):
             return type(self)(replace(self.config, shape=tuple(shape)))
 
+    def suited(self, examples: Examples, seed: int = 0) -> Self:
+        """The same system with networks for these examples; by default their shape is all that matters."""
+        return self.shaped(examples.shape, seed)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example. ValueError before it is known."""

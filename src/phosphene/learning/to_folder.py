@@ -16,13 +16,16 @@ import torch
 
 from ..picture import counted
 from ..picture.film import write_film
-from .abilities import Solves
+from .abilities import Samples, Solves
 from .checkpoints.card import Card, machine, versions
 from .checkpoints.folder import save, write
 from .checkpoints.former import former_run, json_like, steps_of
 from .checkpoints.held_out import HELD_OUT, held_out_bytes, known_of, some_places
+from .checkpoints.nearest import COUNT as NEIGHBOURS
+from .checkpoints.nearest import NEAREST, nearest_bytes
 from .checkpoints.resuming import RESUME, go_on, resume_bytes
 from .learned import Learned, learned
+from .pictures.tiles import is_image
 from .pictures.views import frame
 from .reference import gates
 from .registry import make
@@ -100,7 +103,7 @@ def fitting(
     if minutes is not None and not minutes > 0:
         raise ValueError(f"minutes are above 0, not {minutes:g}")
     held = system.divided(data_set(data, size, colour))
-    system = system.shaped(held.shape, seed)
+    system = system.suited(held.train, seed)
     shown = held.test.batch(some_places(len(held.test), system.shown)).x
     if isinstance(system, Solves):
         begun = time.monotonic()
@@ -196,6 +199,8 @@ def _finished(
     )
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / HELD_OUT, held_out_bytes(shown, known_of(held.test, some_places(len(held.test), system.shown))))
+    if isinstance(system, Samples) and is_image(system.shape):
+        write(folder / NEAREST, nearest_bytes(system.sample(NEIGHBOURS, seed=0), held.train))
     save(system, card, folder)
     if film is not None:
         film.write()

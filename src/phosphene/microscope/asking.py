@@ -174,7 +174,7 @@ def opened(field: Field, texts: Sequence[str], library: Library) -> Any:
             return photos(texts, library)
         case Role.FOLDER if texts[0] == "folder/" and library.images.folder is not None:
             return library.images.folder
-        case Role.FOLDER | Role.FILE:
+        case Role.FOLDER | Role.FOLDERS | Role.FILE:
             raise RefusedError(403, f"{field.name} names a file on the server's disk; ask for it on the command line")
         case Role.RUN:
             raise RefusedError(403, f"{field.name} says how a long run goes; ask for it on the command line")

@@ -10,23 +10,32 @@ import torch
 from torch import Tensor
 
 from ...network.opening.source import undisturbed
-from ...picture import Block, DrawingBlock, Row
-from ...picture.chart import Axis, Chart, Points
-from ..abilities import Alters, Completes, Decodes, Encodes, Samples
+from ...picture import Block, ColourBar, ImageBlock, Range, Row
+from ..abilities import Completes, Decodes, Discriminates, Encodes, Samples, SamplesClasses
+from .field import is_plane, plane_pixels
 from .tiles import block, is_image
 
-SAMPLES, WIDE, HALF = 54, 18, 9  # samples, and tiles in a row over the whole sheet and over half of it
+SAMPLES, WIDE, HALF, CLASSES = (
+    54,
+    18,
+    9,
+    12,
+)  # samples, tiles in a row of the sheet and of half of it, and rows of classes at most
 WALKS, REACH, PLANE = 8, 2.5, 15  # codes that are walked along, how far, and the places along a side of their plane
 
 
-def blocks_of(system: Any, held_out: Tensor) -> list[Block]:
-    """Blocks for everything that the system can do; `held_out` are some examples that it has not learned from."""
+def blocks_of(system: Any, held_out: Tensor, nearest: tuple[Tensor, Tensor] | None = None) -> list[Block]:
+    """Blocks for everything that the system can do; `held_out` are some examples that it has not learned from.
+
+    `nearest` are some samples, and the training image that is nearest to each.
+    """
     if not is_image(system.shape):
         return list(_of_points(system, held_out))
     halves = [
-        *_altered(system, held_out),
+        *_neighbours(nearest),
         *_reconstructions(system, held_out),
         *_walks(system),
+        *_between(system),
         *_completed(system, held_out),
     ]
     pairs = [halves[at : at + 2] for at in range(0, len(halves), 2)]
@@ -35,6 +44,8 @@ def blocks_of(system: Any, held_out: Tensor) -> list[Block]:
 
 def frame(system: Any, held_out: Tensor) -> np.ndarray | None:
     """Pixels (h, w, 3) of what it makes now, for a film of its training; None where it makes no images."""
+    if is_plane(system.shape):
+        return plane_pixels(system, held_out)
     if not is_image(system.shape):
         return None
     if isinstance(system, Samples):
@@ -45,8 +56,18 @@ def frame(system: Any, held_out: Tensor) -> np.ndarray | None:
 
 
 def _samples(system: Any) -> Iterator[Block]:
-    if isinstance(system, Samples):
+    if isinstance(system, SamplesClasses):
+        labels = torch.arange(min(system.classes, CLASSES)).repeat_interleave(WIDE)
+        noise = system.sample(len(labels), seed=0, labels=labels)
+        yield block(noise, WIDE, "Samples of each class", "A row for each class; none was chosen.")
+    elif isinstance(system, Samples):
         yield block(system.sample(SAMPLES, seed=0), WIDE, "Samples", "New images, drawn at random; none was chosen.")
+
+
+def _neighbours(nearest: tuple[Tensor, Tensor] | None) -> Iterator[Block]:
+    if nearest is not None:
+        caption = "Samples, and below each the training image that is nearest to it: a copy would be the same."
+        yield block(_paired(*nearest), HALF, "Nearest training images", caption)
 
 
 def _reconstructions(system: Any, held_out: Tensor) -> Iterator[Block]:
@@ -54,15 +75,6 @@ def _reconstructions(system: Any, held_out: Tensor) -> Iterator[Block]:
         some = held_out[: 2 * HALF]
         caption = "Images that it has not learned from, and below each what is left of it after encoding and decoding."
         yield block(_paired(some, system.decode(system.encode(some))), HALF, "Reconstructions", caption)
-
-
-def _altered(system: Any, held_out: Tensor) -> Iterator[Block]:
-    if isinstance(system, Alters):
-        some = held_out[: 2 * HALF]
-        with undisturbed(0):
-            altered = system.altered(some)
-        caption = "Images that it has not learned from, and below each what training would give the network of it."
-        yield block(_paired(some, altered), HALF, "What it learns from", caption)
 
 
 def _completed(system: Any, held_out: Tensor) -> Iterator[Block]:
@@ -82,6 +94,36 @@ def _paired(above: Tensor, below: Tensor) -> Tensor:
     return torch.cat([part for pair in rows for part in pair])
 
 
+def _between(system: Any) -> Iterator[Block]:
+    """Ways between two samples, for systems whose codes have no order of their own."""
+    if not isinstance(system, Decodes) or isinstance(system, Encodes):
+        return
+    with undisturbed(2):
+        ends = torch.randn(2 * WALKS, system.code_size)
+    ways = interpolated(ends[:WALKS], ends[WALKS:], HALF)
+    flat = ways.reshape(-1, system.code_size)
+    if isinstance(system, SamplesClasses):
+        images = system.decode_as(flat, torch.arange(WALKS).repeat_interleave(HALF) % system.classes)
+    else:
+        images = system.decode(flat)
+    yield block(
+        images, HALF, "Ways between two codes", "Each row: from one random code to another, along a great circle."
+    )
+
+
+def interpolated(a: Tensor, b: Tensor, count: int) -> Tensor:
+    """Codes (n, count, q) on the way from a to b (n, q): along great circles, which keeps lengths that N(0, I) has.
+
+    Spherical interpolation (White 2016): (sin((1 − t) w) a + sin(t w) b) / sin w, with w the angle between a and b.
+    """
+    angle = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1).acos()[:, None, None]
+    t = torch.linspace(0, 1, count, dtype=a.dtype)[None, :, None]
+    first, second = ((1 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin()
+    straight = angle.sin().abs() < 1e-4  # hardly an angle, or codes opposite each other
+    first, second = first.where(~straight, 1 - t), second.where(~straight, t)
+    return first * a[:, None] + second * b[:, None]
+
+
 def _walks(system: Any) -> Iterator[Block]:
     if not isinstance(system, Decodes):
         return
@@ -92,6 +134,8 @@ def _walks(system: Any) -> Iterator[Block]:
         caption = "What is decoded at each place of the plane of the two codes, each from −2 to 2."
         yield block(system.decode(torch.stack([across, up], -1).view(-1, 2)), PLANE, "Plane of codes", caption, side=34)
         return
+    if not isinstance(system, Encodes):
+        return  # none of its codes says more than another
     order = system.most_used[:WALKS]
     points = torch.zeros(len(order), HALF, codes)
     for row, code in enumerate(order):
@@ -101,10 +145,13 @@ def _walks(system: Any) -> Iterator[Block]:
 
 
 def _of_points(system: Any, held_out: Tensor) -> Iterator[Block]:
-    """Examples of two numbers: those held out, and samples, in the plane."""
-    if len(system.shape) == 1 and system.shape[0] == 2 and isinstance(system, Samples):
-        drawn = system.sample(len(held_out)).numpy()
-        x = held_out.numpy()
-        series = [Points(x[:, 0], x[:, 1], "held out"), Points(drawn[:, 0], drawn[:, 1], "samples")]
-        chart = Chart(series, Axis("first number"), Axis("second number"), width=520, height=420)
-        yield DrawingBlock(chart.drawing(), "Samples")
+    """Examples of two numbers: those held out and samples, in the plane."""
+    pixels = plane_pixels(system, held_out) if is_plane(system.shape) else None
+    if pixels is None:
+        return
+    caption = "Black: held-out examples. White: samples."
+    if isinstance(system, Discriminates):
+        yield ImageBlock(pixels, "The critic's field", caption)
+        yield ColourBar("diverging", Range(0.0, 1.0, "0:1"), "probability that a point is real")
+    else:
+        yield ImageBlock(pixels, "Samples", caption)

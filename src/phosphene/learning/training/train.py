@@ -59,7 +59,7 @@ def training(
 
 def fitted(system: Fitted, examples: Examples, recipe: Recipe, seed: int, device: str | None = None) -> Fitted:
     """The system after all steps of the recipe, or solved in closed form; in evaluation mode."""
-    learned = system.shaped(examples.shape, seed)
+    learned = system.suited(examples, seed)
     if isinstance(learned, Solves):
         learned.solve(examples)
         return learned.eval()

@@ -1,1 +1,1 @@
-"""Systems whose codes are what they are for: autoencoders."""
+"""Autoencoders: few numbers from which an image can be had back."""

@@ -1,28 +1,25 @@
-"""Autoencoder (Hinton & Salakhutdinov 2006): few numbers from which an image can be made again.
+"""Autoencoder (Hinton & Salakhutdinov 2006): codes of few numbers from which an image can be had back.
 
-An encoder f gives a code, a decoder g an image, and both descend the error of the reconstruction,
+    min over encoder e and decoder d of  E |d(e(x)) − x|^2
 
-    squared     |x - g(f(x))|^2
-    bernoulli   - sum_i x_i log p_i + (1 - x_i) log(1 - p_i),   p = sigmoid(g(f(x))),   for values in [0, 1].
+With linear networks the codes span the subspace of PCA, whose error no linear autoencoder can beat; it is among the
+numbers. Denoising (Vincent and others 2008): the encoder gets the image with noise on it, and the decoder must give the
+clean one, so that copying is not enough.
 
-Codes are normalised over the batch to mean 0 and variance 1, with no scale of their own. That takes nothing from what
-can be learned, for the decoder's first layer scales them, and walks along codes then know how far to go.
-
-With `net=linear` and the squared error, f and g are linear, and the images that g can make are those of principal
-component analysis (Baldi & Hornik 1989).
+    min E |d(e(x + noise)) − x|^2
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ....network.opening.source import undisturbed
 from ...nets.conv import decoder as conv_decoder
 from ...nets.conv import encoder as conv_encoder
 from ...nets.mlp import mlp
@@ -30,57 +27,62 @@ from ...sets.examples import Batch, Examples, parts
 from ...system import CHUNK, Config, System
 from ...training.recipe import Recipe
 
-ERROR = "reconstruction error (mean square)"
-LINEAR = "the same of the best linear code"
+PCA_FROM = 4096  # held-out examples, at most, whose PCA is the number to compare with
+ERROR, OF_PCA = "reconstruction error (mean square)", "the same of PCA"
 
 
 @dataclass(frozen=True)
 class AutoencoderConfig(Config):
-    """`codes` numbers in a code; `hidden` units in each of `layers` layers; `net` is 'mlp', 'conv' or 'linear'."""
+    """`codes` numbers in a code; `hidden` units in each of two layers (0: none, linear); `net` is 'mlp' or 'conv'.
 
-    codes: int = 30
-    hidden: int = 500
-    layers: int = 2
-    net: Literal["mlp", "conv", "linear"] = "mlp"
-    error: Literal["squared", "bernoulli"] = "squared"
+    `noise` is what the encoder gets to remove: the share of values that are set to 0, or the sigma of a Gaussian.
+    """
+
+    codes: int = 20
+    hidden: int = 400
+    net: Literal["mlp", "conv"] = "mlp"
+    noise: float = 0.0
+    corruption: Literal["mask", "gaussian"] = "mask"
 
 
 class Autoencoder(System):
-    """Autoencoder."""
+    """Encoder and decoder."""
 
     name, title, settings = "autoencoder", "Autoencoder", AutoencoderConfig
-    recipe = Recipe(steps=6000, batch=128, rate=1e-3, schedule="cosine")
+    recipe = Recipe(steps=8000, batch=128, rate=1e-3, schedule="cosine")
     config: AutoencoderConfig
+    components: Tensor
+    middle: Tensor
+    usage: Tensor
 
     def build(self, shape: tuple[int, ...]) -> None:
-        config, size = self.config, math.prod(shape)
-        if config.net not in ("mlp", "conv", "linear"):
-            raise ValueError(f"net is 'mlp', 'conv' or 'linear', not {config.net!r}")
-        if config.error not in ("squared", "bernoulli"):
-            raise ValueError(f"error is 'squared' or 'bernoulli', not {config.error!r}")
-        if config.codes < 1:
-            raise ValueError(f"a code has one number or more, not {config.codes}")
-        if config.net == "conv":
-            encoder, self.decoder = (
-                conv_encoder(shape, config.codes, config.hidden),
-                conv_decoder(shape, config.codes, config.hidden),
-            )
+        codes, hidden, size = self.config.codes, self.config.hidden, math.prod(shape)
+        if not 1 <= codes < size:
+            raise ValueError(f"examples of {size} values have codes of 1 to {size - 1} numbers, not {codes}")
+        if not self.config.noise >= 0 or (self.config.corruption == "mask" and self.config.noise >= 1):
+            raise ValueError(f"noise is a share from 0 to below 1, or a sigma from 0, not {self.config.noise:g}")
+        if self.config.corruption not in ("mask", "gaussian"):
+            raise ValueError(f"corruption is 'mask' or 'gaussian', not {self.config.corruption!r}")
+        if self.config.net == "conv":
+            self.encoder, self.decoder = conv_encoder(shape, codes, hidden), conv_decoder(shape, codes, hidden)
         else:
-            between = [config.hidden] * config.layers if config.net == "mlp" else []
-            encoder = nn.Sequential(nn.Flatten(), *mlp((size, *between, config.codes)))
-            self.decoder = nn.Sequential(*mlp((config.codes, *between, size)), nn.Unflatten(1, shape))
-        self.encoder = nn.Sequential(*encoder, nn.BatchNorm1d(config.codes, affine=False))
+            widths = (hidden, hidden) if hidden else ()
+            self.encoder = nn.Sequential(nn.Flatten(), *mlp((size, *widths, codes)))
+            self.decoder = nn.Sequential(*mlp((codes, *widths, size)), nn.Unflatten(1, shape))
+        self.register_buffer("middle", torch.zeros(codes))  # mean of each code of held-out examples
+        self.register_buffer("usage", torch.ones(codes))  # and its standard deviation
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        yield "network", self._loss(batch.x, self.decoder(self.encoder(batch.x)))
+        restored = self.decoder(self.encoder(self.corrupted(batch.x))).float()
+        yield "network", (restored - batch.x).square().flatten(1).sum(1).mean()
 
-    def _loss(self, x: Tensor, output: Tensor) -> Tensor:
-        """The error of the reconstruction, summed over an image's values; the mean over the batch."""
-        if self.config.error == "squared":
-            return (output - x).square().sum() / len(x)
-        if x.min() < 0 or x.max() > 1:
-            raise ValueError("error=bernoulli takes values in [0, 1]; scale them, or take error=squared")
-        return binary_cross_entropy_with_logits(output, x, reduction="sum") / len(x)
+    def corrupted(self, x: Tensor) -> Tensor:
+        """What the encoder gets of examples while it learns."""
+        if not self.config.noise:
+            return x
+        if self.config.corruption == "mask":
+            return x * (torch.rand_like(x) >= self.config.noise)
+        return x + self.config.noise * torch.randn_like(x)
 
     # ---- what it can do
 
@@ -90,43 +92,70 @@ class Autoencoder(System):
 
     @property
     def most_used(self) -> list[int]:
-        """By how much the decoder's image changes when a code goes from −1 to 1."""
-        ones = torch.eye(self.config.codes, device=next(self.parameters()).device)
-        changes = (self.decode(ones) - self.decode(-ones)).flatten(1).norm(dim=1)
-        return changes.argsort(descending=True, stable=True).tolist()
+        return self.usage.argsort(descending=True).tolist()
 
     def forward(self, x: Tensor) -> Tensor:
-        """The codes, (N, codes): what the instruments look at."""
-        return self.encoder(x)
+        """The code (N, codes), in the units that it has over held-out examples: mean 0, standard deviation 1."""
+        return (self.encoder(x) - self.middle) / self.usage
 
-    @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
-        return self(self._checked(x).float())
+        """The code of each example, as `forward` gives it."""
+        with torch.no_grad():
+            return self(self._checked(x).float())
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        output = self.decoder(codes.float())
-        return output.sigmoid() if self.config.error == "bernoulli" else output
+        return self.decoder(codes.float() * self.usage + self.middle)
 
     # ---- how good it is
 
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> dict[str, float]:
-        """Its error on clean images, beside the least that any linear code of as many numbers has on these images."""
-        device = next(self.parameters()).device
-        images = torch.cat([batch.x for batch in parts(examples, CHUNK)])
-        made = torch.cat([self.decode(self.encode(some.to(device))).cpu() for some in images.split(CHUNK)])
-        error = float((made - images).double().square().mean())
-        return {ERROR: error, LINEAR: least_linear_error(images, self.config.codes)}
+        device = self.middle.device
+        codes = torch.cat([self.encoder(batch.x.to(device)).float() for batch in parts(examples, CHUNK)])
+        self.middle.copy_(codes.mean(0))
+        self.usage.copy_(codes.std(0, correction=0).clamp_min(1e-6))
+        errors = self._errors(examples, lambda x: x)
+        numbers = {ERROR: errors, OF_PCA: pca_error(examples, self.config.codes)}
+        if self.config.noise:
+            with undisturbed(0):
+                numbers["of images with noise on them"] = self._errors(examples, self.corrupted)
+        numbers["codes in use"] = float((codes.std(0) > 1e-3 * codes.std(0).max()).sum())
+        return numbers
+
+    def _errors(self, examples: Examples, seen: Callable[[Tensor], Tensor]) -> float:
+        """The mean square error of what is restored, when the encoder sees `seen(x)`."""
+        total = torch.zeros((), dtype=torch.float64)
+        for batch in parts(examples, CHUNK):
+            x = batch.x.to(self.middle.device)
+            total += (self.decoder(self.encoder(seen(x))).float() - x).square().flatten(1).mean(1).sum().double().cpu()
+        return float(total / len(examples))
 
     def remarks(self, numbers: Mapping[str, float]) -> list[str]:
-        """How the two numbers compare."""
-        what = f"no linear code of {self.config.codes} numbers, fitted to the held-out images themselves, does better"
-        return [f"the second number is that of their principal components: {what}"]
+        notes = ["a code is in units of its spread over held-out examples"]
+        if numbers[ERROR] >= numbers[OF_PCA]:
+            notes.append("PCA with as many numbers has a smaller error, so it has not learned enough")
+        if numbers["codes in use"] < self.config.codes:
+            notes.append(f"{self.config.codes - int(numbers['codes in use'])} codes are the same for all images")
+        return notes
 
 
-def least_linear_error(x: Tensor, codes: int) -> float:
-    """The mean square error of the principal components of these very examples: what lies beyond the first `codes`."""
-    flat = x.flatten(1).double()
-    singular = torch.linalg.svdvals(flat - flat.mean(0))
-    return float(singular[codes:].square().sum() / flat.numel())
+@dataclass(frozen=True)
+class DenoisingConfig(AutoencoderConfig):
+    """The same with noise."""
+
+    noise: float = 0.3
+
+
+class DenoisingAutoencoder(Autoencoder):
+    """The same with noise on what the encoder sees."""
+
+    name, title, settings = "denoising-autoencoder", "Denoising autoencoder", DenoisingConfig
+
+
+def pca_error(examples: Examples, components: int) -> float:
+    """The mean square error per value of PCA of these very examples, the best that a linear code of them can do."""
+    count = min(len(examples), PCA_FROM)
+    x = torch.cat([batch.x.flatten(1).double() for batch in parts(examples, CHUNK)])[:count]
+    values = torch.linalg.svdvals(x - x.mean(0)).square()
+    return float(values[components:].sum() / x.numel())

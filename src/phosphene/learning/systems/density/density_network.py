@@ -20,9 +20,10 @@ from ...sets.binarised import Binarise, binarised
 from ...sets.examples import Batch, Examples, parts
 from ...system import CHUNK, Config, System
 from ...training.recipe import Recipe
-from .latent import Likelihood, Likeliness, prior_estimate, quadrature
+from .latent import Likelihood, Likeliness, given_others, prior_estimate, quadrature
 
 ESTIMATE = 40_000  # codes of the prior with which log p(x) is estimated where there is no grid
+FOR_PIXELS = 4000  # codes of the prior with which single values are scored
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,7 @@ class DensityNetwork(System):
 
     def _conditional(self, x: Tensor, codes: Tensor) -> Tensor:
         """log p(x | z) (n, k) of every example with every code."""
-        output = self.decoder(codes)
-        if self.likeliness.kind == "bernoulli":  # the same as of the broadcast, as one product of matrices
-            return x @ output.T - nn.functional.softplus(output).sum(1)
-        return self.likeliness(x[:, None], output[None])
+        return self.likeliness.of_pairs(x, self.decoder(codes))
 
     @property
     def code_size(self) -> int:
@@ -82,13 +80,31 @@ class DensityNetwork(System):
             return self.decode(torch.randn(count, self.config.codes, device=self._device))
 
     @torch.no_grad()
+    def prior_log_prob(self, x: Tensor, samples: int) -> Tensor:
+        """Nats of each example with `samples` codes of the prior, the same ones for all; too low in the mean."""
+        with undisturbed(0):
+            return prior_estimate(self._conditional, self._checked(x).flatten(1).float(), self.config.codes, samples)
+
+    @torch.no_grad()
     def log_prob(self, x: Tensor, samples: int | None = None) -> Tensor:
         """Nats of each example: on a grid for codes of one or two numbers, else with `samples` codes of the prior."""
-        flat = self._checked(x).flatten(1).float()
         if samples is None and self.config.codes <= 2:
-            return quadrature(self._conditional, flat, self.config.codes)
+            return self.exact_log_prob(x)
+        return self.prior_log_prob(x, samples or ESTIMATE)
+
+    @torch.no_grad()
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """log p of each value given all others, with codes of the prior."""
+        x = self._checked(x).float()
         with undisturbed(0):
-            return prior_estimate(self._conditional, flat, self.config.codes, samples or ESTIMATE)
+            output = self.decoder(torch.randn(FOR_PIXELS, self.config.codes, device=x.device))
+        nats = (self.likeliness.of_values(flat, output) for flat in x.flatten(1))
+        return torch.stack([given_others(each.sum(1), each) for each in nats]).view_as(x)
+
+    @torch.no_grad()
+    def exact_log_prob(self, x: Tensor) -> Tensor:
+        """Nats of each example by the integral over codes of one or two numbers; ValueError for more."""
+        return quadrature(self._conditional, self._checked(x).flatten(1).float(), self.config.codes)
 
     @property
     def _device(self) -> torch.device:

@@ -19,6 +19,7 @@ from torch import Tensor
 from ....network.opening.source import undisturbed
 from ...sets.examples import Examples, parts
 from ...system import CHUNK, Config, System
+from .latent import given_others
 
 BANDWIDTHS = 25  # that are tried, equal steps of their logarithm
 MOST = 4096  # examples that are left out in turn when a bandwidth is chosen
@@ -63,6 +64,14 @@ class KDE(System):
     def log_prob(self, x: Tensor) -> Tensor:
         return log_density(self._checked(x).flatten(1).double(), self.points, float(self.h))
 
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """log p of each value given all others, which say near which examples it should lie."""
+        h, rows = float(self.h), []
+        for flat in self._checked(x).flatten(1).double():
+            exponents = (self.points - flat).square_().mul_(-0.5 / h**2)
+            rows.append(given_others(exponents.sum(1), exponents) - math.log(h * math.sqrt(2 * math.pi)))
+        return torch.stack(rows).view_as(x)
+
     def sample(self, count: int, *, seed: int = 0) -> Tensor:
         with undisturbed(seed):
             centres = self.points[torch.randint(len(self.points), (count,))]
@@ -80,14 +89,23 @@ def log_density(x: Tensor, points: Tensor, h: float, without_own: bool = False) 
     """
     dimensions, count = x.shape[1], len(points) - without_own
     constant = math.log(count) + dimensions * math.log(h * math.sqrt(2 * math.pi))
-    result = torch.empty(len(x), dtype=x.dtype)
+    result, mean = torch.empty(len(x), dtype=x.dtype), points.mean(0)
+    x, points = x - mean, points - mean
     for start in range(0, len(x), CHUNK):
         some = x[start : start + CHUNK]
-        exponents = torch.cdist(some, points, compute_mode="donot_use_mm_for_euclid_dist").square_().mul_(-0.5 / h**2)
+        exponents = squared_distances(some, points).mul_(-0.5 / h**2)
         if without_own:
             exponents[torch.arange(len(some)), torch.arange(start, start + len(some))] = -math.inf
         result[start : start + CHUNK] = exponents.logsumexp(1) - constant
     return result
+
+
+def squared_distances(x: Tensor, points: Tensor) -> Tensor:
+    """|x − y|² (n, m) as a product of matrices: much faster than the differences, and exact enough for 64-bit numbers
+    that are centred.
+    """
+    squares = torch.addmm(points.square().sum(1), x, points.T, alpha=-2).add_(x.square().sum(1, keepdim=True))
+    return squares.clamp_min_(0)
 
 
 def best_bandwidth(x: Tensor) -> float:
@@ -97,8 +115,8 @@ def best_bandwidth(x: Tensor) -> float:
     """
     if len(x) < 2:
         raise ValueError("a bandwidth is chosen by leaving examples out, which takes two of them; give bandwidth=")
-    some = x[:MOST]
-    squares = torch.cdist(some, some, compute_mode="donot_use_mm_for_euclid_dist").square_().fill_diagonal_(math.inf)
+    some = x[:MOST] - x[:MOST].mean(0)
+    squares = squared_distances(some, some).fill_diagonal_(math.inf)
     nearest = squares.min(1).values.sqrt()
     typical = float(nearest[nearest > 0].median()) if (nearest > 0).any() else 0.0
     if typical == 0:

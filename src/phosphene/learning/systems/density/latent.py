@@ -40,10 +40,21 @@ class Likeliness(nn.Module):
 
     def forward(self, x: Tensor, output: Tensor) -> Tensor:
         """(...,) nats of x (..., d) under outputs (..., d), which broadcast."""
+        return self.of_values(x, output).sum(-1)
+
+    def of_values(self, x: Tensor, output: Tensor) -> Tensor:
+        """The same of each value, (..., d)."""
         if self.kind == "bernoulli":
-            return (x * output - softplus(output)).sum(-1)
+            return x * output - softplus(output)
         scaled = (x - output) * (-self.log_sigma).exp()
-        return -0.5 * scaled.square().sum(-1) - x.shape[-1] * (self.log_sigma + 0.5 * LOG_2PI)
+        return -0.5 * scaled.square() - self.log_sigma - 0.5 * LOG_2PI
+
+    def of_pairs(self, x: Tensor, output: Tensor) -> Tensor:
+        """(n, k) nats of each x (n, d) under each of the outputs (k, d), as one product of matrices."""
+        if self.kind == "bernoulli":
+            return x @ output.T - softplus(output).sum(1)
+        squares = torch.cdist(x, output).square() * (-2 * self.log_sigma).exp()
+        return -0.5 * squares - x.shape[-1] * (self.log_sigma + 0.5 * LOG_2PI)
 
     def mean(self, output: Tensor) -> Tensor:
         """E[x | z]."""
@@ -95,6 +106,15 @@ def importance_estimate(
         log_posterior = (-0.5 * (noise.square() + LOG_2PI) - log_sigma).sum(-1)
         total = torch.logaddexp(total, (decoded(x, codes) + log_prior - log_posterior).logsumexp(0))
     return total - math.log(samples)
+
+
+def given_others(log_weights: Tensor, nats: Tensor) -> Tensor:
+    """log p(x_i | all other values) (d,) of one x, from draws of codes.
+
+    `log_weights` (k,) are log p(x, z_k) less the logarithm of the density that z_k was drawn from; `nats` (k, d) are
+    log p(x_i | z_k). As p(x_i | rest) = p(x) / p(rest), and a draw's weight for the rest lacks x_i alone.
+    """
+    return log_weights.logsumexp(0) - (log_weights[:, None] - nats).logsumexp(0)
 
 
 def _portions(samples: int, values: int) -> list[int]:

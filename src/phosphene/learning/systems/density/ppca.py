@@ -97,6 +97,16 @@ class PPCA(System):
         volume = 2 * factor.diagonal().log().sum() + (size - components) * self.variance.log()
         return -0.5 * (size * math.log(2 * math.pi) + volume + distances)
 
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """log p of each value given all others, of variance 1 / P_ii about x_i − (P (x − mu))_i / P_ii, P = C^-1."""
+        centred = self._checked(x).flatten(1).double() - self.mean
+        projected = torch.linalg.solve(self.inner, self.weights.T @ centred.T)  # Woodbury's identity, C is never formed
+        residual = (centred - (self.weights @ projected).T) / self.variance
+        taken = (self.weights * torch.linalg.solve(self.inner, self.weights.T).T).sum(1)
+        precision = (1 - taken) / self.variance
+        nats = 0.5 * (precision.log() - math.log(2 * math.pi) - residual.square() / precision)
+        return nats.view_as(x)
+
     def sample(self, count: int, *, seed: int = 0) -> Tensor:
         with undisturbed(seed):
             codes = torch.randn(count, self.weights.shape[1], dtype=torch.float64)

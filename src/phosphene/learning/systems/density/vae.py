@@ -24,10 +24,10 @@ from ...nets.conv import encoder as conv_encoder
 from ...nets.mlp import mlp
 from ...reference import Reference
 from ...sets.binarised import Binarise, binarised
-from ...sets.examples import Batch, Examples, TensorExamples, parts
+from ...sets.examples import Batch, Examples, parts
 from ...system import CHUNK, Config, System
 from ...training.recipe import Recipe
-from .latent import Likelihood, Likeliness, importance_estimate, quadrature
+from .latent import Likelihood, Likeliness, given_others, importance_estimate, prior_estimate, quadrature
 
 IMPORTANCE, MEASURED = 1000, 1000  # codes for each of so many examples by which log p(x) is estimated
 ACTIVE = 0.01  # nats of KL above which a code is in use
@@ -71,10 +71,6 @@ class VAE(System):
 
     def learns_from(self, examples: Examples) -> Examples:
         return binarised(examples, self.config.binarise) if self.config.likelihood == "bernoulli" else examples
-
-    def altered(self, x: Tensor) -> Tensor:
-        """The images in black and white where the decoder is a Bernoulli's."""
-        return self.learns_from(TensorExamples(x)).batch(torch.arange(len(x))).x
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         reconstruction, divergence = self._terms(batch.x)
@@ -136,10 +132,32 @@ class VAE(System):
             return importance_estimate(self._conditional, x.flatten(1), *self._posterior(x), samples)
 
     @torch.no_grad()
+    def pixel_log_prob(self, x: Tensor) -> Tensor:
+        """log p of each value given all others, with codes of the encoder."""
+        x, rows = self._checked(x).float(), []
+        with undisturbed(0):
+            for flat, mean, log_sigma in zip(x.flatten(1), *self._posterior(x), strict=True):
+                noise = torch.randn(IMPORTANCE, len(mean), device=x.device)
+                codes = mean + log_sigma.exp() * noise
+                nats = self.likeliness.of_values(flat, self.decoder(codes).float().flatten(1))
+                log_ratio = (0.5 * (noise.square() - codes.square()) + log_sigma).sum(1)  # log p(z) / q(z | x)
+                rows.append(given_others(nats.sum(1) + log_ratio, nats))
+        return torch.stack(rows).view_as(x)
+
+    @torch.no_grad()
     def exact_log_prob(self, x: Tensor) -> Tensor:
         """Nats of each example by the integral over codes of one or two numbers; ValueError for more."""
-        flat = self._checked(x).flatten(1).float()
-        return quadrature(lambda x, codes: self._conditional(x[:, None], codes[None]), flat, self.config.codes)
+        return quadrature(self._of_pairs, self._checked(x).flatten(1).float(), self.config.codes)
+
+    @torch.no_grad()
+    def prior_log_prob(self, x: Tensor, samples: int) -> Tensor:
+        """Nats of each example with `samples` codes of the prior, the same ones for all: as without an encoder."""
+        with undisturbed(0):
+            return prior_estimate(self._of_pairs, self._checked(x).flatten(1).float(), self.config.codes, samples)
+
+    def _of_pairs(self, x: Tensor, codes: Tensor) -> Tensor:
+        """log p(x | z) (n, k) of every example with every code."""
+        return self.likeliness.of_pairs(x, self.decoder(codes).flatten(1))
 
     def _conditional(self, x: Tensor, codes: Tensor) -> Tensor:
         output = self.decoder(codes.reshape(-1, codes.shape[-1])).view(*codes.shape[:-1], -1)

@@ -1,0 +1,1 @@
+"""How good generated examples are: by a classifier of real ones, and by distances."""
