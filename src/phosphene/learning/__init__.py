@@ -1,5 +1,7 @@
 """Learned systems: how representations are learned, one file a system, one loop for all."""
 
+from .codes.clusters import clusters
+from .codes.few_labels import few_labels, few_labels_steps
 from .learned import learned
 from .losses.contrastive import contrastive_loss
 from .opened import open
@@ -15,9 +17,12 @@ __all__ = [
     "SYSTEMS",
     "Config",
     "System",
+    "clusters",
     "contrastive_loss",
     "data_set",
     "examples_needed",
+    "few_labels",
+    "few_labels_steps",
     "fit",
     "fitting",
     "learned",

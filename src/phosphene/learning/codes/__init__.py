@@ -1,0 +1,1 @@
+"""What codes are good for: clusters, and classes learned from few labels."""
