@@ -32,10 +32,10 @@ def load(
 
     `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, `learned:NAME`, a weights file (with
     `architecture`), a folder that transformers' `save_pretrained`, 'phosphene learn' or 'phosphene transfer' wrote, or
-    `module:callable`, which returns a module or a `Network`. An `nn.Module` is wrapped as in `Network(module)`. `@none` means random weights, drawn from `seed`. `head` says how
-    outputs become probabilities, as in `Network`. Raises LookupError for unknown names, for libraries that are not
-    installed, and for weights that are not on this machine and can't be downloaded, FileNotFoundError for missing
-    files, ValueError for values that don't fit together.
+    `module:callable`, which returns a module or a `Network`. An `nn.Module` is wrapped as in `Network(module)`. `@none`
+    means random weights, drawn from `seed`. `head` says how outputs become probabilities, as in `Network`. Raises
+    LookupError for unknown names, for libraries that are not installed, and for weights that are not on this machine
+    and can't be downloaded, FileNotFoundError for missing files, ValueError for values that don't fit together.
     """
     from .sources import open_source
 

@@ -103,7 +103,7 @@ def _opened(
         return of_mark(spec, architecture)
     if kind == LEARNED:
         _refuse(spec, weights=weights, classes=classes)
-        return opener_of_shipped(rest)(rest, architecture)
+        return replace(opener_of_shipped(rest)(rest, architecture), spec=spec)
     # what brings both its architecture and its weights
     _refuse(spec, architecture=architecture, weights=weights)
     if spec == EMBEDDED:
