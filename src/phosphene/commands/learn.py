@@ -174,6 +174,7 @@ def _settings(kind: Any, words: list[str]) -> dict[str, Any]:
 
 def _list(json: bool) -> None:
     """Every system, what it is and what can be set."""
+    from ..learning.checkpoints.shipped import shipped
     from ..learning.registry import SYSTEMS, system_class
     from ..picture import Table
 
@@ -190,3 +191,4 @@ def _list(json: bool) -> None:
         show.print_json([{"name": row[0], "title": row[1], "settings": row[2]} for row in rows])
     else:
         show.print_table(Table(["name", "system", "settings"], rows))
+        show.note(f"trained ones to try at once: {', '.join(f'learned:{name}' for name in shipped())}")

@@ -16,6 +16,7 @@ from .checkpoints.card import Card
 from .checkpoints.folder import card_of, read
 from .checkpoints.held_out import read_held_out
 from .checkpoints.nearest import read_nearest
+from .checkpoints.shipped import folder_of
 from .pictures.tiles import is_image
 from .pictures.views import blocks_of
 from .registry import make, system_class
@@ -85,7 +86,7 @@ def learned(folder: Folder) -> Learned:
 
     FileNotFoundError or ValueError for a folder that holds no learned system.
     """
-    path = Path(folder).expanduser()
+    path = folder_of(folder)
     if result := system_class(card_of(path).system).result:
         return result.of(path)
     system, card = read(path, make)

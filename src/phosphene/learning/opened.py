@@ -10,13 +10,17 @@ from ..network.opening.source import Source
 from .abilities import OpensItself
 from .checkpoints.card import Card
 from .checkpoints.folder import read
+from .checkpoints.shipped import folder_of
 from .registry import make, system_class
 from .system import System
 
 
 def open(folder: str | Path) -> System:  # the name that `phosphene.learning` gives it
-    """The system in a folder, with all that it can do. FileNotFoundError or ValueError where there is none."""
-    return read(Path(folder).expanduser(), make)[0]
+    """The system in a folder, or one that is shipped by its name, with all that it can do.
+
+    FileNotFoundError or ValueError where there is none.
+    """
+    return read(folder_of(folder), make)[0]
 
 
 def as_source(spec: str, architecture: Any = None) -> Source:
@@ -34,7 +38,7 @@ def as_source(spec: str, architecture: Any = None) -> Source:
             raise ValueError(f"architecture= has no meaning for {spec!r}; leave it out")
         return kind(kind.settings(**settings), architecture=architecture)  # type: ignore[call-arg]
 
-    system, card = read(Path(spec).expanduser(), made)
+    system, card = read(folder_of(spec), made)
     if isinstance(system, OpensItself):
         return system.source(spec, card)
     channels, height, width = _image(system, spec)

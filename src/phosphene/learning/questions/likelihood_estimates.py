@@ -10,7 +10,6 @@ with twenty, hardly any comes near the code of an image, and the estimate stays 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from ...picture.chart import Axis, Chart, Curve, Reference
 from ..abilities import Decodes, ScoresByEncoder, ScoresByPrior
 from ..checkpoints.folder import read
 from ..checkpoints.held_out import read_held_out
+from ..checkpoints.shipped import folder_of
 from ..registry import make
 from ..sets.examples import TensorExamples
 
@@ -100,10 +100,10 @@ def likelihood_estimates(folder: Folder, *, samples: int = MOST) -> LikelihoodEs
 
     ValueError for a system whose codes have no prior.
     """
-    system, card = read(Path(folder).expanduser(), make)
+    system, card = read(folder_of(folder), make)
     if not isinstance(system, ScoresByPrior):
         raise ValueError(f"a {card.system} has no codes with a prior; take a VAE or a density network")
-    held = read_held_out(Path(folder).expanduser(), system.shape)
+    held = read_held_out(folder_of(folder), system.shape)
     if not len(held):
         raise ValueError(f"{folder} holds no held-out images; learn it anew")
     if samples < FEWEST:

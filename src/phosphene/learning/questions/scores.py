@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ from ..abilities import Scores as ScoresExamples
 from ..abilities import ScoresPixels
 from ..checkpoints.folder import read as read_system
 from ..checkpoints.held_out import read_held_out
+from ..checkpoints.shipped import folder_of
 from ..pictures.tiles import block, is_image
 from ..registry import make
 from ..sets.examples import TensorExamples
@@ -145,7 +145,7 @@ def scores(photos: Photos | None = None, *, systems: Folders = ()) -> ScoredImag
 
 def _opened(path: str | os.PathLike[str]) -> tuple[System, str, Tensor]:
     """A system that scores images, the name of its data, and its held-out examples."""
-    folder = Path(path).expanduser()
+    folder = folder_of(path)
     system, card = read_system(folder, make)
     if not isinstance(system, ScoresExamples):
         raise ValueError(f"{path} holds a {system.title.lower()}, which gives images no probability")

@@ -30,12 +30,12 @@ def load(
 ) -> Network:
     """Opens a network; without a name the embedded EfficientNet-Lite0, trained on ImageNet, which needs no download.
 
-    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, a weights file (with `architecture`), a
-    folder that transformers' `save_pretrained` wrote, or `module:callable`, which returns a module or a `Network`. An
-    `nn.Module` is wrapped as in `Network(module)`. `@none` means random weights, drawn from `seed`. `head` says how
-    outputs become probabilities, as in `Network`. Raises LookupError for unknown names, for libraries that are not
-    installed, and for weights that are not on this machine and can't be downloaded, FileNotFoundError for missing
-    files, ValueError for values that don't fit together.
+    `spec` is `torchvision:NAME[@WEIGHTS]`, `timm:NAME`, `hf-hub:OWNER/NAME`, `learned:NAME`, a weights file (with
+    `architecture`), a folder that transformers' `save_pretrained`, 'phosphene learn' or 'phosphene transfer' wrote, or
+    `module:callable`, which returns a module or a `Network`. An `nn.Module` is wrapped as in `Network(module)`. `@none`
+    means random weights, drawn from `seed`. `head` says how outputs become probabilities, as in `Network`. Raises
+    LookupError for unknown names, for libraries that are not installed, and for weights that are not on this machine
+    and can't be downloaded, FileNotFoundError for missing files, ValueError for values that don't fit together.
     """
     from .sources import open_source
 

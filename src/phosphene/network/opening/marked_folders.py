@@ -16,6 +16,17 @@ MARKS = {
     "card.json": "phosphene.learning.opened:as_source",
     "resume.safetensors": "phosphene.learning.opened:as_source",
 }
+LEARNED = "learned"  # 'learned:NAME' is a learned system that comes with Phosphene
+TRAINED = Path(__file__).parents[2] / "learning" / "trained"
+
+
+def opener_of_shipped(name: str) -> Callable[[str, Any], Source]:
+    """Who opens the learned system of that name. LookupError, with their names, where none is shipped."""
+    opener = marked(str(TRAINED / name)) if name else None
+    if opener is None:
+        there = ", ".join(sorted(path.parent.name for path in TRAINED.glob("*/card.json")))
+        raise LookupError(f"no learned system {name!r} comes with phosphene; there are {there}")
+    return opener
 
 
 def marked(folder: str) -> Callable[[str, Any], Source] | None:

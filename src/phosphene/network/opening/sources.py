@@ -36,7 +36,7 @@ from .graphs.from_exported import open_exported
 from .graphs.from_onnx import SUFFIX as ONNX
 from .graphs.from_onnx import open_onnx
 from .listing import Listed, names
-from .marked_folders import marked
+from .marked_folders import LEARNED, marked, opener_of_shipped
 from .source import Source, as_labels, near
 
 __all__ = ["Architecture", "Listed", "Source", "names", "open_source"]
@@ -101,6 +101,9 @@ def _opened(
     if looks_like_folder(spec) and (of_mark := marked(spec)) is not None:
         _refuse(spec, weights=weights, classes=classes)
         return of_mark(spec, architecture)
+    if kind == LEARNED:
+        _refuse(spec, weights=weights, classes=classes)
+        return replace(opener_of_shipped(rest)(rest, architecture), spec=spec)
     # what brings both its architecture and its weights
     _refuse(spec, architecture=architecture, weights=weights)
     if spec == EMBEDDED:

@@ -112,6 +112,8 @@ class DensityNetwork(System):
 
     def evaluate(self, examples: Examples) -> dict[str, float]:
         held = self.learns_from(examples)
-        scores = torch.cat([self.log_prob(batch.x.to(self._device)).cpu() for batch in parts(held, CHUNK)])
+        with undisturbed(0):  # where images are drawn anew for each batch, these are the same ones each time
+            drawn = [batch.x for batch in parts(held, CHUNK)]
+        scores = torch.cat([self.log_prob(x.to(self._device)).cpu() for x in drawn])
         way = "on a grid" if self.config.codes <= 2 else f"by {ESTIMATE:,} codes of the prior"
         return {f"−log p {way} (nats)": -float(scores.mean())}

@@ -178,7 +178,8 @@ class VAE(System):
                 reconstruction, divergence = self._terms(batch.x.to(self._device))
                 bounds.append((reconstruction - divergence.sum(1)).cpu())
                 divergences.append(divergence.cpu())
-        some = held.batch(torch.arange(min(MEASURED, len(held)))).x.to(self._device)
+        with undisturbed(0):  # where images are drawn anew for each batch, these are the same ones each time
+            some = held.batch(torch.arange(min(MEASURED, len(held)))).x.to(self._device)
         estimates = torch.cat([self.log_prob(part) for part in some.split(CHUNK)])
         divergence = torch.cat(divergences).mean(0)
         self.usage.copy_(divergence)
