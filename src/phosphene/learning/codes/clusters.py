@@ -3,8 +3,8 @@
     NMI   2 I(classes; clusters) / (H(classes) + H(clusters)): 1 where one tells the other
     ARI   the share of pairs on which both agree, adjusted so that 0 is what chance gives (Hubert & Arabie 1985)
 
-Intervals are 1.96 standard errors to each side, from halves of the images drawn without replacement, whose spread is that
-of the whole; the clusters stay as they are. (Images that are drawn twice would agree with themselves.)
+Intervals are 1.96 standard errors to each side, from halves of the images drawn without replacement, whose spread is
+that of the whole; the clusters stay as they are. (Images that are drawn twice would agree with themselves.)
 """
 
 from __future__ import annotations
