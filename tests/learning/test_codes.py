@@ -71,7 +71,7 @@ def test_clusters_agree_with_classes_as_scikit_learn_says(denoising):
         held.batch(torch.arange(len(held))).x.flatten(1).double()
     )
     assert groups.agreement["pixels"]["ARI"][0] == pytest.approx(adjusted_rand_score(held.labels.numpy(), expected))
-    assert len(groups.sheet().blocks) == 3
+    assert len(groups.sheet().blocks) == 2
 
 
 def test_one_cluster_is_refused(denoising):

@@ -42,6 +42,8 @@ def scores_of(sample: Callable[[int], Tensor], examples: Examples) -> dict[str, 
     distance = frechet_distance(judge.features(fake), features[half:])
     return {
         "confident samples (%)": 100 * float((probabilities.max(1).values > SURE).double().mean()),
+        "the same of real images (%)": 100
+        * float((judge.logits(real).double().softmax(1).amax(1) > SURE).double().mean()),
         "class entropy (nats)": float(torch.special.entr(shares).sum()),
         "Fréchet distance / its floor": distance / floor,
         "Fréchet distance": distance,

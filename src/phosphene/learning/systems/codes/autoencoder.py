@@ -27,6 +27,7 @@ from ...sets.examples import Batch, Examples, parts
 from ...system import CHUNK, Config, System
 from ...training.recipe import Recipe
 
+FOLLOWED = 0.05  # of a batch's mean and spread of codes goes into the ones that are kept
 PCA_FROM = 4096  # held-out examples, at most, whose PCA is the number to compare with
 ERROR, OF_PCA = "reconstruction error (mean square)", "the same of PCA"
 
@@ -69,12 +70,20 @@ class Autoencoder(System):
             widths = (hidden, hidden) if hidden else ()
             self.encoder = nn.Sequential(nn.Flatten(), *mlp((size, *widths, codes)))
             self.decoder = nn.Sequential(*mlp((codes, *widths, size)), nn.Unflatten(1, shape))
-        self.register_buffer("middle", torch.zeros(codes))  # mean of each code of held-out examples
+        self.register_buffer("middle", torch.zeros(codes))  # mean of each code over the last batches
         self.register_buffer("usage", torch.ones(codes))  # and its standard deviation
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        restored = self.decoder(self.encoder(self.corrupted(batch.x))).float()
+        codes = self.encoder(self.corrupted(batch.x))
+        self._measure(codes.detach().float())
+        restored = self.decoder(codes).float()
         yield "network", (restored - batch.x).square().flatten(1).sum(1).mean()
+
+    def _measure(self, codes: Tensor) -> None:
+        """Follows the mean and the spread of each code."""
+        if len(codes) > 1:
+            self.middle.lerp_(codes.mean(0), FOLLOWED)
+            self.usage.lerp_(codes.std(0).clamp_min(1e-6), FOLLOWED)
 
     def corrupted(self, x: Tensor) -> Tensor:
         """What the encoder gets of examples while it learns."""
@@ -95,7 +104,7 @@ class Autoencoder(System):
         return self.usage.argsort(descending=True).tolist()
 
     def forward(self, x: Tensor) -> Tensor:
-        """The code (N, codes), in the units that it has over held-out examples: mean 0, standard deviation 1."""
+        """The code (N, codes), in units of its spread while it learned: of mean 0 and standard deviation 1, about."""
         return (self.encoder(x) - self.middle) / self.usage
 
     def encode(self, x: Tensor) -> Tensor:
@@ -113,8 +122,6 @@ class Autoencoder(System):
     def evaluate(self, examples: Examples) -> dict[str, float]:
         device = self.middle.device
         codes = torch.cat([self.encoder(batch.x.to(device)).float() for batch in parts(examples, CHUNK)])
-        self.middle.copy_(codes.mean(0))
-        self.usage.copy_(codes.std(0, correction=0).clamp_min(1e-6))
         errors = self._errors(examples, lambda x: x)
         numbers = {ERROR: errors, OF_PCA: pca_error(examples, self.config.codes)}
         if self.config.noise:
@@ -132,7 +139,7 @@ class Autoencoder(System):
         return float(total / len(examples))
 
     def remarks(self, numbers: Mapping[str, float]) -> list[str]:
-        notes = ["a code is in units of its spread over held-out examples"]
+        notes = ["a code is in units of its spread while it learned"]
         if numbers[ERROR] >= numbers[OF_PCA]:
             notes.append("PCA with as many numbers has a smaller error, so it has not learned enough")
         if numbers["codes in use"] < self.config.codes:

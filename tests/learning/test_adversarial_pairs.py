@@ -142,6 +142,7 @@ def test_real_images_have_the_best_numbers_and_noise_has_bad_ones(digits):
     best = scores_of(lambda count: real[:count], digits)
     assert best["Fréchet distance / its floor"] == pytest.approx(1.0)
     assert best["class entropy (nats)"] > 2.2
+    assert best["the same of real images (%)"] == pytest.approx(best["confident samples (%)"], abs=5)
     assert best["confident samples (%)"] > 40
     noise = scores_of(lambda count: torch.rand(count, 1, 8, 8), digits)
     assert noise["Fréchet distance / its floor"] > 8
