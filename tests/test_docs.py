@@ -202,7 +202,7 @@ def test_decisions_are_numbered_without_gaps_and_say_why():
 
 BESIDE = ("class-image-lucent.webp",)  # show another program's pictures beside ours
 MEASURED = ("metric-classes.webp",)  # show what scripts in benchmarks/ have measured over many runs
-CUT = ("atlas-place.webp",)  # show photos that docs/pictures.py has cut and turned itself
+CUT = ("atlas-place.webp", "scores.webp")  # show images that docs/pictures.py has cut, turned or drawn itself
 
 
 def test_pictures_are_small_used_and_know_how_they_were_made():

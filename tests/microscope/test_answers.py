@@ -97,7 +97,7 @@ def options(name):
 
 
 # no OpenCV perhaps; a network whose last layers are of another kind; a folder of pictures, not of a learned system
-REFUSED = ("objects", "cam", "learned")
+REFUSED = ("objects", "cam", "learned", "likelihood-estimates", "scores")
 
 
 @pytest.mark.parametrize("name", sorted(instruments()))

@@ -115,7 +115,7 @@ def texts(name):
 
 
 NOT_ON_SO_SMALL_A_NETWORK = ("side-by-side", "compare-networks", "selectivity")  # two networks; a rule
-NOT_A_FOLDER_OF_IMAGES = ("learned",)  # it takes the folder of a learned system
+NOT_A_FOLDER_OF_IMAGES = ("learned", "likelihood-estimates", "scores")  # they take folders of learned systems
 NOT_ON_SO_FEW_IMAGES = ("equivariance", "invariance", "stitch")  # ten to fit, to choose and to measure
 
 
