@@ -400,15 +400,15 @@ PICTURES: dict[str, Callable[[], tuple[Result, dict]]] = {
     "drlim-views": lambda: (codes("drlim-views"), {"scale": 1}),
     "triplet-faces": lambda: (codes("triplet-faces"), {"scale": 1}),
     "atlas-activations": lambda: (activation_atlas(), {"scale": 1}),
-    "learned-kde": lambda: (learned("kde-mnist"), {}),
-    "learned-ppca": lambda: (learned("ppca-mnist"), {}),
-    "learned-vae": lambda: (learned("vae-mnist"), {}),
-    "learned-dcgan": lambda: (learned("dcgan-mnist"), {}),
-    "learned-cgan": lambda: (learned("cgan-mnist"), {}),
-    "learned-ring": lambda: (learned("gan-ring"), {}),
+    "learned-kde": lambda: (learned("kde-mnist"), {"scale": 1}),
+    "learned-ppca": lambda: (learned("ppca-mnist"), {"scale": 1}),
+    "learned-vae": lambda: (learned("vae-mnist"), {"scale": 1}),
+    "learned-dcgan": lambda: (learned("dcgan-mnist"), {"scale": 1}),
+    "learned-cgan": lambda: (learned("cgan-mnist"), {"scale": 1}),
+    "learned-ring": lambda: (learned("gan-ring"), {"scale": 1}),
     "examples-needed": lambda: (ph.learning.examples_needed(), {}),
     "likelihood-estimates": lambda: (learned("vae-mnist", ph.learning.likelihood_estimates), {}),
-    "scores": lambda: (scores(), {}),
+    "scores": lambda: (scores(), {"scale": 1}),
 }
 
 FILMS: dict[str, Callable[[], Iterator[Result]]] = {

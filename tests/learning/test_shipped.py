@@ -43,4 +43,8 @@ def test_a_folder_of_ones_own_goes_before_a_shipped_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert folder_of("gan-ring") == TRAINED / "gan-ring"
     (tmp_path / "gan-ring").mkdir()
+    (tmp_path / "vae-mnist-5k").mkdir()
     assert folder_of("gan-ring") == folder_of("./gan-ring")
+    assert ph.load("learned:vae-mnist-5k").spec == "learned:vae-mnist-5k"  # which names the shipped one
+    with pytest.raises(LookupError, match="no learned system"):
+        ph.load("learned:../trained/vae-mnist-5k")

@@ -30,8 +30,8 @@ def learn(
         typer.Option(
             "--data",
             metavar="NAME|SOURCE",
-            help="digits, mnist, mnist-5k, fashion-mnist, cifar10, omniglot-small, orl-faces, object-views, or your "
-            "images.",
+            help="digits, mnist, mnist-5k, fashion-mnist, cifar10, omniglot-small, orl-faces, object-views, ring, "
+            "or your images.",
         ),
     ] = "digits",
     to: Annotated[

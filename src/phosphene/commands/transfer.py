@@ -169,15 +169,15 @@ def transfer(
         raise typer.Exit(130) from None
     assert result is not None
     with show.working("drawing"):
-        shown = learned(target)
+        sheet_result = learned(target)
     if json:
-        show.print_json(shown.to_dict())
+        show.print_json(sheet_result.to_dict())
     else:
-        show.print_table(shown.table())
-        for remark in shown.remarks:
+        show.print_table(sheet_result.table())
+        for remark in sheet_result.remarks:
             show.note(remark)
         show.note(f"{target} is written; 'phosphene look -n {target}' looks into it")
-    show.save(shown.picture(), path, theme, scale, open, quiet=json)
+    show.save(sheet_result.picture(), path, theme, scale, open, quiet=json)
 
 
 def _names(folder: str, texts: list[str] | None) -> list[str] | None:

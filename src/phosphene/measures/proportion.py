@@ -1,8 +1,4 @@
-"""How sure a share is: Wilson's interval (E. B. Wilson, Probable inference, JASA 22, 1927).
-
-For k of n, with z = 1.96 for 95 %, its middle and half its width are
-
-    (k + z^2 / 2) / (n + z^2)        z / (n + z^2) * sqrt(k (n - k) / n + z^2 / 4)
+"""How sure a share is: Wilson's interval (E. B. Wilson, Probable inference, JASA 22, 1927), as SciPy has it.
 
 It lies in [0, 1] and says something also where k is 0 or n, where the usual p ± 1.96 sqrt(p (1 - p) / n) has no width.
 """
@@ -11,9 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-Z = 1.959963984540054
+from scipy.stats import binomtest
+
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -33,19 +32,18 @@ class Proportion:
 
     @property
     def low(self) -> float:
-        return 0.0 if self.count == 0 and self.total else self._ends()[0]
+        return self._ends[0]
 
     @property
     def high(self) -> float:
-        return 1.0 if self.count == self.total and self.total else self._ends()[1]
+        return self._ends[1]
 
+    @cached_property
     def _ends(self) -> tuple[float, float]:
         if not self.total:
             return math.nan, math.nan
-        k, n = self.count, self.total
-        middle = (k + Z * Z / 2) / (n + Z * Z)
-        half = Z / (n + Z * Z) * math.sqrt(k * (n - k) / n + Z * Z / 4)
-        return middle - half, middle + half
+        low, high = binomtest(self.count, self.total).proportion_ci(LEVEL, method="wilson")
+        return float(low), float(high)
 
     def __str__(self) -> str:
         """'87.5 % (84.1–90.2 %)'."""

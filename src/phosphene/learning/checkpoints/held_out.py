@@ -45,7 +45,6 @@ def read_all(folder: Path) -> dict[str, Tensor]:
     if not path.is_file():
         return {}
     try:
-        held = load(path.read_bytes())
-        return {"x": held["x"], **held}
-    except (SafetensorError, KeyError) as error:
+        return load(path.read_bytes())
+    except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({str(error).splitlines()[0]})") from error

@@ -70,13 +70,13 @@ class Listed:
 def nearest(x: Tensor, count: int) -> Tensor:
     """The places (N, count) of the nearest other examples by Euclidean distance, the nearest first."""
     flat = x.flatten(1).float()
-    squares, found = flat.square().sum(1), []
+    squares, places = flat.square().sum(1), []
     for start in range(0, len(flat), CHUNK):
         part = flat[start : start + CHUNK]
         distances = squares - 2 * part @ flat.T  # less |part|², which does not change the order
         distances[torch.arange(len(part)), torch.arange(start, start + len(part))] = torch.inf
-        found.append(distances.topk(count, largest=False).indices)
-    return torch.cat(found)
+        places.append(distances.topk(count, largest=False).indices)
+    return torch.cat(places)
 
 
 def neighbours(x: Tensor, count: int) -> Listed:

@@ -28,7 +28,7 @@ EXPECTED = {  # what a field of a role takes, in an address
     Role.ATLAS: "an atlas's name",
     Role.FOLDER: "folder/, the folder that the microscope was started with",
 }
-NOT_HERE = (Role.FILE, Role.RUN)  # a file on the server's disk, and how a long run goes
+NOT_HERE = (Role.FOLDERS, Role.FILE, Role.RUN)  # what lies on the server's disk, and how a long run goes
 SCALARS = {int: "integer", float: "number", bool: "boolean"}
 
 

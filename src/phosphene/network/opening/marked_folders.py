@@ -6,6 +6,7 @@ The table is fixed here, so that no file decides which code runs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ LEARNED = "learned"  # 'learned:NAME' is a learned system that comes with Phosph
 TRAINED = Path(__file__).parents[2] / "learning" / "trained"
 
 
-def opener_of_shipped(name: str) -> Callable[[str, Any], Source]:
-    """Who opens the learned system of that name. LookupError, with their names, where none is shipped."""
-    opener = marked(str(TRAINED / name)) if name else None
+def open_shipped(name: str, architecture: Any) -> Source:
+    """The learned system of that name, whatever lies in the working folder. LookupError where none is shipped."""
+    there = sorted(path.parent.name for path in TRAINED.glob("*/card.json"))
+    opener = marked(str(TRAINED / name)) if name in there else None
     if opener is None:
-        there = ", ".join(sorted(path.parent.name for path in TRAINED.glob("*/card.json")))
-        raise LookupError(f"no learned system {name!r} comes with phosphene; there are {there}")
-    return opener
+        raise LookupError(f"no learned system {name!r} comes with phosphene; there are {', '.join(there)}")
+    return replace(opener(str(TRAINED / name), architecture), spec=f"{LEARNED}:{name}")
 
 
 def marked(folder: str) -> Callable[[str, Any], Source] | None:

@@ -36,7 +36,7 @@ from .graphs.from_exported import open_exported
 from .graphs.from_onnx import SUFFIX as ONNX
 from .graphs.from_onnx import open_onnx
 from .listing import Listed, names
-from .marked_folders import LEARNED, marked, opener_of_shipped
+from .marked_folders import LEARNED, marked, open_shipped
 from .source import Source, as_labels, near
 
 __all__ = ["Architecture", "Listed", "Source", "names", "open_source"]
@@ -103,7 +103,7 @@ def _opened(
         return of_mark(spec, architecture)
     if kind == LEARNED:
         _refuse(spec, weights=weights, classes=classes)
-        return replace(opener_of_shipped(rest)(rest, architecture), spec=spec)
+        return open_shipped(rest, architecture)
     # what brings both its architecture and its weights
     _refuse(spec, architecture=architecture, weights=weights)
     if spec == EMBEDDED:

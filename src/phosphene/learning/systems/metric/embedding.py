@@ -8,6 +8,7 @@ names with commas), or half of all by the hashes of their names.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -79,9 +80,9 @@ class Embedding(System):
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         yield "network", self.loss(self.body(batch.x).float(), batch.labels)
 
+    @abstractmethod
     def loss(self, codes: Tensor, labels: Tensor | None) -> Tensor:
         """The loss of a batch's codes (N, codes), as the network gives them."""
-        raise NotImplementedError
 
     # ---- what it can do
 

@@ -97,16 +97,16 @@ def _neighbours(x: Tensor, codes: Tensor, labels: Tensor | None) -> Block:
     step = max(1, len(x) // ANCHORS)
     anchors = torch.arange(0, len(x), step)[:ANCHORS]
     close = nearest(codes, count)[anchors]
-    shown = x[torch.cat([anchors[:, None], close], 1)]
+    images = x[torch.cat([anchors[:, None], close], 1)]
     if labels is not None:
         wrong = torch.cat(
             [torch.zeros(len(anchors), 1, dtype=torch.bool), labels[close] != labels[anchors][:, None]], 1
         )
-        shown = torch.where(wrong[..., None, None, None], 1 - 0.35 * (1 - shown.clamp(0, 1)), shown)
+        images = torch.where(wrong[..., None, None, None], 1 - 0.35 * (1 - images.clamp(0, 1)), images)
     caption = "On the left an image, then the nearest to it by their codes." + (
         " Those of another class are pale." if labels is not None else ""
     )
-    return block(shown.flatten(0, 1), count + 1, "Neighbours", caption)
+    return block(images.flatten(0, 1), count + 1, "Neighbours", caption)
 
 
 def _triplets(system: Any, x: Tensor, codes: Tensor, labels: Tensor) -> Block:
